@@ -1,0 +1,1 @@
+//! From the record to fits, verdicts and leaderboards.

@@ -1,0 +1,1 @@
+//! The plugin edge: FFI-safe types and traits between host and plugins.

@@ -1,0 +1,1 @@
+//! Computes: batching, pretraining, embedding, protocols, probes; and the binary clmbench-worker.

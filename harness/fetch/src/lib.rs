@@ -1,0 +1,1 @@
+//! Gets what is needed and proves it: pinned sources, hashes, resume, mirror.

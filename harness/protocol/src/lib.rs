@@ -1,0 +1,1 @@
+//! What host and worker say to each other: cell definitions, results, manifests.

@@ -1,0 +1,1 @@
+//! Leaderboards and statuses as terminal tables.

@@ -1,0 +1,1 @@
+//! Suites, plans, cell identity, executors. Never sees libtorch, never opens a plugin.

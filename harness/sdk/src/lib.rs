@@ -1,0 +1,1 @@
+//! What plugin authors import: safe traits, export macro, probe wrapper.

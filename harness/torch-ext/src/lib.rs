@@ -1,0 +1,1 @@
+//! The little C++ that tch lacks: fused AdamW, autocast, attention-kernel switch, determinism.

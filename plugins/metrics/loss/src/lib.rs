@@ -1,0 +1,1 @@
+//! PLUGIN metrics/loss
