@@ -1,1 +1,31 @@
-//! What host and worker say to each other: cell definitions, results, manifests.
+//! What host and worker say to each other, and nothing else: plain data with serde, no I/O.
+//!
+//! The host (`clmbench`) starts `clmbench-worker` as a child process and exchanges JSON lines with it:
+//! [`message::Request`] one way, [`message::Event`] the other. A unit of work is a [`cell::CellSpec`], whose
+//! canonical form is hashed into the cell's identity; its result is a [`output::CellReport`]. What a plugin
+//! offers is a [`manifest::PluginManifest`].
+//!
+//! Invariant: everything in a [`cell::CellSpec`] can change the value of the cell, and everything that can change
+//! the value of the cell is in it. Paths, limits and timings never are.
+
+pub mod cell;
+pub mod failure;
+pub mod fault;
+pub mod manifest;
+pub mod message;
+pub mod number;
+pub mod output;
+pub mod revision;
+
+pub use cell::*;
+pub use failure::*;
+pub use manifest::*;
+pub use message::*;
+pub use number::Number;
+pub use output::*;
+
+/// Version of this protocol; host and worker refuse each other when it differs.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// Version of the way a [`cell::CellSpec`] is turned into an identity.
+pub const IDENTITY_VERSION: u32 = 1;

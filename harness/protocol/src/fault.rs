@@ -1,0 +1,21 @@
+//! Named points at which the crash tests kill a process, so that the worst moments are hit on purpose, not by luck.
+//!
+//! `CLMBENCH_FAULT=<point>` makes the first process that reaches the point die by SIGKILL. Without the variable this
+//! is one lookup of an environment variable.
+
+/// The variable that names the point to die at.
+pub const VARIABLE: &str = "CLMBENCH_FAULT";
+
+/// All points, in the order in which a run meets them.
+pub const POINTS: [&str; 6] =
+    ["during_migration", "at_spawn", "mid_checkpoint", "before_rename", "after_rename", "inside_commit"];
+
+/// Dies by SIGKILL here if `CLMBENCH_FAULT` names this point.
+pub fn reach(point: &str) {
+    if std::env::var_os(VARIABLE).is_some_and(|wanted| wanted == point) {
+        // SAFETY: kill and getpid take no pointers; SIGKILL to ourselves does not return.
+        unsafe {
+            libc::kill(libc::getpid(), libc::SIGKILL);
+        }
+    }
+}

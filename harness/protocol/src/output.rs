@@ -1,0 +1,272 @@
+//! What cells leave behind.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    manifest::{TaskInfo, TaskKind},
+    number::Number,
+};
+
+/// A finished cell: what it found, and how it went (provenance, never part of an identity).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CellReport {
+    /// The result: bit-identical for the same identity on the same machine.
+    pub output: CellOutput,
+    /// Every file in the cell's folder.
+    pub files: Vec<OutputFile>,
+    /// Wall time.
+    pub seconds: f64,
+    /// Highest resident memory of the worker so far, in bytes.
+    pub peak_rss_bytes: u64,
+    /// Device, such as `cpu`.
+    pub device: String,
+    /// libtorch version.
+    pub libtorch: String,
+    /// Build of the worker.
+    pub build: String,
+}
+
+/// A file of a cell, relative to its folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputFile {
+    /// Path relative to the cell's folder, with `/`.
+    pub path: String,
+    /// BLAKE3 of its bytes.
+    pub blake3: String,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// The result of a cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum CellOutput {
+    /// Of a [`crate::TokeniseDataset`].
+    TokeniseDataset(DatasetOutput),
+    /// Of a [`crate::TokeniseCorpus`].
+    TokeniseCorpus(CorpusOutput),
+    /// Of a [`crate::Pretrain`].
+    Pretrain(PretrainOutput),
+    /// Of an [`crate::Embed`].
+    Embed(EmbedOutput),
+    /// Of a [`crate::Measure`].
+    Measure(MeasureOutput),
+    /// Of a [`crate::Transfer`].
+    Transfer(TransferOutput),
+}
+
+/// A dataset, checked, split and tokenised.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatasetOutput {
+    /// Source, such as `moleculenet`.
+    pub source: String,
+    /// Name, such as `freesolv`.
+    pub dataset: String,
+    /// Tasks.
+    pub tasks: Vec<TaskInfo>,
+    /// Rows in the files.
+    pub rows: u64,
+    /// Rows left out because their SMILES is not valid: (row, reason); rows count from 0.
+    pub invalid: Vec<(u64, String)>,
+    /// Molecules for training, validation, testing.
+    pub counts: (u64, u64, u64),
+    /// Molecules cut to the longest length.
+    pub truncated: u64,
+    /// Molecules that hold a token outside the vocabulary.
+    pub unknown_token_molecules: u64,
+    /// Groups of rows with the same canonical SMILES.
+    pub duplicate_groups: u64,
+    /// Canonical molecules that are in the test part and also in training or validation.
+    pub leaked: u64,
+    /// SHA-256 of the normalised CSV.
+    pub sha256_csv: String,
+    /// BLAKE3 of molecules, labels and tokens.
+    pub data_digest: String,
+    /// BLAKE3 of (row, part) pairs under the named algorithm.
+    pub split_digest: String,
+    /// BLAKE3 of `tokenizer.json`.
+    pub tokenizer_digest: String,
+    /// Standard deviation of each task's training labels (regression), the unit of default gate margins.
+    pub train_sd: Vec<Number>,
+}
+
+/// A corpus subset and its held-out sample.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CorpusOutput {
+    /// Name.
+    pub corpus: String,
+    /// Molecules in the training subset.
+    pub molecules: u64,
+    /// Real tokens in the training subset, without special ones.
+    pub tokens: u64,
+    /// Molecules in the held-out sample.
+    pub heldout_molecules: u64,
+    /// Real tokens in the held-out sample, without special ones.
+    pub heldout_tokens: u64,
+    /// Candidates that were not valid molecules.
+    pub invalid: u64,
+    /// Candidates that repeat an earlier canonical SMILES.
+    pub duplicates: u64,
+    /// Candidates removed because they are test molecules of a dataset in the suite.
+    pub excluded: u64,
+    /// Molecules cut to the longest length.
+    pub truncated: u64,
+    /// Cross-entropy of the held-out tokens under the add-one-smoothed unigram frequencies of the training subset, in nats a token.
+    pub unigram_cross_entropy: Number,
+    /// Standard error of it over held-out molecules (jackknife of the ratio).
+    pub unigram_se: Number,
+    /// BLAKE3 of the training subset's tokens.
+    pub train_digest: String,
+    /// BLAKE3 of the held-out sample's tokens.
+    pub heldout_digest: String,
+    /// BLAKE3 of `tokenizer.json`.
+    pub tokenizer_digest: String,
+    /// For each excluded dataset, what of it the subset never shows.
+    pub coverage: Vec<Coverage>,
+}
+
+/// What of a dataset a corpus subset never shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Dataset.
+    pub dataset: String,
+    /// Share of its molecules with a token that the subset does not hold.
+    pub untrained_token_share: Number,
+    /// Share of its molecules longer than the longest of the subset.
+    pub untrained_position_share: Number,
+}
+
+/// A pretraining run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PretrainOutput {
+    /// Parameters without word and position embeddings.
+    pub non_embedding_parameters: u64,
+    /// All trainable parameters.
+    pub total_parameters: u64,
+    /// Molecules in the corpus subset.
+    pub corpus_molecules: u64,
+    /// Passes over the subset.
+    pub epochs: Number,
+    /// Whether the run diverged (training loss not finite, or above that of the first steps at the end).
+    pub diverged: bool,
+    /// Checkpoints in order of tokens.
+    pub checkpoints: Vec<CheckpointOutput>,
+}
+
+/// A checkpoint of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckpointOutput {
+    /// Folder inside the cell's folder.
+    pub folder: String,
+    /// Optimiser steps.
+    pub step: u64,
+    /// Real tokens trained on.
+    pub tokens: u64,
+    /// Whether its learning rate was cooled down to zero; only such ones enter fits.
+    pub annealed: bool,
+    /// Whether it is the run's last and represents it in fits.
+    pub last: bool,
+    /// Learning rate of the last step.
+    pub learning_rate: Number,
+    /// Mean training loss of the last tenth of its steps, in nats a masked token.
+    pub training_loss: Number,
+    /// 6 x non-embedding parameters x tokens (Kaplan et al. 2020).
+    pub training_flops: Number,
+    /// BLAKE3 of `model.safetensors`.
+    pub weights_digest: String,
+}
+
+/// Embeddings of a dataset's molecules.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EmbedOutput {
+    /// Molecules.
+    pub rows: u64,
+    /// Width.
+    pub width: u64,
+    /// BLAKE3 of the embedding matrix.
+    pub embedding_digest: String,
+}
+
+/// What the error of a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// Root sum of squares of the estimator's and the sample's standard error.
+    Statistical,
+    /// A bound from a residual.
+    ResidualBound,
+    /// None: the value is exact.
+    Exact,
+}
+
+/// One value of a metric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricValue {
+    /// Name of the value.
+    pub name: String,
+    /// The value.
+    pub value: Number,
+    /// Unit.
+    pub unit: String,
+    /// Standard error from probes or masks, the sample held fixed.
+    pub se_estimator: Option<Number>,
+    /// Standard error from the molecules of the sample (jackknife).
+    pub se_sample: Option<Number>,
+    /// Root sum of squares of both, or the residual bound, or 0.
+    pub std_error: Number,
+    /// What the error is.
+    pub error_kind: ErrorKind,
+    /// Whether it is the metric's primary value.
+    pub primary: bool,
+}
+
+/// Values of a metric on a checkpoint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MeasureOutput {
+    /// Values; exactly one is primary.
+    pub values: Vec<MetricValue>,
+    /// Molecules of the sample that were used.
+    pub molecules: u64,
+    /// Cost in gradient-equivalents (a forward pass is a third).
+    pub gradient_equivalents: Number,
+    /// Why it stopped: `budget`, `precision` or `complete`.
+    pub stopped: String,
+}
+
+/// A downstream score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScoreValue {
+    /// `rmse`, `mae`, `r2`, `spearman`.
+    pub name: String,
+    /// The value on the test molecules.
+    pub value: Number,
+    /// Whether larger is better.
+    pub higher_is_better: bool,
+    /// Whether it is the task's recommended score.
+    pub primary: bool,
+    /// Standard error over test molecules (bootstrap).
+    pub se_test: Number,
+    /// Standard error over transfer seeds; none where the protocol has no seed.
+    pub se_seed: Option<Number>,
+    /// The same score of the predictor that always says the training mean.
+    pub mean_predictor: Number,
+}
+
+/// Transfer of a checkpoint to one task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TransferOutput {
+    /// Task.
+    pub task: String,
+    /// Regression or classification.
+    pub task_kind: TaskKind,
+    /// Molecules with labels for training, validation, testing.
+    pub counts: (u64, u64, u64),
+    /// Ridge strength chosen on validation.
+    pub strength: Number,
+    /// Validation score of each strength tried: (strength, RMSE).
+    pub validation: Vec<(Number, Number)>,
+    /// Scores on the test molecules.
+    pub scores: Vec<ScoreValue>,
+    /// Test predictions: (row of the dataset, label, prediction).
+    pub predictions: Vec<(u64, Number, Number)>,
+}

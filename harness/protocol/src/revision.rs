@@ -1,0 +1,12 @@
+//! `engine_revision` of each stage. Bump the number of a stage when its values move; golden-value tests fail until then.
+
+/// Tokenising datasets and corpora.
+pub const TOKENISE: u32 = 1;
+/// Pretraining.
+pub const PRETRAIN: u32 = 1;
+/// Embedding.
+pub const EMBED: u32 = 1;
+/// The probe that metrics are given.
+pub const MEASURE: u32 = 1;
+/// Transfer protocols.
+pub const TRANSFER: u32 = 1;
