@@ -1,0 +1,123 @@
+//! What a metric may ask of a checkpoint. All calls are functional: no call changes the weights.
+
+use abi_stable::{
+    RRef, StableAbi, sabi_trait,
+    std_types::{ROption, RResult, RStr, RString, RVec},
+};
+
+use crate::{Fault, RawTensor, Role};
+
+/// Molecules that a loss is taken over.
+#[repr(u8)]
+#[derive(StableAbi, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SamplePart {
+    /// The held-out sample: in no corpus subset, the same for all runs of a corpus.
+    Heldout,
+    /// The training subset of the run.
+    Train,
+}
+
+/// Which molecules, under which masks.
+#[repr(C)]
+#[derive(StableAbi, Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    /// Part.
+    pub part: SamplePart,
+    /// First molecule.
+    pub start: u64,
+    /// Number of molecules; 0 = all that follow.
+    pub count: u64,
+    /// Number of the mask draw: equal draws give equal masks for every checkpoint with the same tokenizer.
+    pub draw: u64,
+}
+
+/// Whose labels a gradient is taken with.
+#[repr(u8)]
+#[derive(StableAbi, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Labels {
+    /// The tokens that stand in the molecules.
+    Data,
+    /// Tokens sampled from the model's own predictive distribution (Fisher).
+    Sampled,
+}
+
+/// How a Hessian-vector product is computed.
+#[repr(u8)]
+#[derive(StableAbi, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HvpMethod {
+    /// Backward through the gradient (exact up to rounding).
+    DoubleBackward,
+    /// Central difference of two gradients.
+    FiniteDifference,
+}
+
+/// Loss of each molecule of a sample.
+#[repr(C)]
+#[derive(StableAbi, Debug, Clone)]
+pub struct LossRows {
+    /// Sum of negative log likelihoods over the molecule's predicted tokens, in nats.
+    pub nll: RVec<f64>,
+    /// Number of the molecule's predicted tokens.
+    pub tokens: RVec<u64>,
+}
+
+/// A row of the fixed parameter table: where a parameter lies in a flat [P] tensor.
+#[repr(C)]
+#[derive(StableAbi, Debug, Clone)]
+pub struct ParameterRow {
+    /// Dotted name.
+    pub name: RString,
+    /// First index in [P]; -1 for parameters that get no gradient from the pretraining loss and are left out of P.
+    pub offset: i64,
+    /// Shape.
+    pub shape: RVec<i64>,
+    /// What it is.
+    pub role: Role,
+}
+
+/// The calls that a metric may make. `delta`, where given, is a flat [P] tensor added to the weights for this call.
+#[sabi_trait]
+pub trait ProbeApi {
+    /// The parameter table.
+    fn parameters(&self) -> RResult<RVec<ParameterRow>, Fault>;
+
+    /// The training record as JSON (`clmbench_protocol::RunFacts`).
+    fn record(&self) -> RResult<RString, Fault>;
+
+    /// Number of molecules in a part.
+    fn molecules(&self, part: SamplePart) -> RResult<u64, Fault>;
+
+    /// Loss of each molecule.
+    fn loss(&self, sample: Sample, delta: ROption<RawTensor>) -> RResult<LossRows, Fault>;
+
+    /// Gradient [P] of the mean loss per predicted token of the sample.
+    fn grad(&self, sample: Sample, delta: ROption<RawTensor>, labels: Labels) -> RResult<RawTensor, Fault>;
+
+    /// Hessian-vector products [k, P] of the same mean loss, for vectors [k, P].
+    fn hvp(&self, sample: Sample, vectors: RawTensor, method: HvpMethod) -> RResult<RawTensor, Fault>;
+
+    /// Mean-pooled embeddings [N, D] of molecules of a part.
+    fn embed(&self, part: SamplePart, start: u64, count: u64) -> RResult<RawTensor, Fault>;
+
+    /// Predictive distributions [M, V] at the masked positions of the sample.
+    fn token_probs(&self, sample: Sample) -> RResult<RawTensor, Fault>;
+
+    /// Labels [N] of the training part of the task (label-aware metrics only; NaN = missing).
+    fn labels(&self) -> RResult<RawTensor, Fault>;
+
+    /// Seed of the random stream with this label: a function of the cell's identity and the label.
+    fn rng(&self, label: RStr<'_>) -> u64;
+
+    /// Budget in gradient-equivalents over the whole held-out sample.
+    fn budget(&self) -> f64;
+
+    /// Tells the host how far the metric is.
+    fn progress(&self, done: u64, total: u64, note: RStr<'_>);
+
+    /// Whether the host asks the metric to stop.
+    #[sabi(last_prefix_field)]
+    fn cancelled(&self) -> bool;
+}
+
+/// A borrowed probe.
+pub type ProbeRef<'a> = ProbeApi_TO<'a, RRef<'a, ()>>;
