@@ -1,1 +1,58 @@
-fn main() {}
+//! The command `clmbench`: arguments, wiring, exit statuses. Computes nothing itself and never links libtorch.
+
+mod arguments;
+mod command;
+mod console;
+mod error;
+mod interrupt;
+mod places;
+mod units;
+
+use std::{
+    io::{self, Write},
+    panic,
+    process::ExitCode,
+};
+
+use clap::Parser;
+
+use crate::{
+    arguments::Arguments,
+    console::Console,
+    error::{CliError, Exit},
+};
+
+fn main() -> ExitCode {
+    panic::set_hook(Box::new(|_| {}));
+    match panic::catch_unwind(|| {
+        let arguments = Arguments::parse();
+        command::run(&arguments, Console::new(arguments.global.quiet))
+    }) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => report(&error),
+        Err(payload) => fault(payload.as_ref()),
+    }
+}
+
+/// Says what went wrong and what to do, and gives the exit status.
+fn report(error: &CliError) -> ExitCode {
+    if let CliError::Output(cause) = error
+        && cause.kind() == io::ErrorKind::BrokenPipe
+    {
+        return ExitCode::SUCCESS; // the reader (`head`, a pager) has seen enough
+    }
+    let mut err = io::stderr().lock();
+    let _ = writeln!(err, "error: {}", console::plain(&error.to_string()));
+    if let Some(hint) = error.hint() {
+        let _ = writeln!(err, "  hint: {}", console::plain(&hint));
+    }
+    ExitCode::from(error.exit() as u8)
+}
+
+/// A panic is a fault of clmbench: one line, never a backtrace.
+fn fault(payload: &(dyn std::any::Any + Send)) -> ExitCode {
+    let words = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
+    let line = console::one_line(words.unwrap_or("a panic without words"), 300);
+    let _ = writeln!(io::stderr().lock(), "error: a fault in clmbench {}: {line}\n  hint: the store is kept; please report this line and the command that led to it", env!("CARGO_PKG_VERSION"));
+    ExitCode::from(Exit::Fault as u8)
+}

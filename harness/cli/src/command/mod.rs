@@ -1,0 +1,32 @@
+//! The commands, one file each.
+
+mod plugin_build;
+mod plugin_new;
+
+use clap::CommandFactory;
+
+use crate::{
+    arguments::{Arguments, Command, Leaderboard, Plugin},
+    console::Console,
+    error::CliError,
+};
+
+/// Runs the command that was asked for.
+///
+/// # Errors
+/// Whatever the command says; `main` turns it into words and an exit status.
+pub fn run(arguments: &Arguments, console: Console) -> Result<(), CliError> {
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Plugin(Plugin::New(of)) => plugin_new::run(of, console),
+        Command::Plugin(Plugin::Build(of)) => plugin_build::run(of, console),
+        Command::Completions { shell } => completions(*shell, console),
+        _ => unimplemented!(),
+    }
+}
+
+fn completions(shell: clap_complete::Shell, console: Console) -> Result<(), CliError> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "clmbench", &mut script);
+    console.print(&String::from_utf8_lossy(&script))
+}

@@ -1,0 +1,122 @@
+//! Everything that is written: results on standard output, progress and advice on standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use crate::error::CliError;
+
+/// Where output goes and how wide it may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Console {
+    /// No progress and no advice.
+    pub quiet: bool,
+    /// Columns of a table.
+    pub width: usize,
+    /// Whether standard error is a terminal that can show moving bars.
+    pub live: bool,
+}
+
+/// Columns when standard output is not a terminal and `COLUMNS` is not set.
+const DEFAULT_WIDTH: usize = 120;
+
+impl Console {
+    /// Looks at the terminal and the environment.
+    pub fn new(quiet: bool) -> Self {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self { quiet, width: width(), live: io::stderr().is_terminal() && !dumb }
+    }
+
+    /// Writes lines to standard output.
+    ///
+    /// # Errors
+    /// [`CliError::Output`]; a closed pipe ends the command quietly (see `main`).
+    pub fn print(&self, text: &str) -> Result<(), CliError> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())
+            .and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") })
+            .and_then(|()| out.flush())
+            .map_err(CliError::Output)
+    }
+
+    /// Writes the one JSON object of a command: `{schema, generated_by, rows}`.
+    ///
+    /// # Errors
+    /// [`CliError::Output`].
+    pub fn json<Row: Serialize>(&self, schema: &str, rows: &[Row]) -> Result<(), CliError> {
+        let envelope = Envelope {
+            schema: format!("clmbench/{schema}/1"),
+            generated_by: concat!("clmbench ", env!("CARGO_PKG_VERSION")),
+            rows,
+        };
+        let text = serde_json::to_string_pretty(&envelope).map_err(|error| CliError::Output(error.into()))?;
+        self.print(&text)
+    }
+
+    /// Writes advice or progress to standard error, unless `--quiet`.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<'a, Row> {
+    schema: String,
+    generated_by: &'static str,
+    rows: &'a [Row],
+}
+
+/// Text from elsewhere (plugins, SMILES, errors of tools) without control characters, so that it cannot steer the terminal.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if c == '\n' || c == '\t' || !control(c) { c } else { '\u{fffd}' }).collect()
+}
+
+/// [`plain`] on one line, at most `longest` characters.
+pub fn one_line(text: &str, longest: usize) -> String {
+    let joined = plain(text).split_whitespace().collect::<Vec<_>>().join(" ");
+    if joined.chars().count() <= longest {
+        return joined;
+    }
+    let mut cut: String = joined.chars().take(longest.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
+
+/// Controls, and the Unicode marks that reorder or hide text.
+fn control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// `COLUMNS`, else the terminal's, else [`DEFAULT_WIDTH`].
+fn width() -> usize {
+    let wanted = std::env::var("COLUMNS").ok().and_then(|text| text.trim().parse().ok());
+    wanted.or_else(terminal_columns).unwrap_or(DEFAULT_WIDTH).clamp(40, 400)
+}
+
+fn terminal_columns() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    // SAFETY: an all-zero winsize is a valid value, and TIOCGWINSZ fills one that lives for the call.
+    let (code, size) = unsafe {
+        let mut size: libc::winsize = std::mem::zeroed();
+        (libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &mut size), size)
+    };
+    (code == 0 && size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_cannot_steer_the_terminal() {
+        assert_eq!(plain("a\u{1b}[31mred\u{7}\nb"), "a\u{fffd}[31mred\u{fffd}\nb");
+        assert_eq!(plain("C[C@H](N)C(=O)O"), "C[C@H](N)C(=O)O");
+        assert_eq!(plain("x\u{202e}y"), "x\u{fffd}y");
+        assert_eq!(one_line("a\n  b\tc", 80), "a b c");
+        assert_eq!(one_line("abcdef", 4), "abc…");
+    }
+}
