@@ -59,6 +59,38 @@ pub struct ParameterInfo {
     pub choices: Vec<String>,
 }
 
+impl ParameterInfo {
+    fn new(name: &str, kind: ParameterKind, default: Value, doc: &str) -> Self {
+        Self { name: name.into(), kind, default, doc: doc.into(), minimum: None, maximum: None, choices: Vec::new() }
+    }
+
+    /// A whole-number parameter.
+    pub fn integer(name: &str, default: i64, doc: &str) -> Self {
+        Self::new(name, ParameterKind::Integer, default.into(), doc)
+    }
+
+    /// A numeric parameter.
+    pub fn float(name: &str, default: f64, doc: &str) -> Self {
+        Self::new(name, ParameterKind::Float, default.into(), doc)
+    }
+
+    /// A yes-or-no parameter.
+    pub fn boolean(name: &str, default: bool, doc: &str) -> Self {
+        Self::new(name, ParameterKind::Boolean, default.into(), doc)
+    }
+
+    /// A text parameter with these allowed words (any, if empty).
+    pub fn text(name: &str, default: &str, choices: &[&str], doc: &str) -> Self {
+        let choices = choices.iter().map(|word| (*word).to_owned()).collect();
+        Self { choices, ..Self::new(name, ParameterKind::Text, default.into(), doc) }
+    }
+
+    /// The same parameter with bounds, both inclusive.
+    pub fn between(self, minimum: f64, maximum: f64) -> Self {
+        Self { minimum: Some(minimum), maximum: Some(maximum), ..self }
+    }
+}
+
 /// Type of a [`ParameterInfo`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

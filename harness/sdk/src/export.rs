@@ -1,0 +1,153 @@
+//! The export macro, and the shims behind it through which every call from the host goes.
+
+use abi_stable::std_types::{RResult, RSlice, RStr, RString};
+use clmbench_api::{Fault, Measurement, ModelBox, ProbeRef, SourceBytes, Table, handshake::API_VERSION};
+use clmbench_protocol::PluginManifest;
+
+use crate::{
+    Architecture, Dataset, Files, LIBTORCH_VERSION, Metric, Params, PluginError, Probe, architecture::model_box, error::guard,
+};
+
+/// What a plugin library exports; implemented by [`export_plugin!`](crate::export_plugin).
+pub trait Exports {
+    /// Crate name.
+    const NAME: &'static str;
+    /// Crate version.
+    const VERSION: &'static str;
+    /// Architectures.
+    fn architectures() -> Vec<Box<dyn Architecture>>;
+    /// Dataset sources.
+    fn datasets() -> Vec<Box<dyn Dataset>>;
+    /// Metrics.
+    fn metrics() -> Vec<Box<dyn Metric>>;
+}
+
+/// The plugin's manifest.
+pub fn manifest_of<E: Exports>() -> PluginManifest {
+    PluginManifest {
+        name: E::NAME.into(),
+        version: E::VERSION.into(),
+        api: API_VERSION,
+        libtorch: LIBTORCH_VERSION.into(),
+        architectures: E::architectures().iter().map(|architecture| architecture.info()).collect(),
+        datasets: E::datasets().iter().flat_map(|source| source.infos()).collect(),
+        metrics: E::metrics().iter().map(|metric| metric.info()).collect(),
+    }
+}
+
+/// Shim of `PluginModule::manifest`.
+pub extern "C" fn manifest<E: Exports>() -> RResult<RString, Fault> {
+    guard(|| {
+        let json = serde_json::to_string(&manifest_of::<E>());
+        json.map(Into::into).map_err(|error| PluginError::other(format!("the manifest cannot be written as JSON: {error}")))
+    })
+}
+
+/// Shim of `PluginModule::new_model`.
+pub extern "C" fn new_model<E: Exports>(name: RStr<'_>, config: RStr<'_>) -> RResult<ModelBox, Fault> {
+    guard(|| {
+        let found = E::architectures().into_iter().find(|architecture| architecture.info().name == name.as_str());
+        let architecture = found.ok_or_else(|| missing("architecture", name.as_str()))?;
+        architecture.build(&Params::parse(config.as_str())?).map(model_box)
+    })
+}
+
+/// Shim of `PluginModule::parse_dataset`.
+pub extern "C" fn parse_dataset<E: Exports>(
+    source: RStr<'_>,
+    name: RStr<'_>,
+    files: RSlice<'_, SourceBytes>,
+) -> RResult<Table, Fault> {
+    guard(|| {
+        let holds = |dataset: &dyn Dataset| {
+            dataset.infos().iter().any(|info| info.source == source.as_str() && info.name == name.as_str())
+        };
+        let found = E::datasets().into_iter().find(|dataset| holds(dataset.as_ref()));
+        let dataset = found.ok_or_else(|| missing("dataset", &format!("{source}/{name}")))?;
+        dataset.parse(name.as_str(), &Files::new(files))?.into_table()
+    })
+}
+
+/// Shim of `PluginModule::measure`.
+pub extern "C" fn measure<E: Exports>(metric: RStr<'_>, params: RStr<'_>, probe: ProbeRef<'_>) -> RResult<Measurement, Fault> {
+    guard(|| {
+        let found = E::metrics().into_iter().find(|candidate| candidate.info().id == metric.as_str());
+        let found = found.ok_or_else(|| missing("metric", metric.as_str()))?;
+        Ok(found.measure(&Probe::new(probe), &Params::parse(params.as_str())?)?.into_edge())
+    })
+}
+
+fn missing(kind: &str, name: &str) -> PluginError {
+    PluginError::Input(format!("this plugin exports no {kind} `{name}`"))
+}
+
+/// Exports a plugin's architectures, datasets and metrics. Call it once, at the root of a cdylib crate.
+///
+/// ```text
+/// export_plugin! { architectures: [Bert], datasets: [MoleculeNet], metrics: [MlmLoss] }
+/// ```
+/// Each list may be left out; each entry is an expression of a type with the trait.
+#[macro_export]
+macro_rules! export_plugin {
+    (
+        $(architectures: [$($architecture:expr),* $(,)?])? $(,)?
+        $(datasets: [$($dataset:expr),* $(,)?])? $(,)?
+        $(metrics: [$($metric:expr),* $(,)?])? $(,)?
+    ) => {
+        #[doc(hidden)]
+        #[allow(missing_docs, clippy::vec_init_then_push, unused_mut)]
+        pub mod __clmbench_export {
+            use super::*;
+
+            pub struct Exported;
+
+            impl $crate::export::Exports for Exported {
+                const NAME: &'static str = env!("CARGO_PKG_NAME");
+                const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+                fn architectures() -> Vec<Box<dyn $crate::Architecture>> {
+                    vec![$($(Box::new($architecture)),*)?]
+                }
+                fn datasets() -> Vec<Box<dyn $crate::Dataset>> {
+                    vec![$($(Box::new($dataset)),*)?]
+                }
+                fn metrics() -> Vec<Box<dyn $crate::Metric>> {
+                    vec![$($(Box::new($metric)),*)?]
+                }
+            }
+
+            static HANDSHAKE: $crate::api::Handshake =
+                $crate::api::Handshake::new($crate::LIBTORCH_VERSION, $crate::api::handshake::FEATURE_TENSORS);
+
+            #[unsafe(export_name = "clmbench_handshake")]
+            pub extern "C" fn handshake() -> *const $crate::api::Handshake {
+                &raw const HANDSHAKE
+            }
+
+            fn root_module() -> $crate::api::PluginModuleRef {
+                use $crate::abi_stable::prefix_type::PrefixTypeTrait;
+                $crate::api::PluginModule {
+                    manifest: $crate::export::manifest::<Exported>,
+                    new_model: $crate::export::new_model::<Exported>,
+                    parse_dataset: $crate::export::parse_dataset::<Exported>,
+                    measure: $crate::export::measure::<Exported>,
+                }
+                .leak_into_prefix()
+            }
+
+            extern "C" fn erased_module() -> $crate::abi_stable::library::RootModuleResult {
+                $crate::abi_stable::library::__call_root_module_loader(root_module)
+            }
+
+            // What abi_stable's `export_root_module` writes, spelled out so that plugins need no dependency of their own.
+            #[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
+            pub static LIBRARY_HEADER: $crate::abi_stable::library::LibHeader =
+                // SAFETY: `erased_module` returns a module of exactly the type given here.
+                unsafe {
+                    $crate::abi_stable::library::LibHeader::from_constructor::<$crate::api::PluginModuleRef>(
+                        erased_module,
+                        $crate::abi_stable::library::CheckTypeLayout::Yes,
+                    )
+                };
+        }
+    };
+}
