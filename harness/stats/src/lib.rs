@@ -1,1 +1,41 @@
 //! Pure numbers: fits by linfa and their inference, rank correlations, resampling. No I/O.
+//!
+//! Everything here takes slices of `f64` with one entry a run and returns plain data or a typed [`Refusal`]. What the
+//! numbers mean (which runs, which orientation, which family of tests) is decided in `analysis`.
+//!
+//! | question | file |
+//! |---|---|
+//! | how does the score move with the metric? | [`ols`] (coefficients by linfa, inference here) |
+//! | how well is an unseen run predicted? | [`cross_validation`] |
+//! | do they rank alike? | [`correlation`], [`permutation`], [`bootstrap`], [`holm`] |
+//! | what could this design have seen? | [`power`], [`random_band`] |
+//! | does the metric add to size, tokens and corpus? | [`gain`] |
+//! | what may be said? | [`verdict`] |
+
+pub mod bootstrap;
+pub mod correlation;
+pub mod cross_validation;
+pub mod gain;
+pub mod holm;
+pub mod numeric;
+pub mod ols;
+mod orthogonal;
+pub mod permutation;
+pub mod power;
+pub mod random_band;
+pub mod refusal;
+pub mod seed;
+pub mod verdict;
+
+pub use bootstrap::{Interval, SMALLEST_N_FOR_INTERVALS, bca, spearman_interval};
+pub use correlation::{average_ranks, kendall_tau_b, pearson, spearman};
+pub use cross_validation::q2_by_groups;
+pub use gain::{Gain, GainVerdict, gain};
+pub use holm::holm;
+pub use ols::{Column, Ols, ols};
+pub use permutation::{PermutationTest, permutation_test};
+pub use power::{minimum_detectable_r, runs_needed};
+pub use random_band::{RandomBand, random_band};
+pub use refusal::Refusal;
+pub use seed::generator;
+pub use verdict::{Evidence, Judgement, Verdict, judge};
