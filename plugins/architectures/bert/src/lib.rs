@@ -1,1 +1,302 @@
-//! PLUGIN architectures/bert
+//! BERT for masked language modelling: Devlin et al. 2019, "BERT: Pre-training of Deep Bidirectional Transformers for
+//! Language Understanding" (arXiv:1810.04805), section 3 and appendix A; post-LN blocks, learned positions, pooler, and
+//! the MLM head with its transform and a decoder tied to the word embeddings.
+//!
+//! Parameter names are those of Hugging Face `BertForPreTraining`, so its checkpoints and ours look alike. The presets are
+//! the six sizes of arXiv:2602.11618. Dropout is not applied: losses are functions of the weights alone.
+
+use clmbench_sdk::prelude::*;
+
+mod count;
+
+/// Epsilon of every layer normalisation, as in the original.
+const NORM_EPSILON: f64 = 1e-12;
+/// Standard deviation of initial weights, as in the original.
+const INIT_STD: f64 = 0.02;
+
+/// The architecture `bert`.
+pub struct Bert;
+
+/// Geometry of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    /// Blocks.
+    pub layers: i64,
+    /// Width D of the hidden states.
+    pub width: i64,
+    /// Width of one attention head.
+    pub head_width: i64,
+    /// Width of the feed-forward layer in multiples of `width`.
+    pub ffn_multiple: i64,
+    /// Entries V of the vocabulary.
+    pub vocab_size: i64,
+    /// Longest sequence.
+    pub max_positions: i64,
+}
+
+impl Config {
+    fn read(params: &Params) -> Result<Self, PluginError> {
+        let config = Self {
+            layers: params.integer("layers")?,
+            width: params.integer("width")?,
+            head_width: params.integer("head_width")?,
+            ffn_multiple: params.integer("ffn_multiple")?,
+            vocab_size: params.integer("vocab_size")?,
+            max_positions: params.integer("max_positions")?,
+        };
+        if config.width % config.head_width != 0 {
+            let (width, head) = (config.width, config.head_width);
+            return Err(PluginError::Input(format!("width {width} is not a multiple of head_width {head}; choose one that is")));
+        }
+        Ok(config)
+    }
+}
+
+impl Architecture for Bert {
+    fn info(&self) -> ArchitectureInfo {
+        let sizes = [
+            ("0.06M", 1, 64, 2e-3),
+            ("0.83M", 4, 128, 2e-3),
+            ("2.30M", 5, 192, 1e-3),
+            ("4.87M", 6, 256, 1e-3),
+            ("25.75M", 8, 512, 5e-4),
+            ("86.24M", 12, 768, 2e-4),
+        ];
+        let preset = |(name, layers, width, learning_rate): (&str, i64, i64, f64)| PresetInfo {
+            name: name.into(),
+            config: [("layers".into(), layers.into()), ("width".into(), width.into())].into_iter().collect(),
+            learning_rate,
+            non_embedding_parameters: count::non_embedding(layers, width, 4),
+        };
+        ArchitectureInfo {
+            name: "bert".into(),
+            doc: "Bidirectional encoder for masked language modelling (Devlin et al. 2019, arXiv:1810.04805): post-LN blocks, \
+                  learned positions, pooler, MLM transform, tied decoder. Presets: the six sizes of arXiv:2602.11618, named by \
+                  their non-embedding parameters. Preset learning rates are starting values, not yet the result of a search."
+                .into(),
+            objective: Objective::MaskedLm,
+            parameters: vec![
+                ParameterInfo::integer("layers", 4, "number of blocks").between(1.0, 96.0),
+                ParameterInfo::integer("width", 128, "width of the hidden states").between(8.0, 8192.0),
+                ParameterInfo::integer("head_width", 64, "width of one attention head; divides the width").between(1.0, 512.0),
+                ParameterInfo::integer("ffn_multiple", 4, "width of the feed-forward layer in multiples of the width")
+                    .between(1.0, 16.0),
+            ],
+            presets: sizes.into_iter().map(preset).collect(),
+        }
+    }
+
+    fn build(&self, config: &Params) -> Result<Box<dyn Model>, PluginError> {
+        Ok(Box::new(BertModel::new(Config::read(config)?)))
+    }
+}
+
+/// y = x W^T + b.
+struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    fn new(inputs: i64, outputs: i64) -> Self {
+        Self { weight: init::normal(&[outputs, inputs], INIT_STD), bias: init::constant(&[outputs], 0.0) }
+    }
+
+    fn forward(&self, input: &Tensor) -> Result<Tensor, PluginError> {
+        Ok(input.f_linear(&self.weight, Some(&self.bias))?)
+    }
+
+    fn list(&self, name: &str, rows: &mut Vec<Parameter>) {
+        rows.push(row(format!("{name}.weight"), Role::Weight, &self.weight));
+        rows.push(row(format!("{name}.bias"), Role::Bias, &self.bias));
+    }
+}
+
+/// Layer normalisation over the last dimension.
+struct Norm {
+    gain: Tensor,
+    bias: Tensor,
+}
+
+impl Norm {
+    fn new(width: i64) -> Self {
+        Self { gain: init::constant(&[width], 1.0), bias: init::constant(&[width], 0.0) }
+    }
+
+    fn forward(&self, input: &Tensor) -> Result<Tensor, PluginError> {
+        Ok(input.f_layer_norm(self.gain.size(), Some(&self.gain), Some(&self.bias), NORM_EPSILON, false)?)
+    }
+
+    fn list(&self, name: &str, rows: &mut Vec<Parameter>) {
+        rows.push(row(format!("{name}.weight"), Role::Norm, &self.gain));
+        rows.push(row(format!("{name}.bias"), Role::Norm, &self.bias));
+    }
+}
+
+fn row(name: String, role: Role, tensor: &Tensor) -> Parameter {
+    Parameter { name, role, tensor: tensor.shallow_clone() }
+}
+
+/// One encoder block: self-attention and feed-forward, each followed by residual and normalisation.
+struct Block {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    output: Linear,
+    attention_norm: Norm,
+    up: Linear,
+    down: Linear,
+    output_norm: Norm,
+    heads: i64,
+}
+
+impl Block {
+    fn new(config: &Config) -> Self {
+        let (width, inner) = (config.width, config.width * config.ffn_multiple);
+        Self {
+            query: Linear::new(width, width),
+            key: Linear::new(width, width),
+            value: Linear::new(width, width),
+            output: Linear::new(width, width),
+            attention_norm: Norm::new(width),
+            up: Linear::new(width, inner),
+            down: Linear::new(inner, width),
+            output_norm: Norm::new(width),
+            heads: width / config.head_width,
+        }
+    }
+
+    /// `hidden` [B, L, D], `bias` [B, 1, 1, L] (0 real, -inf padding) -> [B, L, D].
+    fn forward(&self, hidden: &Tensor, bias: &Tensor, mode: AttentionMode) -> Result<Tensor, PluginError> {
+        let attended = self.output.forward(&self.attend(hidden, bias, mode)?)?;
+        let hidden = self.attention_norm.forward(&(attended + hidden))?;
+        let fed = self.down.forward(&self.up.forward(&hidden)?.f_gelu("none")?)?;
+        self.output_norm.forward(&(fed + hidden))
+    }
+
+    /// Attention heads side by side, [B, L, D].
+    fn attend(&self, hidden: &Tensor, bias: &Tensor, mode: AttentionMode) -> Result<Tensor, PluginError> {
+        let (batch, length, width) = hidden.size3()?;
+        let head_width = width / self.heads;
+        let split = |linear: &Linear| -> Result<Tensor, PluginError> {
+            // [B, heads, L, head_width]
+            Ok(linear.forward(hidden)?.f_view([batch, length, self.heads, head_width])?.f_transpose(1, 2)?)
+        };
+        let (query, key, value) = (split(&self.query)?, split(&self.key)?, split(&self.value)?);
+        let attended = match mode {
+            AttentionMode::Fast => {
+                Tensor::f_scaled_dot_product_attention(&query, &key, &value, Some(bias), 0.0, false, None, false)?
+            }
+            AttentionMode::TwiceDifferentiable => {
+                let scores = query.f_matmul(&key.f_transpose(-2, -1)?)? / (head_width as f64).sqrt() + bias;
+                scores.f_softmax(-1, Kind::Float)?.f_matmul(&value)?
+            }
+        };
+        Ok(attended.f_transpose(1, 2)?.f_reshape([batch, length, width])?)
+    }
+
+    fn list(&self, name: &str, rows: &mut Vec<Parameter>) {
+        self.query.list(&format!("{name}.attention.self.query"), rows);
+        self.key.list(&format!("{name}.attention.self.key"), rows);
+        self.value.list(&format!("{name}.attention.self.value"), rows);
+        self.output.list(&format!("{name}.attention.output.dense"), rows);
+        self.attention_norm.list(&format!("{name}.attention.output.LayerNorm"), rows);
+        self.up.list(&format!("{name}.intermediate.dense"), rows);
+        self.down.list(&format!("{name}.output.dense"), rows);
+        self.output_norm.list(&format!("{name}.output.LayerNorm"), rows);
+    }
+}
+
+/// The whole model.
+struct BertModel {
+    config: Config,
+    words: Tensor,
+    positions: Tensor,
+    segments: Tensor,
+    embedding_norm: Norm,
+    blocks: Vec<Block>,
+    pooler: Linear,
+    transform: Linear,
+    transform_norm: Norm,
+    output_bias: Tensor,
+}
+
+impl BertModel {
+    fn new(config: Config) -> Self {
+        let width = config.width;
+        Self {
+            words: init::normal(&[config.vocab_size, width], INIT_STD),
+            positions: init::normal(&[config.max_positions, width], INIT_STD),
+            segments: init::normal(&[2, width], INIT_STD),
+            embedding_norm: Norm::new(width),
+            blocks: (0..config.layers).map(|_| Block::new(&config)).collect(),
+            pooler: Linear::new(width, width),
+            transform: Linear::new(width, width),
+            transform_norm: Norm::new(width),
+            output_bias: init::constant(&[config.vocab_size], 0.0),
+            config,
+        }
+    }
+}
+
+impl Model for BertModel {
+    fn parameters(&self) -> Vec<Parameter> {
+        let mut rows = vec![
+            row("bert.embeddings.word_embeddings.weight".into(), Role::Embedding, &self.words),
+            row("bert.embeddings.position_embeddings.weight".into(), Role::Embedding, &self.positions),
+            row("bert.embeddings.token_type_embeddings.weight".into(), Role::Embedding, &self.segments),
+        ];
+        self.embedding_norm.list("bert.embeddings.LayerNorm", &mut rows);
+        for (index, block) in self.blocks.iter().enumerate() {
+            block.list(&format!("bert.encoder.layer.{index}"), &mut rows);
+        }
+        self.pooler.list("bert.pooler.dense", &mut rows);
+        self.transform.list("cls.predictions.transform.dense", &mut rows);
+        self.transform_norm.list("cls.predictions.transform.LayerNorm", &mut rows);
+        rows.push(row("cls.predictions.bias".into(), Role::OutputBias, &self.output_bias));
+        rows
+    }
+
+    fn hidden(&self, ids: &Tensor, mask: &Tensor, mode: AttentionMode) -> Result<Tensor, PluginError> {
+        let (batch, length) = ids.size2()?;
+        if length > self.config.max_positions {
+            let most = self.config.max_positions;
+            return Err(PluginError::Shape(format!("sequences of {length} tokens, but the model has {most} positions")));
+        }
+        let words = Tensor::f_embedding(&self.words, ids, -1, false, false)?;
+        let positions = self.positions.f_narrow(0, 0, length)?;
+        let segment = self.segments.f_select(0, 0)?;
+        let mut hidden = self.embedding_norm.forward(&(words + positions + segment))?; // [B, L, D]
+        let bias = mask.f_eq(0.0)?.f_to_kind(Kind::Float)?.f_view([batch, 1, 1, length])?;
+        let bias = bias.f_masked_fill(&bias.f_gt(0.0)?, f64::NEG_INFINITY)?;
+        for block in &self.blocks {
+            hidden = block.forward(&hidden, &bias, mode)?;
+        }
+        Ok(hidden)
+    }
+
+    fn logits(&self, hidden: &Tensor, positions: Option<&Tensor>) -> Result<Tensor, PluginError> {
+        let flat = hidden.f_reshape([-1, self.config.width])?;
+        let chosen = positions.map_or_else(|| Ok(flat.shallow_clone()), |positions| flat.f_index_select(0, positions))?;
+        let transformed = self.transform_norm.forward(&self.transform.forward(&chosen)?.f_gelu("none")?)?;
+        Ok(transformed.f_linear(&self.words, Some(&self.output_bias))?) // [M, V]
+    }
+
+    fn hub_config(&self) -> serde_json::Value {
+        let config = &self.config;
+        serde_json::json!({
+            "architectures": ["BertForPreTraining"], "model_type": "bert",
+            "hidden_size": config.width, "num_hidden_layers": config.layers,
+            "num_attention_heads": config.width / config.head_width, "intermediate_size": config.width * config.ffn_multiple,
+            "vocab_size": config.vocab_size, "max_position_embeddings": config.max_positions, "type_vocab_size": 2,
+            "hidden_act": "gelu", "layer_norm_eps": NORM_EPSILON, "initializer_range": INIT_STD, "pad_token_id": 0,
+            "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "position_embedding_type": "absolute",
+            "tie_word_embeddings": true, "torch_dtype": "float32",
+        })
+    }
+}
+
+export_plugin! { architectures: [Bert] }
+
+#[cfg(test)]
+mod tests;

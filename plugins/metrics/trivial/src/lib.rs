@@ -1,1 +1,94 @@
-//! PLUGIN metrics/trivial
+//! Trivial predictors: what is known of a run without looking at its weights. A metric is worth its cost only by what it
+//! adds to them (arXiv:2510.06448: on static pools of models, such predictors beat sophisticated scores).
+
+use clmbench_sdk::prelude::*;
+
+/// One number of the training record.
+struct Fact {
+    name: &'static str,
+    unit: &'static str,
+    doc: &'static str,
+    read: fn(&RunFacts) -> f64,
+}
+
+const PARAMETERS: Fact = Fact {
+    name: "parameters",
+    unit: "parameters",
+    doc: "Parameters without word and position embeddings: larger models claim better transfer.",
+    read: |facts| facts.non_embedding_parameters as f64,
+};
+
+const TOKENS: Fact = Fact {
+    name: "tokens",
+    unit: "tokens",
+    doc: "Real tokens trained on: longer training claims better transfer.",
+    read: |facts| facts.tokens as f64,
+};
+
+const CORPUS: Fact = Fact {
+    name: "corpus",
+    unit: "molecules",
+    doc: "Molecules in the corpus subset: more data claims better transfer.",
+    read: |facts| facts.corpus_molecules as f64,
+};
+
+const FLOPS: Fact = Fact {
+    name: "flops",
+    unit: "FLOP",
+    doc: "Training FLOPs, 6 x non-embedding parameters x tokens: more compute claims better transfer.",
+    read: |facts| facts.training_flops.0,
+};
+
+impl Metric for Fact {
+    fn info(&self) -> MetricInfo {
+        MetricInfo {
+            id: format!("trivial/{}", self.name),
+            doc: self.doc.into(),
+            citation: "Kaplan et al. 2020, arXiv:2001.08361, section 2.1".into(),
+            unit: self.unit.into(),
+            primary: self.name.into(),
+            direction: Direction::HigherIsBetter,
+            scope: Scope::Checkpoint,
+            cost: CostClass::Free,
+            comparable: Comparable::Any,
+            objectives: Vec::new(),
+            parameters: Vec::new(),
+            trivial: true,
+        }
+    }
+
+    fn measure(&self, probe: &Probe<'_>, _params: &Params) -> Result<Measurement, PluginError> {
+        let value = Value::exact(self.name, (self.read)(&probe.record()?), self.unit);
+        Ok(Measurement::complete(vec![value], 0))
+    }
+}
+
+export_plugin! { metrics: [PARAMETERS, TOKENS, CORPUS, FLOPS] }
+
+#[cfg(test)]
+mod tests {
+    use clmbench_sdk::prelude::*;
+
+    use super::{CORPUS, FLOPS, PARAMETERS, TOKENS};
+
+    #[test]
+    fn each_reads_its_own_fact() {
+        let facts = RunFacts {
+            non_embedding_parameters: 2,
+            total_parameters: 3,
+            tokens: 5,
+            corpus_molecules: 7,
+            training_flops: 60.0.into(),
+        };
+        let read = [PARAMETERS, TOKENS, CORPUS, FLOPS].map(|fact| (fact.read)(&facts));
+        assert_eq!(read, [2.0, 5.0, 7.0, 60.0]);
+    }
+
+    #[test]
+    fn all_are_marked_trivial_with_ids_of_the_family() {
+        for fact in [PARAMETERS, TOKENS, CORPUS, FLOPS] {
+            let info = fact.info();
+            assert!(info.trivial && info.id == format!("trivial/{}", info.primary));
+        }
+    }
+}
