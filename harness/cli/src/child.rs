@@ -53,7 +53,8 @@ pub fn answer(command: &mut Command, limit: Duration) -> io::Result<Answer> {
     Ok(Answer { status, stdout: text(out), stderr: text(err) })
 }
 
-fn collect(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
+/// Reads a stream to its end on a thread of its own.
+pub fn collect(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(stream) = stream {
@@ -63,8 +64,11 @@ fn collect(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec
     })
 }
 
-/// Waits for the child; kills it when the limit is passed.
-fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+/// Waits for the child; kills it and its process group when the limit is passed. The child must lead a group of its own.
+///
+/// # Errors
+/// The system's.
+pub fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     let start = Instant::now();
     let mut pause = Duration::from_millis(1);
     loop {

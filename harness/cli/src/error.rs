@@ -59,6 +59,21 @@ pub enum CliError {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// The worker is not there.
+    #[error("there is no worker at {}", path.display())]
+    NoWorker {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// A suite that cannot be read.
+    #[error(transparent)]
+    Suite(#[from] clmbench_runner::suite::SuiteError),
+    /// Something could not be fetched.
+    #[error(transparent)]
+    Fetch(#[from] clmbench_fetch::FetchError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] clmbench_store::StoreError),
     /// Neither `XDG_DATA_HOME` nor `HOME`.
     #[error("there is no plugin folder: neither XDG_DATA_HOME nor HOME is set")]
     NoHome,
@@ -113,7 +128,9 @@ impl CliError {
         match self {
             Self::Usage { .. } | Self::NotAPluginCrate { .. } => Exit::Usage,
             Self::File { .. } | Self::Output(_) | Self::Tool { .. } | Self::SdkNotFound { .. } | Self::NoHome => Exit::Environment,
-            Self::Build { .. } | Self::NotReady(_) => Exit::Environment,
+            Self::Build { .. } | Self::NotReady(_) | Self::NoWorker { .. } | Self::Fetch(_) => Exit::Environment,
+            Self::Suite(_) => Exit::Usage,
+            Self::Store(error) => store_exit(error),
             Self::CellsFailed { .. } | Self::ChecksFailed { .. } => Exit::Failed,
             Self::Interrupted => Exit::Interrupted,
         }
@@ -123,6 +140,9 @@ impl CliError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Usage { hint, .. } => Some(hint.clone()),
+            Self::NoWorker { .. } => {
+                Some("build it with `cargo xtask build` in the checkout, or name it with CLMBENCH_WORKER; `clmbench doctor` says more".to_owned())
+            }
             Self::Tool { .. } => Some("run `clmbench doctor` to see what is missing".to_owned()),
             Self::SdkNotFound { .. } => {
                 Some("pass --sdk DIR (or set CLMBENCH_SDK) with harness/sdk of a clmbench checkout".to_owned())
@@ -135,6 +155,16 @@ impl CliError {
             }
             Self::Interrupted => Some("run the same command again to go on".to_owned()),
             Self::File { .. } | Self::Output(_) | Self::Build { .. } | Self::ChecksFailed { .. } => None,
+            Self::Suite(_) | Self::Fetch(_) | Self::Store(_) => None, // their messages end with the next step
         }
+    }
+}
+
+/// A name that is not in the store is the caller's mistake; everything else is the store's state.
+fn store_exit(error: &clmbench_store::StoreError) -> Exit {
+    use clmbench_store::StoreError as E;
+    match error {
+        E::UnknownSuite { .. } | E::UnknownCell { .. } | E::AmbiguousCell { .. } => Exit::Usage,
+        _ => Exit::Store,
     }
 }

@@ -1,12 +1,15 @@
 //! The command `clmbench`: arguments, wiring, exit statuses. Computes nothing itself and never links libtorch.
 
 mod arguments;
+mod child;
 mod command;
 mod console;
 mod error;
 mod interrupt;
 mod places;
+mod plugins;
 mod units;
+mod worker;
 
 use std::{
     io::{self, Write},

@@ -1,7 +1,9 @@
 //! The commands, one file each.
 
+mod doctor;
 mod plugin_build;
 mod plugin_new;
+mod show;
 
 use clap::CommandFactory;
 
@@ -18,6 +20,8 @@ use crate::{
 pub fn run(arguments: &Arguments, console: Console) -> Result<(), CliError> {
     let global = &arguments.global;
     match &arguments.command {
+        Command::Doctor(of) => doctor::run(global, of.json, console),
+        Command::Show(of) => show::run(of, global, console),
         Command::Plugin(Plugin::New(of)) => plugin_new::run(of, console),
         Command::Plugin(Plugin::Build(of)) => plugin_build::run(of, console),
         Command::Completions { shell } => completions(*shell, console),
