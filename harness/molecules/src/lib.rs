@@ -1,1 +1,38 @@
 //! Everything that understands a molecule: SMILES tokenizer, canonical SMILES, scaffold splits, corpora, token caches. No libtorch.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`smiles`] | canonical SMILES, scaffolds, what counts as a valid molecule |
+//! | [`tokenizer`] | the SMILES tokenizer and its fixed [`vocabulary`] |
+//! | [`cache`] | tokens of many molecules in one memory-mapped file |
+//! | [`split`] | DeepChem's scaffold split |
+//! | [`table`] | labels: parsing, checking, the normalised CSV |
+//! | [`dataset`], [`prepared`] | a labelled dataset: preparing it, reading it back |
+//! | [`corpus`], [`source`], [`unigram`] | an unlabelled corpus: drawing, filtering, tokenising |
+//! | [`digest`] | digests of files, listing of a folder |
+//!
+//! Everything is deterministic: the same input bytes and specification give the same output bytes.
+
+pub mod cache;
+pub mod corpus;
+pub mod dataset;
+pub mod digest;
+mod draw;
+pub mod error;
+pub mod prepared;
+pub mod smiles;
+pub mod source;
+pub mod split;
+pub mod table;
+pub mod tokenizer;
+pub mod unigram;
+pub mod vocabulary;
+
+pub use cache::{TokenCache, TokenCacheBuilder};
+pub use corpus::prepare_corpus;
+pub use dataset::prepare_dataset;
+pub use error::MoleculesError;
+pub use prepared::{Part, PreparedDataset};
+pub use smiles::{InvalidMolecule, Molecule};
+pub use table::RawTable;
+pub use tokenizer::SmilesTokenizer;

@@ -1,0 +1,243 @@
+//! Draws a corpus subset and its held-out sample from unlabelled sources and tokenises them.
+//!
+//! Candidates come in a fixed order (by hash within a group, by weight between groups). Walking it, invalid molecules, repeats and test molecules of
+//! the suite's datasets are left out; the first survivors are the held-out sample, the next ones the training subset. So the held-out sample
+//! is the same for every size, it shares no molecule with any subset, and subsets are nested.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `train.bin`, `heldout.bin` | tokens of the canonical SMILES, in the order of drawing |
+//! | `heldout.csv` | canonical SMILES of the held-out sample, column `smiles` |
+//! | `tokenizer.json` | the tokenizer |
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use clmbench_protocol::{CorpusOutput, Coverage, Number, TokeniseCorpus};
+
+use crate::{
+    cache::TokenCacheBuilder,
+    digest::{sha256_file, write_whole},
+    draw::{Draw, Group, Texts},
+    error::MoleculesError,
+    prepared::{Part, PreparedDataset},
+    smiles,
+    source::{Selection, read_smiles},
+    tokenizer::SmilesTokenizer,
+    unigram,
+};
+
+/// Prepares a corpus in a folder.
+///
+/// `sources` are the paths of the source files by their names in the specification; `excluded` are the folders of prepared datasets in the order of
+/// [`TokeniseCorpus::exclude`]; `progress` is told (molecules found, molecules needed).
+///
+/// # Errors
+/// [`MoleculesError::MissingInput`] and [`MoleculesError::WrongDigest`] if what was handed over is not what the specification names,
+/// [`MoleculesError::Setting`] for impossible weights, [`MoleculesError::TooFewMolecules`] if the sources give too little; else see
+/// [`read_smiles`], [`PreparedDataset::open`], [`SmilesTokenizer::new`].
+pub fn prepare_corpus(
+    spec: &TokeniseCorpus,
+    sources: &BTreeMap<String, PathBuf>,
+    excluded: &[PathBuf],
+    folder: &Path,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<CorpusOutput, MoleculesError> {
+    let tokenizer = SmilesTokenizer::new(&spec.tokenizer)?;
+    let datasets = open_excluded(spec, excluded, &tokenizer)?;
+    let forbidden: HashSet<[u8; 16]> = datasets
+        .iter()
+        .flat_map(|dataset| dataset.canonical.iter().zip(&dataset.parts).filter(|(_, part)| **part == Part::Test))
+        .map(|(canonical, _)| short_hash(canonical))
+        .collect();
+    let needed = spec.heldout.saturating_add(spec.size);
+    progress(0, needed);
+    let groups = read_groups(spec, sources)?;
+    let drawn = walk(spec, &groups, &forbidden, &tokenizer, progress)?;
+    drop(groups);
+
+    write_heldout(&folder.join("heldout.csv"), &drawn.heldout_canonical)?;
+    let heldout_digest = drawn.heldout.write(&folder.join("heldout.bin"))?;
+    let train_digest = drawn.train.write(&folder.join("train.bin"))?;
+    tokenizer.write(&folder.join("tokenizer.json"))?;
+
+    let counts = unigram::counts(&drawn.train, tokenizer.vocabulary_size());
+    let (unigram_cross_entropy, unigram_se) = unigram::cross_entropy(&counts, &drawn.heldout);
+    Ok(CorpusOutput {
+        corpus: spec.corpus.clone(),
+        molecules: drawn.train.len() as u64,
+        tokens: counts.iter().sum(),
+        heldout_molecules: drawn.heldout.len() as u64,
+        heldout_tokens: unigram::counts(&drawn.heldout, tokenizer.vocabulary_size()).iter().sum(),
+        invalid: drawn.invalid,
+        duplicates: drawn.duplicates,
+        excluded: drawn.excluded,
+        truncated: drawn.truncated,
+        unigram_cross_entropy: Number(unigram_cross_entropy),
+        unigram_se: Number(unigram_se),
+        train_digest,
+        heldout_digest,
+        tokenizer_digest: tokenizer.digest(),
+        coverage: datasets.iter().map(|dataset| coverage(dataset, &counts, drawn.train.longest())).collect(),
+    })
+}
+
+fn open_excluded(
+    spec: &TokeniseCorpus,
+    folders: &[PathBuf],
+    tokenizer: &SmilesTokenizer,
+) -> Result<Vec<PreparedDataset>, MoleculesError> {
+    if folders.len() != spec.exclude.len() {
+        return Err(MoleculesError::MissingInput {
+            what: format!("{} excluded datasets are named, {} folders of such", spec.exclude.len(), folders.len()),
+        });
+    }
+    let mut datasets = Vec::with_capacity(folders.len());
+    for (folder, (data, split)) in folders.iter().zip(&spec.exclude) {
+        let dataset = PreparedDataset::open(folder)?;
+        let found = &dataset.output;
+        let pairs = [(&found.data_digest, data), (&found.split_digest, split), (&found.tokenizer_digest, &tokenizer.digest())];
+        for (found, wanted) in pairs {
+            if found != wanted {
+                return Err(MoleculesError::WrongDigest { path: folder.clone(), found: found.clone(), wanted: wanted.clone() });
+            }
+        }
+        datasets.push(dataset);
+    }
+    Ok(datasets)
+}
+
+fn read_groups(spec: &TokeniseCorpus, sources: &BTreeMap<String, PathBuf>) -> Result<Vec<Group>, MoleculesError> {
+    let wrong = |value: String, why: String| MoleculesError::Setting { setting: "corpus.sources", value, why };
+    if spec.sources.is_empty() {
+        return Err(wrong(spec.corpus.clone(), "a corpus needs at least one source".into()));
+    }
+    let mut groups: Vec<Group> = Vec::new();
+    for source in &spec.sources {
+        let weight = source.weight.0;
+        if !weight.is_finite() || weight <= 0.0 {
+            return Err(wrong(source.group.clone(), format!("its weight {weight} must be a positive number")));
+        }
+        let place = groups.iter().position(|group| group.name == source.group).unwrap_or(groups.len());
+        if place == groups.len() {
+            groups.push(Group { name: source.group.clone(), weight, candidates: Texts::default() });
+        }
+        let group = &mut groups[place];
+        if group.weight.to_bits() != weight.to_bits() {
+            return Err(wrong(source.group.clone(), format!("its sources give it the weights {} and {weight}", group.weight)));
+        }
+        let name = &source.file.name;
+        let path = sources.get(name).ok_or_else(|| MoleculesError::MissingInput { what: format!("source file `{name}`") })?;
+        let found = sha256_file(path)?;
+        if found != source.file.sha256 {
+            return Err(MoleculesError::WrongDigest { path: path.clone(), found, wanted: source.file.sha256.clone() });
+        }
+        let only = source.only.as_ref().map(|(column, value)| (column.as_str(), value.as_str()));
+        read_smiles(path, Selection { name, column: &source.column, only }, |text| group.candidates.push(text))?;
+    }
+    Ok(groups)
+}
+
+struct Drawn {
+    heldout: TokenCacheBuilder,
+    heldout_canonical: Vec<String>,
+    train: TokenCacheBuilder,
+    candidates: u64,
+    invalid: u64,
+    duplicates: u64,
+    excluded: u64,
+    truncated: u64,
+}
+
+fn walk(
+    spec: &TokeniseCorpus,
+    groups: &[Group],
+    forbidden: &HashSet<[u8; 16]>,
+    tokenizer: &SmilesTokenizer,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Drawn, MoleculesError> {
+    let empty = || TokenCacheBuilder::new(tokenizer.max_tokens(), tokenizer.vocabulary_size());
+    let mut drawn = Drawn {
+        heldout: empty(),
+        heldout_canonical: Vec::new(),
+        train: empty(),
+        candidates: 0,
+        invalid: 0,
+        duplicates: 0,
+        excluded: 0,
+        truncated: 0,
+    };
+    let needed = spec.heldout.saturating_add(spec.size);
+    let mut seen: HashSet<[u8; 16]> = HashSet::new();
+    let mut candidates = Draw::new(groups, spec.seed)?;
+    while (seen.len() as u64) < needed {
+        let Some(text) = candidates.next() else {
+            return Err(MoleculesError::TooFewMolecules {
+                corpus: spec.corpus.clone(),
+                wanted: needed,
+                heldout: spec.heldout,
+                size: spec.size,
+                available: seen.len() as u64,
+                candidates: drawn.candidates,
+                invalid: drawn.invalid,
+                duplicates: drawn.duplicates,
+                excluded: drawn.excluded,
+            });
+        };
+        drawn.candidates += 1;
+        let Ok(canonical) = smiles::canonical(text) else {
+            drawn.invalid += 1;
+            continue;
+        };
+        let hash = short_hash(&canonical);
+        if forbidden.contains(&hash) {
+            drawn.excluded += 1;
+            continue;
+        }
+        if !seen.insert(hash) {
+            drawn.duplicates += 1;
+            continue;
+        }
+        let encoded = tokenizer.encode(&canonical)?;
+        drawn.truncated += u64::from(encoded.truncated);
+        if (drawn.heldout.len() as u64) < spec.heldout {
+            drawn.heldout.push(&encoded.ids)?;
+            drawn.heldout_canonical.push(canonical);
+        } else {
+            drawn.train.push(&encoded.ids)?;
+        }
+        if seen.len().is_multiple_of(256) {
+            progress(seen.len() as u64, needed);
+        }
+    }
+    progress(needed, needed);
+    Ok(drawn)
+}
+
+fn write_heldout(path: &Path, canonical: &[String]) -> Result<(), MoleculesError> {
+    write_whole(path, |file| {
+        file.write_all(b"smiles\n")?;
+        // A canonical SMILES holds neither comma nor quote nor line end.
+        canonical.iter().try_for_each(|text| writeln!(file, "{text}"))
+    })
+}
+
+fn coverage(dataset: &PreparedDataset, train_counts: &[u64], longest: usize) -> Coverage {
+    let total = dataset.len() as f64;
+    let share = |bad: &dyn Fn(&[u16]) -> bool| Number(dataset.tokens.iter().filter(|ids| bad(ids)).count() as f64 / total);
+    Coverage {
+        dataset: dataset.output.dataset.clone(),
+        untrained_token_share: share(&|ids| ids.iter().any(|id| unigram::is_real(*id) && train_counts[usize::from(*id)] == 0)),
+        untrained_position_share: share(&|ids| ids.len() > longest),
+    }
+}
+
+/// First half of the BLAKE3 of a text: enough that no two molecules of any corpus meet.
+fn short_hash(text: &str) -> [u8; 16] {
+    let mut short = [0; 16];
+    short.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..16]);
+    short
+}

@@ -1,0 +1,217 @@
+//! What can go wrong with molecules, and which kind of failure of a cell it is.
+
+use std::path::{Path, PathBuf};
+
+use clmbench_protocol::{Failure, FailureKind};
+
+/// An error of this crate. Every message names the offending thing and the next step.
+#[derive(Debug, thiserror::Error)]
+pub enum MoleculesError {
+    /// Reading or writing failed.
+    #[error("cannot {action} {path}: {source}; check that the disk has room and the path is right")]
+    Io {
+        /// What was tried, such as `read`.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A table could not be read.
+    #[error("{file}, row {row}: {what}; repair the row or fetch the file again")]
+    Table {
+        /// The file.
+        file: String,
+        /// Row, counted from 0 without the header.
+        row: u64,
+        /// What is wrong.
+        what: String,
+    },
+    /// A table has no rows.
+    #[error("{file} has no rows; check that it is the right file and was fetched whole")]
+    Empty {
+        /// The file.
+        file: String,
+    },
+    /// A column is missing.
+    #[error("{file} has no column `{column}`{}; its columns are {found}", nearest(.near))]
+    MissingColumn {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// The most similar column, if any is similar.
+        near: Option<String>,
+        /// The columns it has.
+        found: String,
+    },
+    /// A column occurs twice.
+    #[error("{file} has the column `{column}` more than once; rename or remove all but one")]
+    DuplicateColumn {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+    },
+    /// A label is not what its task needs.
+    #[error(
+        "{file}, row {row}, column `{column}`: `{text}` is not {wanted}; correct it, or leave the field empty if the label is missing"
+    )]
+    Label {
+        /// The file or dataset.
+        file: String,
+        /// Row, counted from 0 without the header.
+        row: u64,
+        /// Task.
+        column: String,
+        /// The label as it was written (cut to 40 characters).
+        text: String,
+        /// What it should be.
+        wanted: &'static str,
+    },
+    /// A table's parts do not fit together.
+    #[error("{file}, row {row}: {found} labels for {wanted} tasks; the dataset plugin must give one label text per task")]
+    Ragged {
+        /// The file or dataset.
+        file: String,
+        /// Row, counted from 0.
+        row: u64,
+        /// Labels in the row.
+        found: usize,
+        /// Tasks.
+        wanted: usize,
+    },
+    /// No molecule of a dataset is valid.
+    #[error("{file}: none of {rows} rows holds a valid molecule (first: {first}); check which column holds the SMILES")]
+    NoMolecules {
+        /// The dataset.
+        file: String,
+        /// Rows.
+        rows: u64,
+        /// Reason of the first.
+        first: String,
+    },
+    /// The normalised CSV is not the known one.
+    #[error(
+        "{dataset}: the normalised table has SHA-256 {found}, expected {wanted}; the source file is another version, so fetch it again"
+    )]
+    WrongTable {
+        /// The dataset.
+        dataset: String,
+        /// Digest found.
+        found: String,
+        /// Digest expected.
+        wanted: String,
+    },
+    /// A file's bytes are not the expected ones.
+    #[error("{path}: digest {found}, expected {wanted}; fetch or compute it again")]
+    WrongDigest {
+        /// The file.
+        path: PathBuf,
+        /// Digest found.
+        found: String,
+        /// Digest expected.
+        wanted: String,
+    },
+    /// A file of ours is damaged.
+    #[error("{path} is damaged: {what}; delete it and run the cell again")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// A setting has a value that this build does not know or cannot use.
+    #[error("{setting} = `{value}` cannot be used: {why}")]
+    Setting {
+        /// Name of the setting.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+        /// What is allowed.
+        why: String,
+    },
+    /// A source or folder named by the specification was not given.
+    #[error("{what} was not handed over; the specification names it, so add it to the cell's inputs")]
+    MissingInput {
+        /// Source or folder.
+        what: String,
+    },
+    /// The sources hold too few molecules.
+    #[error(
+        "corpus `{corpus}` needs {wanted} molecules ({heldout} held out and {size} to train on) but its sources give only {available} \
+         ({candidates} candidates, of which {invalid} invalid, {duplicates} repeated, {excluded} in test sets); ask for at most {}",
+        available.saturating_sub(*heldout)
+    )]
+    TooFewMolecules {
+        /// The corpus.
+        corpus: String,
+        /// Molecules needed in all.
+        wanted: u64,
+        /// Of these held out.
+        heldout: u64,
+        /// Of these to train on.
+        size: u64,
+        /// Molecules that could be had.
+        available: u64,
+        /// Candidates looked at.
+        candidates: u64,
+        /// Candidates that are no valid molecule.
+        invalid: u64,
+        /// Candidates that repeat an earlier one.
+        duplicates: u64,
+        /// Candidates that are test molecules.
+        excluded: u64,
+    },
+    /// The tokenizer could not be made, read or applied.
+    #[error("tokenizer {at}: {what}")]
+    Tokenizer {
+        /// File or text.
+        at: String,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+impl MoleculesError {
+    /// The typed reason under which a cell fails with this error.
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Self::Io { .. } => FailureKind::Io,
+            Self::WrongTable { .. } | Self::WrongDigest { .. } | Self::Damaged { .. } => FailureKind::CorruptFile,
+            Self::Setting { .. } => FailureKind::Unsupported,
+            Self::MissingInput { .. } => FailureKind::Protocol,
+            Self::Ragged { .. } => FailureKind::WrongShape,
+            _ => FailureKind::BadInput,
+        }
+    }
+
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+
+    pub(crate) fn damaged(path: &Path, what: impl Into<String>) -> Self {
+        Self::Damaged { path: path.to_owned(), what: what.into() }
+    }
+}
+
+impl From<MoleculesError> for Failure {
+    fn from(error: MoleculesError) -> Self {
+        Self::new(error.kind(), error.to_string())
+    }
+}
+
+fn nearest(near: &Option<String>) -> String {
+    near.as_ref().map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
+}
+
+/// The candidate most similar to `wanted`, if any is similar enough to be a slip.
+pub(crate) fn most_similar<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    candidates
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(&wanted.to_lowercase(), &name.to_lowercase()), name))
+        .filter(|(similarity, _)| *similarity > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name.to_owned())
+}
