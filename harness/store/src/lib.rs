@@ -1,9 +1,33 @@
 //! The record: one SQLite file with a schema, migrations and typed queries, and the folders beside it.
+//!
+//! | in the store folder | what |
+//! |---|---|
+//! | `store.sqlite` | suites, plans, cells, results (schema: `migrations/`) |
+//! | `lease` | locked by the one process that may write |
+//! | `artifacts/<identity>/` | files of finished cells |
+//! | `work/<identity>/` | files of cells that are being computed |
+//! | `logs/<identity>.log` | what the worker said |
+//!
+//! The life of a cell: [`Store::put_cells`] plans it under a key; when the cells it needs are done, its definition and so
+//! its identity are known and [`Store::bind`] joins the two (and says if that identity is finished already); then
+//! [`Store::start`], and [`Store::finish`] or [`Store::fail`]. A finished cell is never overwritten.
 
+mod clock;
+mod database;
 mod error;
 mod fit_row;
+mod fits;
+mod lease;
+mod lookup;
+mod network;
+mod plan;
+mod prediction;
+mod progress;
+mod query;
 mod rows;
 mod store;
+mod typed;
+mod value;
 
 pub use error::StoreError;
 pub use fit_row::{FitRow, FitsState};

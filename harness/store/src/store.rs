@@ -1,49 +1,115 @@
-//! Signatures only; bodies follow in the next commits.
-#![allow(clippy::todo, clippy::unimplemented, unused_variables, missing_docs)]
+//! The handle on a store: folders, lease, connection, and how transactions are made.
 
 use std::path::{Path, PathBuf};
 
-use clmbench_protocol::{CellReport, CellSpec, CorpusOutput, DatasetOutput, Failure, MetricInfo, PluginManifest};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::{CellDetail, CellRow, FitRow, FitsState, MetricRow, NewCell, NewSuite, RunRow, ScoreRow, StoreError, SuiteRow};
+use crate::{StoreError, database, lease::Lease, network};
 
-/// The store.
+/// A store folder: `store.sqlite`, the lock file `lease`, and the folders `artifacts`, `work` and `logs`.
+///
+/// One process writes at a time ([`Store::open_writer`] takes an exclusive lease that dies with the process); any number
+/// may read meanwhile ([`Store::open_reader`]). Every writing call is one transaction.
+#[derive(Debug)]
 pub struct Store {
+    connection: Connection,
+    database: PathBuf,
     root: PathBuf,
+    recovered: u64,
+    // Last, so that the lease goes after the connection is closed.
+    lease: Option<Lease>,
 }
 
-type Result<T> = std::result::Result<T, StoreError>;
-
 impl Store {
-    pub fn open_writer(dir: &Path) -> Result<Self> { todo!() }
-    pub fn open_reader(dir: &Path) -> Result<Self> { todo!() }
-    pub fn recovered(&self) -> u64 { todo!() }
-    pub fn root(&self) -> &Path { &self.root }
-    pub fn artifact_dir(&self, identity: &str) -> PathBuf { self.root.join("artifacts").join(identity) }
-    pub fn work_dir(&self, identity: &str) -> PathBuf { self.root.join("work").join(identity) }
-    pub fn log_path(&self, identity: &str) -> PathBuf { self.root.join("logs").join(format!("{identity}.log")) }
-    pub fn put_plugin(&mut self, manifest: &PluginManifest, digest: &str, path: &str) -> Result<()> { todo!() }
-    pub fn put_suite(&mut self, suite: &NewSuite) -> Result<i64> { todo!() }
-    pub fn put_cells(&mut self, suite_id: i64, cells: &[NewCell]) -> Result<()> { todo!() }
-    pub fn bind(&mut self, suite_id: i64, key: &str, identity: &str, spec: &CellSpec) -> Result<Option<CellReport>> { todo!() }
-    pub fn set_not_applicable(&mut self, suite_id: i64, key: &str, reason: &str) -> Result<()> { todo!() }
-    pub fn set_refused(&mut self, suite_id: i64, key: &str, reason: &str) -> Result<()> { todo!() }
-    pub fn start(&mut self, identity: &str) -> Result<()> { todo!() }
-    pub fn finish(&mut self, identity: &str, report: &CellReport) -> Result<()> { todo!() }
-    pub fn fail(&mut self, identity: &str, failure: &Failure) -> Result<()> { todo!() }
-    pub fn report(&self, identity: &str) -> Result<Option<CellReport>> { todo!() }
-    pub fn suites(&self) -> Result<Vec<SuiteRow>> { todo!() }
-    pub fn suite(&self, name: Option<&str>) -> Result<SuiteRow> { todo!() }
-    pub fn cells(&self, suite_id: i64) -> Result<Vec<CellRow>> { todo!() }
-    pub fn find_cell(&self, prefix_or_key: &str) -> Result<CellDetail> { todo!() }
-    pub fn runs(&self, suite_id: i64) -> Result<Vec<RunRow>> { todo!() }
-    pub fn metric_rows(&self, suite_id: i64) -> Result<Vec<MetricRow>> { todo!() }
-    pub fn score_rows(&self, suite_id: i64) -> Result<Vec<ScoreRow>> { todo!() }
-    pub fn predictions(&self, identity: &str) -> Result<Vec<(u64, f64, f64)>> { todo!() }
-    pub fn metric_infos(&self) -> Result<Vec<MetricInfo>> { todo!() }
-    pub fn corpora(&self, suite_id: i64) -> Result<Vec<CorpusOutput>> { todo!() }
-    pub fn datasets(&self, suite_id: i64) -> Result<Vec<DatasetOutput>> { todo!() }
-    pub fn put_fits(&mut self, suite_id: i64, fits: &[FitRow]) -> Result<()> { todo!() }
-    pub fn fits(&self, suite_id: i64) -> Result<Vec<FitRow>> { todo!() }
-    pub fn fits_state(&self, suite_id: i64) -> Result<Option<FitsState>> { todo!() }
+    /// Opens the store for writing: makes what is absent, takes the lease, brings the schema up to date, and sets cells
+    /// that a dead process left `running` back to `todo` ([`Store::recovered`]).
+    ///
+    /// # Errors
+    /// Among others [`StoreError::Leased`], [`StoreError::Newer`], [`StoreError::NetworkFileSystem`],
+    /// [`StoreError::ReadOnly`], [`StoreError::DiskFull`], [`StoreError::Corrupt`], [`StoreError::Foreign`].
+    pub fn open_writer(dir: &Path) -> Result<Self, StoreError> {
+        make_folder(dir)?;
+        let root = dir.canonicalize().map_err(|source| StoreError::io(dir, source))?;
+        network::refuse_network(&root)?;
+        let lease = Lease::take(&root.join("lease"))?;
+        for folder in ["artifacts", "work", "logs"] {
+            make_folder(&root.join(folder))?;
+        }
+        let database = root.join("store.sqlite");
+        let connection = database::open_writer(&database, lease.follows_a_crash())?;
+        let mut store = Self { connection, database, root, recovered: 0, lease: Some(lease) };
+        // The lease is ours, so whoever was computing them is dead.
+        let recovered = store
+            .write(|transaction| Ok(transaction.execute("UPDATE cell SET status = 'todo' WHERE status = 'running'", [])?))?;
+        store.recovered = recovered as u64;
+        Ok(store)
+    }
+
+    /// Opens the store for reading. Works while another process writes; calls that write are refused.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] if there is none yet, [`StoreError::Older`] if its schema must be brought up to date first,
+    /// and those of [`Store::open_writer`] but for the lease.
+    pub fn open_reader(dir: &Path) -> Result<Self, StoreError> {
+        let Ok(root) = dir.canonicalize() else {
+            return Err(StoreError::Missing { path: dir.join("store.sqlite") });
+        };
+        network::refuse_network(&root)?;
+        let database = root.join("store.sqlite");
+        let connection = database::open_reader(&database)?;
+        Ok(Self { connection, database, root, recovered: 0, lease: None })
+    }
+
+    /// Cells that a dead process had left `running` when this writer opened the store.
+    pub fn recovered(&self) -> u64 {
+        self.recovered
+    }
+
+    /// The store folder (absolute).
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Folder of a finished cell's files.
+    pub fn artifact_dir(&self, identity: &str) -> PathBuf {
+        self.root.join("artifacts").join(identity)
+    }
+
+    /// Folder in which a cell's files are made.
+    pub fn work_dir(&self, identity: &str) -> PathBuf {
+        self.root.join("work").join(identity)
+    }
+
+    /// Log of a cell.
+    pub fn log_path(&self, identity: &str) -> PathBuf {
+        self.root.join("logs").join(format!("{identity}.log"))
+    }
+
+    /// Runs `change` in one transaction, which is committed if it returns Ok and else undone.
+    pub(crate) fn write<T>(&mut self, change: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if self.lease.is_none() {
+            return Err(StoreError::OpenedForReading { path: self.database.clone() });
+        }
+        let connection = &mut self.connection;
+        (|| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = change(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        })()
+        .map_err(|error: StoreError| error.at(&self.database))
+    }
+
+    /// Runs `query` on one snapshot.
+    pub(crate) fn read<T>(&self, query: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        (|| {
+            let snapshot = self.connection.unchecked_transaction()?;
+            query(&snapshot)
+        })()
+        .map_err(|error: StoreError| error.at(&self.database))
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<(), StoreError> {
+    std::fs::create_dir_all(folder).map_err(|source| StoreError::io(folder, source))
 }

@@ -1,0 +1,150 @@
+//! Cells and their states.
+
+use clmbench_protocol::CellSpec;
+use rusqlite::{OptionalExtension as _, Row, Transaction, params};
+
+use crate::{
+    CellDetail, CellRow, CellStatus, Store, StoreError,
+    plan::{dependencies, require_suite},
+    progress,
+    value::{Float, count, from_json, small},
+};
+
+/// Shortest start of an identity that is looked up.
+const SHORTEST_PREFIX: usize = 4;
+
+/// How many matches an ambiguous prefix lists.
+const LISTED: usize = 5;
+
+const COLUMNS: &str = "p.key, p.stage, p.label, p.identity, coalesce(p.note, c.status, 'todo'), c.failure_kind,
+    coalesce(p.reason, c.reason), coalesce(c.attempts, 0), c.seconds, c.started, c.finished, c.device, c.libtorch,
+    c.peak_rss_bytes";
+
+impl Store {
+    /// The cells of a suite's plan, in its order.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownSuite`].
+    pub fn cells(&self, suite_id: i64) -> Result<Vec<CellRow>, StoreError> {
+        self.read(|snapshot| {
+            require_suite(snapshot, suite_id)?;
+            let mut needs = dependencies(snapshot, suite_id)?;
+            let mut statement = snapshot.prepare(&format!(
+                "SELECT {COLUMNS} FROM plan_cell p LEFT JOIN cell c ON c.identity = p.identity
+                 WHERE p.suite_id = ?1 ORDER BY p.position"
+            ))?;
+            let mut rows = statement.query([suite_id])?;
+            let mut cells = Vec::new();
+            while let Some(row) = rows.next()? {
+                let mut cell = cell_row(row)?;
+                cell.dependencies = needs.remove(&cell.key).unwrap_or_default();
+                cells.push(cell);
+            }
+            Ok(cells)
+        })
+    }
+
+    /// One cell by its key (in the newest suite that has it), or by its identity or a start of it (4 digits or more).
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownCell`] or [`StoreError::AmbiguousCell`].
+    pub fn find_cell(&self, prefix_or_key: &str) -> Result<CellDetail, StoreError> {
+        self.read(|snapshot| {
+            if let Some(detail) = by_plan(snapshot, "p.key = ?1", prefix_or_key)? {
+                return Ok(detail);
+            }
+            let identity = complete(snapshot, prefix_or_key)?;
+            if let Some(detail) = by_plan(snapshot, "p.identity = ?1", &identity)? {
+                return Ok(detail);
+            }
+            let row = snapshot.query_row(
+                &format!(
+                    "SELECT {COLUMNS} FROM cell c JOIN
+                       (SELECT ?1 AS key, ?1 AS label, ?1 AS identity, NULL AS note, NULL AS reason,
+                          (SELECT stage FROM cell WHERE identity = ?1) AS stage) p ON p.identity = c.identity"
+                ),
+                [&identity],
+                |row| Ok(cell_row(row)),
+            )??;
+            detail(snapshot, None, row)
+        })
+    }
+}
+
+/// The cell of the newest suite whose plan fulfils the condition.
+fn by_plan(snapshot: &Transaction<'_>, condition: &str, value: &str) -> Result<Option<CellDetail>, StoreError> {
+    let found = snapshot
+        .query_row(
+            &format!(
+                "SELECT {COLUMNS}, s.name, s.id FROM plan_cell p JOIN suite s ON s.id = p.suite_id
+                   LEFT JOIN cell c ON c.identity = p.identity
+                 WHERE {condition} ORDER BY s.used DESC, p.position LIMIT 1"
+            ),
+            [value],
+            |row| Ok((cell_row(row), row.get::<_, String>(14)?, row.get::<_, i64>(15)?)),
+        )
+        .optional()?;
+    let Some((row, suite, suite_id)) = found else { return Ok(None) };
+    let mut row = row?;
+    let mut statement =
+        snapshot.prepare("SELECT depends_on FROM plan_dependency WHERE suite_id = ?1 AND key = ?2 ORDER BY position")?;
+    row.dependencies = statement.query_map(params![suite_id, row.key], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    detail(snapshot, Some(suite), row).map(Some)
+}
+
+fn detail(snapshot: &Transaction<'_>, suite: Option<String>, row: CellRow) -> Result<CellDetail, StoreError> {
+    let (mut spec, mut report) = (None::<CellSpec>, None);
+    if let Some(identity) = &row.identity {
+        let text: String = snapshot.query_row("SELECT spec_json FROM cell WHERE identity = ?1", [identity], |row| row.get(0))?;
+        spec = Some(from_json(&text, "stored cell definition")?);
+        report = progress::report(snapshot, identity)?;
+    }
+    let output = report.as_ref().map(|report| report.output.clone());
+    Ok(CellDetail { suite, row, spec, output, report })
+}
+
+/// The one identity that starts like this.
+fn complete(snapshot: &Transaction<'_>, prefix: &str) -> Result<String, StoreError> {
+    let exact: Option<String> =
+        snapshot.query_row("SELECT identity FROM cell WHERE identity = ?1", [prefix], |row| row.get(0)).optional()?;
+    if let Some(identity) = exact {
+        return Ok(identity);
+    }
+    let unknown = || StoreError::UnknownCell { cell: prefix.to_owned() };
+    if prefix.chars().count() < SHORTEST_PREFIX {
+        return Err(unknown());
+    }
+    let mut statement =
+        snapshot.prepare("SELECT identity FROM cell WHERE substr(identity, 1, length(?1)) = ?1 ORDER BY identity LIMIT ?2")?;
+    let mut matches: Vec<String> =
+        statement.query_map(params![prefix, LISTED as i64], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    match matches.len() {
+        0 => Err(unknown()),
+        1 => Ok(matches.swap_remove(0)),
+        _ => {
+            let short = matches.iter().map(|identity| identity.chars().take(16).collect::<String>()).collect::<Vec<_>>();
+            Err(StoreError::AmbiguousCell { prefix: prefix.to_owned(), matches: short.join(", ") })
+        }
+    }
+}
+
+fn cell_row(row: &Row<'_>) -> Result<CellRow, StoreError> {
+    let status: String = row.get(4)?;
+    Ok(CellRow {
+        key: row.get(0)?,
+        stage: row.get(1)?,
+        label: row.get(2)?,
+        identity: row.get(3)?,
+        status: CellStatus::from_word(&status).ok_or_else(|| StoreError::malformed(format!("status `{status}`")))?,
+        failure_kind: row.get(5)?,
+        reason: row.get(6)?,
+        attempts: small(row.get(7)?)?,
+        seconds: row.get::<_, Option<Float>>(8)?.map(|seconds| seconds.0),
+        started: row.get(9)?,
+        finished: row.get(10)?,
+        dependencies: Vec::new(),
+        device: row.get(11)?,
+        libtorch: row.get(12)?,
+        peak_rss_bytes: row.get::<_, Option<i64>>(13)?.map(count).transpose()?,
+    })
+}
