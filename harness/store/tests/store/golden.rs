@@ -1,0 +1,109 @@
+//! A store written by schema 1, as committed SQL, is read by this version.
+
+use std::{fmt::Write as _, path::Path};
+
+use clmbench_store::{CellStatus, FitRow, Store};
+use tempfile::tempdir;
+
+use crate::made_up::{
+    cell, corpus_output, corpus_spec, measure_output, measure_spec, pretrain_output, pretrain_spec, report, suite,
+    transfer_output, transfer_spec,
+};
+
+#[test]
+fn a_store_of_schema_1_is_read() {
+    let folder = tempdir().unwrap();
+    let connection = rusqlite::Connection::open(folder.path().join("store.sqlite")).unwrap();
+    connection.execute_batch(include_str!("../golden/schema_1.sql")).unwrap();
+    drop(connection);
+    let store = Store::open_writer(folder.path()).unwrap();
+    assert_eq!(store.recovered(), 1, "one cell was running");
+    let suite = store.suite(Some("golden")).unwrap();
+    assert_eq!((suite.useful_effect, suite.expect.as_deref()), (0.5, Some("cannot_tell")));
+    let statuses: Vec<_> = store.cells(suite.id).unwrap().into_iter().map(|cell| (cell.key, cell.status)).collect();
+    assert_eq!(
+        statuses,
+        [
+            ("corpus".to_owned(), CellStatus::Done),
+            ("run".to_owned(), CellStatus::Done),
+            ("loss".to_owned(), CellStatus::Done),
+            ("transfer".to_owned(), CellStatus::Done),
+            ("slow".to_owned(), CellStatus::Todo),
+            ("odd".to_owned(), CellStatus::NotApplicable),
+        ]
+    );
+    let run = store.runs(suite.id).unwrap().remove(0);
+    assert_eq!((run.seed, run.corpus.as_str(), run.last_weights.as_str()), (u64::MAX, "mixed", "w-4"));
+    let values: Vec<_> = store.metric_rows(suite.id).unwrap().into_iter().map(|row| row.value).collect();
+    assert!(values[0] == 1.5 && values[1].is_nan(), "{values:?}");
+    let score = store.score_rows(suite.id).unwrap().remove(0);
+    assert_eq!((score.score.as_str(), score.value), ("rmse", 2.5));
+    assert_eq!(store.predictions("transfer").unwrap(), [(3, 1.0, -0.5), (9, 2.0, f64::INFINITY)]);
+    assert!(store.report("transfer").unwrap().is_some());
+    let fit = store.fits(suite.id).unwrap().remove(0);
+    assert_eq!((fit.metric.as_str(), fit.verdict.as_str(), fit.mde), ("loss/mlm_loss", "cannot_tell", Some(0.85)));
+}
+
+/// Writes the golden file anew. Only for a schema that no release has written yet:
+/// `cargo test -p clmbench-store -- --ignored write_the_golden_file`.
+#[test]
+#[ignore = "writes tests/golden/schema_1.sql"]
+fn write_the_golden_file() {
+    let folder = tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let suite_id = store.put_suite(&suite("golden")).unwrap();
+    let plan = [
+        cell("corpus", "tokenise", &[]),
+        cell("run", "pretrain", &["corpus"]),
+        cell("loss", "measure", &["run", "corpus"]),
+        cell("transfer", "transfer", &["run"]),
+        cell("slow", "measure", &["run"]),
+        cell("odd", "measure", &["run"]),
+    ];
+    store.put_cells(suite_id, &plan).unwrap();
+    store.bind(suite_id, "corpus", "corpus", &corpus_spec(50)).unwrap();
+    store.bind(suite_id, "run", "run", &pretrain_spec(400, 50, u64::MAX)).unwrap();
+    store.bind(suite_id, "loss", "loss", &measure_spec("loss/mlm_loss", "w-4", 400, 50)).unwrap();
+    store.bind(suite_id, "transfer", "transfer", &transfer_spec("w-4")).unwrap();
+    store.bind(suite_id, "slow", "slow", &measure_spec("hessian/trace", "w-4", 400, 50)).unwrap();
+    store.set_not_applicable(suite_id, "odd", "needs a causal model").unwrap();
+    for (identity, output) in [
+        ("corpus", corpus_output(50)),
+        ("run", pretrain_output(400, 50, "w", false)),
+        ("loss", measure_output(1.5, f64::NAN)),
+        ("transfer", transfer_output(2.5, vec![(3, 1.0, -0.5), (9, 2.0, f64::INFINITY)])),
+    ] {
+        store.start(identity).unwrap();
+        store.finish(identity, &report(output)).unwrap();
+    }
+    store.start("slow").unwrap();
+    let fit = FitRow { metric: "loss/mlm_loss".into(), verdict: "cannot_tell".into(), mde: Some(0.85), ..FitRow::default() };
+    store.put_fits(suite_id, &[fit]).unwrap();
+    drop(store);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/schema_1.sql");
+    std::fs::write(path, dump(&folder.path().join("store.sqlite"))).unwrap();
+}
+
+/// A database as SQL text.
+fn dump(path: &Path) -> String {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let texts = |sql: &str| -> Vec<String> {
+        let mut statement = connection.prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let mut sql = String::new();
+    for pragma in ["application_id", "user_version"] {
+        let value: i64 = connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0)).unwrap();
+        writeln!(sql, "PRAGMA {pragma} = {value};").unwrap();
+    }
+    for statement in texts("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid") {
+        writeln!(sql, "{statement};").unwrap();
+    }
+    for table in texts("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid") {
+        let columns = texts(&format!("SELECT 'quote(' || name || ')' FROM pragma_table_info('{table}') ORDER BY cid"));
+        for row in texts(&format!("SELECT {} FROM {table}", columns.join(" || ', ' || "))) {
+            writeln!(sql, "INSERT INTO {table} VALUES ({row});").unwrap();
+        }
+    }
+    sql
+}

@@ -1,0 +1,253 @@
+//! Made-up suites, cells and results.
+
+use clmbench_protocol::{
+    Budget, CellOutput, CellReport, CellSpec, CheckpointOutput, CheckpointRef, CorpusOutput, DatasetOutput, ErrorKind, FileRef,
+    Measure, MeasureOutput, MetricValue, Number, Objective, OutputFile, PluginRef, Pretrain, PretrainOutput, RunFacts, Schedule,
+    ScoreValue, SplitSpec, TaskInfo, TaskKind, TokeniseCorpus, TokeniseDataset, TokenizerSpec, Transfer, TransferOutput,
+};
+use clmbench_store::{NewCell, NewSuite};
+use serde_json::{Map, json};
+
+pub fn suite(name: &str) -> NewSuite {
+    NewSuite {
+        name: name.into(),
+        digest: format!("digest of {name}"),
+        toml: format!("[suite]\nname = \"{name}\""),
+        expect: Some("cannot_tell".into()),
+        useful_effect: 0.5,
+        plan_json: "{}".into(),
+    }
+}
+
+pub fn cell(key: &str, stage: &str, dependencies: &[&str]) -> NewCell {
+    NewCell {
+        key: key.into(),
+        stage: stage.into(),
+        label: format!("label of {key}"),
+        dependencies: dependencies.iter().map(|key| (*key).into()).collect(),
+    }
+}
+
+pub fn report(output: CellOutput) -> CellReport {
+    CellReport {
+        output,
+        files: vec![OutputFile { path: "a/b.bin".into(), blake3: "00".into(), bytes: 7 }],
+        seconds: 1.25,
+        peak_rss_bytes: 1 << 33,
+        device: "cpu".into(),
+        libtorch: "2.11.0".into(),
+        build: "test".into(),
+    }
+}
+
+fn plugin() -> PluginRef {
+    PluginRef { name: "clmbench-plugin-x".into(), version: "0.1.0".into(), digest: None }
+}
+
+fn config() -> Map<String, serde_json::Value> {
+    Map::from_iter([("width".to_owned(), json!(64)), ("layers".to_owned(), json!(2))])
+}
+
+pub fn corpus_spec(size: u64) -> CellSpec {
+    CellSpec::TokeniseCorpus(TokeniseCorpus {
+        revision: 1,
+        corpus: "mixed".into(),
+        size,
+        heldout: 10,
+        sources: vec![],
+        seed: u64::MAX,
+        tokenizer: TokenizerSpec::default(),
+        exclude: vec![],
+    })
+}
+
+pub fn corpus_output(size: u64) -> CellOutput {
+    CellOutput::TokeniseCorpus(CorpusOutput {
+        corpus: "mixed".into(),
+        molecules: size,
+        tokens: size * 30,
+        heldout_molecules: 10,
+        heldout_tokens: 300,
+        invalid: 0,
+        duplicates: 1,
+        excluded: 2,
+        truncated: 0,
+        unigram_cross_entropy: Number(2.5),
+        unigram_se: Number(0.01),
+        train_digest: format!("train-{size}"),
+        heldout_digest: "heldout".into(),
+        tokenizer_digest: "tokenizer".into(),
+        coverage: vec![],
+    })
+}
+
+pub fn dataset_spec() -> CellSpec {
+    CellSpec::TokeniseDataset(TokeniseDataset {
+        revision: 1,
+        plugin: plugin(),
+        source: "moleculenet".into(),
+        dataset: "freesolv".into(),
+        files: vec![FileRef { name: "f.csv".into(), sha256: "ab".into() }],
+        sha256_csv: None,
+        tokenizer: TokenizerSpec::default(),
+        split: SplitSpec { algorithm: "scaffold".into(), seed: None, fractions: (Number(0.8), Number(0.1)) },
+    })
+}
+
+pub fn dataset_output() -> CellOutput {
+    CellOutput::TokeniseDataset(DatasetOutput {
+        source: "moleculenet".into(),
+        dataset: "freesolv".into(),
+        tasks: vec![TaskInfo { name: "expt".into(), kind: TaskKind::Regression, unit: "kcal/mol".into(), score: "rmse".into() }],
+        rows: 642,
+        invalid: vec![(3, "<script>alert(1)</script>\u{1b}[31m =cmd|' /C calc'!A0 \u{202e} \u{0}".into())],
+        counts: (513, 64, 65),
+        truncated: 0,
+        unknown_token_molecules: 0,
+        duplicate_groups: 0,
+        leaked: 0,
+        sha256_csv: "cd".into(),
+        data_digest: "data".into(),
+        split_digest: "split".into(),
+        tokenizer_digest: "tokenizer".into(),
+        train_sd: vec![Number(3.8)],
+    })
+}
+
+pub fn pretrain_spec(tokens: u64, corpus: u64, seed: u64) -> CellSpec {
+    CellSpec::Pretrain(Pretrain {
+        revision: 1,
+        plugin: plugin(),
+        architecture: "bert".into(),
+        config: config(),
+        objective: Objective::MaskedLm,
+        corpus_digest: format!("train-{corpus}"),
+        tokenizer_digest: "tokenizer".into(),
+        tokens,
+        checkpoints: 2,
+        batch: 32,
+        learning_rate: Number(1e-3),
+        schedule: Schedule { kind: "constant_with_cooldown".into(), warmup: Number(0.1), cooldown: Number(0.2) },
+        mask_ratio: Number(0.15),
+        weight_decay: Number(0.01),
+        betas: (Number(0.9), Number(0.98)),
+        clip: Number(1.0),
+        seed,
+        precision: "float32".into(),
+        threads: 1,
+    })
+}
+
+/// Two annealed checkpoints and a raw one between them; the weights are named after `weights`.
+pub fn pretrain_output(tokens: u64, corpus: u64, weights: &str, diverged: bool) -> CellOutput {
+    let checkpoint = |step: u64, annealed: bool, last: bool| CheckpointOutput {
+        folder: format!("checkpoint-{step}"),
+        step,
+        tokens: tokens * step / 4,
+        annealed,
+        last,
+        learning_rate: Number(0.0),
+        training_loss: Number(if diverged { f64::NAN } else { 1.5 }),
+        training_flops: Number(6e6 * step as f64),
+        weights_digest: format!("{weights}-{step}"),
+    };
+    CellOutput::Pretrain(PretrainOutput {
+        non_embedding_parameters: 1_000,
+        total_parameters: 2_000,
+        corpus_molecules: corpus,
+        epochs: Number(2.5),
+        diverged,
+        checkpoints: vec![checkpoint(2, true, false), checkpoint(3, false, false), checkpoint(4, true, true)],
+    })
+}
+
+fn checkpoint(weights: &str) -> CheckpointRef {
+    CheckpointRef {
+        weights_digest: weights.into(),
+        plugin: plugin(),
+        architecture: "bert".into(),
+        config: config(),
+        objective: Objective::MaskedLm,
+    }
+}
+
+pub fn measure_spec(metric: &str, weights: &str, tokens: u64, corpus: u64) -> CellSpec {
+    CellSpec::Measure(Measure {
+        revision: 1,
+        plugin: plugin(),
+        metric: metric.into(),
+        params: Map::from_iter([("probes".to_owned(), json!(8))]),
+        budget: Budget::Quick,
+        checkpoint: checkpoint(weights),
+        record: RunFacts {
+            non_embedding_parameters: 1_000,
+            total_parameters: 2_000,
+            tokens,
+            corpus_molecules: corpus,
+            training_flops: Number(1e9),
+        },
+        heldout_digest: "heldout".into(),
+        tokenizer_digest: "tokenizer".into(),
+        seed: 3,
+        precision: "float32".into(),
+        threads: 1,
+        dataset: None,
+    })
+}
+
+pub fn measure_output(primary: f64, other: f64) -> CellOutput {
+    let value = |name: &str, value: f64, primary: bool| MetricValue {
+        name: name.into(),
+        value: Number(value),
+        unit: "nats".into(),
+        se_estimator: primary.then_some(Number(f64::NAN)),
+        se_sample: None,
+        std_error: Number(0.125),
+        error_kind: ErrorKind::Statistical,
+        primary,
+    };
+    CellOutput::Measure(MeasureOutput {
+        values: vec![value("loss", primary, true), value("spread", other, false)],
+        molecules: 4_096,
+        gradient_equivalents: Number(1.0 / 3.0),
+        stopped: "complete".into(),
+    })
+}
+
+pub fn transfer_spec(weights: &str) -> CellSpec {
+    CellSpec::Transfer(Transfer {
+        revision: 1,
+        protocol: "probe".into(),
+        weights_digest: weights.into(),
+        embedding_digest: "embedding".into(),
+        data_digest: "data".into(),
+        split_digest: "split".into(),
+        dataset: "freesolv".into(),
+        task: "expt".into(),
+        task_kind: TaskKind::Regression,
+        strengths: vec![Number(0.1), Number(1.0)],
+        bootstrap: 1_000,
+        seed: 5,
+    })
+}
+
+pub fn transfer_output(rmse: f64, predictions: Vec<(u64, f64, f64)>) -> CellOutput {
+    let score = |name: &str, value: f64, higher_is_better: bool, primary: bool| ScoreValue {
+        name: name.into(),
+        value: Number(value),
+        higher_is_better,
+        primary,
+        se_test: Number(0.1),
+        se_seed: None,
+        mean_predictor: Number(4.2),
+    };
+    CellOutput::Transfer(TransferOutput {
+        task: "expt".into(),
+        task_kind: TaskKind::Regression,
+        counts: (513, 64, 65),
+        strength: Number(1.0),
+        validation: vec![(Number(0.1), Number(2.0)), (Number(1.0), Number(f64::INFINITY))],
+        scores: vec![score("rmse", rmse, false, true), score("r2", f64::NEG_INFINITY, true, false)],
+        predictions: predictions.into_iter().map(|(row, label, value)| (row, Number(label), Number(value))).collect(),
+    })
+}

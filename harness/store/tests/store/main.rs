@@ -1,0 +1,10 @@
+//! Tests of the store through its public interface.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod crash;
+mod golden;
+mod lease;
+mod life;
+mod made_up;
+mod queries;
+mod scale;

@@ -1,0 +1,117 @@
+//! Rows joined by suite and weights.
+
+use clmbench_store::Store;
+use tempfile::tempdir;
+
+use crate::made_up::{
+    cell, corpus_output, corpus_spec, measure_output, measure_spec, pretrain_output, pretrain_spec, report, suite,
+    transfer_output, transfer_spec,
+};
+
+/// Two suites that share a run; each has a measure cell of its own on it.
+fn two_suites(store: &mut Store) -> (i64, i64) {
+    let (first, second) = (store.put_suite(&suite("first")).unwrap(), store.put_suite(&suite("second")).unwrap());
+    for (suite_id, metric) in [(first, "loss/mlm_loss"), (second, "trivial/parameters")] {
+        let plan = [
+            cell("corpus", "tokenise", &[]),
+            cell("run", "pretrain", &["corpus"]),
+            cell("measure", "measure", &["run"]),
+            cell("transfer", "transfer", &["run"]),
+        ];
+        store.put_cells(suite_id, &plan).unwrap();
+        store.bind(suite_id, "corpus", "corpus-50", &corpus_spec(50)).unwrap();
+        store.bind(suite_id, "run", "run-1", &pretrain_spec(400, 50, 1)).unwrap();
+        let measured = format!("measure-{suite_id}");
+        store.bind(suite_id, "measure", &measured, &measure_spec(metric, "w-4", 400, 50)).unwrap();
+        store.finish("corpus-50", &report(corpus_output(50))).unwrap();
+        store.finish("run-1", &report(pretrain_output(400, 50, "w", false))).unwrap();
+        store.finish(&measured, &report(measure_output(1.5, 0.5))).unwrap();
+    }
+    store.bind(first, "transfer", "transfer-1", &transfer_spec("w-4")).unwrap();
+    store.finish("transfer-1", &report(transfer_output(2.5, vec![(1, 2.0, 3.0)]))).unwrap();
+    (first, second)
+}
+
+#[test]
+fn a_suite_shows_what_is_bound_in_it() {
+    let folder = tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let (first, second) = two_suites(&mut store);
+    for (suite_id, metric) in [(first, "loss/mlm_loss"), (second, "trivial/parameters")] {
+        let runs = store.runs(suite_id).unwrap();
+        assert_eq!(runs.len(), 1);
+        let run = &runs[0];
+        assert_eq!((run.run.as_str(), run.label.as_str(), run.corpus.as_str()), ("run-1", "label of run", "mixed"));
+        assert_eq!((run.tokens, run.corpus_molecules, run.n_checkpoints, run.seed), (400, 50, 2, 1));
+        assert_eq!((run.last_weights.as_str(), run.training_flops, run.epochs), ("w-4", 24e6, 2.5));
+        assert_eq!((run.control, run.diverged), (false, false));
+        assert_eq!(run.config_json, r#"{"layers":2,"width":64}"#);
+        let rows = store.metric_rows(suite_id).unwrap();
+        assert_eq!(
+            rows.iter().map(|row| (row.metric.as_str(), row.value_name.as_str())).collect::<Vec<_>>(),
+            [(metric, "loss"), (metric, "spread")]
+        );
+        assert!(rows.iter().all(|row| row.run == "run-1" && row.annealed && row.last));
+        assert_eq!((rows[0].value, rows[0].std_error, rows[0].primary), (1.5, 0.125, true));
+        assert_eq!(rows[0].params_json, r#"{"probes":8}"#);
+        assert_eq!(store.corpora(suite_id).unwrap().len(), 1);
+    }
+    let scores = store.score_rows(first).unwrap();
+    assert_eq!(scores.iter().map(|row| row.score.as_str()).collect::<Vec<_>>(), ["rmse", "r2"]);
+    assert_eq!((scores[0].value, scores[0].mean_predictor, scores[0].n_test), (2.5, 4.2, 65));
+    assert_eq!((scores[0].primary, scores[0].higher_is_better, scores[0].run.as_str()), (true, false, "run-1"));
+    assert!(store.score_rows(second).unwrap().is_empty(), "not bound there");
+}
+
+#[test]
+fn checkpoints_that_are_not_the_last_or_not_annealed_say_so() {
+    let folder = tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let suite_id = store.put_suite(&suite("s")).unwrap();
+    store
+        .put_cells(
+            suite_id,
+            &[cell("run", "pretrain", &[]), cell("m2", "measure", &[]), cell("m3", "measure", &[]), cell("m9", "measure", &[])],
+        )
+        .unwrap();
+    store.bind(suite_id, "run", "run-1", &pretrain_spec(400, 50, 1)).unwrap();
+    store.finish("run-1", &report(pretrain_output(400, 50, "w", false))).unwrap();
+    for key in ["m2", "m3", "m9"] {
+        store.bind(suite_id, key, key, &measure_spec("x/y", &format!("w-{}", &key[1..]), 200, 50)).unwrap();
+        store.finish(key, &report(measure_output(1.0, 2.0))).unwrap();
+    }
+    let rows = store.metric_rows(suite_id).unwrap();
+    let flags: Vec<_> = rows.iter().filter(|row| row.primary).map(|row| (row.cell.as_str(), row.annealed, row.last)).collect();
+    assert_eq!(flags, [("m2", true, false), ("m3", false, false)], "weights of no run have no row");
+}
+
+#[test]
+fn runs_that_share_weights_are_told_apart_by_what_the_metric_was_told() {
+    let folder = tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let suite_id = store.put_suite(&suite("s")).unwrap();
+    let plan = [
+        cell("control-50", "pretrain", &[]),
+        cell("control-60", "pretrain", &[]),
+        cell("m-50", "measure", &["control-50"]),
+        cell("m-60", "measure", &["control-60"]),
+        cell("t", "transfer", &[]),
+    ];
+    store.put_cells(suite_id, &plan).unwrap();
+    for corpus in [50, 60] {
+        let (control, measured) = (format!("control-{corpus}"), format!("m-{corpus}"));
+        store.bind(suite_id, &control, &control, &pretrain_spec(0, corpus, 1)).unwrap();
+        store.finish(&control, &report(pretrain_output(0, corpus, "w", false))).unwrap();
+        store.bind(suite_id, &measured, &measured, &measure_spec("trivial/corpus", "w-4", 0, corpus)).unwrap();
+        store.finish(&measured, &report(measure_output(corpus as f64, 0.0))).unwrap();
+    }
+    store.bind(suite_id, "t", "t", &transfer_spec("w-4")).unwrap();
+    store.finish("t", &report(transfer_output(1.0, vec![]))).unwrap();
+    assert!(store.runs(suite_id).unwrap().iter().all(|run| run.control));
+    let rows = store.metric_rows(suite_id).unwrap();
+    let primary: Vec<_> = rows.iter().filter(|row| row.primary).map(|row| (row.run.as_str(), row.value)).collect();
+    assert_eq!(primary, [("control-50", 50.0), ("control-60", 60.0)]);
+    let scores = store.score_rows(suite_id).unwrap();
+    let owners: Vec<_> = scores.iter().filter(|row| row.primary).map(|row| row.run.as_str()).collect();
+    assert_eq!(owners, ["control-50", "control-60"], "a score depends on the weights alone");
+}
