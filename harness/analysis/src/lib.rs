@@ -1,1 +1,64 @@
 //! From the record to fits, verdicts and leaderboards.
+//!
+//! [`fit_suite`] reads the finished cells of a suite and returns one [`clmbench_store::FitRow`] for each metric, task and
+//! pool; [`predictors`] and [`models`] turn stored fits and scores into boards for tables and JSON.
+//!
+//! What is fitted: one point a run (its last annealed checkpoint; its score the mean over transfer seeds), primary
+//! values only. Exploratory values are stored but not fitted for now. Controls and diverged runs are never counted.
+
+mod details;
+mod error;
+mod expectation;
+mod fit;
+mod flags;
+mod inputs;
+mod models;
+mod points;
+mod pool;
+mod predictors;
+#[cfg(test)]
+mod sample;
+mod variant;
+
+use clmbench_store::{FitRow, Store};
+
+pub use details::{Details, ExcludedRun, FitPoint, GainDetails};
+pub use error::AnalysisError;
+pub use expectation::{Expectation, Unexpected, expectation};
+pub use fit::fit_rows;
+pub use inputs::Inputs;
+pub use models::{ModelBoard, ModelKind, ModelRow, model_board};
+pub use points::{Score, ScoreGroup, scores_by_group};
+pub use pool::Pool;
+pub use predictors::{PredictorBoard, PredictorRow, predictor_board};
+
+/// Who made a board, for its JSON form.
+pub const GENERATED_BY: &str = concat!("clmbench ", env!("CARGO_PKG_VERSION"));
+
+/// Fits every primary value to every score of the suite's finished cells. Nothing is stored;
+/// [`Store::put_fits`] does that.
+///
+/// # Errors
+/// The store cannot be read; a measured metric is described by no stored plugin.
+pub fn fit_suite(store: &Store, suite_id: i64) -> Result<Vec<FitRow>, AnalysisError> {
+    fit_rows(&Inputs::read(store, suite_id)?)
+}
+
+/// The leaderboard of predictors, from the suite's stored fits.
+///
+/// # Errors
+/// The store cannot be read; a stored fit's details cannot be understood.
+pub fn predictors(store: &Store, suite_id: i64) -> Result<PredictorBoard, AnalysisError> {
+    let suite = inputs::suite(store, suite_id)?;
+    let mut board = predictor_board(&suite.name, suite.expect, suite.useful_effect, store.fits(suite_id)?)?;
+    board.stale = store.fits_state(suite_id)?.is_some_and(|state| state.stale);
+    Ok(board)
+}
+
+/// The leaderboard of models: runs, controls and the mean predictor by primary score.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn models(store: &Store, suite_id: i64) -> Result<ModelBoard, AnalysisError> {
+    Ok(model_board(&Inputs::read(store, suite_id)?))
+}

@@ -1,7 +1,7 @@
 //! Intervals by resampling whole runs: bias-corrected and accelerated (BCa, Efron 1987), acceleration by jackknife.
 
 use rand::Rng;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::{
@@ -16,7 +16,7 @@ pub const SMALLEST_N_FOR_INTERVALS: usize = 8;
 pub const RESAMPLES: usize = 4_999;
 
 /// A 90 % and a 95 % interval of one statistic, from one set of resamples.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Lower end at 90 %.
     pub low90: f64,

@@ -4,7 +4,7 @@
 //! p = (1 + k) / (1 + B), k of B at least as extreme (Phipson and Smyth 2010: never zero).
 
 use rand::{Rng, seq::SliceRandom};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     correlation::{check_pair, doubled_ranks},
@@ -17,7 +17,7 @@ pub const LARGEST_EXACT_N: usize = 8;
 pub const RANDOM_ORDERS: u64 = 9_999;
 
 /// A permutation p-value and how it was found.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PermutationTest {
     /// Two-sided p of |Spearman|.
     pub p_value: f64,

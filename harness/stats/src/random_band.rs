@@ -1,7 +1,7 @@
 //! What a predictor without any information reaches with n runs.
 
 use rand::{Rng, seq::SliceRandom};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{correlation::spearman_if_defined, numeric::quantile_of_sorted};
 
@@ -9,7 +9,7 @@ use crate::{correlation::spearman_if_defined, numeric::quantile_of_sorted};
 pub const RANDOM_PREDICTORS: usize = 1_000;
 
 /// How far |Spearman| of a random predictor reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RandomBand {
     /// Runs.
     pub n: usize,

@@ -1,0 +1,366 @@
+//! Fits: every primary value against every score, pool by pool, then the family's Holm adjustment, then the verdicts.
+
+use std::collections::BTreeMap;
+
+use clmbench_protocol::{Direction, MetricInfo, Scope};
+use clmbench_stats::{
+    Column, Evidence, GainVerdict, Interval, Refusal, Verdict, gain, generator, holm, judge, kendall_tau_b, minimum_detectable_r,
+    numeric::sample_sd,
+    ols, permutation_test, random_band, runs_needed, spearman, spearman_interval,
+    verdict::{SMALLEST_N_FOR_FIT, SMALLEST_N_FOR_VERDICT},
+};
+use clmbench_store::FitRow;
+
+use crate::{
+    AnalysisError,
+    details::{Details, GainDetails},
+    flags::flags,
+    inputs::Inputs,
+    points::{Point, PoolPoints, ScoreGroup, pools, scores_by_group},
+    variant::variants,
+};
+
+/// Seed of every permutation and resample; the stream is the fit's own name, so that no other fit moves it.
+const SEED: u64 = 2_602_11618;
+
+/// A fit before the family's adjustment.
+struct Draft {
+    row: FitRow,
+    details: Details,
+    family: String,
+    spearman: Result<f64, Refusal>,
+    interval: Result<Interval, Refusal>,
+}
+
+/// Fits every primary value to every score. Rows are in order of metric, dataset, task, protocol and pool.
+///
+/// # Errors
+/// A measured metric is described by no plugin.
+pub fn fit_rows(inputs: &Inputs) -> Result<Vec<FitRow>, AnalysisError> {
+    let groups = scores_by_group(&inputs.scores);
+    let mut drafts = Vec::new();
+    for (variant, name) in variants(&inputs.metrics) {
+        let info = inputs.info(&variant.metric)?;
+        if matches!(info.scope, Scope::Pair | Scope::Transfer) {
+            continue;
+        }
+        for (group, scores) in &groups {
+            for pool in pools(inputs, &variant, info.comparable, group, scores) {
+                drafts.push(draft(inputs, &name, info, group, &pool));
+            }
+        }
+    }
+    adjust(&mut drafts);
+    drafts.into_iter().map(|draft| finish(draft, inputs.useful_effect)).collect()
+}
+
+/// Everything that needs only the runs of the fit.
+fn draft(inputs: &Inputs, name: &str, info: &MetricInfo, group: &ScoreGroup, pool: &PoolPoints<'_>) -> Draft {
+    let points = &pool.points;
+    let n = points.len();
+    let label = format!("{name} {} {} {} {}", group.dataset, group.task, group.score, pool.pool.name());
+    let score_sign = if group.higher_is_better { 1.0 } else { -1.0 };
+    let metric_sign = match info.direction {
+        Direction::HigherIsBetter => 1.0,
+        Direction::LowerIsBetter => -1.0,
+    };
+    let score: Vec<f64> = points.iter().map(|point| score_sign * point.score.value).collect();
+    let metric: Vec<f64> = points.iter().map(|point| metric_sign * point.metric.value).collect();
+
+    let enough = || match n {
+        n if n < SMALLEST_N_FOR_FIT => Err(Refusal::TooFew { what: "a fit".into(), n, needed: SMALLEST_N_FOR_FIT }),
+        _ => Ok(()),
+    };
+    let rho = enough().and_then(|()| spearman(&metric, &score));
+    let tau = enough().and_then(|()| kendall_tau_b(&metric, &score)).ok();
+    let interval = spearman_interval(&metric, &score, &mut generator(SEED, &format!("interval {label}")));
+    let permutation =
+        enough().and_then(|()| permutation_test(&metric, &score, &mut generator(SEED, &format!("permutation {label}")))).ok();
+    // One unit of the column is one standard deviation of the metric.
+    let spread = if n > 1 { sample_sd(&metric) } else { f64::NAN };
+    let standardised: Vec<f64> = metric.iter().map(|value| value / spread).collect();
+    let line = rho.clone().and_then(|_| ols(&[Column { name: "metric", values: &standardised }], &score, 0.95));
+    let (gained, gain_reason) = gained(info, points, &metric, &score, &label);
+    let slope = line.as_ref().ok().map(|line| &line.coefficients[1]);
+    let wide_enough = n >= SMALLEST_N_FOR_VERDICT;
+    let seconds: Vec<f64> = points.iter().map(|point| point.metric.seconds).collect();
+    let gain_interval = gained.as_ref().and_then(|gained| gained.interval);
+
+    let row = FitRow {
+        metric: name.to_owned(),
+        dataset: group.dataset.clone(),
+        task: group.task.clone(),
+        protocol: group.protocol.clone(),
+        pool: pool.pool.name(),
+        score: group.score.clone(),
+        n: n as u32,
+        n_checkpoints: points.iter().map(|point| point.run.n_checkpoints).sum(),
+        slope: slope.map(|slope| slope.estimate),
+        std_error: slope.map(|slope| slope.std_error),
+        ci_low: slope.filter(|_| wide_enough).map(|slope| slope.ci_low),
+        ci_high: slope.filter(|_| wide_enough).map(|slope| slope.ci_high),
+        r2: line.as_ref().ok().map(|line| line.r2),
+        q2: line.as_ref().ok().and_then(|line| line.q2),
+        spearman: rho.clone().ok(),
+        spearman_low: interval.as_ref().ok().map(|interval| interval.low95),
+        spearman_high: interval.as_ref().ok().map(|interval| interval.high95),
+        kendall: tau,
+        p_value: None,
+        p_raw: permutation.map(|test| test.p_value),
+        gain: gained.as_ref().map(|gained| gained.gain),
+        gain_low: gain_interval.map(|interval| interval.low95),
+        gain_high: gain_interval.map(|interval| interval.high95),
+        gain_verdict: match &gained {
+            Some(gained) => Some(gained.verdict.word().to_owned()),
+            None if info.trivial => None,
+            None => Some(GainVerdict::CannotTell.word().to_owned()),
+        },
+        gain_reason: Some(gain_reason),
+        verdict: String::new(),
+        verdict_reason: None,
+        reversed: false,
+        mde: minimum_detectable_r(n),
+        cost_seconds: (n > 0).then(|| seconds.iter().sum::<f64>() / n as f64),
+        flags: flags(points, &pool.excluded, &inputs.corpora, &group.dataset, interval.as_ref().ok()),
+        metric_orientation: match info.direction {
+            Direction::HigherIsBetter => "higher_is_better".to_owned(),
+            Direction::LowerIsBetter => "lower_is_better".to_owned(),
+        },
+        score_orientation: if group.higher_is_better { "higher_is_better" } else { "lower_is_better" }.to_owned(),
+        trivial: info.trivial,
+        n_needed: runs_needed(inputs.useful_effect).and_then(|runs| u32::try_from(runs).ok()),
+        details_json: String::new(),
+    };
+    let first = points.first();
+    let details = Details {
+        pool: pool.pool.clone(),
+        family: pool.pool.family(),
+        family_size: 0,
+        params_json: first.map(|point| point.metric.params_json.clone()).unwrap_or_default(),
+        value_name: first.map(|point| point.metric.value_name.clone()).unwrap_or_default(),
+        unit: first.map(|point| point.metric.unit.clone()).unwrap_or_default(),
+        useful_effect: inputs.useful_effect,
+        permutation,
+        spearman_interval: interval.as_ref().ok().copied(),
+        spearman_interval_reason: interval.as_ref().err().map(ToString::to_string),
+        fit_reason: line.as_ref().err().map(ToString::to_string),
+        hc3_std_error: slope.and_then(|slope| slope.hc3_std_error),
+        gain: gained.map(|gained| GainDetails {
+            q2_trivial: gained.q2_trivial,
+            q2_with_metric: gained.q2_with_metric,
+            used: gained.used,
+            dropped: gained.dropped,
+            interval: gained.interval,
+        }),
+        // The same band for every fit with n runs.
+        random_band: random_band(n, &mut generator(SEED, &format!("random predictor {n}"))),
+        points: points.iter().map(Point::record).collect(),
+        excluded: pool.excluded.clone(),
+    };
+    Draft { row, details, family: pool.pool.family(), spearman: rho, interval }
+}
+
+/// Gain over log size, log tokens and log corpus size, with the reason for its verdict or absence.
+fn gained(
+    info: &MetricInfo,
+    points: &[Point<'_>],
+    metric: &[f64],
+    score: &[f64],
+    label: &str,
+) -> (Option<clmbench_stats::Gain>, String) {
+    if info.trivial {
+        return (None, "it is one of the trivial predictors that a gain is measured over".to_owned());
+    }
+    let logs = |get: fn(&Point<'_>) -> u64| points.iter().map(|point| (get(point) as f64).ln()).collect::<Vec<f64>>();
+    let size = logs(|point| point.run.non_embedding_parameters);
+    let tokens = logs(|point| point.run.tokens);
+    let corpus = logs(|point| point.run.corpus_molecules);
+    let trivial = [
+        Column { name: "log non-embedding parameters", values: &size },
+        Column { name: "log tokens", values: &tokens },
+        Column { name: "log corpus size", values: &corpus },
+    ];
+    match gain(score, metric, &trivial, &mut generator(SEED, &format!("gain {label}"))) {
+        Err(refusal) => (None, refusal.to_string()),
+        Ok(gained) => {
+            let reason = match (&gained.interval, &gained.interval_refusal) {
+                (Some(interval), _) => {
+                    let side = match gained.verdict {
+                        GainVerdict::Better => "is above 0",
+                        GainVerdict::NotBetter => "is not above 0",
+                        GainVerdict::CannotTell => "holds 0",
+                    };
+                    format!("the 95 % interval [{:.2}, {:.2}] {side}", interval.low95, interval.high95)
+                }
+                (None, Some(refusal)) => refusal.to_string(),
+                (None, None) => "no interval".to_owned(),
+            };
+            (Some(gained), reason)
+        }
+    }
+}
+
+/// Holm within each family; fits without a p-value are not part of it.
+fn adjust(drafts: &mut [Draft]) {
+    let mut families: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (index, draft) in drafts.iter().enumerate() {
+        if draft.row.p_raw.is_some() {
+            families.entry(draft.family.clone()).or_default().push(index);
+        }
+    }
+    for members in families.values() {
+        let raw: Vec<f64> = members.iter().filter_map(|&index| drafts[index].row.p_raw).collect();
+        for (&index, adjusted) in members.iter().zip(holm(&raw)) {
+            drafts[index].row.p_value = Some(adjusted);
+        }
+    }
+    for draft in drafts {
+        draft.details.family_size = families.get(&draft.family).map_or(0, Vec::len);
+    }
+}
+
+fn finish(draft: Draft, useful_effect: f64) -> Result<FitRow, AnalysisError> {
+    let Draft { mut row, details, spearman, interval, .. } = draft;
+    let n = row.n as usize;
+    let judgement = judge(&Evidence { n, spearman, interval, holm_p: row.p_value, useful_effect });
+    if judgement.verdict == Verdict::Refused {
+        row.gain_verdict = row.gain_verdict.map(|_| GainVerdict::CannotTell.word().to_owned());
+    }
+    row.verdict = judgement.verdict.word().to_owned();
+    row.verdict_reason = Some(judgement.reason);
+    row.reversed = judgement.reversed;
+    row.details_json = serde_json::to_string(&details).map_err(|error| AnalysisError::Details {
+        metric: row.metric.clone(),
+        dataset: row.dataset.clone(),
+        reason: error.to_string(),
+    })?;
+    Ok(row)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::sample::{metric_info, metric_row, score_row, suite};
+
+    fn only(rows: &[FitRow], metric: &str) -> FitRow {
+        let mut found = rows.iter().filter(|row| row.metric == metric);
+        let row = found.next().unwrap().clone();
+        assert!(found.next().is_none());
+        row
+    }
+
+    #[test]
+    fn orientation_makes_agreement_positive() {
+        // Loss falls (claim: lower is better) and RMSE falls (lower is better) with the run's number.
+        let row = only(&fit_rows(&suite(24)).unwrap(), "loss/mlm_loss");
+        assert_eq!(row.n, 24);
+        assert!(row.spearman.unwrap() > 0.9 && row.slope.unwrap() > 0.0 && row.kendall.unwrap() > 0.7);
+        assert_eq!((row.metric_orientation.as_str(), row.score_orientation.as_str()), ("lower_is_better", "lower_is_better"));
+        assert_eq!(row.verdict, "predicts");
+        assert!(!row.reversed && row.p_value.unwrap() <= 0.05 && row.p_value.unwrap() >= row.p_raw.unwrap());
+        assert!(row.spearman_low.unwrap() > 0.0 && row.ci_low.unwrap() > 0.0);
+    }
+
+    #[test]
+    fn the_wrong_direction_is_reversed() {
+        let mut inputs = suite(24);
+        inputs.infos[0].direction = Direction::HigherIsBetter;
+        let row = only(&fit_rows(&inputs).unwrap(), "loss/mlm_loss");
+        assert!(row.spearman.unwrap() < -0.9);
+        assert_eq!((row.verdict.as_str(), row.reversed), ("does_not_predict", true));
+    }
+
+    #[test]
+    fn too_small_designs_say_so() {
+        let six = only(&fit_rows(&suite(6)).unwrap(), "loss/mlm_loss");
+        assert_eq!(six.verdict, "cannot_tell");
+        assert!((six.mde.unwrap() - 0.93).abs() < 0.005 && six.n_needed == Some(31));
+        assert_eq!((six.spearman_low, six.ci_low, six.gain), (None, None, None));
+        assert!(six.gain_reason.unwrap().contains("needs 8 runs and has 6"));
+        assert!(six.spearman.is_some() && six.p_value.is_some());
+        let three = only(&fit_rows(&suite(3)).unwrap(), "loss/mlm_loss");
+        assert_eq!((three.verdict.as_str(), three.spearman, three.p_value, three.slope), ("refused", None, None, None));
+        assert!(three.verdict_reason.unwrap().contains("needs 4 runs"));
+    }
+
+    #[test]
+    fn trivial_predictors_have_no_gain_and_the_family_holds_both() {
+        let rows = fit_rows(&suite(12)).unwrap();
+        let trivial = only(&rows, "trivial/parameters");
+        assert!(trivial.trivial && trivial.gain.is_none() && trivial.gain_verdict.is_none());
+        let details: Details = serde_json::from_str(&trivial.details_json).unwrap();
+        assert_eq!(details.family_size, 2);
+        assert_eq!(details.points.len(), 12);
+        let loss = only(&rows, "loss/mlm_loss");
+        let details: Details = serde_json::from_str(&loss.details_json).unwrap();
+        assert_eq!(details.gain.unwrap().dropped, ["log tokens"]);
+        assert!(loss.gain.is_some() && loss.gain_low.unwrap() <= loss.gain_high.unwrap());
+    }
+
+    #[test]
+    fn a_metric_without_information_and_a_constant_one() {
+        let mut inputs = suite(12);
+        inputs.infos.push(metric_info("test/constant"));
+        let constant: Vec<_> = inputs.runs.iter().map(|run| metric_row(&run.run, "test/constant", 1.0)).collect();
+        inputs.metrics.extend(constant);
+        let row = only(&fit_rows(&inputs).unwrap(), "test/constant");
+        assert_eq!((row.verdict.as_str(), row.n), ("refused", 12));
+        assert!(row.verdict_reason.unwrap().contains("same value in every run"));
+        // Two tests in the family, not three: the constant metric has no p-value.
+        let details: Details = serde_json::from_str(&row.details_json).unwrap();
+        assert_eq!(details.family_size, 2);
+    }
+
+    #[test]
+    fn a_value_that_is_not_finite_refuses_the_fit_and_survives_storage() {
+        let mut inputs = suite(12);
+        inputs.metrics[3].value = f64::NAN;
+        let broken = inputs.metrics[3].metric.clone();
+        let row = only(&fit_rows(&inputs).unwrap(), &broken);
+        assert_eq!((row.verdict.as_str(), row.spearman), ("refused", None));
+        let details: Details = serde_json::from_str(&row.details_json).unwrap();
+        assert!(details.points.iter().any(|point| point.metric.0.is_nan()));
+    }
+
+    #[test]
+    fn other_fits_do_not_move_a_fit() {
+        let mut inputs = suite(12);
+        let before = only(&fit_rows(&inputs).unwrap(), "loss/mlm_loss");
+        let more = inputs.runs.iter().map(|run| {
+            let mut row = score_row(&run.run, 1.0 + run.seed as f64);
+            row.dataset = "esol".into();
+            row.split_digest = "esol split".into();
+            row
+        });
+        let more: Vec<_> = more.collect();
+        inputs.scores.extend(more);
+        let rows = fit_rows(&inputs).unwrap();
+        let after = rows.iter().find(|row| row.metric == "loss/mlm_loss" && row.dataset == "freesolv").unwrap();
+        assert_eq!(
+            (before.p_raw, before.spearman_low, before.gain, before.gain_low),
+            (after.p_raw, after.spearman_low, after.gain, after.gain_low)
+        );
+        // The family grew from 2 to 4.
+        assert!(after.p_value.unwrap() >= before.p_value.unwrap());
+    }
+
+    #[test]
+    fn flags_say_what_to_be_careful_about() {
+        let mut inputs = suite(12);
+        inputs.runs[0].diverged = true;
+        inputs.metrics[5].device = "cuda:0".into();
+        inputs.corpora[0].coverage[0].untrained_token_share = 0.67.into();
+        let flagged = inputs.metrics[5].metric.clone();
+        let row = only(&fit_rows(&inputs).unwrap(), &flagged);
+        assert_eq!(row.flags, ["out_of_vocabulary", "mixed_device", "diverged_runs"]);
+        assert_eq!(row.n, 11);
+    }
+
+    #[test]
+    fn an_undescribed_metric_is_an_error() {
+        let mut inputs = suite(6);
+        inputs.infos.clear();
+        assert!(fit_rows(&inputs).unwrap_err().to_string().contains("no stored plugin describes it"));
+    }
+}

@@ -1,0 +1,72 @@
+//! Words on a row that say what to be careful about.
+//!
+//! | flag | meaning |
+//! |---|---|
+//! | `out_of_vocabulary` | over 20 % of the dataset's molecules hold a token, or are longer than anything, that a corpus subset in the fit shows |
+//! | `mixed_device` | values from different classes of device (cpu, cuda) |
+//! | `mixed_libtorch` | values from different libtorch versions |
+//! | `diverged_runs` | diverged runs were left out |
+//! | `incomplete` | runs without a value of the metric or without a score were left out |
+//! | `tokens_vary_with_corpus` | tokens and corpus size rise together: their effects cannot be told apart |
+//! | `zero_width_interval` | every resample gave the same correlation (perfect agreement): the interval is too short |
+
+use clmbench_protocol::CorpusOutput;
+use clmbench_stats::{Interval, spearman};
+
+use crate::{details::ExcludedRun, points::Point};
+
+/// Share of a dataset's molecules that a corpus may leave untrained before the row is flagged.
+const LARGEST_UNTRAINED_SHARE: f64 = 0.20;
+
+/// Flags of a fit.
+pub(crate) fn flags(
+    points: &[Point<'_>],
+    excluded: &[ExcludedRun],
+    corpora: &[CorpusOutput],
+    dataset: &str,
+    interval: Option<&Interval>,
+) -> Vec<String> {
+    let mut flags = Vec::new();
+    let mut set = |flag: &str, on: bool| {
+        if on {
+            flags.push(flag.to_owned());
+        }
+    };
+    set("out_of_vocabulary", points.iter().any(|point| out_of_vocabulary(point, corpora, dataset)));
+    let devices = points.iter().flat_map(|point| {
+        point.score.devices.iter().chain([&point.metric.device, &point.run.device]).map(|device| class(device))
+    });
+    set("mixed_device", several(devices));
+    let versions = points
+        .iter()
+        .flat_map(|point| point.score.libtorch.iter().chain([&point.metric.libtorch, &point.run.libtorch]).map(String::as_str));
+    set("mixed_libtorch", several(versions));
+    set("diverged_runs", excluded.iter().any(|run| run.reason == "diverged"));
+    set("incomplete", excluded.iter().any(|run| run.reason != "diverged"));
+    let tokens: Vec<f64> = points.iter().map(|point| point.run.tokens as f64).collect();
+    let corpus: Vec<f64> = points.iter().map(|point| point.run.corpus_molecules as f64).collect();
+    set("tokens_vary_with_corpus", spearman(&tokens, &corpus).is_ok_and(|rho| rho > 0.999));
+    set("zero_width_interval", interval.is_some_and(|interval| interval.high95 - interval.low95 < 1e-12));
+    flags
+}
+
+fn out_of_vocabulary(point: &Point<'_>, corpora: &[CorpusOutput], dataset: &str) -> bool {
+    let corpus = corpora.iter().find(|corpus| corpus.train_digest == point.run.corpus_digest);
+    let coverage = corpus.and_then(|corpus| corpus.coverage.iter().find(|coverage| coverage.dataset == dataset));
+    coverage.is_some_and(|coverage| {
+        coverage.untrained_token_share.0 > LARGEST_UNTRAINED_SHARE
+            || coverage.untrained_position_share.0 > LARGEST_UNTRAINED_SHARE
+    })
+}
+
+/// `cuda` of `cuda:0`.
+fn class(device: &str) -> &str {
+    device.split(':').next().unwrap_or(device)
+}
+
+/// Whether there are several distinct words; an empty one (unknown) does not count.
+fn several<'a>(words: impl Iterator<Item = &'a str>) -> bool {
+    let mut known = words.filter(|word| !word.is_empty());
+    let first = known.next();
+    known.any(|word| Some(word) != first)
+}

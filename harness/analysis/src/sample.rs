@@ -1,0 +1,160 @@
+//! Rows for the tests: runs whose loss and RMSE fall together, with a little noise.
+
+use clmbench_protocol::{
+    Budget, Comparable, CorpusOutput, CostClass, Coverage, Direction, ErrorKind, MetricInfo, Objective, Scope, TaskKind,
+};
+use clmbench_store::{MetricRow, RunRow, ScoreRow};
+
+use crate::inputs::Inputs;
+
+pub(crate) fn run_row(number: usize) -> RunRow {
+    RunRow {
+        run: format!("run{number:03}"),
+        label: format!("bert size {} corpus {}", number % 4, number / 4 % 2),
+        architecture: "bert".into(),
+        objective: Objective::MaskedLm,
+        config_json: format!("{{\"layers\":{}}}", number % 4),
+        corpus: "mixed".into(),
+        corpus_molecules: 5_000 * (1 + 3 * (number as u64 / 4 % 2)),
+        tokens: 1_000_000,
+        seed: number as u64,
+        non_embedding_parameters: 60_000 * (1 + number as u64 % 4).pow(2),
+        total_parameters: 100_000,
+        training_flops: 6e10,
+        epochs: 10.0,
+        control: false,
+        diverged: false,
+        tokenizer_digest: "tokenizer".into(),
+        corpus_digest: "corpus".into(),
+        last_weights: format!("weights{number:03}"),
+        n_checkpoints: 3,
+        seconds: 1.0,
+        device: "cpu".into(),
+        libtorch: "2.11.0".into(),
+    }
+}
+
+pub(crate) fn metric_row(run: &str, metric: &str, value: f64) -> MetricRow {
+    MetricRow {
+        cell: format!("cell {run} {metric}"),
+        run: run.into(),
+        weights_digest: run.replace("run", "weights"),
+        annealed: true,
+        last: true,
+        metric: metric.into(),
+        params_json: "{}".into(),
+        budget: Budget::Quick,
+        value_name: "value".into(),
+        primary: true,
+        unit: "nats".into(),
+        value,
+        se_estimator: Some(0.01),
+        se_sample: Some(0.01),
+        std_error: 0.014,
+        error_kind: ErrorKind::Statistical,
+        heldout_digest: "heldout".into(),
+        tokenizer_digest: "tokenizer".into(),
+        dataset: None,
+        molecules: 4_096,
+        gradient_equivalents: 0.3,
+        stopped: "complete".into(),
+        seconds: 2.0,
+        device: "cpu".into(),
+        libtorch: "2.11.0".into(),
+    }
+}
+
+pub(crate) fn score_row(run: &str, value: f64) -> ScoreRow {
+    ScoreRow {
+        cell: format!("transfer {run}"),
+        run: run.into(),
+        weights_digest: run.replace("run", "weights"),
+        annealed: true,
+        last: true,
+        dataset: "freesolv".into(),
+        task: "expt".into(),
+        task_kind: TaskKind::Regression,
+        protocol: "probe".into(),
+        split_digest: "split".into(),
+        data_digest: "data".into(),
+        score: "rmse".into(),
+        value,
+        higher_is_better: false,
+        primary: true,
+        se_test: 0.1,
+        se_seed: None,
+        mean_predictor: 4.0,
+        n_train: 513,
+        n_validation: 64,
+        n_test: 65,
+        seed: 1,
+        seconds: 0.1,
+        device: "cpu".into(),
+        libtorch: "2.11.0".into(),
+    }
+}
+
+pub(crate) fn metric_info(id: &str) -> MetricInfo {
+    MetricInfo {
+        id: id.into(),
+        doc: String::new(),
+        citation: String::new(),
+        unit: "nats".into(),
+        primary: "value".into(),
+        direction: Direction::LowerIsBetter,
+        scope: Scope::Checkpoint,
+        cost: CostClass::Cheap,
+        comparable: Comparable::SameEvaluation,
+        objectives: vec![],
+        parameters: vec![],
+        trivial: false,
+    }
+}
+
+/// `n` runs with the metrics `loss/mlm_loss` and `trivial/parameters`, scored on one task.
+pub(crate) fn suite(n: usize) -> Inputs {
+    let runs: Vec<RunRow> = (0..n).map(run_row).collect();
+    let mut metrics = Vec::new();
+    let mut scores = Vec::new();
+    for (number, run) in runs.iter().enumerate() {
+        let noise = ((number * 7) % 5) as f64 * 0.01;
+        let loss = 2.0 - 0.05 * number as f64 + noise;
+        metrics.push(metric_row(&run.run, "loss/mlm_loss", loss));
+        metrics.push(metric_row(&run.run, "trivial/parameters", (run.non_embedding_parameters as f64).ln()));
+        scores.push(score_row(&run.run, 1.5 + loss + ((number * 3) % 7) as f64 * 0.01));
+    }
+    let mut parameters = metric_info("trivial/parameters");
+    parameters.direction = Direction::HigherIsBetter;
+    parameters.comparable = Comparable::Any;
+    parameters.trivial = true;
+    let corpus = CorpusOutput {
+        corpus: "mixed".into(),
+        molecules: 5_000,
+        tokens: 150_000,
+        heldout_molecules: 512,
+        heldout_tokens: 15_000,
+        invalid: 0,
+        duplicates: 0,
+        excluded: 0,
+        truncated: 0,
+        unigram_cross_entropy: 2.2.into(),
+        unigram_se: 0.01.into(),
+        train_digest: "corpus".into(),
+        heldout_digest: "heldout".into(),
+        tokenizer_digest: "tokenizer".into(),
+        coverage: vec![Coverage {
+            dataset: "freesolv".into(),
+            untrained_token_share: 0.01.into(),
+            untrained_position_share: 0.0.into(),
+        }],
+    };
+    Inputs {
+        suite: "demo".into(),
+        useful_effect: 0.5,
+        runs,
+        metrics,
+        scores,
+        infos: vec![metric_info("loss/mlm_loss"), parameters],
+        corpora: vec![corpus],
+    }
+}
