@@ -58,11 +58,9 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| unopened(path, error))?;
     match check_reader(&connection, path) {
-        // A store in a folder that cannot be written: SQLite cannot make its shared memory there. Nobody can be writing
-        // to it either, so it is read as it stands, unless a log is left that would have to be recovered first.
-        Err(StoreError::Sqlite { source, .. })
-            if source.sqlite_error_code() == Some(rusqlite::ErrorCode::CannotOpen) && !has_log(path) =>
-        {
+        // A store in a folder that this user cannot write to: SQLite cannot make its shared memory there. With no log and
+        // no shared memory of another's, nobody is writing to it, so it is read as it stands.
+        Err(StoreError::ReadOnly { .. }) if !beside(path, "-wal").exists() && !beside(path, "-shm").exists() => {
             let connection = Connection::open_with_flags(immutable(path), flags | OpenFlags::SQLITE_OPEN_URI)
                 .map_err(|error| unopened(path, error))?;
             check_reader(&connection, path)?;
@@ -140,10 +138,11 @@ fn unopened(path: &Path, error: rusqlite::Error) -> StoreError {
     StoreError::sqlite(path, error)
 }
 
-fn has_log(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    std::fs::metadata(PathBuf::from(log)).is_ok_and(|data| data.len() > 0)
+/// The file that SQLite keeps beside the database.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 /// The URI by which SQLite reads a file without locks.

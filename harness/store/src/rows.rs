@@ -29,7 +29,7 @@ pub enum CellStatus {
     Refused,
     /// Does not apply to what it was crossed with.
     NotApplicable,
-    /// Failed; the row names why. It is tried again by the next run.
+    /// Failed; the row names why. It may be started again.
     Failed,
     /// A pretraining run that was computed to its end and diverged. Its report is kept; it is not computed again.
     Diverged,
