@@ -1,0 +1,82 @@
+//! From the way a worker ended to the typed reason in the cell's row.
+
+use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
+
+use clmbench_protocol::{Failure, FailureKind};
+
+use super::process::{describe_status, last_line};
+
+/// Words by which an allocation that failed is known in a log: Rust's, C++'s and libtorch's.
+const OUT_OF_MEMORY: [&str; 4] = ["memory allocation of", "std::bad_alloc", "can't allocate memory", "CUDA out of memory"];
+
+/// Why a worker that ended by itself in the middle of a cell failed it.
+///
+/// `stage` is the last progress it made, `log` what the cell wrote.
+pub(super) fn judge(status: Option<ExitStatus>, stage: Option<&str>, log: &str, memory_limit: Option<u64>) -> Failure {
+    let signal = status.and_then(|status| status.signal());
+    let starved = OUT_OF_MEMORY.iter().any(|words| log.contains(words));
+    let kind = match signal {
+        Some(libc::SIGABRT) | None if starved => FailureKind::MemoryLimit,
+        Some(libc::SIGABRT) => FailureKind::Abort,
+        Some(libc::SIGSEGV | libc::SIGBUS | libc::SIGILL) => FailureKind::Segfault,
+        _ => FailureKind::Died,
+    };
+    let how = status.map_or_else(|| "ended in an unknown way".to_owned(), describe_status);
+    let at = stage.map(|stage| format!(" during `{stage}`")).unwrap_or_default();
+    let why = match (kind, signal) {
+        (FailureKind::MemoryLimit, _) => format!(" for want of memory{}", limit_words(memory_limit)),
+        (_, Some(libc::SIGKILL)) => ", not by clmbench (perhaps the system was out of memory)".into(),
+        _ => String::new(),
+    };
+    let said = last_line(log).map(|line| format!(" Last line of its log: {line}")).unwrap_or_default();
+    Failure::new(kind, format!("The worker {how}{at}{why}.{said}"))
+}
+
+/// The failure of a cell that was killed for its time.
+pub(super) fn over_time(seconds: f64, stage: Option<&str>, log: &str) -> Failure {
+    let at = stage.map(|stage| format!(" during `{stage}`")).unwrap_or_default();
+    let said = last_line(log).map(|line| format!(" Last line of its log: {line}")).unwrap_or_default();
+    let message = format!("Stopped{at} after {seconds:.1} s, the time limit of a cell; `--time-limit` raises it.{said}");
+    Failure::new(FailureKind::TimeLimit, message)
+}
+
+/// The failure of a cell that was killed for its memory.
+pub(super) fn over_memory(bytes: u64, limit: u64, stage: Option<&str>) -> Failure {
+    let at = stage.map(|stage| format!(" during `{stage}`")).unwrap_or_default();
+    let (used, allowed) = (mebibytes(bytes), mebibytes(limit));
+    let message = format!("Stopped{at} at {used} MiB of memory; the limit is {allowed} MiB. `--memory-limit` raises it.");
+    Failure::new(FailureKind::MemoryLimit, message)
+}
+
+fn limit_words(limit: Option<u64>) -> String {
+    limit.map(|limit| format!(" (limit {} MiB; `--memory-limit` raises it)", mebibytes(limit))).unwrap_or_default()
+}
+
+fn mebibytes(bytes: u64) -> u64 {
+    bytes.div_ceil(1 << 20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_to_end_has_its_kind() {
+        let cases = [
+            (libc::SIGABRT, "", FailureKind::Abort),
+            (libc::SIGABRT, "memory allocation of 99 bytes failed", FailureKind::MemoryLimit),
+            (libc::SIGSEGV, "", FailureKind::Segfault),
+            (libc::SIGBUS, "", FailureKind::Segfault),
+            (libc::SIGILL, "", FailureKind::Segfault),
+            (libc::SIGKILL, "memory allocation of 1", FailureKind::Died),
+            (libc::SIGTERM, "", FailureKind::Died),
+            (1 << 8, "", FailureKind::Died),
+            (1 << 8, "terminate called: std::bad_alloc", FailureKind::MemoryLimit),
+        ];
+        for (raw, log, kind) in cases {
+            assert_eq!(judge(Some(ExitStatus::from_raw(raw)), None, log, None).kind, kind, "{raw} {log}");
+        }
+        let failure = judge(Some(ExitStatus::from_raw(libc::SIGSEGV)), Some("measure"), "first\nlast\n", None);
+        assert_eq!(failure.message, "The worker was killed by SIGSEGV during `measure`. Last line of its log: last");
+    }
+}

@@ -1,0 +1,214 @@
+//! From a planned cell and the outputs of the cells before it to a complete definition.
+
+use clmbench_protocol::{
+    CellOutput, CellReport, CellSpec, CheckpointOutput, CheckpointRef, CorpusOutput, DatasetOutput, Embed, FileRef, Measure,
+    Pretrain, PretrainOutput, RunFacts, TokeniseCorpus, TokeniseDataset, Transfer,
+};
+
+use super::Plan;
+
+/// A definition in which the digests of upstream outputs are still blank, and where they come from (cell indices).
+#[derive(Debug, Clone)]
+pub(super) enum Draft {
+    Dataset(TokeniseDataset),
+    Corpus { spec: TokeniseCorpus, datasets: Vec<usize> },
+    Pretrain { spec: Box<Pretrain>, corpus: usize },
+    Embed { spec: Box<Embed>, run: usize, folder: String, dataset: usize },
+    Measure { spec: Box<Measure>, run: usize, folder: String, corpus: usize, dataset: Option<(usize, String)> },
+    Transfer { spec: Box<Transfer>, embed: usize, run: usize, folder: String, dataset: usize },
+}
+
+/// A finished upstream cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finished {
+    /// Its identity.
+    pub identity: String,
+    /// Its report.
+    pub report: CellReport,
+}
+
+/// A cell that can be computed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bound {
+    /// Its complete definition.
+    pub spec: CellSpec,
+    /// What it reads, by role (the roles are listed at [`CellSpec`]).
+    pub inputs: Vec<(String, Input)>,
+}
+
+/// Something a cell reads.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A source file.
+    Source(FileRef),
+    /// The folder of a cell of the plan (its index), or a folder inside it.
+    Folder {
+        /// Index of the cell.
+        cell: usize,
+        /// Folder inside its folder, with `/`.
+        inside: Option<String>,
+    },
+}
+
+/// Why a cell cannot be computed although the cells before it are done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The run before it diverged.
+    #[error("needs `{key}`, which diverged")]
+    Diverged {
+        /// Key of the run.
+        key: String,
+    },
+    /// The run before it has no such checkpoint.
+    #[error("needs the annealed checkpoint `{folder}` of `{key}`, which has none of that name")]
+    NoCheckpoint {
+        /// Key of the run.
+        key: String,
+        /// Folder of the checkpoint.
+        folder: String,
+    },
+    /// An upstream cell is not done, or its output is of another kind.
+    #[error("needs `{key}`, which has no output of the right kind")]
+    NoOutput {
+        /// Key of that cell.
+        key: String,
+    },
+}
+
+impl Plan {
+    /// The complete definition of a cell. `finished` gives the upstream cells by index.
+    ///
+    /// # Errors
+    /// [`Refusal`], a sentence for the cell's row.
+    pub fn bind<'a>(&self, index: usize, finished: &dyn Fn(usize) -> Option<&'a Finished>) -> Result<Bound, Refusal> {
+        let upstream = Upstream { plan: self, finished };
+        let whole = |cell: usize| Input::Folder { cell, inside: None };
+        let inside = |cell: usize, folder: &str| Input::Folder { cell, inside: Some(folder.to_owned()) };
+        let sources = |files: &mut dyn Iterator<Item = &FileRef>| -> Vec<(String, Input)> {
+            files.map(|file| (format!("source:{}", file.name), Input::Source(file.clone()))).collect()
+        };
+        let (spec, inputs) = match &self.cells[index].draft {
+            Draft::Dataset(spec) => (CellSpec::TokeniseDataset(spec.clone()), sources(&mut spec.files.iter())),
+            Draft::Corpus { spec, datasets } => {
+                let mut spec = spec.clone();
+                let mut inputs = sources(&mut spec.sources.iter().map(|source| &source.file));
+                for (number, dataset) in datasets.iter().enumerate() {
+                    let output = upstream.dataset(*dataset)?;
+                    spec.exclude.push((output.data_digest.clone(), output.split_digest.clone()));
+                    inputs.push((format!("exclude:{number}"), whole(*dataset)));
+                }
+                (CellSpec::TokeniseCorpus(spec), inputs)
+            }
+            Draft::Pretrain { spec, corpus } => {
+                let mut spec = (**spec).clone();
+                let output = upstream.corpus(*corpus)?;
+                spec.corpus_digest = output.train_digest.clone();
+                spec.tokenizer_digest = output.tokenizer_digest.clone();
+                (CellSpec::Pretrain(spec), vec![("corpus".into(), whole(*corpus))])
+            }
+            Draft::Embed { spec, run, folder, dataset } => {
+                let mut spec = (**spec).clone();
+                let (_, checkpoint) = upstream.checkpoint(*run, folder)?;
+                let data = upstream.dataset(*dataset)?;
+                spec.checkpoint.weights_digest = checkpoint.weights_digest.clone();
+                spec.data_digest = data.data_digest.clone();
+                spec.tokenizer_digest = data.tokenizer_digest.clone();
+                let inputs = vec![("checkpoint".into(), inside(*run, folder)), ("dataset".into(), whole(*dataset))];
+                (CellSpec::Embed(spec), inputs)
+            }
+            Draft::Measure { spec, run, folder, corpus, dataset } => {
+                let mut spec = (**spec).clone();
+                let (output, checkpoint) = upstream.checkpoint(*run, folder)?;
+                let sample = upstream.corpus(*corpus)?;
+                spec.checkpoint.weights_digest = checkpoint.weights_digest.clone();
+                spec.record = facts(output, checkpoint);
+                spec.heldout_digest = sample.heldout_digest.clone();
+                spec.tokenizer_digest = sample.tokenizer_digest.clone();
+                let mut inputs = vec![("checkpoint".into(), inside(*run, folder)), ("corpus".into(), whole(*corpus))];
+                if let Some((cell, task)) = dataset {
+                    let data = upstream.dataset(*cell)?;
+                    spec.dataset = Some((data.data_digest.clone(), data.split_digest.clone(), task.clone()));
+                    inputs.push(("dataset".into(), whole(*cell)));
+                }
+                (CellSpec::Measure(spec), inputs)
+            }
+            Draft::Transfer { spec, embed, run, folder, dataset } => {
+                let mut spec = (**spec).clone();
+                let (_, checkpoint) = upstream.checkpoint(*run, folder)?;
+                let data = upstream.dataset(*dataset)?;
+                spec.weights_digest = checkpoint.weights_digest.clone();
+                spec.embedding_digest = match upstream.output(*embed)? {
+                    CellOutput::Embed(output) => output.embedding_digest.clone(),
+                    _ => return Err(upstream.no_output(*embed)),
+                };
+                spec.data_digest = data.data_digest.clone();
+                spec.split_digest = data.split_digest.clone();
+                let inputs = vec![("embeddings".into(), whole(*embed)), ("dataset".into(), whole(*dataset))];
+                (CellSpec::Transfer(spec), inputs)
+            }
+        };
+        Ok(Bound { spec, inputs })
+    }
+}
+
+/// Facts of a run at one checkpoint.
+fn facts(run: &PretrainOutput, checkpoint: &CheckpointOutput) -> RunFacts {
+    RunFacts {
+        non_embedding_parameters: run.non_embedding_parameters,
+        total_parameters: run.total_parameters,
+        tokens: checkpoint.tokens,
+        corpus_molecules: run.corpus_molecules,
+        training_flops: checkpoint.training_flops,
+    }
+}
+
+/// A checkpoint of a model whose weights are not known yet.
+pub(super) fn blank_checkpoint(model: &super::models::Model) -> CheckpointRef {
+    CheckpointRef {
+        weights_digest: String::new(),
+        plugin: model.plugin.clone(),
+        architecture: model.info.name.clone(),
+        config: model.config.clone(),
+        objective: model.info.objective,
+    }
+}
+
+struct Upstream<'p, 'f, 'a> {
+    plan: &'p Plan,
+    finished: &'f dyn Fn(usize) -> Option<&'a Finished>,
+}
+
+impl<'a> Upstream<'_, '_, 'a> {
+    fn no_output(&self, cell: usize) -> Refusal {
+        Refusal::NoOutput { key: self.plan.cells[cell].key.clone() }
+    }
+
+    fn output(&self, cell: usize) -> Result<&'a CellOutput, Refusal> {
+        (self.finished)(cell).map(|finished| &finished.report.output).ok_or_else(|| self.no_output(cell))
+    }
+
+    fn dataset(&self, cell: usize) -> Result<&'a DatasetOutput, Refusal> {
+        match self.output(cell)? {
+            CellOutput::TokeniseDataset(output) => Ok(output),
+            _ => Err(self.no_output(cell)),
+        }
+    }
+
+    fn corpus(&self, cell: usize) -> Result<&'a CorpusOutput, Refusal> {
+        match self.output(cell)? {
+            CellOutput::TokeniseCorpus(output) => Ok(output),
+            _ => Err(self.no_output(cell)),
+        }
+    }
+
+    fn checkpoint(&self, cell: usize, folder: &str) -> Result<(&'a PretrainOutput, &'a CheckpointOutput), Refusal> {
+        let CellOutput::Pretrain(output) = self.output(cell)? else { return Err(self.no_output(cell)) };
+        let key = || self.plan.cells[cell].key.clone();
+        if output.diverged {
+            return Err(Refusal::Diverged { key: key() });
+        }
+        let checkpoint = output.checkpoints.iter().find(|checkpoint| checkpoint.folder == folder);
+        let checkpoint = checkpoint.ok_or_else(|| Refusal::NoCheckpoint { key: key(), folder: folder.to_owned() })?;
+        Ok((output, checkpoint))
+    }
+}

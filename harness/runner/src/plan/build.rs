@@ -1,0 +1,416 @@
+//! Crossing corpora, models, datasets, metrics and protocols into cells.
+
+use std::collections::HashSet;
+
+use clmbench_protocol::{
+    Embed, Measure, Number, Objective, Pretrain, RunFacts, Scope, SourceFile, SplitSpec, TaskInfo, TokeniseCorpus,
+    TokeniseDataset, TokenizerSpec, Transfer, revision,
+};
+
+use super::{
+    Plan, PlanError, PlannedCell,
+    bind::{Draft, blank_checkpoint},
+    estimate,
+    metrics::{Metric, gradient_equivalents, metrics},
+    models::{Model, models, threads},
+};
+use crate::{
+    corpora::{CorpusLookup, file_ref},
+    nearest::hint,
+    plugins::{Plugin, PluginSet},
+    suite::{Checkpoints, Suite},
+};
+
+/// Ridge strengths of the probe.
+const STRENGTHS: [f64; 13] = [1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
+/// Resamples of the test molecules.
+const BOOTSTRAP: u32 = 1000;
+const PRECISION: &str = "float32";
+
+/// A dataset cell and what it offers.
+struct DatasetCell {
+    cell: usize,
+    name: String,
+    dataset: String,
+    tasks: Vec<TaskInfo>,
+}
+
+/// A corpus cell.
+struct CorpusCell {
+    cell: usize,
+    name: String,
+}
+
+/// A pretrain cell.
+struct RunCell<'m> {
+    cell: usize,
+    /// Part of keys, such as `bert-0.06M/mixed-5000/seed0`.
+    name: String,
+    corpus: usize,
+    model: &'m Model,
+    control: bool,
+}
+
+impl RunCell<'_> {
+    /// Folders of the annealed checkpoints.
+    fn checkpoints(&self) -> Vec<String> {
+        if self.control {
+            return vec!["checkpoint-0".into()];
+        }
+        (1..=self.model.entry.checkpoints).map(|number| format!("checkpoint-{number}")).collect()
+    }
+}
+
+/// Plans a suite. `corpora` finds a corpus by name; [`crate::corpora::catalogue`] is the one in use.
+///
+/// # Errors
+/// The first name or parameter that the plugins at hand cannot serve, with file, line and what to do.
+pub fn build(suite: &Suite, plugins: &PluginSet, corpora: &CorpusLookup<'_>) -> Result<Plan, PlanError> {
+    let models = models(suite, plugins)?;
+    let metrics = metrics(suite, plugins)?;
+    let mut builder = Builder { suite, cells: Vec::new(), sources: Vec::new() };
+    let datasets = builder.datasets(plugins)?;
+    let corpora = builder.corpora(corpora, &datasets)?;
+    let runs = builder.runs(&models, &corpora);
+    builder.transfers(&runs, &datasets);
+    builder.measures(&runs, &datasets, &metrics);
+
+    let mut keys = HashSet::new();
+    if let Some(cell) = builder.cells.iter().find(|cell| !keys.insert(cell.key.as_str())) {
+        return Err(PlanError::Key { file: suite.file.clone(), key: cell.key.clone() });
+    }
+    let used = |plugin: &&Plugin| {
+        let file = plugin.file();
+        builder.cells.iter().any(|cell| cell.plugins.contains(&file))
+    };
+    Ok(Plan {
+        suite: suite.clone(),
+        plugins: plugins.plugins().iter().filter(used).cloned().collect(),
+        runs: runs.iter().filter(|run| !run.control).count(),
+        sources: builder.sources,
+        cells: builder.cells,
+    })
+}
+
+struct Builder<'s> {
+    suite: &'s Suite,
+    cells: Vec<PlannedCell>,
+    sources: Vec<SourceFile>,
+}
+
+impl Builder<'_> {
+    fn push(&mut self, cell: PlannedCell) -> usize {
+        self.cells.push(cell);
+        self.cells.len() - 1
+    }
+
+    fn source(&mut self, file: &SourceFile) {
+        if !self.sources.contains(file) {
+            self.sources.push(file.clone());
+        }
+    }
+
+    fn datasets(&mut self, plugins: &PluginSet) -> Result<Vec<DatasetCell>, PlanError> {
+        let suite = self.suite;
+        let all: Vec<&String> = suite.datasets.iter().flat_map(|entry| &entry.names).collect();
+        let mut cells = Vec::new();
+        for entry in &suite.datasets {
+            for dataset in &entry.names {
+                let offer = plugins
+                    .dataset(&entry.source, dataset)
+                    .map_err(|source| PlanError::NotOffered { place: entry.place.clone(), source })?;
+                offer.info.files.iter().for_each(|file| self.source(file));
+                // Two sources may have a dataset of one name.
+                let shared = all.iter().filter(|name| **name == dataset).count() > 1;
+                let name = if shared { format!("{}.{dataset}", entry.source) } else { dataset.clone() };
+                let spec = TokeniseDataset {
+                    revision: revision::TOKENISE,
+                    plugin: offer.plugin.reference(),
+                    source: entry.source.clone(),
+                    dataset: dataset.clone(),
+                    files: offer.info.files.iter().map(file_ref).collect(),
+                    sha256_csv: offer.info.sha256_csv.clone(),
+                    tokenizer: TokenizerSpec::default(),
+                    split: SplitSpec { algorithm: entry.split.clone(), seed: None, fractions: (Number(0.8), Number(0.1)) },
+                };
+                let mut cell = planned("tokenise", format!("tokenise/{name}"), Vec::new(), Draft::Dataset(spec));
+                cell.plugins = vec![offer.plugin.file()];
+                let tasks = offer.info.tasks.clone();
+                cells.push(DatasetCell { cell: self.push(cell), name, dataset: dataset.clone(), tasks });
+            }
+        }
+        Ok(cells)
+    }
+
+    fn corpora(&mut self, lookup: &CorpusLookup<'_>, datasets: &[DatasetCell]) -> Result<Vec<CorpusCell>, PlanError> {
+        let suite = self.suite;
+        let excluded: Vec<usize> = datasets.iter().map(|dataset| dataset.cell).collect();
+        let mut cells = Vec::new();
+        for entry in &suite.corpora {
+            let parts = lookup(&entry.name).ok_or_else(|| PlanError::UnknownCorpus {
+                place: entry.place.clone(),
+                name: entry.name.clone(),
+                hint: hint(&entry.name, &clmbench_fetch::catalogue::CORPORA),
+            })?;
+            parts.iter().for_each(|part| self.source(&part.file));
+            for size in &entry.sizes {
+                let spec = TokeniseCorpus {
+                    revision: revision::TOKENISE,
+                    corpus: entry.name.clone(),
+                    size: *size,
+                    heldout: entry.heldout,
+                    sources: parts.iter().map(|part| part.source.clone()).collect(),
+                    seed: suite.seed,
+                    tokenizer: TokenizerSpec::default(),
+                    exclude: Vec::new(),
+                };
+                let name = format!("{}-{size}", entry.name);
+                let draft = Draft::Corpus { spec, datasets: excluded.clone() };
+                let mut cell = planned("tokenise", format!("tokenise/{name}"), excluded.clone(), draft);
+                cell.work = estimate::corpus_work(*size, entry.heldout);
+                cell.kind = "tokenise:corpus".into();
+                cells.push(CorpusCell { cell: self.push(cell), name });
+            }
+        }
+        Ok(cells)
+    }
+
+    fn runs<'m>(&mut self, models: &'m [Model], corpora: &[CorpusCell]) -> Vec<RunCell<'m>> {
+        let mut runs = Vec::new();
+        for model in models {
+            for corpus in corpora {
+                for seed in 0..model.entry.seeds {
+                    let name = format!("{}/{}/seed{seed}", model.label, corpus.name);
+                    let cell = self.pretrain(model, corpus, seed, format!("pretrain/{name}"), false);
+                    runs.push(RunCell { cell, name, corpus: corpus.cell, model, control: false });
+                }
+            }
+        }
+        // Controls come last: they are quick, and the long runs should start first.
+        for (model, corpus) in models.iter().filter_map(|model| Some((model, corpora.first()?))) {
+            let name = format!("control/{}/{}/seed0", model.label, corpus.name);
+            let cell = self.pretrain(model, corpus, 0, name.clone(), true);
+            runs.push(RunCell { cell, name, corpus: corpus.cell, model, control: true });
+        }
+        runs
+    }
+
+    fn pretrain(&mut self, model: &Model, corpus: &CorpusCell, seed: u32, key: String, control: bool) -> usize {
+        let entry = &model.entry;
+        let tokens = if control { 0 } else { entry.tokens };
+        let spec = Pretrain {
+            revision: revision::PRETRAIN,
+            plugin: model.plugin.clone(),
+            architecture: model.info.name.clone(),
+            config: model.config.clone(),
+            objective: model.info.objective,
+            corpus_digest: String::new(),
+            tokenizer_digest: String::new(),
+            tokens,
+            checkpoints: if control { 1 } else { entry.checkpoints },
+            batch: entry.batch,
+            learning_rate: Number(model.learning_rate),
+            schedule: entry.schedule.clone(),
+            mask_ratio: Number(if model.info.objective == Objective::MaskedLm { 0.15 } else { 0.0 }),
+            weight_decay: Number(0.01),
+            betas: (Number(0.9), Number(0.999)),
+            clip: Number(1.0),
+            seed: self.suite.seed * 1000 + u64::from(seed),
+            precision: PRECISION.into(),
+            threads: threads(&model.config),
+        };
+        let draft = Draft::Pretrain { spec: Box::new(spec), corpus: corpus.cell };
+        let mut cell = planned("pretrain", key, vec![corpus.cell], draft);
+        cell.plugins = vec![model.file.clone()];
+        cell.threads = threads(&model.config);
+        cell.work = estimate::pretrain_work(&model.config, tokens);
+        self.push(cell)
+    }
+
+    fn transfers(&mut self, runs: &[RunCell<'_>], datasets: &[DatasetCell]) {
+        let suite = self.suite;
+        let all = suite.protocols.iter().any(|protocol| protocol.checkpoints == Checkpoints::All);
+        for run in runs {
+            let folders = run.checkpoints();
+            let last = folders.len().saturating_sub(1);
+            for (number, folder) in folders.iter().enumerate().filter(|(number, _)| all || *number == last) {
+                for dataset in datasets {
+                    let embed = self.embed(run, folder, dataset);
+                    for protocol in &suite.protocols {
+                        if protocol.checkpoints == Checkpoints::Final && number != last {
+                            continue;
+                        }
+                        for task in &dataset.tasks {
+                            self.transfer(run, folder, dataset, embed, task, protocol.kind.word());
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn embed(&mut self, run: &RunCell<'_>, folder: &str, dataset: &DatasetCell) -> usize {
+        let spec = Embed {
+            revision: revision::EMBED,
+            checkpoint: blank_checkpoint(run.model),
+            data_digest: String::new(),
+            tokenizer_digest: String::new(),
+            pooling: "mean".into(),
+            precision: PRECISION.into(),
+            threads: threads(&run.model.config),
+        };
+        let key = format!("embed/{}/{folder}/{}", run.name, dataset.name);
+        let draft = Draft::Embed { spec: Box::new(spec), run: run.cell, folder: folder.to_owned(), dataset: dataset.cell };
+        let mut cell = planned("embed", key, vec![run.cell, dataset.cell], draft);
+        cell.plugins = vec![run.model.file.clone()];
+        cell.threads = threads(&run.model.config);
+        cell.work = estimate::pass_work(&run.model.config);
+        self.push(cell)
+    }
+
+    fn transfer(
+        &mut self,
+        run: &RunCell<'_>,
+        folder: &str,
+        dataset: &DatasetCell,
+        embed: usize,
+        task: &TaskInfo,
+        protocol: &str,
+    ) {
+        let spec = Transfer {
+            revision: revision::TRANSFER,
+            protocol: protocol.to_owned(),
+            weights_digest: String::new(),
+            embedding_digest: String::new(),
+            data_digest: String::new(),
+            split_digest: String::new(),
+            dataset: dataset.dataset.clone(),
+            task: task.name.clone(),
+            task_kind: task.kind,
+            strengths: STRENGTHS.map(Number).to_vec(),
+            bootstrap: BOOTSTRAP,
+            seed: self.suite.seed,
+        };
+        let key = format!("transfer/{}/{folder}/{}/{}/{protocol}", run.name, dataset.name, task.name);
+        let draft =
+            Draft::Transfer { spec: Box::new(spec), embed, run: run.cell, folder: folder.to_owned(), dataset: dataset.cell };
+        self.push(planned("transfer", key, vec![embed, run.cell, dataset.cell], draft));
+    }
+
+    fn measures(&mut self, runs: &[RunCell<'_>], datasets: &[DatasetCell], metrics: &[Metric]) {
+        for run in runs.iter().filter(|run| !run.control) {
+            let folders = run.checkpoints();
+            let last = folders.len().saturating_sub(1);
+            for (number, folder) in folders.iter().enumerate() {
+                for metric in metrics {
+                    match metric.info.scope {
+                        Scope::Checkpoint => self.measure(run, folder, metric, None),
+                        // The record of a whole run is read once, at its end.
+                        Scope::Run if number == last => self.measure(run, folder, metric, None),
+                        Scope::Run => {}
+                        Scope::CheckpointDataset => {
+                            for dataset in datasets {
+                                for task in &dataset.tasks {
+                                    self.measure(run, folder, metric, Some((dataset, task)));
+                                }
+                            }
+                        }
+                        Scope::Pair | Scope::Transfer => self.measure(run, folder, metric, None),
+                    }
+                }
+            }
+        }
+    }
+
+    fn measure(&mut self, run: &RunCell<'_>, folder: &str, metric: &Metric, data: Option<(&DatasetCell, &TaskInfo)>) {
+        let spec = Measure {
+            revision: revision::MEASURE,
+            plugin: metric.plugin.clone(),
+            metric: metric.info.id.clone(),
+            params: metric.params.clone(),
+            budget: metric.budget,
+            checkpoint: blank_checkpoint(run.model),
+            record: RunFacts {
+                non_embedding_parameters: 0,
+                total_parameters: 0,
+                tokens: 0,
+                corpus_molecules: 0,
+                training_flops: Number(0.0),
+            },
+            heldout_digest: String::new(),
+            tokenizer_digest: String::new(),
+            seed: self.suite.seed,
+            precision: PRECISION.into(),
+            threads: threads(&run.model.config),
+            dataset: None,
+        };
+        let mut key = format!("measure/{}/{folder}/{}", run.name, metric.label);
+        let mut needs = vec![run.cell, run.corpus];
+        if let Some((dataset, task)) = data {
+            key = format!("{key}/{}/{}", dataset.name, task.name);
+            needs.push(dataset.cell);
+        }
+        let draft = Draft::Measure {
+            spec: Box::new(spec),
+            run: run.cell,
+            folder: folder.to_owned(),
+            corpus: run.corpus,
+            dataset: data.map(|(dataset, task)| (dataset.cell, task.name.clone())),
+        };
+        let mut cell = planned("measure", key, needs, draft);
+        cell.not_applicable = not_applicable(metric, run.model);
+        cell.plugins = vec![run.model.file.clone()];
+        if metric.file != run.model.file {
+            cell.plugins.push(metric.file.clone());
+        }
+        cell.threads = threads(&run.model.config);
+        cell.kind = estimate::measure_kind(&metric.info.id);
+        cell.work = estimate::pass_work(&run.model.config);
+        cell.gradient_equivalents = gradient_equivalents(metric);
+        self.push(cell);
+    }
+}
+
+/// Why a metric does not apply to a model, if it does not.
+fn not_applicable(metric: &Metric, model: &Model) -> Option<String> {
+    let (info, objective) = (&metric.info, model.info.objective);
+    match info.scope {
+        Scope::Pair => Some(format!("`{}` compares two checkpoints, and suites do not name pairs", info.id)),
+        Scope::Transfer => {
+            Some(format!("`{}` is a diagnostic of fine-tuned weights, and the suite has no protocol that fine-tunes", info.id))
+        }
+        _ if !info.objectives.is_empty() && !info.objectives.contains(&objective) => Some(format!(
+            "`{}` applies to {}, and `{}` is trained by {}",
+            info.id,
+            info.objectives.iter().map(|known| words(*known)).collect::<Vec<_>>().join(" or "),
+            model.info.name,
+            words(objective)
+        )),
+        _ => None,
+    }
+}
+
+fn words(objective: Objective) -> &'static str {
+    match objective {
+        Objective::MaskedLm => "masked language modelling",
+        Objective::CausalLm => "causal language modelling",
+    }
+}
+
+/// A cell with the usual values; the key starts with its stage, except a control's.
+fn planned(stage: &'static str, key: String, needs: Vec<usize>, draft: Draft) -> PlannedCell {
+    let label = key.strip_prefix(stage).and_then(|rest| rest.strip_prefix('/')).unwrap_or(&key).to_owned();
+    PlannedCell {
+        key,
+        stage,
+        label,
+        needs,
+        not_applicable: None,
+        plugins: Vec::new(),
+        threads: 1,
+        kind: stage.to_owned(),
+        work: 1.0,
+        gradient_equivalents: 0.0,
+        draft,
+    }
+}

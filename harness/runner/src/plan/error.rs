@@ -1,0 +1,100 @@
+//! What can be wrong with a suite in the light of the plugins at hand.
+
+use crate::{plugins::NotOffered, suite::Place};
+
+/// Why a suite could not be planned. Each message starts with `file:line`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// No plugin offers what the suite names.
+    #[error("{place}: {source}")]
+    NotOffered {
+        /// Where.
+        place: Place,
+        /// What.
+        source: NotOffered,
+    },
+    /// No such corpus.
+    #[error("{place}: there is no corpus `{name}`.{hint}")]
+    UnknownCorpus {
+        /// Where.
+        place: Place,
+        /// The name.
+        name: String,
+        /// Nearest name or the known ones.
+        hint: String,
+    },
+    /// No such preset.
+    #[error("{place}: architecture `{architecture}` has no preset `{name}`.{hint}")]
+    UnknownPreset {
+        /// Where.
+        place: Place,
+        /// Architecture.
+        architecture: String,
+        /// The name.
+        name: String,
+        /// Nearest name or the known ones.
+        hint: String,
+    },
+    /// No such parameter of an architecture or metric.
+    #[error("{place}: {owner} has no parameter `{key}`.{hint}")]
+    UnknownParameter {
+        /// Where.
+        place: Place,
+        /// Architecture or metric.
+        owner: String,
+        /// The parameter.
+        key: String,
+        /// Nearest name or the known ones.
+        hint: String,
+    },
+    /// A parameter with a value that it cannot have.
+    #[error("{place}: parameter `{key}` of {owner}: {message}")]
+    BadParameter {
+        /// Where.
+        place: Place,
+        /// Architecture or metric.
+        owner: String,
+        /// The parameter.
+        key: String,
+        /// What is wrong and what would do.
+        message: String,
+    },
+    /// No preset to take a learning rate from.
+    #[error("{place}: no learning rate follows for `{model}`: {reason}. Give one, such as `lr = 1e-3`.")]
+    NoLearningRate {
+        /// Where.
+        place: Place,
+        /// Label of the model.
+        model: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A selection that no installed metric meets.
+    #[error("{place}: `select = \"{selection}\"` selects no installed metric. `clmbench plugin list` shows them.{hint}")]
+    EmptySelection {
+        /// Where.
+        place: Place,
+        /// The selection.
+        selection: String,
+        /// Nearest family, for families.
+        hint: String,
+    },
+    /// Two entries that would be one and the same.
+    #[error("{place}: `{second}` is the same as `{first}`; counting it twice would count one run as two. Remove one.")]
+    Same {
+        /// Where the second is.
+        place: Place,
+        /// The first.
+        first: String,
+        /// The second.
+        second: String,
+    },
+    /// Two cells with one key.
+    #[error("{file}: two cells would have the key `{key}`. Rename a corpus or a dataset.")]
+    Key {
+        /// The suite file.
+        file: String,
+        /// The key.
+        key: String,
+    },
+}

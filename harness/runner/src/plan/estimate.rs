@@ -1,0 +1,157 @@
+//! How long the rest of a plan takes, judged by cells that were computed before. For people to look at, never part
+//! of an identity.
+
+use std::collections::HashMap;
+
+use clmbench_protocol::{CellReport, CellSpec};
+use clmbench_store::{Store, StoreError};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{Finished, Plan, core_parameters};
+use crate::identity::identity;
+
+/// Stands for embeddings, kernels' start-up and the like beside a model's core parameters.
+const FLOOR: f64 = 200_000.0;
+
+fn size(config: &Map<String, Value>) -> f64 {
+    core_parameters(config).map_or(0.0, |count| count as f64) + FLOOR
+}
+
+/// Work of a pretrain cell, in parameters x tokens.
+pub(super) fn pretrain_work(config: &Map<String, Value>, tokens: u64) -> f64 {
+    size(config) * (tokens as f64 + 10_000.0)
+}
+
+/// Work of a pass of a model over a sample, in parameters.
+pub(super) fn pass_work(config: &Map<String, Value>) -> f64 {
+    size(config)
+}
+
+/// Work of a corpus cell, in molecules.
+pub(super) fn corpus_work(size: u64, heldout: u64) -> f64 {
+    size as f64 + heldout as f64 + 10_000.0
+}
+
+/// Kind of a metric's cells.
+pub(super) fn measure_kind(metric: &str) -> String {
+    format!("measure:{metric}")
+}
+
+/// Kind and work of a complete definition; the same as those of the planned cell.
+fn kind_and_work(spec: &CellSpec) -> (String, f64) {
+    match spec {
+        CellSpec::TokeniseDataset(_) => ("tokenise".into(), 1.0),
+        CellSpec::TokeniseCorpus(spec) => ("tokenise:corpus".into(), corpus_work(spec.size, spec.heldout)),
+        CellSpec::Pretrain(spec) => ("pretrain".into(), pretrain_work(&spec.config, spec.tokens)),
+        CellSpec::Embed(spec) => ("embed".into(), pass_work(&spec.checkpoint.config)),
+        CellSpec::Measure(spec) => (measure_kind(&spec.metric), pass_work(&spec.checkpoint.config)),
+        CellSpec::Transfer(_) => ("transfer".into(), 1.0),
+    }
+}
+
+/// Seconds and bytes per unit of work, by kind of cell.
+#[derive(Debug, Clone, Default)]
+pub struct Estimator {
+    kinds: HashMap<String, Past>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Past {
+    cells: f64,
+    work: f64,
+    seconds: f64,
+    bytes: f64,
+}
+
+impl Estimator {
+    /// Learns from a computed cell.
+    pub fn add(&mut self, kind: &str, work: f64, seconds: f64, bytes: u64) {
+        let past = self.kinds.entry(kind.to_owned()).or_default();
+        past.cells += 1.0;
+        past.work += work;
+        past.seconds += seconds;
+        past.bytes += bytes as f64;
+    }
+
+    /// Seconds of a cell; none if no cell of its kind was seen.
+    pub fn seconds(&self, kind: &str, work: f64) -> Option<f64> {
+        self.kinds.get(kind).filter(|past| past.work > 0.0).map(|past| past.seconds / past.work * work)
+    }
+
+    /// Bytes that a cell leaves: the mean of its kind.
+    pub fn bytes(&self, kind: &str) -> Option<f64> {
+        self.kinds.get(kind).map(|past| past.bytes / past.cells)
+    }
+}
+
+/// What the finished cells of all suites of a store teach.
+///
+/// # Errors
+/// Reading the store.
+pub fn past_cells(store: &Store) -> Result<Estimator, StoreError> {
+    let mut estimator = Estimator::default();
+    let mut seen = std::collections::HashSet::new();
+    for suite in store.suites()? {
+        for row in store.cells(suite.id)?.into_iter().filter(|row| row.status.is_finished()) {
+            let Some(identity) = row.identity.filter(|identity| seen.insert(identity.clone())) else { continue };
+            let detail = store.find_cell(&identity)?;
+            if let (Some(spec), Some(report)) = (detail.spec, detail.report) {
+                let (kind, work) = kind_and_work(&spec);
+                estimator.add(&kind, work, report.seconds, bytes(&report));
+            }
+        }
+    }
+    Ok(estimator)
+}
+
+/// Bytes of all files of a cell.
+pub(crate) fn bytes(report: &CellReport) -> u64 {
+    report.files.iter().map(|file| file.bytes).sum()
+}
+
+/// How much of a plan is done, and what the rest takes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Survey {
+    /// Cells that are finished.
+    pub done: usize,
+    /// Cells to compute.
+    pub todo: usize,
+    /// Wall time of the rest in seconds on this many workers, by past cells; none if a kind was never computed.
+    pub seconds: Option<f64>,
+    /// Bytes that the rest leaves on disk, by past cells; none if a kind was never computed.
+    pub disk_bytes: Option<u64>,
+}
+
+/// Compares a plan with a store, if there is one. Nothing is written and no artifact is looked at.
+///
+/// # Errors
+/// Reading the store.
+pub fn survey(plan: &Plan, store: Option<&Store>, workers: usize) -> Result<Survey, StoreError> {
+    let past = store.map(past_cells).transpose()?.unwrap_or_default();
+    let mut finished: Vec<Option<Finished>> = Vec::with_capacity(plan.cells.len());
+    let mut survey = Survey { done: 0, todo: 0, seconds: Some(0.0), disk_bytes: None };
+    let mut bytes = Some(0.0);
+    for (index, cell) in plan.cells.iter().enumerate() {
+        let known = if cell.not_applicable.is_none() && cell.needs.iter().all(|need| finished[*need].is_some()) {
+            let bound = plan.bind(index, &|need| finished.get(need)?.as_ref());
+            match (store, bound.ok().and_then(|bound| identity(&bound.spec).ok())) {
+                (Some(store), Some(identity)) => store.report(&identity)?.map(|report| Finished { identity, report }),
+                _ => None,
+            }
+        } else {
+            None
+        };
+        if known.is_some() {
+            survey.done += 1;
+        } else if cell.not_applicable.is_none() {
+            survey.todo += 1;
+            survey.seconds = survey.seconds.zip(past.seconds(&cell.kind, cell.work)).map(|(sum, more)| sum + more);
+            bytes = bytes.zip(past.bytes(&cell.kind)).map(|(sum, more)| sum + more);
+        }
+        finished.push(known);
+    }
+    survey.seconds = survey.seconds.map(|seconds| seconds / workers.max(1) as f64);
+    survey.disk_bytes = bytes.map(|bytes| bytes.round() as u64);
+    Ok(survey)
+}

@@ -1,0 +1,142 @@
+//! Metrics of a suite: selections resolved, parameters filled in.
+
+use clmbench_protocol::{Budget, CostClass, MetricInfo, PluginFile, PluginRef};
+use serde_json::{Map, Value};
+
+use super::{PlanError, models::plain, params::fill};
+use crate::{
+    nearest::hint,
+    plugins::{Offer, PluginSet},
+    suite::{MetricEntry, Place, Suite, Which},
+};
+
+/// A metric with its parameters and budget.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Metric {
+    /// Part of a key, such as `loss.mlm_loss`.
+    pub label: String,
+    pub info: MetricInfo,
+    pub plugin: PluginRef,
+    pub file: PluginFile,
+    pub params: Map<String, Value>,
+    pub budget: Budget,
+    place: Place,
+    given: Map<String, Value>,
+}
+
+/// Every metric that the suite names, in order. A metric named by `id` is not selected a second time.
+pub(super) fn metrics(suite: &Suite, plugins: &PluginSet) -> Result<Vec<Metric>, PlanError> {
+    let named: Vec<&str> = suite
+        .metrics
+        .iter()
+        .filter_map(|entry| match &entry.which {
+            Which::Id(id) => Some(id.as_str()),
+            _ => None,
+        })
+        .collect();
+    let mut metrics: Vec<Metric> = Vec::new();
+    for entry in &suite.metrics {
+        let offers: Vec<Offer<'_, MetricInfo>> = match &entry.which {
+            Which::Id(id) => {
+                vec![plugins.metric(id).map_err(|source| PlanError::NotOffered { place: entry.place.clone(), source })?]
+            }
+            selection => select(selection, plugins, &entry.place)?
+                .into_iter()
+                .filter(|offer| !named.contains(&offer.info.id.as_str()))
+                .collect(),
+        };
+        for offer in offers {
+            let metric = metric(entry, offer)?;
+            let twin = metrics.iter().find(|earlier| {
+                earlier.info.id == metric.info.id && earlier.budget == metric.budget && earlier.params == metric.params
+            });
+            match (twin, &entry.which) {
+                (None, _) => metrics.push(metric),
+                (Some(earlier), Which::Id(_)) => {
+                    return Err(PlanError::Same {
+                        place: entry.place.clone(),
+                        first: format!("{} on line {}", earlier.info.id, earlier.place.line),
+                        second: metric.info.id,
+                    });
+                }
+                (Some(_), _) => {}
+            }
+        }
+    }
+    name_variants(&mut metrics);
+    Ok(metrics)
+}
+
+fn select<'a>(which: &Which, plugins: &'a PluginSet, place: &Place) -> Result<Vec<Offer<'a, MetricInfo>>, PlanError> {
+    let family = |offer: &Offer<'a, MetricInfo>| offer.info.id.split_once('/').map_or("", |(family, _)| family);
+    let selected: Vec<_> = plugins
+        .metrics()
+        .filter(|offer| match which {
+            Which::All => true,
+            Which::Cost(cost) => dearness(offer.info.cost) <= dearness(*cost),
+            Which::Family(wanted) => family(offer) == wanted,
+            Which::Id(id) => offer.info.id == *id,
+        })
+        .collect();
+    if !selected.is_empty() {
+        return Ok(selected);
+    }
+    let mut families: Vec<&str> = plugins.metrics().map(|offer| family(&offer)).collect();
+    families.dedup();
+    let (selection, hint) = match which {
+        Which::Family(wanted) => (format!("family:{wanted}"), hint(wanted, &families)),
+        Which::Cost(cost) => (format!("cost:{cost:?}").to_lowercase(), String::new()),
+        Which::All | Which::Id(_) => ("all".into(), String::new()),
+    };
+    Err(PlanError::EmptySelection { place: place.clone(), selection, hint })
+}
+
+fn metric(entry: &MetricEntry, offer: Offer<'_, MetricInfo>) -> Result<Metric, PlanError> {
+    let owner = format!("metric `{}`", offer.info.id);
+    Ok(Metric {
+        label: plain(&offer.info.id.replace('/', ".")),
+        params: fill(&owner, &offer.info.parameters, &entry.params, &entry.place)?,
+        info: offer.info.clone(),
+        plugin: offer.plugin.reference(),
+        file: offer.plugin.file(),
+        budget: entry.budget,
+        place: entry.place.clone(),
+        given: entry.params.clone(),
+    })
+}
+
+/// Tells a metric's variants apart by what the suite says of them: `loss.mlm_loss@quick,probes=8`.
+fn name_variants(metrics: &mut [Metric]) {
+    let labels: Vec<String> = metrics.iter().map(|metric| metric.label.clone()).collect();
+    for metric in metrics {
+        if labels.iter().filter(|label| **label == metric.label).count() > 1 {
+            let budget = format!("{:?}", metric.budget).to_lowercase();
+            let given = metric.given.iter().map(|(key, value)| format!(",{key}={value}"));
+            metric.label = format!("{}@{budget}{}", metric.label, given.collect::<String>());
+        }
+    }
+}
+
+fn dearness(cost: CostClass) -> u8 {
+    match cost {
+        CostClass::Free => 0,
+        CostClass::Cheap => 1,
+        CostClass::Moderate => 2,
+        CostClass::Expensive => 3,
+    }
+}
+
+/// Coarse cost in gradients over the evaluation sample; the rule is documented at [`super::Plan::gradient_equivalents`].
+pub(super) fn gradient_equivalents(metric: &Metric) -> f64 {
+    let standard = match metric.info.cost {
+        CostClass::Free => 0.0,
+        CostClass::Cheap => 1.0,
+        CostClass::Moderate => 100.0,
+        CostClass::Expensive => 500.0,
+    };
+    match metric.budget {
+        Budget::Quick => standard / 4.0,
+        Budget::Standard => standard,
+        Budget::Thorough => standard * 4.0,
+    }
+}

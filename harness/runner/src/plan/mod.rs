@@ -1,0 +1,141 @@
+//! From a suite and the plugins at hand to a graph of cells.
+//!
+//! # Rules that turn a suite into numbers
+//! They are part of every cell's identity, so they depend on the suite and the plugins alone, never on the machine.
+//! - **Seeds.** With suite seed `s`: corpora are drawn with seed `s`; the run of pretraining seed index `i` (from 0) has
+//!   seed `1000 s + i`; metrics (probes, masks) and the bootstrap of transfer have seed `s`, the same for all checkpoints.
+//! - **Threads.** A model with `12 x layers x width^2` below 3,000,000 is computed on 1 libtorch thread, any other
+//!   (also one whose configuration lacks `layers` or `width`) on 2.
+//! - **Learning rate.** `lr = "preset"` is the preset's own rate; an override takes that of the preset nearest in
+//!   `log(12 x layers x width^2)`, the first of two equally near ones.
+//! - **Training.** Warm-up over 5 % of all steps, cool-down over 15 % of the steps up to a checkpoint, 15 % of tokens
+//!   masked, AdamW with betas (0.9, 0.999) and weight decay 0.01, gradient norm clipped to 1, float32.
+//! - **Checkpoints.** A run of `N` checkpoints leaves annealed ones in folders `checkpoint-1` to `checkpoint-N`, the last
+//!   at the end; a control leaves `checkpoint-0`.
+//! - **Control.** One random-initialised model (0 tokens) for each model configuration, on the suite's first corpus
+//!   and size, seed index 0. It is transferred, never measured, never counted as a run.
+//! - **Transfer.** Mean pooling; 13 ridge strengths, the powers of ten from 1e-4 to 1e8, which multiply the identity in
+//!   the penalised normal equations on standardised features; 1,000 bootstrap resamples; split 80 : 10 : 10.
+
+mod bind;
+mod build;
+mod error;
+mod estimate;
+mod metrics;
+mod models;
+mod params;
+
+use std::collections::BTreeMap;
+
+use clmbench_protocol::{PluginFile, SourceFile};
+use serde::Serialize;
+
+pub use bind::{Bound, Finished, Input, Refusal};
+pub use build::build;
+pub use error::PlanError;
+pub(crate) use estimate::bytes;
+pub use estimate::{Estimator, Survey, past_cells, survey};
+pub use models::{core_parameters, threads};
+
+use crate::{plugins::Plugin, suite::Suite};
+use bind::Draft;
+
+/// What a run of a suite will do.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The suite.
+    pub suite: Suite,
+    /// The cells; each needs only earlier ones.
+    pub cells: Vec<PlannedCell>,
+    /// Files that must be fetched before the run, each once.
+    pub sources: Vec<SourceFile>,
+    /// Plugins that its cells use, each once.
+    pub plugins: Vec<Plugin>,
+    /// Pretraining runs (controls not counted): the largest `n` of a fit.
+    pub runs: usize,
+}
+
+/// A cell before its identity is known.
+#[derive(Debug, Clone)]
+pub struct PlannedCell {
+    /// Readable name, unique in the plan, such as `pretrain/bert-0.06M/mixed-5000/seed0`.
+    pub key: String,
+    /// `tokenise`, `pretrain`, `embed`, `measure` or `transfer`.
+    pub stage: &'static str,
+    /// What users see: the key without its stage.
+    pub label: String,
+    /// Indices of the cells whose results it needs.
+    pub needs: Vec<usize>,
+    /// Why it does not apply, if it does not; such a cell is never computed.
+    pub not_applicable: Option<String>,
+    /// Plugins a worker must load for it.
+    pub plugins: Vec<PluginFile>,
+    /// libtorch threads it is computed with.
+    pub threads: u32,
+    /// Kind for estimates: the stage, or `measure:<metric>`.
+    pub kind: String,
+    /// Size of the work within its kind, for estimates only.
+    pub work: f64,
+    /// Estimated cost in gradient-equivalents (measure cells only).
+    pub gradient_equivalents: f64,
+    draft: Draft,
+}
+
+/// A plan in numbers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlanSummary {
+    /// Cells, without those that do not apply.
+    pub cells: usize,
+    /// Cells by stage, without those that do not apply.
+    pub stages: BTreeMap<&'static str, usize>,
+    /// Cells that do not apply.
+    pub not_applicable: usize,
+    /// Pretraining runs.
+    pub runs: usize,
+    /// Smallest |r| that this many runs could detect, by the function given; none when too few.
+    pub mde: Option<f64>,
+    /// Estimated cost of all metrics in gradient-equivalents, by a coarse rule: see [`Plan::gradient_equivalents`].
+    pub gradient_equivalents: f64,
+}
+
+impl Plan {
+    /// Index of the cell with this key.
+    pub fn find(&self, key: &str) -> Option<usize> {
+        self.cells.iter().position(|cell| cell.key == key)
+    }
+
+    /// Applicable cells by stage.
+    pub fn stages(&self) -> BTreeMap<&'static str, usize> {
+        let mut stages = BTreeMap::new();
+        for cell in self.cells.iter().filter(|cell| cell.not_applicable.is_none()) {
+            *stages.entry(cell.stage).or_insert(0) += 1;
+        }
+        stages
+    }
+
+    /// Estimated cost of all metrics, in gradients over the evaluation sample. Coarse: a free metric costs 0, a cheap
+    /// one 1 (three forward passes), a moderate one 100 and an expensive one 500, at budget `standard`; a quarter of
+    /// that at `quick`, four times at `thorough`.
+    pub fn gradient_equivalents(&self) -> f64 {
+        self.cells.iter().filter(|cell| cell.not_applicable.is_none()).map(|cell| cell.gradient_equivalents).sum()
+    }
+
+    /// Most threads that one of its cells uses; workers times this should not exceed the cores.
+    pub fn largest_threads(&self) -> u32 {
+        self.cells.iter().map(|cell| cell.threads).max().unwrap_or(1)
+    }
+
+    /// The plan in numbers. `minimum_detectable` maps a number of runs to the smallest |r| that they could detect.
+    pub fn summary(&self, minimum_detectable: &dyn Fn(usize) -> Option<f64>) -> PlanSummary {
+        let stages = self.stages();
+        let cells = stages.values().sum();
+        PlanSummary {
+            cells,
+            not_applicable: self.cells.len() - cells,
+            stages,
+            runs: self.runs,
+            mde: minimum_detectable(self.runs),
+            gradient_equivalents: self.gradient_equivalents(),
+        }
+    }
+}

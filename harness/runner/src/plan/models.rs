@@ -1,0 +1,149 @@
+//! Model configurations of a suite: every key filled in, with learning rate, threads and a label.
+
+use clmbench_protocol::{ArchitectureInfo, PluginFile, PluginRef};
+use serde_json::{Map, Value};
+
+use super::{PlanError, params::fill};
+use crate::{
+    nearest::hint,
+    plugins::{Offer, PluginSet},
+    suite::{LearningRate, ModelEntry, Place, Suite},
+};
+
+/// A model with less than this many core parameters is computed on one thread.
+const ONE_THREAD_BELOW: u64 = 3_000_000;
+
+/// `12 x layers x width^2`: parameters of the matrices of a Transformer's layers, from its configuration.
+pub fn core_parameters(config: &Map<String, Value>) -> Option<u64> {
+    let layers = config.get("layers")?.as_u64()?;
+    let width = config.get("width")?.as_u64()?;
+    width.checked_mul(width)?.checked_mul(layers)?.checked_mul(12)
+}
+
+/// libtorch threads of a model: 1 below 3,000,000 core parameters, else 2 (also where they cannot be told).
+pub fn threads(config: &Map<String, Value>) -> u32 {
+    match core_parameters(config) {
+        Some(count) if count < ONE_THREAD_BELOW => 1,
+        _ => 2,
+    }
+}
+
+/// A configuration with its budget.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Model {
+    /// Such as `bert-0.06M` or `bert-layers2-width64`.
+    pub label: String,
+    pub entry: ModelEntry,
+    pub info: ArchitectureInfo,
+    pub plugin: PluginRef,
+    pub file: PluginFile,
+    pub config: Map<String, Value>,
+    pub learning_rate: f64,
+}
+
+/// Every configuration that the suite names, in order.
+pub(super) fn models(suite: &Suite, plugins: &PluginSet) -> Result<Vec<Model>, PlanError> {
+    let mut models: Vec<Model> = Vec::new();
+    for (number, entry) in suite.models.iter().enumerate() {
+        let place = &entry.place;
+        let offer =
+            plugins.architecture(&entry.architecture).map_err(|source| PlanError::NotOffered { place: place.clone(), source })?;
+        let first = models.len();
+        for name in &entry.presets {
+            let preset = offer.info.presets.iter().find(|preset| preset.name == *name).ok_or_else(|| {
+                let known: Vec<&str> = offer.info.presets.iter().map(|preset| preset.name.as_str()).collect();
+                let (place, architecture) = (place.clone(), entry.architecture.clone());
+                PlanError::UnknownPreset { place, architecture, name: name.clone(), hint: hint(name, &known) }
+            })?;
+            let label = format!("{}-{}", entry.architecture, plain(name));
+            models.push(model(entry, offer, label, &preset.config, Some(preset.learning_rate))?);
+        }
+        for config in &entry.overrides {
+            let label = override_label(&entry.architecture, config);
+            models.push(model(entry, offer, label, config, None)?);
+        }
+        for index in first..models.len() {
+            distinguish(&mut models, index, number + 1)?;
+        }
+    }
+    Ok(models)
+}
+
+fn model(
+    entry: &ModelEntry,
+    offer: Offer<'_, ArchitectureInfo>,
+    label: String,
+    given: &Map<String, Value>,
+    preset_rate: Option<f64>,
+) -> Result<Model, PlanError> {
+    let owner = format!("architecture `{}`", entry.architecture);
+    let config = fill(&owner, &offer.info.parameters, given, &entry.place)?;
+    let learning_rate = match (entry.learning_rate, preset_rate) {
+        (LearningRate::Fixed(rate), _) | (LearningRate::Preset, Some(rate)) => rate,
+        (LearningRate::Preset, None) => nearest_rate(&owner, offer.info, &config, &entry.place)
+            .map_err(|reason| PlanError::NoLearningRate { place: entry.place.clone(), model: label.clone(), reason })?,
+    };
+    Ok(Model {
+        label,
+        entry: entry.clone(),
+        info: offer.info.clone(),
+        plugin: offer.plugin.reference(),
+        file: offer.plugin.file(),
+        config,
+        learning_rate,
+    })
+}
+
+/// The rate of the preset nearest in log size; of two equally near ones, the first.
+fn nearest_rate(owner: &str, info: &ArchitectureInfo, config: &Map<String, Value>, place: &Place) -> Result<f64, String> {
+    let size = |config: &Map<String, Value>| core_parameters(config).filter(|count| *count > 0).map(|count| (count as f64).ln());
+    let own = size(config).ok_or_else(|| format!("{owner} has no `layers` and `width` to compare its size by"))?;
+    let mut nearest: Option<(f64, f64)> = None;
+    for preset in &info.presets {
+        let filled = fill(owner, &info.parameters, &preset.config, place).map_err(|error| error.to_string())?;
+        let Some(distance) = size(&filled).map(|other| (other - own).abs()) else { continue };
+        if nearest.is_none_or(|(best, _)| distance < best) {
+            nearest = Some((distance, preset.learning_rate));
+        }
+    }
+    nearest.map(|(_, rate)| rate).ok_or_else(|| format!("{owner} has no presets to take it from"))
+}
+
+/// Refuses the same run under two names, and tells tables with one label but another budget apart by their number.
+fn distinguish(models: &mut [Model], index: usize, table: usize) -> Result<(), PlanError> {
+    let (before, rest) = models.split_at_mut(index);
+    let Some(model) = rest.first_mut() else { return Ok(()) };
+    let budget = |entry: &ModelEntry| (entry.tokens, entry.checkpoints, entry.batch, entry.schedule.clone());
+    let same = |earlier: &&Model| {
+        earlier.entry.architecture == model.entry.architecture
+            && earlier.config == model.config
+            && earlier.learning_rate.to_bits() == model.learning_rate.to_bits()
+            && budget(&earlier.entry) == budget(&model.entry)
+    };
+    if let Some(earlier) = before.iter().find(same) {
+        return Err(PlanError::Same {
+            place: model.entry.place.clone(),
+            first: earlier.label.clone(),
+            second: model.label.clone(),
+        });
+    }
+    if before.iter().any(|earlier| earlier.label == model.label) {
+        model.label = format!("{}-model{table}", model.label);
+    }
+    Ok(())
+}
+
+fn override_label(architecture: &str, config: &Map<String, Value>) -> String {
+    let mut parts: Vec<String> = config
+        .iter()
+        .map(|(key, value)| format!("{key}{}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        .map(|part| plain(&part))
+        .collect();
+    parts.sort();
+    format!("{architecture}-{}", parts.join("-"))
+}
+
+/// Letters, digits, `.`, `-` and `_`; anything else becomes `_`, so that a label is one part of a key.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_ascii_alphanumeric() || "._-".contains(letter) { letter } else { '_' }).collect()
+}

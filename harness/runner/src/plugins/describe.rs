@@ -1,0 +1,177 @@
+//! Asking a worker, in a child process with a time limit, what a library offers; answers are kept by digest.
+
+use std::{
+    io::Read,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use clmbench_protocol::{Failure, FailureKind, PluginManifest};
+use serde::{Deserialize, Serialize};
+
+use super::PluginLoadError;
+use crate::executor::process;
+
+/// A library that has not described itself by then is given up.
+pub const DESCRIBE_SECONDS: u64 = 20;
+/// Longest answer, in bytes.
+const LONGEST: u64 = 16 << 20;
+
+/// Asks workers and keeps their answers.
+#[derive(Debug, Clone)]
+pub struct Describer {
+    worker: PathBuf,
+    cache: Option<PathBuf>,
+    limit: Duration,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Answer {
+    Ok(Box<PluginManifest>),
+    Error(Failure),
+}
+
+impl Describer {
+    /// Asks the worker executable `worker`; answers are kept in `<cache>/describe/` when a cache is given.
+    pub fn new(worker: impl Into<PathBuf>, cache: Option<&Path>) -> Self {
+        Self {
+            worker: worker.into(),
+            cache: cache.map(|cache| cache.join("describe")),
+            limit: Duration::from_secs(DESCRIBE_SECONDS),
+        }
+    }
+
+    /// Another time limit than [`DESCRIBE_SECONDS`].
+    pub fn with_limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Manifest and BLAKE3 of a library.
+    ///
+    /// # Errors
+    /// The library's refusal, or what became of the child that opened it.
+    pub fn describe(&self, library: &Path) -> Result<(PluginManifest, String), PluginLoadError> {
+        let digest = blake3_file(library)
+            .map_err(|error| PluginLoadError::new(library, format!("cannot be read ({error})"), "Allow reading it."))?;
+        let kept = self.cache_file(&digest);
+        if let Some(manifest) = kept.as_deref().and_then(read_kept) {
+            return Ok((manifest, digest));
+        }
+        let manifest = self.ask(library)?;
+        if let Some(file) = kept {
+            keep(&file, &manifest);
+        }
+        Ok((manifest, digest))
+    }
+
+    /// An answer depends on the library and on the worker that gave it.
+    fn cache_file(&self, library_digest: &str) -> Option<PathBuf> {
+        let cache = self.cache.as_ref()?;
+        let worker = blake3_file(&self.worker).ok()?;
+        let both = blake3::hash(format!("{library_digest} {worker}").as_bytes()).to_hex().to_string();
+        Some(cache.join(format!("{both}.json")))
+    }
+
+    fn ask(&self, library: &Path) -> Result<PluginManifest, PluginLoadError> {
+        let mut child = Command::new(&self.worker)
+            .arg("--describe")
+            .arg(library)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(|error| {
+                let fix = "Build it (`cargo xtask build`), or name it with CLMBENCH_WORKER.";
+                PluginLoadError::new(&self.worker, format!("the worker cannot be started ({error})"), fix)
+            })?;
+        let answer = self.wait(&mut child);
+        // The child and all it started are gone before anything else happens, whatever the answer.
+        process::kill_group(child.id());
+        let status = child.wait();
+        let fix = "See `clmbench plugin check PATH`; rebuild the plugin against this version of clmbench.";
+        let (out, log) = answer.map_err(|reason| PluginLoadError::new(library, reason, fix))?;
+        match serde_json::from_slice::<Answer>(&out) {
+            Ok(Answer::Ok(manifest)) => Ok(*manifest),
+            Ok(Answer::Error(failure)) => {
+                let fix = match failure.kind {
+                    FailureKind::ApiVersion | FailureKind::LibtorchVersion => {
+                        "Rebuild the plugin against this version of clmbench."
+                    }
+                    _ => fix,
+                };
+                Err(PluginLoadError::new(library, failure.message, fix))
+            }
+            Err(_) => {
+                let last = process::last_line(&log).map(|line| format!("; it last said: {line}")).unwrap_or_default();
+                let ended = status.map(process::describe_status).unwrap_or_else(|error| error.to_string());
+                let reason = format!("the worker that opened it {ended} without describing it{last}");
+                Err(PluginLoadError::new(library, reason, fix))
+            }
+        }
+    }
+
+    /// Standard output and standard error of the child, once both ends are closed.
+    fn wait(&self, child: &mut Child) -> Result<(Vec<u8>, String), String> {
+        let deadline = Instant::now() + self.limit;
+        let out = read_bounded(child.stdout.take());
+        let log = read_bounded(child.stderr.take());
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let too_long = |_| format!("it did not describe itself within {} s and was stopped", self.limit.as_secs_f64());
+        let out = out.recv_timeout(left()).map_err(too_long)?;
+        if out.len() as u64 > LONGEST {
+            return Err(format!("its description is longer than {} MiB", LONGEST >> 20));
+        }
+        // A grandchild may hold standard error open; what was said until then is enough.
+        let log = log.recv_timeout(left().min(Duration::from_millis(500))).unwrap_or_default();
+        let ended = Instant::now() + left().min(Duration::from_secs(2));
+        while !process::has_ended(child.id()) && Instant::now() < ended {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok((out, String::from_utf8_lossy(&log).into_owned()))
+    }
+}
+
+/// Reads a pipe to its end on a thread of its own, at most one byte more than [`LONGEST`].
+fn read_bounded(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(pipe) = pipe {
+            // A read error ends the output; what came before it is judged.
+            let _ = pipe.take(LONGEST + 1).read_to_end(&mut bytes);
+        }
+        // The receiver is gone when the time limit has passed.
+        let _ = sender.send(bytes);
+    });
+    receiver
+}
+
+fn read_kept(file: &Path) -> Option<PluginManifest> {
+    serde_json::from_slice(&std::fs::read(file).ok()?).ok()
+}
+
+/// Keeping an answer only saves time; failing to is no error.
+fn keep(file: &Path, manifest: &PluginManifest) {
+    let beside = file.with_extension(format!("{}.tmp", std::process::id()));
+    let written = file
+        .parent()
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| std::fs::write(&beside, serde_json::to_vec(manifest)?))
+        .and_then(|()| std::fs::rename(&beside, file));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+}
+
+/// BLAKE3 of a file, lower-case hex.
+pub(crate) fn blake3_file(path: &Path) -> std::io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(std::fs::File::open(path)?)?;
+    Ok(hasher.finalize().to_hex().to_string())
+}
