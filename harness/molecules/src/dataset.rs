@@ -168,3 +168,20 @@ fn data_digest(table: &RawTable, checked: &CheckedTable, entries: &[Entry], toke
     put(tokens_digest);
     hasher.finalize().to_hex().to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeats_and_leaks_are_counted_once_a_molecule() {
+        let entries: Vec<Entry> = ["a", "b", "a", "c", "b", "a", "d"]
+            .iter()
+            .enumerate()
+            .map(|(row, text)| Entry { row, canonical: (*text).to_owned(), scaffold: String::new() })
+            .collect();
+        let parts = [Part::Train, Part::Train, Part::Test, Part::Test, Part::Valid, Part::Test, Part::Test];
+        // `a` and `b` repeat; only `a` is in the test part and in another.
+        assert_eq!(repeats(&entries, &parts), (2, 1));
+    }
+}

@@ -72,6 +72,9 @@ fn read_table(bytes: Box<dyn Read>, selection: Selection<'_>, mut each: impl FnM
     let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 16).from_reader(bytes);
     let header = reader.byte_headers().map_err(|error| cut(selection.name, 0, &error.to_string()))?;
     let header: Vec<String> = header.iter().map(|field| String::from_utf8_lossy(field).trim().to_owned()).collect();
+    if header.iter().all(String::is_empty) {
+        return Err(MoleculesError::Empty { file: selection.name.into() });
+    }
     let smiles = column(selection.name, &header, selection.column)?;
     let only = match selection.only {
         Some((name, value)) => Some((column(selection.name, &header, name)?, value.as_bytes())),
@@ -80,9 +83,14 @@ fn read_table(bytes: Box<dyn Read>, selection: Selection<'_>, mut each: impl FnM
     let mut record = csv::ByteRecord::new();
     let mut rows = 0;
     while reader.read_byte_record(&mut record).map_err(|error| cut(selection.name, rows, &error.to_string()))? {
+        let text = String::from_utf8_lossy(record.get(smiles).unwrap_or_default());
+        let text = text.trim();
+        if text.contains('\n') {
+            return Err(cut(selection.name, rows, "a quoted SMILES runs over a line end, so a quote is missing or stray"));
+        }
         rows += 1;
         if only.is_none_or(|(place, value)| record.get(place).is_some_and(|field| field.trim_ascii() == value)) {
-            each(String::from_utf8_lossy(record.get(smiles).unwrap_or_default()).trim());
+            each(text);
         }
     }
     Ok(rows)

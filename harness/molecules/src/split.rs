@@ -99,13 +99,12 @@ mod tests {
     }
 
     fn parts(text: &str, training: f64, validation: f64) -> String {
-        let parts = split(&spec(training, validation), &letters(text)).unwrap();
-        parts
-            .iter()
-            .map(|part| {
-                part.word().chars().next().unwrap_or(' ').to_string().replace('t', if *part == Part::Train { "a" } else { "t" })
-            })
-            .collect()
+        let letter = |part| match part {
+            Part::Train => 'a',
+            Part::Valid => 'v',
+            Part::Test => 't',
+        };
+        split(&spec(training, validation), &letters(text)).unwrap().into_iter().map(letter).collect()
     }
 
     #[test]

@@ -1,0 +1,99 @@
+//! Checks on real data in the folder `../shared/data` beside the checkout; each says so when it is skipped.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod common;
+
+use clmbench_molecules::{PreparedDataset, SmilesTokenizer, prepare_dataset, smiles, source};
+use clmbench_protocol::{TaskKind, TokenizerSpec};
+
+const SCAFFOLD_SETS: [(&str, TaskKind); 5] = [
+    ("freesolv", TaskKind::Regression),
+    ("esol", TaskKind::Regression),
+    ("bbbp", TaskKind::Classification),
+    ("bace", TaskKind::Classification),
+    ("clintox", TaskKind::Classification),
+];
+
+#[test]
+fn splits_scaffolds_and_canonical_forms_are_those_of_deepchem_and_rdkit_row_for_row() {
+    let Some(shared) = common::shared() else { return };
+    for (name, kind) in SCAFFOLD_SETS {
+        let table = common::table(&common::unzipped(&shared.join(format!("{name}.csv.gz"))), kind);
+        let folder = tempfile::tempdir().unwrap();
+        let output = prepare_dataset(&table, &common::dataset_spec(name), folder.path()).unwrap();
+        let dataset = PreparedDataset::open(folder.path()).unwrap();
+        assert_eq!(dataset.output.data_digest, output.data_digest);
+        let reference = common::unzipped(&shared.join(format!("scaffold/{name}.csv.gz")));
+        let mut places = 0;
+        for record in csv::Reader::from_reader(&reference[..]).records() {
+            let record = record.unwrap();
+            let row: u64 = record[0].parse().unwrap();
+            if record[1].is_empty() {
+                assert!(output.invalid.iter().any(|(invalid, _)| *invalid == row), "{name} {row}");
+                continue;
+            }
+            assert_eq!(dataset.rows[places], row, "{name}");
+            assert_eq!(dataset.canonical[places], record[3], "{name} {row}");
+            assert_eq!(dataset.scaffolds[places], record[2], "{name} {row}");
+            assert_eq!(dataset.parts[places].word(), &record[1], "{name} {row}");
+            places += 1;
+        }
+        assert_eq!(places, dataset.len(), "{name}");
+        eprintln!(
+            "{name}: {places} rows equal, {:?}, {} leaked, {} repeated",
+            output.counts, output.leaked, output.duplicate_groups
+        );
+    }
+}
+
+#[test]
+fn normalised_tables_have_the_digests_of_the_manifest() {
+    let Some(shared) = common::shared() else { return };
+    let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(shared.join("MANIFEST.json")).unwrap()).unwrap();
+    let mut checked = 0;
+    for entry in manifest["datasets"].as_array().unwrap() {
+        let path = shared.join(entry["file"].as_str().unwrap());
+        if !path.exists() || entry["n_tasks"] == 0 {
+            continue;
+        }
+        let kind = if entry["task_type"] == "regression" { TaskKind::Regression } else { TaskKind::Classification };
+        let table = common::table(&common::unzipped(&path), kind);
+        let name = entry["name"].as_str().unwrap();
+        assert_eq!(table.check(name).unwrap().sha256_csv(&table.tasks).unwrap(), entry["sha256_csv"].as_str().unwrap(), "{name}");
+        checked += 1;
+    }
+    assert!(checked >= 5);
+}
+
+#[test]
+fn no_character_is_lost_and_unknown_tokens_are_rare() {
+    let Some(shared) = common::shared() else { return };
+    let tokenizer = SmilesTokenizer::new(&TokenizerSpec::default()).unwrap();
+    let mut files: Vec<_> = std::fs::read_dir(&shared).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.to_string_lossy().ends_with(".csv.gz"));
+    files.sort();
+    // Every molecule of the small sets, every STRIDE-th of the large ones; CLMBENCH_ALL_ROWS=1 takes all of all.
+    let all = std::env::var_os("CLMBENCH_ALL_ROWS").is_some();
+    for path in files {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let mut texts = Vec::new();
+        source::read_smiles(&path, source::Selection { name: &name, column: "smiles", only: None }, |text| {
+            texts.push(text.to_owned())
+        })
+        .unwrap();
+        let stride = if all || texts.len() < 5_000 { 1 } else { texts.len() / 2_500 };
+        let (mut molecules, mut unknown, mut truncated) = (0_u32, 0_u32, 0_u32);
+        for text in texts.iter().step_by(stride) {
+            assert_eq!(&tokenizer.pieces(text).unwrap().concat(), text, "{name}");
+            let Ok(canonical) = smiles::canonical(text) else { continue };
+            assert_eq!(tokenizer.pieces(&canonical).unwrap().concat(), canonical, "{name}");
+            let tokens = tokenizer.encode(&canonical).unwrap();
+            molecules += 1;
+            unknown += u32::from(tokens.unknown);
+            truncated += u32::from(tokens.truncated);
+        }
+        let share = f64::from(unknown) / f64::from(molecules);
+        eprintln!("{name}: {molecules} molecules, {unknown} with an unknown token ({:.3} %), {truncated} cut", 100.0 * share);
+        assert!(share < 0.01, "{name}: {share}");
+    }
+}
