@@ -1,0 +1,262 @@
+//! Made-up results that follow from a cell's definition (and the files of the cells before it) alone.
+//!
+//! A checkpoint has a quality, linear in the logarithms of parameters, tokens and corpus size with a little noise; its
+//! `model.safetensors` (no such file, but a text) holds it. `fake/loss` falls and the score improves with quality.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Write as _},
+    path::Path,
+    str::FromStr,
+};
+
+use clmbench_protocol::{
+    CellOutput, CellSpec, CheckpointOutput, CorpusOutput, Coverage, DatasetOutput, Embed, EmbedOutput, ErrorKind, Failure,
+    FailureKind, Measure, MeasureOutput, MetricValue, Number, OutputFile, Pretrain, PretrainOutput, ScoreValue, TokeniseCorpus,
+    TokeniseDataset, Transfer, TransferOutput, fault,
+};
+
+use crate::manifest::{parameters_of, task};
+
+/// Molecules for training, validation and testing.
+const COUNTS: (u64, u64, u64) = (80, 10, 10);
+
+/// BLAKE3 of a text, lower-case hex.
+pub fn digest(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex().to_string()
+}
+
+/// A number in [-1, 1) that follows from a text.
+pub fn noise(text: &str) -> f64 {
+    let hash = blake3::hash(text.as_bytes());
+    let mut bytes = [0; 4];
+    bytes.copy_from_slice(&hash.as_bytes()[..4]);
+    f64::from(u32::from_le_bytes(bytes)) / 2_147_483_648.0 - 1.0
+}
+
+/// The folder that a cell writes to, and what it wrote.
+struct Work<'a> {
+    folder: &'a Path,
+    files: Vec<OutputFile>,
+}
+
+impl Work<'_> {
+    /// Writes a file in two halves, so that it can be cut, and returns its BLAKE3.
+    fn write(&mut self, path: &str, text: &str, cut_at: Option<&str>) -> io::Result<String> {
+        let place = self.folder.join(path);
+        if let Some(folder) = place.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut file = fs::File::create(&place)?;
+        let (first, second) = text.as_bytes().split_at(text.len() / 2);
+        file.write_all(first)?;
+        file.sync_all()?;
+        if let Some(point) = cut_at {
+            fault::reach(point);
+        }
+        file.write_all(second)?;
+        file.sync_all()?;
+        let blake3 = digest(text);
+        self.files.push(OutputFile { path: path.into(), blake3: blake3.clone(), bytes: text.len() as u64 });
+        Ok(blake3)
+    }
+}
+
+/// Computes a cell: its result and its files.
+///
+/// # Errors
+/// [`FailureKind::Io`] and [`FailureKind::BadInput`] if a file cannot be written or an input is not what it should be.
+pub fn compute(
+    spec: &CellSpec,
+    inputs: &BTreeMap<String, String>,
+    folder: &Path,
+) -> Result<(CellOutput, Vec<OutputFile>), Failure> {
+    let mut work = Work { folder, files: Vec::new() };
+    let output = match spec {
+        CellSpec::TokeniseDataset(spec) => dataset(spec, &mut work).map(CellOutput::TokeniseDataset),
+        CellSpec::TokeniseCorpus(spec) => corpus(spec, &mut work).map(CellOutput::TokeniseCorpus),
+        CellSpec::Pretrain(spec) => pretrain(spec, inputs, &mut work).map(CellOutput::Pretrain),
+        CellSpec::Embed(spec) => embed(spec, inputs, &mut work).map(CellOutput::Embed),
+        CellSpec::Measure(spec) => measure(spec, inputs, &mut work).map(CellOutput::Measure),
+        CellSpec::Transfer(spec) => transfer(spec, inputs, &mut work).map(CellOutput::Transfer),
+    };
+    let output = output.map_err(|error| Failure::new(FailureKind::Io, format!("the fake worker: {error}")))?;
+    Ok((output, work.files))
+}
+
+fn dataset(spec: &TokeniseDataset, work: &mut Work<'_>) -> io::Result<DatasetOutput> {
+    let tokenizer_digest = work.write("tokenizer.json", &spec.tokenizer.kind, None)?;
+    let data_digest = work.write("molecules.csv", &format!("{} {}", spec.source, spec.dataset), None)?;
+    Ok(DatasetOutput {
+        source: spec.source.clone(),
+        dataset: spec.dataset.clone(),
+        tasks: vec![task()],
+        rows: 101,
+        invalid: vec![(17, "a bracket is not closed in `C[NH`".into())],
+        counts: COUNTS,
+        truncated: 0,
+        unknown_token_molecules: 0,
+        duplicate_groups: 0,
+        leaked: 0,
+        sha256_csv: "0".repeat(64),
+        split_digest: digest(&format!("split {} {data_digest}", spec.split.algorithm)),
+        data_digest,
+        tokenizer_digest,
+        train_sd: vec![Number(3.0)],
+    })
+}
+
+fn corpus(spec: &TokeniseCorpus, work: &mut Work<'_>) -> io::Result<CorpusOutput> {
+    let tokenizer_digest = work.write("tokenizer.json", &spec.tokenizer.kind, None)?;
+    let sample = format!("{} {} {} {:?}", spec.corpus, spec.seed, spec.heldout, spec.exclude);
+    Ok(CorpusOutput {
+        corpus: spec.corpus.clone(),
+        molecules: spec.size,
+        tokens: spec.size * 30,
+        heldout_molecules: spec.heldout,
+        heldout_tokens: spec.heldout * 30,
+        invalid: 0,
+        duplicates: 3,
+        excluded: 1,
+        truncated: 0,
+        unigram_cross_entropy: Number(2.5),
+        unigram_se: Number(0.01),
+        train_digest: work.write("train.bin", &format!("{sample} {}", spec.size), None)?,
+        heldout_digest: work.write("heldout.bin", &sample, None)?,
+        tokenizer_digest,
+        coverage: vec![Coverage {
+            dataset: "alpha".into(),
+            untrained_token_share: Number(0.05),
+            untrained_position_share: Number(0.0),
+        }],
+    })
+}
+
+fn pretrain(spec: &Pretrain, inputs: &BTreeMap<String, String>, work: &mut Work<'_>) -> io::Result<PretrainOutput> {
+    let parameters = parameters_of(&spec.config);
+    let corpus_molecules: u64 = input(inputs, "corpus", "train.bin", |text| text.split(' ').next_back())?;
+    let count = u64::from(spec.checkpoints.max(1));
+    let control = spec.tokens == 0;
+    let mut checkpoints = Vec::new();
+    for number in 1..=count {
+        let tokens = spec.tokens * number / count;
+        let folder = if control { "checkpoint-0".to_owned() } else { format!("checkpoint-{number}") };
+        let name = format!("{} {parameters} {tokens} {} {}", spec.architecture, spec.seed, spec.corpus_digest);
+        let quality = (parameters as f64).ln() / 10.0
+            + (tokens as f64 + 1.0).ln() / 10.0
+            + (corpus_molecules as f64).ln() / 20.0
+            + 0.05 * noise(&format!("quality {name}"));
+        let text = format!("{quality}\n{name}\n");
+        let weights_digest = work.write(&format!("{folder}/model.safetensors"), &text, Some("mid_checkpoint"))?;
+        checkpoints.push(CheckpointOutput {
+            folder,
+            step: tokens / 1_000,
+            tokens,
+            annealed: true,
+            last: number == count,
+            learning_rate: Number(0.0),
+            training_loss: Number(4.0 - quality),
+            training_flops: Number(6.0 * parameters as f64 * tokens as f64),
+            weights_digest,
+        });
+    }
+    work.write("record.json", "{}", None)?;
+    Ok(PretrainOutput {
+        non_embedding_parameters: parameters,
+        total_parameters: parameters + 10_000,
+        corpus_molecules,
+        epochs: Number(1.5),
+        diverged: false,
+        checkpoints,
+    })
+}
+
+/// What `find` finds in the text of an input's file.
+fn input<T: FromStr>(
+    inputs: &BTreeMap<String, String>,
+    role: &str,
+    file: &str,
+    find: impl Fn(&str) -> Option<&str>,
+) -> io::Result<T> {
+    let bad = |what: String| io::Error::new(io::ErrorKind::InvalidInput, what);
+    let folder = inputs.get(role).ok_or_else(|| bad(format!("there is no input `{role}`")))?;
+    let text = fs::read_to_string(Path::new(folder).join(file))?;
+    find(&text).and_then(|word| word.parse().ok()).ok_or_else(|| bad(format!("{folder}/{file} does not hold what it should")))
+}
+
+/// The quality that the first line of a file holds.
+fn quality(inputs: &BTreeMap<String, String>, role: &str, file: &str) -> io::Result<f64> {
+    input(inputs, role, file, |text| text.lines().next())
+}
+
+fn embed(spec: &Embed, inputs: &BTreeMap<String, String>, work: &mut Work<'_>) -> io::Result<EmbedOutput> {
+    let quality = quality(inputs, "checkpoint", "model.safetensors")?;
+    let text = format!("{quality}\n{} {}\n", spec.checkpoint.weights_digest, spec.data_digest);
+    let width = spec.checkpoint.config.get("width").and_then(serde_json::Value::as_u64).unwrap_or(64);
+    Ok(EmbedOutput { rows: 100, width, embedding_digest: work.write("embeddings.safetensors", &text, None)? })
+}
+
+fn measure(spec: &Measure, inputs: &BTreeMap<String, String>, work: &mut Work<'_>) -> io::Result<MeasureOutput> {
+    let name = format!("{} {}", spec.metric, spec.checkpoint.weights_digest);
+    let facts = &spec.record;
+    let (value, error) = match spec.metric.as_str() {
+        "trivial/parameters" => (facts.non_embedding_parameters as f64, 0.0),
+        "trivial/tokens" => (facts.tokens as f64, 0.0),
+        "trivial/corpus" => (facts.corpus_molecules as f64, 0.0),
+        "trivial/flops" => (facts.training_flops.0, 0.0),
+        "fake/loss" => (4.0 - quality(inputs, "checkpoint", "model.safetensors")? + 0.02 * noise(&name), 0.02),
+        _ => (noise(&name), 0.1),
+    };
+    let exact = error == 0.0;
+    let value_of = |value_name: &str, value: f64, primary: bool| MetricValue {
+        name: value_name.into(),
+        value: Number(value),
+        unit: "1".into(),
+        se_estimator: (!exact).then_some(Number(error)),
+        se_sample: None,
+        std_error: Number(error),
+        error_kind: if exact { ErrorKind::Exact } else { ErrorKind::Statistical },
+        primary,
+    };
+    work.write("values.json", &format!("{name} {value}"), None)?;
+    Ok(MeasureOutput {
+        values: vec![value_of("value", value, true), value_of("other", noise(&format!("other {name}")), false)],
+        molecules: 64,
+        gradient_equivalents: Number(if exact { 0.0 } else { 1.0 }),
+        stopped: "complete".into(),
+    })
+}
+
+fn transfer(spec: &Transfer, inputs: &BTreeMap<String, String>, work: &mut Work<'_>) -> io::Result<TransferOutput> {
+    let quality = quality(inputs, "embeddings", "embeddings.safetensors")?;
+    let spread = (3.0 - quality + 0.1 * noise(&format!("score {}", spec.weights_digest))).abs();
+    let (_, _, test) = COUNTS;
+    let predictions: Vec<(u64, Number, Number)> = (0..test)
+        .map(|row| {
+            let label = noise(&format!("label {row}"));
+            (90 + row, Number(label), Number(label + spread * noise(&format!("{} {row}", spec.weights_digest))))
+        })
+        .collect();
+    let squares: f64 = predictions.iter().map(|(_, label, value)| (label.0 - value.0).powi(2)).sum();
+    let rmse = (squares / test as f64).sqrt();
+    work.write("predictions.csv", &format!("{predictions:?}"), None)?;
+    let score = |name: &str, value: f64, higher_is_better: bool, primary: bool| ScoreValue {
+        name: name.into(),
+        value: Number(value),
+        higher_is_better,
+        primary,
+        se_test: Number(0.1),
+        se_seed: None,
+        mean_predictor: Number(3.0),
+    };
+    Ok(TransferOutput {
+        task: spec.task.clone(),
+        task_kind: spec.task_kind,
+        counts: COUNTS,
+        strength: spec.strengths.first().copied().unwrap_or(Number(1.0)),
+        validation: spec.strengths.iter().map(|strength| (*strength, Number(rmse))).collect(),
+        scores: vec![score("rmse", rmse, false, true), score("mae", rmse / 2.0, false, false)],
+        predictions,
+    })
+}

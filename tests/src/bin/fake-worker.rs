@@ -1,0 +1,211 @@
+//! A worker without libtorch: speaks the protocol, answers with [`clmbench_tests::answers`], and misbehaves on demand.
+//!
+//! | variable | effect |
+//! |---|---|
+//! | `FAKE_WORKER_MISBEHAVE` | one of the words of [`Misdeed`] |
+//! | `FAKE_WORKER_ON` | only for cells whose definition (JSON) holds this text |
+//! | `FAKE_WORKER_DELAY_MS` | computing a cell takes this long |
+//! | `FAKE_WORKER_COUNT` | file to which the identity of every cell that is begun is appended |
+
+use std::{
+    env, fs,
+    io::{self, BufRead as _, Write as _},
+    path::Path,
+    process::{Command, ExitCode, exit},
+    thread,
+    time::{Duration, Instant},
+};
+
+use clmbench_protocol::{CellReport, Event, Failure, FailureKind, PROTOCOL_VERSION, Request, RunRequest};
+use clmbench_tests::answers;
+use serde_json::json;
+
+/// What goes wrong.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Misdeed {
+    /// The greeting names another protocol version.
+    Version,
+    /// No greeting.
+    Silent,
+    /// Ends before the greeting.
+    Absent,
+    /// A cell never ends.
+    Hang,
+    /// Ends in the middle of a cell.
+    Die,
+    /// Aborts in the middle of a cell.
+    Abort,
+    /// Dies by a memory fault in the middle of a cell.
+    Segfault,
+    /// A line that is no message.
+    Garbage,
+    /// A line that does not end, 80 MiB of it.
+    HugeLine,
+    /// The cell fails in order.
+    Fail,
+    /// Takes 1 GiB of memory and keeps it.
+    Memory,
+    /// A pretraining run diverges.
+    Diverge,
+}
+
+impl Misdeed {
+    fn from_environment() -> Option<Self> {
+        Some(match env::var("FAKE_WORKER_MISBEHAVE").ok()?.as_str() {
+            "version" => Self::Version,
+            "silent" => Self::Silent,
+            "absent" => Self::Absent,
+            "hang" => Self::Hang,
+            "die" => Self::Die,
+            "abort" => Self::Abort,
+            "segfault" => Self::Segfault,
+            "garbage" => Self::Garbage,
+            "huge_line" => Self::HugeLine,
+            "fail" => Self::Fail,
+            "memory" => Self::Memory,
+            "diverge" => Self::Diverge,
+            _ => exit(64),
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    let mut arguments = env::args().skip(1);
+    let result = match (arguments.next().as_deref(), arguments.next()) {
+        (Some("--describe"), Some(library)) => describe(Path::new(&library)),
+        (None, _) => serve(),
+        _ => return ExitCode::from(64),
+    };
+    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn write_line(line: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(line.as_bytes())?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+/// The "library" is its own description: a manifest as JSON. Anything else is refused as a broken library would be.
+fn describe(library: &Path) -> io::Result<()> {
+    let text = fs::read_to_string(library).unwrap_or_default();
+    let answer = match serde_json::from_str::<serde_json::Value>(&text) {
+        Ok(manifest) => json!({ "ok": manifest }),
+        Err(_) => json!({ "error": Failure::new(FailureKind::PluginLoad, format!("{}: not a library", library.display())) }),
+    };
+    write_line(&answer.to_string())
+}
+
+fn say(event: &Event) -> io::Result<()> {
+    write_line(&serde_json::to_string(event)?)
+}
+
+fn serve() -> io::Result<()> {
+    let misdeed = Misdeed::from_environment();
+    // Requests are read on a thread of their own: the end of the input is the end of the parent, also in mid-cell.
+    let (sender, requests) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        for line in io::stdin().lock().lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+        exit(0)
+    });
+    match misdeed {
+        Some(Misdeed::Silent) => wait_forever(),
+        Some(Misdeed::Absent) => exit(7),
+        _ => {}
+    }
+    say(&Event::Hello {
+        protocol: if misdeed == Some(Misdeed::Version) { PROTOCOL_VERSION + 1 } else { PROTOCOL_VERSION },
+        build: "fake-worker".into(),
+        libtorch: "2.11.0".into(),
+        devices: vec!["cpu".into()],
+    })?;
+    for line in requests {
+        match serde_json::from_str(&line)? {
+            Request::Quit => break,
+            Request::Run(request) => run(&request, misdeed)?,
+        }
+    }
+    Ok(())
+}
+
+fn run(request: &RunRequest, misdeed: Option<Misdeed>) -> io::Result<()> {
+    let start = Instant::now();
+    if let Some(path) = env::var_os("FAKE_WORKER_COUNT") {
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
+        file.write_all(format!("{}\n", request.identity).as_bytes())?;
+    }
+    fs::write(&request.log, "a line of the fake worker's log\n")?;
+    let stage = request.spec.stage();
+    let step = |done: u64| Event::Progress { stage: stage.into(), done, total: 2, unit: "steps".into(), note: String::new() };
+    say(&step(1))?;
+    let delay = env::var("FAKE_WORKER_DELAY_MS").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    thread::sleep(Duration::from_millis(delay));
+    let meant = match env::var("FAKE_WORKER_ON") {
+        Ok(text) => serde_json::to_string(&request.spec)?.contains(&text),
+        Err(_) => true,
+    };
+    let misdeed = misdeed.filter(|_| meant);
+    if let Some(misdeed) = misdeed {
+        misbehave(misdeed)?;
+        if misdeed == Misdeed::Fail {
+            return Ok(());
+        }
+    }
+    let event = match answers::compute(&request.spec, &request.inputs, Path::new(&request.work_dir)) {
+        Err(failure) => Event::Failed(failure),
+        Ok((mut output, files)) => {
+            if let (clmbench_protocol::CellOutput::Pretrain(output), Some(Misdeed::Diverge)) = (&mut output, misdeed) {
+                output.diverged = true;
+            }
+            Event::Done(Box::new(CellReport {
+                output,
+                files,
+                seconds: start.elapsed().as_secs_f64(),
+                peak_rss_bytes: 1 << 20,
+                device: request.device.clone(),
+                libtorch: "2.11.0".into(),
+                build: "fake-worker".into(),
+            }))
+        }
+    };
+    say(&step(2))?;
+    say(&event)
+}
+
+fn misbehave(misdeed: Misdeed) -> io::Result<()> {
+    match misdeed {
+        Misdeed::Hang => wait_forever(),
+        Misdeed::Die => exit(9),
+        Misdeed::Abort => std::process::abort(),
+        Misdeed::Segfault => {
+            Command::new("sh").args(["-c", &format!("kill -SEGV {}", std::process::id())]).status()?;
+            wait_forever()
+        }
+        Misdeed::Garbage => write_line("This is no message of the protocol. \u{1b}[31m<b>"),
+        Misdeed::HugeLine => {
+            let mut out = io::stdout().lock();
+            for _ in 0..80 {
+                out.write_all(&vec![b'x'; 1 << 20])?;
+            }
+            out.flush()?;
+            wait_forever()
+        }
+        Misdeed::Fail => say(&Event::Failed(Failure::new(FailureKind::PluginError, "the fake plugin says no: <no> \u{1b}[31m"))),
+        Misdeed::Memory => {
+            let hog = vec![1_u8; 1 << 30];
+            std::hint::black_box(&hog);
+            wait_forever()
+        }
+        Misdeed::Diverge | Misdeed::Version | Misdeed::Silent | Misdeed::Absent => Ok(()),
+    }
+}
+
+fn wait_forever() -> ! {
+    loop {
+        thread::sleep(Duration::from_secs(3_600));
+    }
+}

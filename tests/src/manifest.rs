@@ -1,0 +1,106 @@
+//! What the fake plugin offers. Its "library" is this manifest as JSON, which the fake worker gives back.
+
+use clmbench_protocol::{
+    ArchitectureInfo, Comparable, CostClass, DatasetInfo, Direction, MetricInfo, Objective, ParameterInfo, ParameterKind,
+    PluginManifest, PresetInfo, Scope, TaskInfo, TaskKind,
+};
+use serde_json::{Map, Value, json};
+
+/// Name of the plugin.
+pub const PLUGIN: &str = "clmbench-plugin-fake";
+
+/// Layers and width of the presets `a`, `b`, `c` and `d`.
+pub const PRESETS: [(&str, u64, u64); 4] = [("a", 1, 64), ("b", 2, 96), ("c", 3, 128), ("d", 4, 192)];
+
+/// Metrics that say something about the run and not about the weights.
+pub const TRIVIAL: [&str; 4] = ["trivial/parameters", "trivial/tokens", "trivial/corpus", "trivial/flops"];
+
+/// The manifest: architecture `fake`, dataset `fake/alpha`, metrics `fake/loss` (good), `fake/noise` (none) and `trivial/*`.
+pub fn manifest(version: &str) -> PluginManifest {
+    let mut metrics = vec![
+        metric("fake/loss", "nats/token", Direction::LowerIsBetter, CostClass::Cheap, false),
+        metric("fake/noise", "1", Direction::HigherIsBetter, CostClass::Moderate, false),
+    ];
+    metrics.extend(TRIVIAL.map(|id| metric(id, "1", Direction::HigherIsBetter, CostClass::Free, true)));
+    PluginManifest {
+        name: PLUGIN.into(),
+        version: version.into(),
+        api: (1, 0),
+        libtorch: "2.11.0".into(),
+        architectures: vec![architecture()],
+        datasets: vec![dataset()],
+        metrics,
+    }
+}
+
+fn architecture() -> ArchitectureInfo {
+    let integer = |name: &str, default: u64| ParameterInfo {
+        name: name.into(),
+        kind: ParameterKind::Integer,
+        default: json!(default),
+        doc: format!("The {name}."),
+        minimum: Some(1.0),
+        maximum: Some(4_096.0),
+        choices: Vec::new(),
+    };
+    let presets = PRESETS.map(|(name, layers, width)| PresetInfo {
+        name: name.into(),
+        config: Map::from_iter([("layers".to_owned(), json!(layers)), ("width".to_owned(), json!(width))]),
+        learning_rate: 1e-3,
+        non_embedding_parameters: non_embedding_parameters(layers, width),
+    });
+    ArchitectureInfo {
+        name: "fake".into(),
+        doc: "Computes nothing.".into(),
+        objective: Objective::MaskedLm,
+        parameters: vec![integer("layers", 2), integer("width", 64)],
+        presets: presets.into(),
+    }
+}
+
+/// `12 x layers x width^2`.
+pub fn non_embedding_parameters(layers: u64, width: u64) -> u64 {
+    12 * layers * width * width
+}
+
+/// The same of a configuration.
+pub fn parameters_of(config: &Map<String, Value>) -> u64 {
+    let get = |key: &str| config.get(key).and_then(Value::as_u64).unwrap_or(1);
+    non_embedding_parameters(get("layers"), get("width"))
+}
+
+/// The one task of the dataset.
+pub fn task() -> TaskInfo {
+    TaskInfo { name: "affinity".into(), kind: TaskKind::Regression, unit: "kcal/mol".into(), score: "rmse".into() }
+}
+
+fn dataset() -> DatasetInfo {
+    DatasetInfo {
+        source: "fake".into(),
+        name: "alpha".into(),
+        doc: "No molecules.".into(),
+        tasks: vec![task()],
+        recommended_split: "scaffold".into(),
+        files: Vec::new(),
+        sha256_csv: None,
+        licence: "CC0".into(),
+        citation: "none".into(),
+    }
+}
+
+fn metric(id: &str, unit: &str, direction: Direction, cost: CostClass, trivial: bool) -> MetricInfo {
+    MetricInfo {
+        id: id.into(),
+        doc: "Made up.".into(),
+        citation: "none".into(),
+        unit: unit.into(),
+        primary: "value".into(),
+        direction,
+        scope: Scope::Checkpoint,
+        cost,
+        comparable: if trivial { Comparable::Any } else { Comparable::SameEvaluation },
+        objectives: Vec::new(),
+        parameters: Vec::new(),
+        trivial,
+    }
+}
