@@ -1,0 +1,50 @@
+//! Builds everything, installs the plugins, and runs the demo.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+use crate::{
+    cargo::{self, run_cargo},
+    error::XtaskError,
+    plugins,
+};
+
+/// Builds the workspace and installs its plugins beside the executables.
+pub fn run() -> Result<(), XtaskError> {
+    let checkout = cargo::checkout()?;
+    run_cargo(&checkout, &["build", "--release", "--locked", "--workspace"])?;
+    plugins::install(&checkout, &cargo::metadata(&checkout, false)?, &[plugins::PLUGINS])
+}
+
+/// Builds, then runs the demo suite to its leaderboards.
+pub fn demo(store: Option<&Path>) -> Result<(), XtaskError> {
+    run()?;
+    let checkout = cargo::checkout()?;
+    let target = cargo::metadata(&checkout, false)?.target_directory;
+    let store = store.map_or_else(|| target.join("demo-store"), Path::to_owned);
+    let executable = target.join("release/clmbench");
+    let suite = PathBuf::from("benchmarks/suites/demo.toml");
+    let advice = "this checkout is not whole; restore it with git";
+    if !checkout.join(&suite).is_file() {
+        return Err(XtaskError::Missing { path: suite, advice });
+    }
+    let clmbench = |words: &[&str]| {
+        let mut command = Command::new(&executable);
+        command.current_dir(&checkout).args(words).arg("--store").arg(&store);
+        println!("\nxtask: clmbench {} --store {}", words.join(" "), store.display());
+        cargo::run(command)
+    };
+    let started = Instant::now();
+    let ran = clmbench(&["run", "benchmarks/suites/demo.toml"]);
+    // 3: finished, with failed cells. There is something to show, and the status says so in the end.
+    if !matches!(ran, Ok(()) | Err(XtaskError::Child { code: 3, .. })) {
+        return ran;
+    }
+    clmbench(&["leaderboard", "predictors"])?;
+    clmbench(&["leaderboard", "models"])?;
+    println!("\nxtask: demo: {:.0} s after the build; results in {}", started.elapsed().as_secs_f64(), store.display());
+    ran
+}
