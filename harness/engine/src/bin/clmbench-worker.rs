@@ -1,0 +1,67 @@
+//! `clmbench-worker`: computes cells for `clmbench`, opens plugins, and is the only process that loads libtorch.
+//!
+//! Without arguments it speaks the protocol on standard input and output. `--describe FILE` prints a plugin's manifest,
+//! `--check FILE` the conformance checks; both one JSON value on standard output.
+
+use std::{path::Path, process::ExitCode};
+
+use clmbench_engine::{
+    check,
+    worker::{channel::Channel, limits, serve::serve},
+};
+
+const USAGE: &str = "usage: clmbench-worker [--describe FILE | --check FILE]\n\
+                     Started by clmbench; without arguments it waits for requests on standard input.";
+
+fn main() -> ExitCode {
+    clmbench_torch_ext::keep_memory();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => work(),
+        ["--describe", file] => print(|| {
+            let answer = check::describe(Path::new(file));
+            match answer {
+                Ok(manifest) => serde_json::json!({ "ok": manifest }),
+                Err(failure) => serde_json::json!({ "error": failure }),
+            }
+        }),
+        ["--check", file] => print(|| serde_json::json!(check::run(Path::new(file)))),
+        _ => {
+            complain(USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("clmbench-worker: {error}"));
+            ExitCode::from(4)
+        }
+    }
+}
+
+/// What is said to a person goes to standard error; standard output belongs to the protocol.
+fn complain(text: &str) {
+    use std::io::Write;
+    // If even standard error is closed, the exit status still tells.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+fn work() -> std::io::Result<()> {
+    limits::die_with_parent()?;
+    let mut channel = Channel::take_over()?;
+    limits::limit_memory()?;
+    let build = format!("{} {}", env!("CARGO_PKG_VERSION"), own_digest());
+    serve(&mut channel, &build)
+}
+
+fn print(answer: impl FnOnce() -> serde_json::Value) -> std::io::Result<()> {
+    let channel = Channel::take_over()?;
+    channel.sender().send_line(answer().to_string())
+}
+
+fn own_digest() -> String {
+    let digest = std::env::current_exe().map_err(|error| error.to_string());
+    let digest = digest.and_then(|path| clmbench_molecules::digest::blake3_file(&path).map_err(|error| error.to_string()));
+    digest.map_or_else(|_| "unknown".into(), |digest| digest.chars().take(16).collect())
+}

@@ -1,0 +1,126 @@
+//! From a request to a finished cell.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use clmbench_protocol::{CellOutput, CellReport, CellSpec, Failure, FailureKind, Number, RunRequest, revision};
+use clmbench_sdk::LIBTORCH_VERSION;
+
+use crate::{
+    embed,
+    failure::{Result, io},
+    files,
+    loader::Plugins,
+    measure,
+    pretrain::{self, Folders},
+    report::Reporter,
+    seed, tokenise, transfer,
+};
+
+/// Computes a cell; its files are in the work folder afterwards.
+///
+/// # Errors
+/// Why it failed, typed.
+pub fn run(request: &RunRequest, plugins: &mut Plugins, reporter: &Reporter, build: &str) -> Result<CellReport> {
+    let started = Instant::now();
+    let work = PathBuf::from(&request.work_dir);
+    std::fs::create_dir_all(&work).map_err(|error| io(&work, "creating", &error))?;
+    if request.device != "cpu" {
+        let text = format!("device `{}` is not supported yet; use --device cpu", request.device);
+        return Err(Failure::new(FailureKind::Unsupported, text));
+    }
+    check_revision(&request.spec)?;
+    plugins.require(&request.plugins)?;
+    tch::set_num_threads(threads(&request.spec) as i32);
+    seed::seed_libtorch(seed::derive("cell", &[request.identity.as_bytes()]));
+    let output = compute(request, plugins, &work, reporter)?;
+    Ok(CellReport {
+        output,
+        files: files::list(&work)?,
+        seconds: started.elapsed().as_secs_f64(),
+        peak_rss_bytes: crate::worker::limits::peak_rss(),
+        device: request.device.clone(),
+        libtorch: LIBTORCH_VERSION.into(),
+        build: build.into(),
+    })
+}
+
+fn compute(request: &RunRequest, plugins: &mut Plugins, work: &Path, reporter: &Reporter) -> Result<CellOutput> {
+    let input = |role: &str| {
+        let path = request.inputs.get(role).map(PathBuf::from);
+        path.ok_or_else(|| Failure::new(FailureKind::Protocol, format!("the host gave no input `{role}`")))
+    };
+    Ok(match &request.spec {
+        CellSpec::TokeniseDataset(spec) => {
+            let sources = tokenise::sources(spec.files.iter().map(|file| file.name.as_str()), &request.inputs)?;
+            let plugin = plugins.get(&spec.plugin.name)?;
+            CellOutput::TokeniseDataset(tokenise::dataset(spec, plugin, &sources, work)?)
+        }
+        CellSpec::TokeniseCorpus(spec) => {
+            let sources = tokenise::sources(spec.sources.iter().map(|source| source.file.name.as_str()), &request.inputs)?;
+            let excluded: Vec<PathBuf> =
+                (0..spec.exclude.len()).map(|n| input(&format!("exclude:{n}"))).collect::<Result<_>>()?;
+            CellOutput::TokeniseCorpus(tokenise::corpus(spec, &sources, &excluded, work, reporter)?)
+        }
+        CellSpec::Pretrain(spec) => {
+            let module = plugins.get(&spec.plugin.name)?.module;
+            let corpus = input("corpus")?;
+            CellOutput::Pretrain(pretrain::run(spec, module, Folders { corpus: &corpus, work }, reporter)?)
+        }
+        CellSpec::Embed(spec) => {
+            CellOutput::Embed(embed::run(spec, plugins, (&input("checkpoint")?, &input("dataset")?, work), reporter)?)
+        }
+        CellSpec::Measure(spec) => {
+            let folders = (input("checkpoint")?, input("corpus")?);
+            let output = measure::run(spec, &request.identity, plugins, (&folders.0, &folders.1), reporter)?;
+            files::write_json(&work.join("values.json"), &output)?;
+            CellOutput::Measure(output)
+        }
+        CellSpec::Transfer(spec) => {
+            let output = transfer::run(spec, &input("embeddings")?, &input("dataset")?)?;
+            write_predictions(&work.join("predictions.csv"), &output.predictions)?;
+            CellOutput::Transfer(output)
+        }
+    })
+}
+
+/// Writes the test predictions as CSV.
+fn write_predictions(path: &Path, rows: &[(u64, Number, Number)]) -> Result<()> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let written = std::iter::once(["row", "label", "prediction"].map(str::to_owned))
+        .chain(rows.iter().map(|(row, label, value)| [row.to_string(), label.0.to_string(), value.0.to_string()]))
+        .try_for_each(|record| writer.write_record(&record));
+    let bytes = written.map_err(|error| error.to_string()).and_then(|()| writer.into_inner().map_err(|error| error.to_string()));
+    let bytes = bytes.map_err(|error| Failure::new(FailureKind::Io, format!("{}: {error}", path.display())))?;
+    files::write(path, &bytes)
+}
+
+/// libtorch threads of a cell; part of its definition where the value can depend on it.
+fn threads(spec: &CellSpec) -> u32 {
+    match spec {
+        CellSpec::Pretrain(spec) => spec.threads,
+        CellSpec::Embed(spec) => spec.threads,
+        CellSpec::Measure(spec) => spec.threads,
+        CellSpec::TokeniseDataset(_) | CellSpec::TokeniseCorpus(_) | CellSpec::Transfer(_) => 1,
+    }
+    .max(1)
+}
+
+fn check_revision(spec: &CellSpec) -> Result<()> {
+    let (wanted, known) = match spec {
+        CellSpec::TokeniseDataset(spec) => (spec.revision, revision::TOKENISE),
+        CellSpec::TokeniseCorpus(spec) => (spec.revision, revision::TOKENISE),
+        CellSpec::Pretrain(spec) => (spec.revision, revision::PRETRAIN),
+        CellSpec::Embed(spec) => (spec.revision, revision::EMBED),
+        CellSpec::Measure(spec) => (spec.revision, revision::MEASURE),
+        CellSpec::Transfer(spec) => (spec.revision, revision::TRANSFER),
+    };
+    if wanted == known {
+        return Ok(());
+    }
+    let text =
+        format!("the cell was planned for revision {wanted} of stage {}, this worker computes revision {known}", spec.stage());
+    Err(Failure::new(FailureKind::Protocol, text + "; use the clmbench-worker of the same build"))
+}

@@ -1,0 +1,77 @@
+//! Checkpoint folders: the Hugging Face layout (`config.json`, `model.safetensors`, `tokenizer.json`,
+//! `tokenizer_config.json`) plus our record (`clmbench.json`).
+
+use std::path::Path;
+
+use clmbench_protocol::{CheckpointOutput, CheckpointRef, Pretrain, fault};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    failure::{Result, io},
+    files,
+    loader::Plugins,
+    model::{Model, Vocabulary},
+    weights,
+};
+
+/// Our record in a checkpoint folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// What the tokenizer says of the model's shape.
+    pub vocabulary: Vocabulary,
+    /// The cell that trained it.
+    pub pretrain: Pretrain,
+    /// Where in the run it stands.
+    pub checkpoint: CheckpointOutput,
+}
+
+/// Writes a checkpoint folder whole: into a folder beside, then renamed. Returns the digest of the weights.
+///
+/// # Errors
+/// What cannot be written.
+pub fn write(
+    work: &Path,
+    model: &Model,
+    tokenizer: &Path,
+    pretrain: &Pretrain,
+    mut row: CheckpointOutput,
+) -> Result<CheckpointOutput> {
+    let (folder, beside) = (work.join(&row.folder), work.join(format!("{}.partial", row.folder)));
+    remove(&folder)?;
+    remove(&beside)?;
+    std::fs::create_dir_all(&beside).map_err(|error| io(&beside, "creating", &error))?;
+    let tensors: Vec<_> = model.parameters.iter().map(|row| (row.name.clone(), &row.tensor)).collect();
+    row.weights_digest = weights::write(&beside.join("model.safetensors"), &tensors)?;
+    fault::reach("mid_checkpoint");
+    files::write(&beside.join("config.json"), model.hub_config()?.as_bytes())?;
+    let bytes = std::fs::read(tokenizer).map_err(|error| io(tokenizer, "reading", &error))?;
+    files::write(&beside.join("tokenizer.json"), &bytes)?;
+    let special = serde_json::json!({
+        "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": model.vocabulary.max_tokens,
+        "pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]",
+    });
+    files::write_json(&beside.join("tokenizer_config.json"), &special)?;
+    let record = Record { vocabulary: model.vocabulary, pretrain: pretrain.clone(), checkpoint: row.clone() };
+    files::write_json(&beside.join("clmbench.json"), &record)?;
+    std::fs::rename(&beside, &folder).map_err(|error| io(&folder, "moving into place", &error))?;
+    Ok(row)
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io(folder, "removing", &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Loads the model of a checkpoint folder; weights are accepted by their digest.
+///
+/// # Errors
+/// What cannot be read, built or accepted.
+pub fn open(folder: &Path, reference: &CheckpointRef, plugins: &mut Plugins) -> Result<Model> {
+    let record: Record = files::read_json(&folder.join("clmbench.json"))?;
+    let module = plugins.get(&reference.plugin.name)?.module;
+    let model = Model::build(module, &reference.architecture, &reference.config, record.vocabulary)?;
+    model.load(&folder.join("model.safetensors"), &reference.weights_digest)?;
+    Ok(model)
+}

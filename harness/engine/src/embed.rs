@@ -1,0 +1,73 @@
+//! Embeddings: mean of the last hidden states over a molecule's real tokens.
+
+use std::path::Path;
+
+use clmbench_api::AttentionMode;
+use clmbench_molecules::TokenCache;
+use clmbench_protocol::{Embed, EmbedOutput, Failure, FailureKind};
+use tch::{Device, Kind, Tensor};
+
+use crate::{
+    batching, checkpoint,
+    failure::{OrFail, Result},
+    loader::Plugins,
+    model::Model,
+    order,
+    report::Reporter,
+    weights,
+};
+
+/// Molecules a batch in evaluation.
+pub const BATCH: usize = 256;
+
+/// Name of the matrix in `embeddings.safetensors`.
+pub const MATRIX: &str = "embeddings";
+
+/// Mean-pooled embeddings [N, D] of molecules, in the order given.
+///
+/// # Errors
+/// What the plugin refuses.
+pub fn pooled(model: &Model, cache: &TokenCache, molecules: &[u32], reporter: &Reporter) -> Result<Tensor> {
+    let _guard = tch::no_grad_guard();
+    let lengths: Vec<usize> = molecules.iter().map(|molecule| cache.get(*molecule as usize).len()).collect();
+    let (mut rows, mut order_of) = (Vec::new(), Vec::new());
+    for chosen in order::by_length(&lengths, BATCH) {
+        let chosen_molecules: Vec<u32> = chosen.iter().map(|index| molecules[*index as usize]).collect();
+        let batch = batching::plain(cache, &chosen_molecules, Device::Cpu);
+        let hidden = model.hidden(&batch.ids, &batch.mask, AttentionMode::Fast)?; // [B, L, D]
+        let weights = batch.mask.unsqueeze(-1); // [B, L, 1]
+        let summed = (hidden * &weights).f_sum_dim_intlist(&[1_i64][..], false, Kind::Float).or_fail()?;
+        rows.push(summed / weights.sum_dim_intlist(&[1_i64][..], false, Kind::Float));
+        order_of.extend(chosen.iter().map(|index| i64::from(*index)));
+        reporter.report("embed", order_of.len() as u64, molecules.len() as u64, "molecules", String::new);
+    }
+    let stacked = Tensor::f_cat(&rows, 0).or_fail()?;
+    let mut back = vec![0_i64; order_of.len()];
+    for (place, index) in order_of.iter().enumerate() {
+        back[*index as usize] = place as i64;
+    }
+    stacked.f_index_select(0, &Tensor::from_slice(&back)).or_fail()
+}
+
+/// Computes an embed cell.
+///
+/// # Errors
+/// Unreadable inputs, what the plugin refuses, [`FailureKind::NonFinite`] for embeddings that are not finite.
+pub fn run(spec: &Embed, plugins: &mut Plugins, folders: (&Path, &Path, &Path), reporter: &Reporter) -> Result<EmbedOutput> {
+    let (checkpoint_folder, dataset, work) = folders;
+    if spec.pooling != "mean" {
+        return Err(Failure::new(FailureKind::Unsupported, format!("pooling `{}` is not known; use `mean`", spec.pooling)));
+    }
+    crate::files::expect_digest(&dataset.join("tokenizer.json"), &spec.tokenizer_digest)?;
+    let cache = TokenCache::open(&dataset.join("tokens.bin")).or_fail()?;
+    let model = checkpoint::open(checkpoint_folder, &spec.checkpoint, plugins)?;
+    let molecules: Vec<u32> = (0..cache.len() as u32).collect();
+    let matrix = pooled(&model, &cache, &molecules, reporter)?;
+    if !bool::try_from(matrix.isfinite().all()).unwrap_or(false) {
+        return Err(Failure::new(FailureKind::NonFinite, "the model's embeddings are not all finite; the run may have diverged"));
+    }
+    let path = work.join("embeddings.safetensors");
+    let embedding_digest = weights::write(&path, &[(MATRIX.into(), &matrix)])?;
+    let (rows, width) = matrix.size2().or_fail()?;
+    Ok(EmbedOutput { rows: rows as u64, width: width as u64, embedding_digest })
+}

@@ -1,0 +1,159 @@
+//! A model that a plugin built, with its parameters at hand.
+
+use std::path::Path;
+
+use clmbench_api::{AttentionMode, ModelBox, PluginModuleRef, Role};
+use clmbench_protocol::{Failure, FailureKind};
+use clmbench_sdk::tensor::{lend, take};
+use serde_json::{Map, Value};
+use tch::{Device, Kind, Tensor};
+
+use crate::failure::{OrFail, Result};
+
+/// A trainable parameter.
+#[derive(Debug)]
+pub struct Parameter {
+    /// Dotted name.
+    pub name: String,
+    /// What it is.
+    pub role: Role,
+    /// The tensor, sharing storage with the model's own.
+    pub tensor: Tensor,
+}
+
+/// What the tokenizer says of a model's shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Vocabulary {
+    /// Entries V.
+    pub size: u64,
+    /// Longest sequence.
+    pub max_tokens: u64,
+}
+
+/// A model with its parameters.
+pub struct Model {
+    inner: ModelBox,
+    /// Trainable parameters in the model's order.
+    pub parameters: Vec<Parameter>,
+    /// Entries of the vocabulary.
+    pub vocabulary: Vocabulary,
+}
+
+impl Model {
+    /// Builds a model with fresh weights from libtorch's global generator.
+    ///
+    /// # Errors
+    /// What the plugin refuses; [`FailureKind::WrongShape`] for parameters that break the contract.
+    pub fn build(
+        module: PluginModuleRef,
+        architecture: &str,
+        config: &Map<String, Value>,
+        vocabulary: Vocabulary,
+    ) -> Result<Self> {
+        let mut config = config.clone();
+        config.insert("vocab_size".into(), vocabulary.size.into());
+        config.insert("max_positions".into(), vocabulary.max_tokens.into());
+        let json = Value::Object(config).to_string();
+        let inner = module.new_model()(architecture.into(), json.as_str().into()).or_fail()?;
+        Self::from_box(inner, vocabulary)
+    }
+
+    /// Wraps a model.
+    ///
+    /// # Errors
+    /// [`FailureKind::WrongShape`] for parameters that break the contract.
+    pub fn from_box(inner: ModelBox, vocabulary: Vocabulary) -> Result<Self> {
+        let rows = inner.parameters().or_fail()?.into_iter();
+        let parameters: Vec<Parameter> =
+            rows.map(|row| Parameter { name: row.name.into(), role: row.role, tensor: take(row.tensor) }).collect();
+        for (index, row) in parameters.iter().enumerate() {
+            let refused = |what: &str| {
+                Err(Failure::new(FailureKind::WrongShape, format!("parameter `{}` of the architecture {what}", row.name)))
+            };
+            if parameters[..index].iter().any(|earlier| earlier.name == row.name) {
+                return refused("is listed twice");
+            }
+            if row.tensor.kind() != Kind::Float || !row.tensor.requires_grad() {
+                return refused("is not a float32 tensor that requires a gradient");
+            }
+        }
+        Ok(Self { inner, parameters, vocabulary })
+    }
+
+    /// Hidden states [B, L, D].
+    ///
+    /// # Errors
+    /// What the plugin refuses; [`FailureKind::WrongShape`] for another shape.
+    pub fn hidden(&self, ids: &Tensor, mask: &Tensor, mode: AttentionMode) -> Result<Tensor> {
+        let hidden = take(self.inner.hidden(lend(ids), lend(mask), mode).or_fail()?);
+        let (wanted, found) = (ids.size(), hidden.size());
+        if found.len() != 3 || found[..2] != wanted[..] {
+            let text = format!("the architecture gave hidden states of shape {found:?} for ids {wanted:?}; [B, L, D] is needed");
+            return Err(Failure::new(FailureKind::WrongShape, text));
+        }
+        Ok(hidden)
+    }
+
+    /// Logits [M, V] at these positions of the flattened [B * L].
+    ///
+    /// # Errors
+    /// What the plugin refuses; [`FailureKind::WrongShape`] for another shape.
+    pub fn logits(&self, hidden: &Tensor, positions: &Tensor) -> Result<Tensor> {
+        let logits = take(self.inner.logits(lend(hidden), Some(lend(positions)).into()).or_fail()?);
+        let wanted = [positions.size()[0], self.vocabulary.size as i64];
+        if logits.size() != wanted {
+            let text = format!("the architecture gave logits of shape {:?}; {wanted:?} is needed", logits.size());
+            return Err(Failure::new(FailureKind::WrongShape, text));
+        }
+        Ok(logits)
+    }
+
+    /// `config.json` in the Hugging Face layout.
+    ///
+    /// # Errors
+    /// What the plugin refuses.
+    pub fn hub_config(&self) -> Result<String> {
+        Ok(self.inner.hub_config().or_fail()?.into())
+    }
+
+    /// Handles of all parameters.
+    pub fn tensors(&self) -> Vec<Tensor> {
+        self.parameters.iter().map(|row| row.tensor.shallow_clone()).collect()
+    }
+
+    /// Parameters without embeddings and output bias, and all of them.
+    pub fn counts(&self) -> (u64, u64) {
+        let all = self.parameters.iter().map(|row| row.tensor.numel() as u64).sum();
+        let inner = self.parameters.iter().filter(|row| !matches!(row.role, Role::Embedding | Role::OutputBias));
+        (inner.map(|row| row.tensor.numel() as u64).sum(), all)
+    }
+
+    /// BLAKE3 of all weights in memory, to tell whether somebody changed them.
+    pub fn memory_digest(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for row in &self.parameters {
+            hasher.update(&crate::weights::bytes_of(&row.tensor));
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// Moves all weights to a device in place.
+    ///
+    /// # Errors
+    /// [`FailureKind::Unsupported`] for any device but the CPU, for now.
+    pub fn require_device(&self, device: Device) -> Result<()> {
+        if device == Device::Cpu {
+            return Ok(());
+        }
+        Err(Failure::new(FailureKind::Unsupported, "models run on the CPU only so far; use --device cpu"))
+    }
+
+    /// Loads weights from a safetensors file with this digest.
+    ///
+    /// # Errors
+    /// [`FailureKind::CorruptFile`] naming file and tensor.
+    pub fn load(&self, path: &Path, digest: &str) -> Result<()> {
+        crate::files::expect_digest(path, digest)?;
+        crate::weights::read_into(path, &self.parameters)
+    }
+}

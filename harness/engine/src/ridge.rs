@@ -1,0 +1,96 @@
+//! Ridge regression at all strengths from one SVD.
+//!
+//! Features are standardised by training mean and standard deviation (constant ones drop out), the target is centred;
+//! `w(s) = V diag(d / (d^2 + s)) U^T y` minimises `|y - Xw|^2 + s |w|^2` (Hastie et al. 2009, eq. 3.47).
+
+use tch::{Kind, Tensor};
+
+use crate::failure::{OrFail, Result};
+
+/// The decomposition of a training set.
+#[derive(Debug)]
+pub struct Ridge {
+    mean: Tensor,
+    scale: Tensor,
+    target_mean: f64,
+    singular: Tensor,
+    right: Tensor,
+    projected: Tensor,
+}
+
+impl Ridge {
+    /// Decomposes features [N, D] and target [N], both f64.
+    ///
+    /// # Errors
+    /// Whatever libtorch refuses.
+    pub fn new(features: &Tensor, target: &Tensor) -> Result<Self> {
+        let _guard = tch::no_grad_guard();
+        let mean = features.f_mean_dim(&[0_i64][..], true, Kind::Double).or_fail()?;
+        let centred = features - &mean;
+        let spread = centred.f_square().or_fail()?.f_mean_dim(&[0_i64][..], true, Kind::Double).or_fail()?.sqrt();
+        let constant = spread.le_tensor(&((mean.abs() + 1.0) * 1e-12));
+        let scale = spread.reciprocal().f_masked_fill(&constant, 0.0).or_fail()?;
+        let (left, singular, right) = (centred * &scale).f_svd(true, true).or_fail()?;
+        let target_mean = target.mean(Kind::Double).f_double_value(&[]).or_fail()?;
+        let projected = left.f_transpose(0, 1).or_fail()?.f_matmul(&(target - target_mean)).or_fail()?;
+        Ok(Self { mean, scale, target_mean, singular, right, projected })
+    }
+
+    /// Predictions [M] for features [M, D] at this strength.
+    ///
+    /// # Errors
+    /// Whatever libtorch refuses.
+    pub fn predict(&self, features: &Tensor, strength: f64) -> Result<Vec<f64>> {
+        let _guard = tch::no_grad_guard();
+        let shrunk = &self.singular / (self.singular.square() + strength) * &self.projected;
+        let weights = self.right.f_matmul(&shrunk).or_fail()?;
+        let predicted = ((features - &self.mean) * &self.scale).f_matmul(&weights).or_fail()? + self.target_mean;
+        Vec::<f64>::try_from(predicted.contiguous()).or_fail()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tch::{Device, Kind, Tensor};
+
+    use super::Ridge;
+
+    /// The normal equations, solved another way.
+    fn reference(x: &Tensor, y: &Tensor, at: &Tensor, strength: f64) -> Vec<f64> {
+        let mean = x.mean_dim(&[0_i64][..], true, Kind::Double);
+        let spread = (x - &mean).square().mean_dim(&[0_i64][..], true, Kind::Double).sqrt();
+        let z = (x - &mean) / &spread;
+        let gram = z.transpose(0, 1).matmul(&z) + Tensor::eye(x.size()[1], (Kind::Double, Device::Cpu)) * strength;
+        let centred = y - y.mean(Kind::Double);
+        let w = Tensor::linalg_solve(&gram, &z.transpose(0, 1).matmul(&centred).unsqueeze(1), true);
+        let predicted = ((at - &mean) / &spread).matmul(&w).squeeze_dim(1) + y.mean(Kind::Double);
+        Vec::try_from(predicted).unwrap()
+    }
+
+    #[test]
+    fn predictions_solve_the_normal_equations_at_every_strength() {
+        tch::manual_seed(5);
+        let options = (Kind::Double, Device::Cpu);
+        let (x, y, at) =
+            (Tensor::randn([40, 7], options) * 3.0 + 1.0, Tensor::randn([40], options), Tensor::randn([9, 7], options));
+        let ridge = Ridge::new(&x, &y).unwrap();
+        for strength in [1e-4, 1.0, 50.0, 1e6] {
+            for (found, wanted) in ridge.predict(&at, strength).unwrap().iter().zip(reference(&x, &y, &at, strength)) {
+                assert!((found - wanted).abs() < 1e-9, "{found} is not {wanted} at {strength}");
+            }
+        }
+    }
+
+    #[test]
+    fn constant_features_and_more_features_than_rows_are_harmless() {
+        tch::manual_seed(6);
+        let options = (Kind::Double, Device::Cpu);
+        let x = Tensor::cat(&[Tensor::randn([6, 20], options), Tensor::full([6, 1], 4.0, options)], 1);
+        let y = Tensor::randn([6], options);
+        let predicted = Ridge::new(&x, &y).unwrap().predict(&x, 1e-9).unwrap();
+        for (found, wanted) in predicted.iter().zip(Vec::<f64>::try_from(&y).unwrap()) {
+            assert!((found - wanted).abs() < 1e-6, "{found} is not {wanted}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Tokenise cells: a plugin parses the dataset's bytes; molecules does the chemistry.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use clmbench_api::SourceBytes;
+use clmbench_molecules::{RawTable, prepare_corpus, prepare_dataset};
+use clmbench_protocol::{CorpusOutput, DatasetOutput, Failure, FailureKind, TokeniseCorpus, TokeniseDataset};
+
+use crate::{
+    failure::{OrFail, Result, io},
+    loader::Plugin,
+    report::Reporter,
+};
+
+/// The paths of the cell's source files by name.
+///
+/// # Errors
+/// [`FailureKind::Protocol`] when the host left one out.
+pub fn sources<'a>(names: impl Iterator<Item = &'a str>, inputs: &BTreeMap<String, String>) -> Result<BTreeMap<String, PathBuf>> {
+    let find = |name: &str| {
+        let path = inputs.get(&format!("source:{name}"));
+        let path =
+            path.ok_or_else(|| Failure::new(FailureKind::Protocol, format!("the host gave no path for source file `{name}`")))?;
+        Ok((name.to_owned(), PathBuf::from(path)))
+    };
+    names.map(find).collect()
+}
+
+/// Computes a dataset's tokenise cell.
+///
+/// # Errors
+/// Unreadable or changed files, what the plugin refuses, what molecules refuses.
+pub fn dataset(spec: &TokeniseDataset, plugin: &Plugin, files: &BTreeMap<String, PathBuf>, work: &Path) -> Result<DatasetOutput> {
+    let info = plugin.manifest.datasets.iter().find(|info| info.source == spec.source && info.name == spec.dataset);
+    let info = info.ok_or_else(|| {
+        let (name, version) = (&plugin.manifest.name, &plugin.manifest.version);
+        Failure::new(
+            FailureKind::Protocol,
+            format!("plugin {name} {version} exports no dataset {}/{}", spec.source, spec.dataset),
+        )
+    })?;
+    let mut bytes = Vec::new();
+    for file in &spec.files {
+        let path =
+            files.get(&file.name).ok_or_else(|| Failure::new(FailureKind::Protocol, format!("no path for `{}`", file.name)))?;
+        let content = std::fs::read(path).map_err(|error| io(path, "reading", &error))?;
+        let found = clmbench_molecules::digest::sha256_hex(&content);
+        if found != file.sha256 {
+            let text =
+                format!("{} has SHA-256 {found}, not {}; remove it and run again to fetch it anew", path.display(), file.sha256);
+            return Err(Failure::new(FailureKind::CorruptFile, text));
+        }
+        bytes.push(SourceBytes { name: file.name.as_str().into(), bytes: content.into() });
+    }
+    let parse = plugin.module.parse_dataset();
+    let table = parse(spec.source.as_str().into(), spec.dataset.as_str().into(), bytes.as_slice().into()).or_fail()?;
+    let (rows, width) = (table.smiles.len(), table.tasks as usize);
+    if width != info.tasks.len() || table.labels.len() != rows * width {
+        let text = format!(
+            "{}/{}: {} labels for {rows} molecules, but {} tasks are declared",
+            spec.source,
+            spec.dataset,
+            table.labels.len(),
+            info.tasks.len()
+        );
+        return Err(Failure::new(FailureKind::WrongShape, text));
+    }
+    let labels = table.labels.into_iter().map(String::from).collect::<Vec<_>>();
+    let raw = RawTable {
+        smiles: table.smiles.into_iter().map(String::from).collect(),
+        labels: labels.chunks(width.max(1)).map(<[String]>::to_vec).collect(),
+        tasks: info.tasks.clone(),
+    };
+    prepare_dataset(&raw, spec, work).or_fail()
+}
+
+/// Computes a corpus subset's tokenise cell.
+///
+/// # Errors
+/// Unreadable or changed files, what molecules refuses.
+pub fn corpus(
+    spec: &TokeniseCorpus,
+    files: &BTreeMap<String, PathBuf>,
+    excluded: &[PathBuf],
+    work: &Path,
+    reporter: &Reporter,
+) -> Result<CorpusOutput> {
+    let mut progress = |done, total| reporter.report("tokenise", done, total, "molecules", String::new);
+    prepare_corpus(spec, files, excluded, work, &mut progress).or_fail()
+}

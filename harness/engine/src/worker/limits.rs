@@ -1,0 +1,52 @@
+//! Limits of the worker's own process.
+
+use std::io;
+
+/// Variable with the memory budget of the worker in bytes, beyond what libtorch takes at start.
+pub const MEMORY_VARIABLE: &str = "CLMBENCH_MEMORY_LIMIT_BYTES";
+
+/// Asks the kernel to kill this process when its parent thread dies; ends at once if that has happened already.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn die_with_parent() -> io::Result<()> {
+    // SAFETY: both calls take plain integers.
+    unsafe {
+        if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        if libc::getppid() == 1 {
+            return Err(io::Error::other("the host is gone"));
+        }
+    }
+    Ok(())
+}
+
+/// Limits private writable memory to what is used now plus the budget of [`MEMORY_VARIABLE`]; no variable, no limit.
+///
+/// RLIMIT_DATA, not RLIMIT_AS: libtorch maps gigabytes that it never touches.
+///
+/// # Errors
+/// When the variable is no number or the kernel refuses.
+pub fn limit_memory() -> io::Result<()> {
+    let Some(text) = std::env::var_os(MEMORY_VARIABLE) else { return Ok(()) };
+    let budget: u64 = text
+        .to_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| io::Error::other(format!("{MEMORY_VARIABLE} must be a number of bytes")))?;
+    let (_, hard) = rlimit::getrlimit(rlimit::Resource::DATA)?;
+    let soft = status("VmData:").saturating_add(budget).min(hard);
+    rlimit::setrlimit(rlimit::Resource::DATA, soft, hard)
+}
+
+/// Highest resident memory of this process so far, in bytes; 0 where the system does not tell.
+pub fn peak_rss() -> u64 {
+    status("VmHWM:")
+}
+
+fn status(key: &str) -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(key));
+    let kibibytes = line.and_then(|rest| rest.split_whitespace().next()).and_then(|number| number.parse::<u64>().ok());
+    kibibytes.unwrap_or(0) * 1024
+}
