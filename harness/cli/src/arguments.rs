@@ -39,7 +39,14 @@ pub struct Arguments {
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// Folder that keeps the results
-    #[arg(long, global = true, value_name = "DIR", env = "CLMBENCH_STORE", default_value = ".clmbench", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "CLMBENCH_STORE",
+        default_value = ".clmbench",
+        help_heading = "Global options"
+    )]
     pub store: PathBuf,
     /// Folder of plugins (DIR/<name>/plugin.toml); repeatable. Searched before CLMBENCH_PLUGINS and the default folders
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
@@ -138,9 +145,9 @@ pub struct RunArguments {
     /// Suite file (TOML)
     #[arg(value_name = "SUITE")]
     pub suite: PathBuf,
-    /// Cells computed at the same time, each in a worker process of its own
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub workers: u16,
+    /// Cells computed at the same time, each in a worker process of its own; by default as many as the cores allow
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
     /// Give every cell a fresh worker process
     #[arg(long)]
     pub isolate: bool,

@@ -47,9 +47,7 @@ pub fn answer(command: &mut Command, limit: Duration) -> io::Result<Answer> {
     let mut child = command.process_group(0).spawn()?;
     let (out, err) = (collect(child.stdout.take()), collect(child.stderr.take()));
     let status = wait(&mut child, limit)?;
-    let text = |reader: thread::JoinHandle<Vec<u8>>| {
-        String::from_utf8_lossy(&reader.join().unwrap_or_default()).into_owned()
-    };
+    let text = |reader: thread::JoinHandle<Vec<u8>>| String::from_utf8_lossy(&reader.join().unwrap_or_default()).into_owned();
     Ok(Answer { status, stdout: text(out), stderr: text(err) })
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use clmbench_report::Style;
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -11,8 +12,8 @@ use crate::error::CliError;
 pub struct Console {
     /// No progress and no advice.
     pub quiet: bool,
-    /// Columns of a table.
-    pub width: usize,
+    /// Columns and characters of tables.
+    pub style: Style,
     /// Whether standard error is a terminal that can show moving bars.
     pub live: bool,
 }
@@ -24,7 +25,8 @@ impl Console {
     /// Looks at the terminal and the environment.
     pub fn new(quiet: bool) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self { quiet, width: width(), live: io::stderr().is_terminal() && !dumb }
+        let style = Style { width: width(), ascii: !utf8() };
+        Self { quiet, style, live: io::stderr().is_terminal() && !dumb }
     }
 
     /// Writes lines to standard output.
@@ -32,6 +34,7 @@ impl Console {
     /// # Errors
     /// [`CliError::Output`]; a closed pipe ends the command quietly (see `main`).
     pub fn print(&self, text: &str) -> Result<(), CliError> {
+        let text = if self.style.ascii { &text.replace('±', "+-").replace('…', "~") } else { text };
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())
             .and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") })
@@ -49,7 +52,15 @@ impl Console {
             generated_by: concat!("clmbench ", env!("CARGO_PKG_VERSION")),
             rows,
         };
-        let text = serde_json::to_string_pretty(&envelope).map_err(|error| CliError::Output(error.into()))?;
+        self.whole_json(&envelope)
+    }
+
+    /// Writes an object that is `{schema, generated_by, rows}` already.
+    ///
+    /// # Errors
+    /// [`CliError::Output`].
+    pub fn whole_json<Board: Serialize>(&self, board: &Board) -> Result<(), CliError> {
+        let text = serde_json::to_string_pretty(board).map_err(|error| CliError::Output(error.into()))?;
         self.print(&text)
     }
 
@@ -87,6 +98,13 @@ pub fn one_line(text: &str, longest: usize) -> String {
 /// Controls, and the Unicode marks that reorder or hide text.
 fn control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Whether the locale can show more than ASCII; where none is set, it is taken to.
+fn utf8() -> bool {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
+    locale.is_none_or(|locale| ["utf-8", "utf8"].iter().any(|word| locale.to_lowercase().contains(word)))
 }
 
 /// `COLUMNS`, else the terminal's, else [`DEFAULT_WIDTH`].

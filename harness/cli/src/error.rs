@@ -5,6 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use clmbench_runner::RunError;
+
+use crate::console::one_line;
+
 /// Exit statuses; documented in `clmbench --help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -65,9 +69,18 @@ pub enum CliError {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// Plugins that cannot be used; each is named.
+    #[error("{} cannot be used:\n{}", if .0.len() == 1 { "a plugin" } else { "some plugins" }, listed(.0))]
+    PluginsLeftOut(Vec<clmbench_runner::plugins::PluginLoadError>),
+    /// Fits and boards.
+    #[error(transparent)]
+    Analysis(#[from] clmbench_analysis::AnalysisError),
     /// A suite that cannot be read.
     #[error(transparent)]
     Suite(#[from] clmbench_runner::suite::SuiteError),
+    /// A suite that the plugins at hand cannot serve.
+    #[error(transparent)]
+    Plan(#[from] clmbench_runner::plan::PlanError),
     /// Something could not be fetched.
     #[error(transparent)]
     Fetch(#[from] clmbench_fetch::FetchError),
@@ -86,23 +99,34 @@ pub enum CliError {
         message: String,
     },
     /// Cargo refused.
-    #[error("{} does not build; the last lines of cargo:\n{}", path.display(), lines.join("\n"))]
+    #[error("{} does not build; cargo says why{}", path.display(), said(lines))]
     Build {
         /// The crate.
         path: PathBuf,
-        /// Cargo's last lines.
+        /// Cargo's last lines, unless they have been shown already.
         lines: Vec<String>,
     },
     /// `doctor` found something that is needed to be missing or wrong.
     #[error("{0} of the things that clmbench needs are missing or wrong")]
     NotReady(usize),
-    /// Cells of the suite failed; they have been listed already.
-    #[error("{failed} of {cells} cells failed")]
+    /// Cells of the suite failed.
+    #[error("{} cells failed{}:{}", failures.len(), because(*refused), each(failures))]
     CellsFailed {
-        /// How many.
-        failed: usize,
-        /// Of how many.
-        cells: usize,
+        /// Key, typed reason and words of each.
+        failures: Vec<(String, String, String)>,
+        /// Cells that need one of them.
+        refused: usize,
+    },
+    /// The run ended before its plan.
+    #[error(transparent)]
+    Run(#[from] clmbench_runner::RunError),
+    /// The device is not there.
+    #[error("device {device} cannot be used: {why}")]
+    NoDevice {
+        /// Which.
+        device: String,
+        /// Why.
+        why: String,
     },
     /// Checks of a plugin failed; they have been listed already.
     #[error("{failed} of {checks} checks failed")]
@@ -127,10 +151,19 @@ impl CliError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Usage { .. } | Self::NotAPluginCrate { .. } => Exit::Usage,
-            Self::File { .. } | Self::Output(_) | Self::Tool { .. } | Self::SdkNotFound { .. } | Self::NoHome => Exit::Environment,
+            Self::File { .. } | Self::Output(_) | Self::Tool { .. } | Self::SdkNotFound { .. } | Self::NoHome => {
+                Exit::Environment
+            }
             Self::Build { .. } | Self::NotReady(_) | Self::NoWorker { .. } | Self::Fetch(_) => Exit::Environment,
-            Self::Suite(_) => Exit::Usage,
-            Self::Store(error) => store_exit(error),
+            Self::PluginsLeftOut(_) => Exit::Environment,
+            Self::Analysis(clmbench_analysis::AnalysisError::Store(error)) => store_exit(error),
+            Self::Analysis(_) => Exit::Store,
+            Self::Suite(_) | Self::Plan(_) => Exit::Usage,
+            Self::Store(error) | Self::Run(RunError::Store(error)) => store_exit(error),
+            Self::Run(RunError::Io { .. }) => Exit::Store,
+            Self::Run(RunError::Interrupted(_)) => Exit::Interrupted,
+            Self::Run(RunError::Identity(_)) => Exit::Fault,
+            Self::Run(_) | Self::NoDevice { .. } => Exit::Environment,
             Self::CellsFailed { .. } | Self::ChecksFailed { .. } => Exit::Failed,
             Self::Interrupted => Exit::Interrupted,
         }
@@ -140,9 +173,10 @@ impl CliError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Usage { hint, .. } => Some(hint.clone()),
-            Self::NoWorker { .. } => {
-                Some("build it with `cargo xtask build` in the checkout, or name it with CLMBENCH_WORKER; `clmbench doctor` says more".to_owned())
-            }
+            Self::NoWorker { .. } => Some(
+                "build it with `cargo xtask build` in the checkout, or name it with CLMBENCH_WORKER; `clmbench doctor` says more"
+                    .to_owned(),
+            ),
             Self::Tool { .. } => Some("run `clmbench doctor` to see what is missing".to_owned()),
             Self::SdkNotFound { .. } => {
                 Some("pass --sdk DIR (or set CLMBENCH_SDK) with harness/sdk of a clmbench checkout".to_owned())
@@ -150,12 +184,19 @@ impl CliError {
             Self::NoHome => Some("set HOME, or pass --dest DIR".to_owned()),
             Self::NotAPluginCrate { .. } => Some("write a new one with `clmbench plugin new metric NAME --out DIR`".to_owned()),
             Self::NotReady(_) => Some("follow the lines above; `cargo xtask setup` in the checkout does most of it".to_owned()),
-            Self::CellsFailed { .. } => {
-                Some("look at one with `clmbench show CELL`; compute them again with `clmbench run SUITE --retry-failed`".to_owned())
-            }
+            Self::CellsFailed { .. } => Some(
+                "look at one with `clmbench show CELL`; compute them again with `clmbench run SUITE --retry-failed`".to_owned(),
+            ),
+            Self::NoDevice { .. } => Some("run on the CPU (without --device), or see what `clmbench doctor` says".to_owned()),
             Self::Interrupted => Some("run the same command again to go on".to_owned()),
             Self::File { .. } | Self::Output(_) | Self::Build { .. } | Self::ChecksFailed { .. } => None,
-            Self::Suite(_) | Self::Fetch(_) | Self::Store(_) => None, // their messages end with the next step
+            Self::Suite(_)
+            | Self::Plan(_)
+            | Self::Fetch(_)
+            | Self::Store(_)
+            | Self::Analysis(_)
+            | Self::PluginsLeftOut(_)
+            | Self::Run(_) => None, // their messages end with the next step
         }
     }
 }
@@ -167,4 +208,27 @@ fn store_exit(error: &clmbench_store::StoreError) -> Exit {
         E::UnknownSuite { .. } | E::UnknownCell { .. } | E::AmbiguousCell { .. } => Exit::Usage,
         _ => Exit::Store,
     }
+}
+
+fn listed(errors: &[clmbench_runner::plugins::PluginLoadError]) -> String {
+    errors.iter().map(|error| format!("  {error}")).collect::<Vec<_>>().join("\n")
+}
+
+fn because(refused: usize) -> String {
+    if refused == 0 { String::new() } else { format!(" and {refused} that need them were not computed") }
+}
+
+/// One line a failure: `key  kind: message`.
+fn each(failures: &[(String, String, String)]) -> String {
+    const MOST: usize = 20;
+    let line = |(key, kind, message): &(String, String, String)| format!("\n  {key}  {kind}: {}", one_line(message, 400));
+    let mut text: String = failures.iter().take(MOST).map(line).collect();
+    if failures.len() > MOST {
+        text.push_str(&format!("\n  and {} more; `clmbench status` lists them", failures.len() - MOST));
+    }
+    text
+}
+
+fn said(lines: &[String]) -> String {
+    if lines.is_empty() { " above".to_owned() } else { format!(":\n{}", lines.join("\n")) }
 }

@@ -8,6 +8,7 @@ mod error;
 mod interrupt;
 mod places;
 mod plugins;
+mod progress;
 mod units;
 mod worker;
 
@@ -56,6 +57,10 @@ fn report(error: &CliError) -> ExitCode {
 fn fault(payload: &(dyn std::any::Any + Send)) -> ExitCode {
     let words = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
     let line = console::one_line(words.unwrap_or("a panic without words"), 300);
-    let _ = writeln!(io::stderr().lock(), "error: a fault in clmbench {}: {line}\n  hint: the store is kept; please report this line and the command that led to it", env!("CARGO_PKG_VERSION"));
+    let _ = writeln!(
+        io::stderr().lock(),
+        "error: a fault in clmbench {}: {line}\n  hint: the store is kept; please report this line and the command that led to it",
+        env!("CARGO_PKG_VERSION")
+    );
     ExitCode::from(Exit::Fault as u8)
 }

@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Write},
     os::unix::process::CommandExt,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     sync::mpsc,
     thread,
@@ -11,22 +11,12 @@ use std::{
 };
 
 use clmbench_protocol::{Event, PROTOCOL_VERSION, Request};
+pub use clmbench_runner::executor::worker_path as path;
 
 use crate::{child, console};
 
-/// Name of the program beside `clmbench`.
-const NAME: &str = "clmbench-worker";
 /// Longest time for a worker to say hello: it maps 450 MB of libtorch.
 const HELLO: Duration = Duration::from_secs(60);
-
-/// `CLMBENCH_WORKER`, else `clmbench-worker` beside this program. May not exist.
-pub fn path() -> PathBuf {
-    let named = std::env::var_os("CLMBENCH_WORKER").filter(|path| !path.is_empty()).map(PathBuf::from);
-    named.unwrap_or_else(|| {
-        let beside = std::env::current_exe().ok().map(|exe| exe.canonicalize().unwrap_or(exe));
-        beside.map_or_else(|| PathBuf::from(NAME), |exe| exe.with_file_name(NAME))
-    })
-}
 
 /// First words of a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +87,9 @@ mod tests {
     #[test]
     fn a_hello_of_another_protocol_is_refused() {
         let line = |protocol: u32| {
-            format!("{{\"event\":\"hello\",\"protocol\":{protocol},\"build\":\"b\",\"libtorch\":\"2.11.0\",\"devices\":[\"cpu\"]}}")
+            format!(
+                "{{\"event\":\"hello\",\"protocol\":{protocol},\"build\":\"b\",\"libtorch\":\"2.11.0\",\"devices\":[\"cpu\"]}}"
+            )
         };
         assert!(parse_hello(&line(PROTOCOL_VERSION)).is_ok_and(|hello| hello.devices == ["cpu"]));
         assert!(parse_hello(&line(PROTOCOL_VERSION + 1)).is_err_and(|error| error.contains("build both together")));

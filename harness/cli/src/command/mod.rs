@@ -1,9 +1,15 @@
 //! The commands, one file each.
 
 mod doctor;
+mod leaderboard;
+mod plan;
 mod plugin_build;
+mod plugin_check;
+mod plugin_list;
 mod plugin_new;
+mod run;
 mod show;
+mod status;
 
 use clap::CommandFactory;
 
@@ -21,11 +27,17 @@ pub fn run(arguments: &Arguments, console: Console) -> Result<(), CliError> {
     let global = &arguments.global;
     match &arguments.command {
         Command::Doctor(of) => doctor::run(global, of.json, console),
+        Command::Plan(of) => plan::run(of, global, console),
+        Command::Run(of) => run::run(of, global, console),
+        Command::Status(of) => status::run(of, global, console),
+        Command::Leaderboard(Leaderboard::Predictors(of)) => leaderboard::predictors(of, global, console),
+        Command::Leaderboard(Leaderboard::Models(of)) => leaderboard::models(of, global, console),
+        Command::Plugin(Plugin::List(of)) => plugin_list::run(of.json, global, console),
+        Command::Plugin(Plugin::Check(of)) => plugin_check::run(of, console),
         Command::Show(of) => show::run(of, global, console),
         Command::Plugin(Plugin::New(of)) => plugin_new::run(of, console),
         Command::Plugin(Plugin::Build(of)) => plugin_build::run(of, console),
         Command::Completions { shell } => completions(*shell, console),
-        _ => unimplemented!(),
     }
 }
 

@@ -117,7 +117,8 @@ fn cargo_build(dir: &Path, target: &Path, facts: &PluginFile, console: Console) 
     let status = child.wait().map_err(|error| CliError::Tool { tool: "cargo".to_owned(), error })?;
     let said = listener.join().unwrap_or_default();
     if !status.success() {
-        return Err(CliError::Build { path: dir.to_owned(), lines: said });
+        let lines = if console.quiet { said } else { Vec::new() }; // shown already
+        return Err(CliError::Build { path: dir.to_owned(), lines });
     }
     let library = library.ok_or_else(|| CliError::NotAPluginCrate {
         path: dir.to_owned(),

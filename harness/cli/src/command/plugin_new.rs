@@ -1,6 +1,6 @@
 //! `plugin new`: a crate outside the checkout that builds as it is written.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::{
     arguments::{Kind, NewArguments},
@@ -155,7 +155,7 @@ fn text(path: &Path) -> String {
     path.to_string_lossy().replace('\\', "\\\\").replace('"', "\\\"")
 }
 
-fn shell_word(path: &PathBuf) -> String {
+fn shell_word(path: &Path) -> String {
     let text = path.to_string_lossy();
     let safe = |c: char| c.is_ascii_alphanumeric() || "/._-~+".contains(c);
     if !text.is_empty() && text.chars().all(safe) { text.into_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }

@@ -106,12 +106,18 @@ fn result(page: &mut Page, output: &CellOutput) {
         CellOutput::TokeniseCorpus(of) => {
             page.line("result", &format!("{}: {} molecules, {} tokens", of.corpus, of.molecules, of.tokens));
             page.line("", &format!("held out {} molecules, {} tokens", of.heldout_molecules, of.heldout_tokens));
-            page.line("", &format!("left out: {} not valid, {} repeated, {} of test sets", of.invalid, of.duplicates, of.excluded));
+            page.line(
+                "",
+                &format!("left out: {} not valid, {} repeated, {} of test sets", of.invalid, of.duplicates, of.excluded),
+            );
             page.line("", &format!("unigram cross-entropy {} nats/token", with_error(of.unigram_cross_entropy, of.unigram_se)));
         }
         CellOutput::Pretrain(of) => {
             let diverged = if of.diverged { "; DIVERGED" } else { "" };
-            page.line("result", &format!("{} non-embedding parameters, {} in all{diverged}", of.non_embedding_parameters, of.total_parameters));
+            page.line(
+                "result",
+                &format!("{} non-embedding parameters, {} in all{diverged}", of.non_embedding_parameters, of.total_parameters),
+            );
             page.line("", &format!("{} molecules, {:.2} epochs", of.corpus_molecules, of.epochs.0));
             for checkpoint in &of.checkpoints {
                 let marks = [(checkpoint.annealed, "annealed"), (checkpoint.last, "last")];
@@ -158,7 +164,10 @@ fn score_value(score: &ScoreValue) -> String {
     let better = if score.higher_is_better { "higher is better" } else { "lower is better" };
     let primary = if score.primary { ", primary" } else { "" };
     let value = with_error(score.value, score.se_test);
-    format!("{} {value} over test molecules ({better}{primary}); predicting the mean gives {:.4}", score.name, score.mean_predictor.0)
+    format!(
+        "{} {value} over test molecules ({better}{primary}); predicting the mean gives {:.4}",
+        score.name, score.mean_predictor.0
+    )
 }
 
 fn with_error(value: Number, error: Number) -> String {

@@ -121,9 +121,6 @@ mod tests {
         assert!(missing.clone().needed(true, "building").blocks());
         let spare = missing.needed(false, "building");
         assert!(!spare.blocks());
-        assert_eq!(
-            page(&[spare]),
-            "missing  c++        none (only needed for building)\n                    -> install it"
-        );
+        assert_eq!(page(&[spare]), "missing  c++        none (only needed for building)\n                    -> install it");
     }
 }

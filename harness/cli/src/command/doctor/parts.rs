@@ -122,7 +122,9 @@ pub fn store(folder: &Path) -> Finding {
             }
             Err(error) => Finding::new("store", State::Wrong, error.to_string()),
         },
-        Err(StoreError::Missing { .. }) => Finding::new("store", State::Ok, format!("none at {} yet; `clmbench run` makes one", folder.display())),
+        Err(StoreError::Missing { .. }) => {
+            Finding::new("store", State::Ok, format!("none at {} yet; `clmbench run` makes one", folder.display()))
+        }
         Err(error @ StoreError::Older { .. }) => Finding::new("store", State::Ok, error.to_string()),
         Err(error) => Finding::new("store", State::Wrong, error.to_string()),
     }

@@ -1,0 +1,296 @@
+//! `plugin check`: loads a plugin in a child process and checks that it keeps the rules.
+
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use clmbench_protocol::{ParameterInfo, PluginManifest};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    arguments::CheckArguments,
+    child,
+    console::{self, Console, one_line},
+    error::CliError,
+    plugins, worker,
+};
+
+/// Longest time for the worker's own checks.
+const LIMIT: Duration = Duration::from_secs(300);
+/// Status with which a program refuses its arguments.
+const USAGE: i32 = 2;
+
+/// One thing that was checked. The worker's `--check` prints an array of these.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Check {
+    check: String,
+    ok: bool,
+    detail: String,
+}
+
+impl Check {
+    fn new(check: &str, problem: Option<String>, otherwise: impl Into<String>) -> Self {
+        let ok = problem.is_none();
+        Self { check: check.to_owned(), ok, detail: problem.unwrap_or_else(|| otherwise.into()) }
+    }
+}
+
+/// Checks and reports.
+///
+/// # Errors
+/// [`CliError::Usage`] when the path leads to no plugin, [`CliError::NoWorker`], [`CliError::ChecksFailed`].
+pub fn run(arguments: &CheckArguments, console: Console) -> Result<(), CliError> {
+    let describer = plugins::describer(false)?;
+    let found = Found::at(&arguments.path)?;
+    let mut checks = Vec::new();
+    match describer.describe(&found.library) {
+        Err(error) => checks.push(Check::new("loads", Some(format!("{}. {}", error.reason, error.fix)), "")),
+        Ok((manifest, digest)) => {
+            let short = digest.get(..12).unwrap_or(&digest);
+            let detail = format!("{} {}, digest {short}", manifest.name, manifest.version);
+            checks.push(Check::new("loads", None, detail));
+            if let Some(card) = &found.card {
+                checks.push(Check::new("plugin.toml", card.differs(&manifest), "name and version agree with the library"));
+            }
+            checks.extend(of_manifest(&manifest));
+            checks.extend(of_worker(&found.library)?);
+        }
+    }
+    for check in &mut checks {
+        check.detail = one_line(&check.detail, 600);
+    }
+    if arguments.json.json {
+        console.json("plugin-check", &checks)?;
+    } else {
+        console.print(&page(&found.library, &checks))?;
+    }
+    match checks.iter().filter(|check| !check.ok).count() {
+        0 => Ok(()),
+        failed => Err(CliError::ChecksFailed { failed, checks: checks.len() }),
+    }
+}
+
+fn page(library: &Path, checks: &[Check]) -> String {
+    let width = checks.iter().map(|check| check.check.chars().count()).max().unwrap_or(0);
+    let line = |check: &Check| {
+        format!("{:<6} {:<width$}  {}", if check.ok { "ok" } else { "FAILED" }, console::plain(&check.check), check.detail)
+    };
+    let lines: Vec<String> = checks.iter().map(line).collect();
+    format!("{}\n{}", library.display(), lines.join("\n"))
+}
+
+/// A library, and the `plugin.toml` beside it.
+struct Found {
+    library: PathBuf,
+    card: Option<Card>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Card {
+    name: String,
+    version: String,
+    library: String,
+}
+
+impl Found {
+    /// From a plugin folder, a `plugin.toml` or a library.
+    fn at(path: &Path) -> Result<Self, CliError> {
+        let wrong = |message: String| CliError::Usage {
+            message,
+            hint: "name a plugin folder (with plugin.toml and the library), its plugin.toml, or a library".to_owned(),
+        };
+        let card = if path.is_dir() { path.join("plugin.toml") } else { path.to_owned() };
+        if card.file_name().is_none_or(|name| name != "plugin.toml") {
+            return match path.is_file() {
+                true => Ok(Self { library: path.to_owned(), card: None }),
+                false => Err(wrong(format!("there is nothing at {}", path.display()))),
+            };
+        }
+        let text = std::fs::read_to_string(&card).map_err(|error| wrong(format!("{}: {error}", card.display())))?;
+        let facts: Card = toml::from_str(&text).map_err(|error| wrong(format!("{}: {}", card.display(), error.message())))?;
+        let library = card.with_file_name(&facts.library);
+        if !library.is_file() {
+            let hint = "build and install it with `clmbench plugin build DIR`, then check the installed folder".to_owned();
+            return Err(CliError::Usage { message: format!("there is no library at {}", library.display()), hint });
+        }
+        Ok(Self { library, card: Some(facts) })
+    }
+}
+
+impl Card {
+    fn differs(&self, manifest: &PluginManifest) -> Option<String> {
+        (self.name != manifest.name || self.version != manifest.version).then(|| {
+            let (name, version) = (&manifest.name, &manifest.version);
+            format!("it says {} {}, the library {name} {version}; build the plugin again", self.name, self.version)
+        })
+    }
+}
+
+/// What can be said from the manifest alone.
+fn of_manifest(manifest: &PluginManifest) -> Vec<Check> {
+    let (architectures, datasets, metrics) = (&manifest.architectures, &manifest.datasets, &manifest.metrics);
+    let count = architectures.len() + datasets.len() + metrics.len();
+    let empty = (count == 0).then(|| "it exports nothing; list your types in export_plugin!".to_owned());
+    let listed = format!("{} architectures, {} datasets, {} metrics", architectures.len(), datasets.len(), metrics.len());
+    let mut checks = vec![Check::new("exports", empty, listed)];
+
+    let mut names = HashSet::new();
+    let all = architectures.iter().map(|info| info.name.clone());
+    let all = all.chain(datasets.iter().map(|info| format!("{}/{}", info.source, info.name)));
+    let mut all = all.chain(metrics.iter().map(|info| info.id.clone()));
+    let twice = all.find(|name| !names.insert(name.clone())).map(|name| format!("`{name}` is exported twice"));
+    checks.push(Check::new("names", twice, "each is exported once"));
+
+    for metric in metrics {
+        let problem = if !is_metric_id(&metric.id) {
+            Some("its id must be `family/name` in lower-case letters, digits and `_`".to_owned())
+        } else if metric.primary.is_empty() {
+            Some("it names no primary value".to_owned())
+        } else if metric.doc.trim().is_empty() || metric.citation.trim().is_empty() {
+            Some("doc and citation must not be empty: say what it measures and where it is from".to_owned())
+        } else {
+            parameters(&metric.parameters)
+        };
+        checks.push(Check::new(&metric.id, problem, format!("metric: {} [{}]", metric.primary, metric.unit)));
+    }
+    for architecture in architectures {
+        let known = |key: &String| architecture.parameters.iter().any(|parameter| &parameter.name == key);
+        let unknown = architecture.presets.iter().find_map(|preset| {
+            let key = preset.config.keys().find(|key| !known(key))?;
+            Some(format!("preset `{}` sets `{key}`, which is no parameter", preset.name))
+        });
+        let problem = parameters(&architecture.parameters).or(unknown);
+        checks.push(Check::new(&architecture.name, problem, format!("architecture: {} presets", architecture.presets.len())));
+    }
+    for dataset in datasets {
+        let problem = if dataset.tasks.is_empty() {
+            Some("it has no task".to_owned())
+        } else if dataset.files.is_empty() {
+            Some("it declares no file to be read from".to_owned())
+        } else {
+            dataset.licence.trim().is_empty().then(|| "it names no licence".to_owned())
+        };
+        let name = format!("{}/{}", dataset.source, dataset.name);
+        checks.push(Check::new(&name, problem, format!("dataset: {} tasks", dataset.tasks.len())));
+    }
+    checks
+}
+
+fn is_metric_id(id: &str) -> bool {
+    let fits = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    id.split_once('/').is_some_and(|(family, name)| fits(family) && fits(name))
+}
+
+fn parameters(parameters: &[ParameterInfo]) -> Option<String> {
+    parameters.iter().find_map(|parameter| {
+        use clmbench_protocol::ParameterKind as K;
+        let (name, default) = (&parameter.name, &parameter.default);
+        let fits = match parameter.kind {
+            K::Integer => default.is_i64() || default.is_u64(),
+            K::Float => default.is_number(),
+            K::Boolean => default.is_boolean(),
+            K::Text => default.is_string(),
+        };
+        if !fits {
+            return Some(format!("the default {default} of parameter `{name}` has another type than the parameter"));
+        }
+        let outside = default.as_f64().is_some_and(|value| {
+            parameter.minimum.is_some_and(|minimum| value < minimum) || parameter.maximum.is_some_and(|maximum| value > maximum)
+        });
+        let strange = default
+            .as_str()
+            .is_some_and(|word| !parameter.choices.is_empty() && !parameter.choices.iter().any(|choice| choice == word));
+        (outside || strange).then(|| format!("the default {default} of parameter `{name}` is not an allowed value"))
+    })
+}
+
+/// The worker's own checks, which open the library and call it; none if this worker has no `--check`.
+fn of_worker(library: &Path) -> Result<Vec<Check>, CliError> {
+    let mut command = Command::new(worker::path());
+    let said = child::answer(command.arg("--check").arg(library), LIMIT)
+        .map_err(|error| CliError::Tool { tool: "clmbench-worker".to_owned(), error })?;
+    if let Ok(checks) = serde_json::from_str::<Vec<Check>>(said.stdout.trim()) {
+        return Ok(checks);
+    }
+    if said.status.is_some_and(|status| status.code() == Some(USAGE)) {
+        return Ok(Vec::new());
+    }
+    let how = match said.status {
+        Some(status) => format!("the worker that called it ended with {status}: {}", said.last_words()),
+        None => format!("no end after {} s", LIMIT.as_secs()),
+    };
+    Ok(vec![Check::new("calls", Some(how), "")])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use clmbench_protocol::{Comparable, CostClass, Direction, MetricInfo, Scope};
+
+    use super::*;
+
+    fn metric(id: &str) -> MetricInfo {
+        MetricInfo {
+            id: id.into(),
+            doc: "d".into(),
+            citation: "c".into(),
+            unit: String::new(),
+            primary: "p".into(),
+            direction: Direction::LowerIsBetter,
+            scope: Scope::Checkpoint,
+            cost: CostClass::Free,
+            comparable: Comparable::Any,
+            objectives: vec![],
+            parameters: vec![],
+            trivial: false,
+        }
+    }
+
+    fn manifest(metrics: Vec<MetricInfo>) -> PluginManifest {
+        PluginManifest {
+            name: "p".into(),
+            version: "0.1.0".into(),
+            api: (1, 0),
+            libtorch: "2.11.0".into(),
+            architectures: vec![],
+            datasets: vec![],
+            metrics,
+        }
+    }
+
+    fn failed(manifest: &PluginManifest) -> Vec<String> {
+        of_manifest(manifest).into_iter().filter(|check| !check.ok).map(|check| check.check).collect()
+    }
+
+    #[test]
+    fn a_manifest_that_contradicts_itself_is_caught() {
+        assert_eq!(failed(&manifest(vec![metric("a/b")])), Vec::<String>::new());
+        assert_eq!(failed(&manifest(vec![])), ["exports"]);
+        assert_eq!(failed(&manifest(vec![metric("a/b"), metric("a/b")])), ["names"]);
+        assert_eq!(failed(&manifest(vec![metric("NoFamily")])), ["NoFamily"]);
+        let mut bad = metric("a/b");
+        bad.parameters = vec![ParameterInfo::integer("probes", 0, "probes").between(1.0, 8.0)];
+        assert_eq!(failed(&manifest(vec![bad.clone()])), ["a/b"]);
+        bad.parameters = vec![ParameterInfo::text("mode", "c", &["a", "b"], "mode")];
+        assert_eq!(failed(&manifest(vec![bad])), ["a/b"]);
+    }
+
+    #[test]
+    fn paths_lead_to_libraries() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Found::at(&folder.path().join("nothing.so")).is_err());
+        assert!(Found::at(folder.path()).is_err());
+        let card = "name = \"p\"\nversion = \"0.1.0\"\nlibrary = \"libp.so\"\n";
+        std::fs::write(folder.path().join("plugin.toml"), card).unwrap();
+        let Err(CliError::Usage { hint, .. }) = Found::at(folder.path()) else { panic!("no library was found") };
+        assert!(hint.contains("plugin build"));
+        std::fs::write(folder.path().join("libp.so"), "").unwrap();
+        for path in [folder.path().to_owned(), folder.path().join("plugin.toml"), folder.path().join("libp.so")] {
+            let found = Found::at(&path).unwrap();
+            assert_eq!(found.library.file_name().unwrap(), "libp.so");
+        }
+    }
+}

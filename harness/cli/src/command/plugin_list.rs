@@ -1,0 +1,115 @@
+//! `plugin list`: everything that the plugins at hand offer.
+
+use clmbench_protocol::{ParameterInfo, SourceFile};
+use clmbench_runner::plugins::{Plugin, PluginSet};
+use serde::Serialize;
+
+use crate::{
+    arguments::Global,
+    console::{Console, one_line},
+    error::CliError,
+    plugins,
+};
+
+/// A row of `plugin list --json`.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    kind: &'static str,
+    name: String,
+    plugin: &'a str,
+    version: &'a str,
+    file: String,
+    parameters: &'a [ParameterInfo],
+    doc: &'a str,
+    /// Presets (architectures), tasks (datasets) or the primary value with unit and claim (metrics).
+    offers: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    licence: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    citation: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    files: &'a [SourceFile],
+}
+
+/// Prints the rows; plugins that cannot be used are said on standard error.
+///
+/// # Errors
+/// [`CliError::NoWorker`], [`CliError::PluginsLeftOut`] when some cannot be used, [`CliError::Output`].
+pub fn run(json: bool, global: &Global, console: Console) -> Result<(), CliError> {
+    let discovery = plugins::find(global)?;
+    let rows = rows(&discovery.plugins);
+    if json {
+        console.json("plugins", &rows)?;
+    } else if rows.is_empty() {
+        console.note("no plugins; `clmbench doctor` says which folders were searched");
+    } else {
+        let cells = |row: &Row<'_>| {
+            let version = format!("{} {}", row.plugin, row.version);
+            [row.kind.to_owned(), row.name.clone(), row.offers.clone(), version].map(|cell| one_line(&cell, 200)).to_vec()
+        };
+        let table: Vec<Vec<String>> = rows.iter().map(cells).collect();
+        console.print(&clmbench_report::table_in(&["kind", "name", "offers", "plugin"], &table, console.style))?;
+    }
+    match discovery.errors.len() {
+        0 => Ok(()),
+        _ => Err(CliError::PluginsLeftOut(discovery.errors)),
+    }
+}
+
+fn rows(set: &PluginSet) -> Vec<Row<'_>> {
+    let file = |plugin: &Plugin| plugin.library.display().to_string();
+    let architectures = set.architectures().map(|offer| {
+        let presets: Vec<&str> = offer.info.presets.iter().map(|preset| preset.name.as_str()).collect();
+        Row {
+            kind: "architecture",
+            name: offer.info.name.clone(),
+            plugin: &offer.plugin.manifest.name,
+            version: &offer.plugin.manifest.version,
+            file: file(offer.plugin),
+            parameters: &offer.info.parameters,
+            doc: &offer.info.doc,
+            offers: format!("presets {}", presets.join(", ")),
+            licence: None,
+            citation: None,
+            files: &[],
+        }
+    });
+    let datasets = set.datasets().map(|offer| {
+        let task = |task: &clmbench_protocol::TaskInfo| format!("{} ({})", task.name, task.score);
+        let tasks: Vec<String> = offer.info.tasks.iter().map(task).collect();
+        Row {
+            kind: "dataset",
+            name: format!("{}/{}", offer.info.source, offer.info.name),
+            plugin: &offer.plugin.manifest.name,
+            version: &offer.plugin.manifest.version,
+            file: file(offer.plugin),
+            parameters: &[],
+            doc: &offer.info.doc,
+            offers: format!("tasks {}", tasks.join(", ")),
+            licence: Some(&offer.info.licence),
+            citation: Some(&offer.info.citation),
+            files: &offer.info.files,
+        }
+    });
+    let metrics = set.metrics().map(|offer| {
+        let claim = match offer.info.direction {
+            clmbench_protocol::Direction::HigherIsBetter => "higher is better",
+            clmbench_protocol::Direction::LowerIsBetter => "lower is better",
+        };
+        let unit = if offer.info.unit.is_empty() { String::new() } else { format!(" [{}]", offer.info.unit) };
+        Row {
+            kind: "metric",
+            name: offer.info.id.clone(),
+            plugin: &offer.plugin.manifest.name,
+            version: &offer.plugin.manifest.version,
+            file: file(offer.plugin),
+            parameters: &offer.info.parameters,
+            doc: &offer.info.doc,
+            offers: format!("{}{unit}, {claim}", offer.info.primary),
+            licence: None,
+            citation: Some(&offer.info.citation),
+            files: &[],
+        }
+    });
+    architectures.chain(datasets).chain(metrics).collect()
+}

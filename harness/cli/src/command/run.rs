@@ -1,0 +1,167 @@
+//! `run`: fetch, compute, fit, leaderboard.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use clmbench_fetch::Fetcher;
+use clmbench_protocol::FileRef;
+use clmbench_runner::{
+    LocalExecutor, LocalOptions, Plan, RunError, RunOptions, RunSummary, executor::Limits, plan, run::SourceLookup,
+};
+use clmbench_store::Store;
+
+use super::plan::{Facts, read};
+use crate::{
+    arguments::{Global, RunArguments},
+    console::Console,
+    error::CliError,
+    interrupt,
+    progress::{FetchProgress, Progress},
+    units::show_seconds,
+    worker,
+};
+
+/// Computes what is missing of the suite, fits it and prints the leaderboard.
+///
+/// # Errors
+/// What `plan` says, [`CliError::Fetch`], [`CliError::Run`], [`CliError::Interrupted`], and [`CliError::CellsFailed`] once
+/// everything else is done.
+pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Result<(), CliError> {
+    let start = Instant::now();
+    let plan = read(&arguments.suite, global, console)?;
+    device_must_be_there(&arguments.device)?;
+    interrupt::listen();
+    let mut store = Store::open_writer(&global.store)?;
+    let workers = arguments.workers.map_or_else(|| LocalOptions::workers_for(plan.largest_threads()), usize::from);
+    let facts = Facts::new(&plan, plan::survey(&plan, Some(&store), workers)?);
+    console.note(&facts.page());
+
+    let sources = fetch(&plan, &facts, console)?;
+    let summary = compute(arguments, &plan, &facts, &sources, &mut store, workers, console)?;
+    console.note(&said(&summary, start.elapsed()));
+
+    let fits = clmbench_analysis::fit_suite(&store, summary.suite_id)?;
+    store.put_fits(summary.suite_id, &fits)?;
+    show_board(&store, &summary, &plan, arguments.json.json, console)?;
+    match summary.failures.len() {
+        0 => Ok(()),
+        _ => Err(CliError::CellsFailed {
+            failures: summary
+                .failures
+                .iter()
+                .map(|(key, failure)| (key.clone(), failure.kind.word(), failure.message.clone()))
+                .collect(),
+            refused: summary.refused,
+        }),
+    }
+}
+
+/// Asks the worker before anything is computed; the CPU is always there.
+fn device_must_be_there(device: &str) -> Result<(), CliError> {
+    if device == "cpu" {
+        return Ok(());
+    }
+    let none = |why: String| CliError::NoDevice { device: device.to_owned(), why };
+    let hello = worker::hello(&worker::path()).map_err(|why| none(format!("the worker {why}")))?;
+    let there = hello.devices.iter().any(|known| known == device);
+    if there { Ok(()) } else { Err(none(format!("the worker offers {}", hello.devices.join(", ")))) }
+}
+
+/// Gets the source files that are not in the cache yet; none when every cell is done.
+fn fetch(plan: &Plan, facts: &Facts, console: Console) -> Result<HashMap<String, PathBuf>, CliError> {
+    let mut paths = HashMap::new();
+    if facts.todo() == 0 {
+        return Ok(paths);
+    }
+    let fetcher = Fetcher::from_environment()?;
+    let mut progress = FetchProgress::new(console);
+    for source in &plan.sources {
+        let there = fetcher.cached_source_file(source);
+        let path = there.map_or_else(|| fetcher.source_file(source, &mut |step| progress.step(&step)), Ok);
+        if interrupt::requested() {
+            progress.close();
+            return Err(CliError::Interrupted);
+        }
+        paths.insert(source.sha256.clone(), path?);
+    }
+    progress.close();
+    Ok(paths)
+}
+
+fn compute(
+    arguments: &RunArguments,
+    plan: &Plan,
+    facts: &Facts,
+    sources: &HashMap<String, PathBuf>,
+    store: &mut Store,
+    workers: usize,
+    console: Console,
+) -> Result<RunSummary, CliError> {
+    let mut local = LocalOptions::new(worker::path(), store.root().join("logs"));
+    local.workers = workers;
+    local.isolate = arguments.isolate;
+    local.memory_bytes = arguments.memory_limit;
+    let mut limits = Limits { memory_bytes: arguments.memory_limit, ..Limits::default() };
+    limits.time = arguments.time_limit.map(Duration::from_secs).or(limits.time);
+    let options = RunOptions {
+        limits,
+        retry_failed: arguments.retry_failed,
+        device: arguments.device.clone(),
+        plan_json: serde_json::to_string(facts).unwrap_or_else(|_| "{}".to_owned()),
+        ..RunOptions::default()
+    };
+    // A finished cell whose files are damaged is computed again, which can need a source although nothing was to do.
+    let lookup = |file: &FileRef| -> Result<PathBuf, Box<dyn std::error::Error + Send + Sync>> {
+        if let Some(path) = sources.get(&file.sha256) {
+            return Ok(path.clone());
+        }
+        let source = plan.sources.iter().find(|source| source.sha256 == file.sha256);
+        let source = source.ok_or("the plan names no such file")?;
+        Ok(Fetcher::from_environment()?.source_file(source, &mut |_| ())?)
+    };
+    let sources: &SourceLookup<'_> = &lookup;
+    let mut executor = LocalExecutor::new(local);
+    let mut progress = Progress::new(console, facts.todo());
+    let outcome = clmbench_runner::run(store, plan, sources, &mut executor, &options, &mut progress, interrupt::flag());
+    progress.close();
+    match outcome {
+        Err(RunError::Interrupted(_)) => Err(CliError::Interrupted),
+        other => Ok(other?),
+    }
+}
+
+fn said(summary: &RunSummary, took: Duration) -> String {
+    let mut parts = vec![format!("{} computed", summary.computed)];
+    let more = [
+        (summary.skipped, "finished before"),
+        (summary.adopted, "found complete on disk"),
+        (summary.rebuilt, "computed again"),
+        (summary.failed, "failed"),
+        (summary.refused, "refused because of them"),
+        (summary.diverged, "diverged"),
+    ];
+    parts.extend(more.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")));
+    format!("cells: {}, in {}", parts.join(", "), show_seconds(took.as_secs_f64()))
+}
+
+/// The predictors' leaderboard, and whether the suite came out as its author expects.
+fn show_board(store: &Store, summary: &RunSummary, plan: &Plan, json: bool, console: Console) -> Result<(), CliError> {
+    let board = clmbench_analysis::predictors(store, summary.suite_id)?;
+    if json {
+        console.whole_json(&board)?;
+    } else if board.rows.is_empty() {
+        console.note("no fits: a fit needs a metric and a downstream score of finished runs");
+    } else {
+        console.print(&clmbench_report::predictor_table(&board, console.style))?;
+    }
+    let Some(expect) = &plan.suite.expect else { return Ok(()) };
+    let found = clmbench_report::expectation_text(&clmbench_analysis::expectation(&board, expect)?, console.style);
+    if json {
+        console.note(found.trim_end());
+        return Ok(());
+    }
+    console.print(&found)
+}
