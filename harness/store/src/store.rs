@@ -110,6 +110,15 @@ impl Store {
     }
 }
 
+impl Drop for Store {
+    fn drop(&mut self) {
+        if self.lease.is_some() {
+            // A writer that ends in order leaves no cell marked as running. If this fails, the next writer does it.
+            let _ = self.connection.execute("UPDATE cell SET status = 'todo' WHERE status = 'running'", []);
+        }
+    }
+}
+
 fn make_folder(folder: &Path) -> Result<(), StoreError> {
     std::fs::create_dir_all(folder).map_err(|source| StoreError::io(folder, source))
 }

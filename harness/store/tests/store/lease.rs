@@ -42,6 +42,19 @@ fn readers_see_committed_cells_while_a_writer_works() {
 }
 
 #[test]
+fn a_writer_that_ends_in_order_leaves_nothing_running() {
+    let folder = tempdir().unwrap();
+    let mut writer = Store::open_writer(folder.path()).unwrap();
+    let suite_id = writer.put_suite(&suite("s")).unwrap();
+    writer.put_cells(suite_id, &[cell("run", "pretrain", &[])]).unwrap();
+    writer.bind(suite_id, "run", "aaaa", &pretrain_spec(1, 50, 1)).unwrap();
+    writer.start("aaaa").unwrap();
+    drop(writer);
+    assert_eq!(Store::open_reader(folder.path()).unwrap().cells(suite_id).unwrap()[0].status, CellStatus::Todo);
+    assert_eq!(Store::open_writer(folder.path()).unwrap().recovered(), 0);
+}
+
+#[test]
 fn folders_are_where_they_are_said_to_be() {
     let folder = tempdir().unwrap();
     let store = Store::open_writer(&folder.path().join("new/store")).unwrap();
