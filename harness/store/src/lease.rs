@@ -46,11 +46,7 @@ impl Lease {
             .truncate(false)
             .open(path)
             .map_err(|source| StoreError::io(path, source))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(leased(path)),
-            Err(TryLockError::Error(source)) => return Err(StoreError::io(path, source)),
-        }
+        lock(&file, path)?;
         let holder = Holder { pid: std::process::id(), host: host(), since: clock::now() };
         let unclean = (|| {
             let unclean = file.metadata()?.len() > 0;
@@ -73,7 +69,22 @@ impl Drop for Lease {
     fn drop(&mut self) {
         // The lock goes with the file in any case; a text left behind only costs a check of the database.
         let _ = self.file.set_len(0);
+        // Not left to the closing of the file: a child that is just being started may share it for a moment.
+        let _ = self.file.unlock();
     }
+}
+
+/// Locks the file; a few tries, since the children of a holder that was killed keep the lock until they have started.
+fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
+    for tries in 0.. {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if tries < 10 => std::thread::sleep(Duration::from_millis(10)),
+            Err(TryLockError::WouldBlock) => return Err(leased(path)),
+            Err(TryLockError::Error(source)) => return Err(StoreError::io(path, source)),
+        }
+    }
+    Ok(())
 }
 
 /// The error that names the holder. Its text may be just being written, so a few looks are taken.
