@@ -1,1 +1,42 @@
 //! Leaderboards and statuses as terminal tables.
+//!
+//! Everything returned is plain text without colour that ends in a newline and is at most [`Style::width`] columns
+//! wide; columns that matter less are left out first and named in the footer. A missing number is `–` and its reason
+//! stands in the footer.
+
+mod expectation;
+mod layout;
+mod models;
+mod predictors;
+mod text;
+
+pub use expectation::expectation_text;
+pub use layout::{table, table_in};
+pub use models::model_table;
+pub use predictors::predictor_table;
+pub use text::plain;
+
+/// How to draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Widest line in terminal columns; at least 40 is assumed.
+    pub width: usize,
+    /// Only ASCII characters; others become `?`.
+    pub ascii: bool,
+}
+
+impl Style {
+    /// UTF-8 at this width.
+    pub fn new(width: usize) -> Self {
+        Self { width, ascii: false }
+    }
+
+    /// ASCII at this width.
+    pub fn ascii(width: usize) -> Self {
+        Self { width, ascii: true }
+    }
+
+    pub(crate) fn columns(&self) -> usize {
+        self.width.max(40)
+    }
+}

@@ -1,0 +1,33 @@
+//! Whether a suite came out as it says it expects, in words.
+
+use clmbench_analysis::Expectation;
+
+use crate::{
+    Style,
+    text::{finish, plain, plural, wrap},
+};
+
+/// One line if the expectation is met, else the fits that differ (the first ten).
+pub fn expectation_text(expectation: &Expectation, style: Style) -> String {
+    const SHOWN: usize = 10;
+    let expected = plain(&expectation.expected);
+    let fits = plural(expectation.fits, "fit");
+    let width = style.columns();
+    let text = if expectation.met {
+        wrap(&format!("As the suite expects: {expected} in all {fits}."), width)
+    } else if expectation.fits == 0 {
+        wrap(&format!("The suite expects {expected}, and there are no fits to compare."), width)
+    } else {
+        let different = expectation.unexpected.len();
+        let mut text = wrap(&format!("The suite expects {expected}; {different} of {fits} came out otherwise:"), width);
+        for row in expectation.unexpected.iter().take(SHOWN) {
+            let line = format!("- {} on {} {}: {} ({})", row.metric, row.dataset, row.task, row.verdict, row.reason);
+            text.push_str(&wrap(&plain(&line), width));
+        }
+        if different > SHOWN {
+            text.push_str(&wrap(&format!("- and {} more", different - SHOWN), width));
+        }
+        text
+    };
+    finish(text, style)
+}

@@ -1,0 +1,135 @@
+//! The leaderboard of models as tables, one for each task, protocol and split.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clmbench_analysis::{ModelBoard, ModelKind, ModelRow};
+
+use crate::{
+    Style,
+    layout::{Column, draw},
+    text::{MISSING, count, decimals, finish, plain, plural, wrap},
+};
+
+/// The board as tables with one footer.
+pub fn model_table(board: &ModelBoard, style: Style) -> String {
+    let width = style.columns();
+    if board.rows.is_empty() {
+        let text = format!("No scores in suite {} yet: `clmbench run` computes them.", plain(&board.suite));
+        return finish(wrap(&text, width), style);
+    }
+    let mut text = String::new();
+    let mut left_out = BTreeSet::new();
+    for ranking in board.rows.chunk_by(|left, right| key(left) == key(right)) {
+        let first = &ranking[0];
+        let direction = if first.higher_is_better { "larger is better" } else { "smaller is better" };
+        let title = format!(
+            "Models of suite {}: {}, {}, {} ({direction}), {}; {} tested",
+            board.suite, first.dataset, first.task, first.score, first.protocol, first.n_test,
+        );
+        text.push_str(&wrap(&plain(&title), width));
+        let (table, narrow) = draw(columns(ranking), style);
+        text.push_str(&table);
+        left_out.extend(narrow);
+    }
+    for line in footer(board, &left_out) {
+        text.push_str(&wrap(&plain(&line), width));
+    }
+    finish(text, style)
+}
+
+fn key(row: &ModelRow) -> (&str, &str, &str, &str, &str) {
+    (&row.dataset, &row.task, &row.protocol, &row.score, &row.split_digest)
+}
+
+fn columns(rows: &[ModelRow]) -> Vec<Column> {
+    let column = |get: &dyn Fn(&ModelRow) -> String| rows.iter().map(get).collect::<Vec<String>>();
+    let digits = decimals(rows.iter().filter_map(|row| row.value).fold(0.0f64, |largest, value| largest.max(value.abs())));
+    let number = |value: Option<f64>| value.map_or_else(|| MISSING.to_owned(), |value| format!("{value:.digits$}"));
+    // Only runs are compared with a control: elsewhere there is nothing to be missing.
+    let of_run = |row: &ModelRow, value| if row.kind == ModelKind::Run { number(value) } else { String::new() };
+    let size = |value: Option<u64>| value.map_or_else(String::new, count);
+    let mut columns = vec![
+        Column::right("#", 0, column(&|row| row.rank.map_or_else(|| MISSING.to_owned(), |rank| rank.to_string()))),
+        Column::left("model", 0, column(&|row| row.label.clone())),
+        Column::left("kind", 2, column(&|row| kind(row.kind).to_owned())),
+        Column::right("parameters", 4, column(&|row| size(row.non_embedding_parameters))),
+        Column::right("tokens", 5, column(&|row| size(row.tokens))),
+        Column::right("corpus", 5, column(&|row| size(row.corpus_molecules))),
+        Column::right(&rows[0].score, 0, column(&|row| number(row.value))),
+        Column::right("se", 0, column(&|row| number(row.std_error))),
+        Column::right("over control", 1, column(&|row| of_run(row, row.control_difference))),
+        Column::right("its se", 1, column(&|row| of_run(row, row.control_difference_se))),
+    ];
+    if rows.iter().any(|row| row.transfer_seeds > 1) {
+        columns.push(Column::right("seeds", 3, column(&|row| row.transfer_seeds.to_string())));
+    }
+    if rows.iter().any(|row| !row.flags.is_empty()) {
+        columns.push(Column::left("flags", 3, column(&|row| row.flags.join(", "))));
+    }
+    columns
+}
+
+fn kind(kind: ModelKind) -> &'static str {
+    match kind {
+        ModelKind::Run => "run",
+        ModelKind::Control => "control",
+        ModelKind::MeanPredictor => "baseline",
+    }
+}
+
+fn footer(board: &ModelBoard, left_out: &BTreeSet<String>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let runs: BTreeSet<&String> =
+        board.rows.iter().filter(|row| row.kind == ModelKind::Run).filter_map(|row| row.run.as_ref()).collect();
+    let controls: BTreeSet<&String> =
+        board.rows.iter().filter(|row| row.kind == ModelKind::Control).filter_map(|row| row.run.as_ref()).collect();
+    lines.push(format!(
+        "{} (each at its last checkpoint) and {} (the same model, untrained).",
+        plural(runs.len(), "run"),
+        plural(controls.len(), "random-initialised control")
+    ));
+    // Each missing number gives its reason; each standard error says what it contains.
+    let mut contains: BTreeSet<&str> = BTreeSet::new();
+    let mut differences: BTreeSet<&str> = BTreeSet::new();
+    let mut missing: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for row in &board.rows {
+        match row.std_error {
+            Some(_) => _ = contains.insert(&row.std_error_contains),
+            None => _ = missing.entry(format!("se: {}", row.std_error_contains)).or_default().insert(&row.label),
+        }
+        match row.control_difference_se {
+            Some(_) => _ = differences.insert(&row.control_difference_contains),
+            None if row.kind != ModelKind::Run => {}
+            None => {
+                let reason = format!("over control: {}", row.control_difference_contains);
+                missing.entry(reason).or_default().insert(&row.label);
+            }
+        }
+        if row.value.is_none() {
+            missing.entry("score: its value is not finite".to_owned()).or_default().insert(&row.label);
+        }
+    }
+    for what in contains {
+        lines.push(format!("se: standard error over {what}; pretraining seeds are not in it."));
+    }
+    for what in differences {
+        lines.push(format!("over control: by how much it beats the same model untrained. Its se: {what}."));
+    }
+    for (reason, labels) in missing {
+        let named = labels.len();
+        let names: Vec<&str> = labels.into_iter().take(3).collect();
+        let more = if named > 3 { format!(" and {} more", named - 3) } else { String::new() };
+        lines.push(format!("{MISSING} {reason} ({}{more}).", names.join(", ")));
+    }
+    lines.extend(board.notes.iter().map(|note| format!("{note}.")));
+    if !board.missing.is_empty() {
+        let names: Vec<String> = board.missing.iter().take(4).map(|run| format!("{} ({})", run.label, run.reason)).collect();
+        let more = if board.missing.len() > 4 { format!(" and {} more", board.missing.len() - 4) } else { String::new() };
+        lines.push(format!("Without a score: {}{more}.", names.join(", ")));
+    }
+    if !left_out.is_empty() {
+        let names: Vec<&str> = left_out.iter().map(String::as_str).collect();
+        lines.push(format!("Not shown at this width: {}; --json has every column.", names.join(", ")));
+    }
+    lines
+}

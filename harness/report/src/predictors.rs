@@ -1,0 +1,272 @@
+//! The leaderboard of predictors as a table.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clmbench_analysis::{PredictorBoard, PredictorRow};
+
+use crate::{
+    Style,
+    layout::{Column, draw},
+    text::{MISSING, finish, interval, p_value, plain, plural, seconds, two, two_or_missing, wrap},
+};
+
+/// The board as a table with its footer.
+pub fn predictor_table(board: &PredictorBoard, style: Style) -> String {
+    let width = style.columns();
+    if board.rows.is_empty() {
+        let text = format!(
+            "No fits in suite {} yet: they are made when `clmbench run` has finished at least one run with a metric and a score.",
+            plain(&board.suite)
+        );
+        return finish(wrap(&text, width), style);
+    }
+    let shared = Shared::of(&board.rows);
+    let mut text = wrap(&title(board, &shared), width);
+    let (table, left_out) = draw(columns(&board.rows, &shared, width), style);
+    text.push_str(&table);
+    for line in footer(board, &shared, &left_out) {
+        text.push_str(&wrap(&plain(&line), width));
+    }
+    finish(text, style)
+}
+
+/// What is the same in all rows stands in the title instead of a column.
+struct Shared {
+    dataset: bool,
+    task: bool,
+    protocol: bool,
+    score: bool,
+    /// Letter of each pool name, where one task has several.
+    pools: BTreeMap<String, char>,
+    /// Letter of each flag.
+    flags: BTreeMap<String, char>,
+}
+
+impl Shared {
+    fn of(rows: &[PredictorRow]) -> Self {
+        let same = |get: fn(&PredictorRow) -> &String| rows.iter().all(|row| get(row) == get(&rows[0]));
+        // Splits differ between datasets by nature, and metrics that ignore the evaluation sample differ in that only.
+        let apart = |row: &PredictorRow| {
+            let pool = &row.details.pool;
+            (pool.objective, pool.tokenizer_digest.clone(), row.fit.dataset.clone(), pool.split_digest.clone())
+        };
+        let samples: BTreeSet<_> = rows.iter().filter_map(|row| row.details.pool.evaluation_digest.clone()).collect();
+        let divided: BTreeSet<_> = rows.iter().map(apart).collect();
+        let datasets: BTreeSet<_> = rows.iter().map(|row| row.fit.dataset.clone()).collect();
+        let several = divided.len() > datasets.len() || samples.len() > 1;
+        let names: BTreeSet<String> = rows.iter().filter(|_| several).map(|row| row.fit.pool.clone()).collect();
+        let words: BTreeSet<String> = rows.iter().flat_map(|row| row.fit.flags.clone()).collect();
+        Self {
+            dataset: same(|row| &row.fit.dataset),
+            task: same(|row| &row.fit.task),
+            protocol: same(|row| &row.fit.protocol),
+            score: same(|row| &row.fit.score),
+            pools: names.into_iter().zip('A'..='Z').collect(),
+            flags: words.into_iter().zip('a'..='z').collect(),
+        }
+    }
+}
+
+fn title(board: &PredictorBoard, shared: &Shared) -> String {
+    let first = &board.rows[0].fit;
+    let mut parts = vec![format!("Predictors of transfer in suite {}", board.suite)];
+    let words = [
+        (shared.dataset, &first.dataset),
+        (shared.task, &first.task),
+        (shared.score, &first.score),
+        (shared.protocol, &first.protocol),
+    ];
+    let fixed: Vec<&str> = words.iter().filter(|(same, _)| *same).map(|(_, word)| word.as_str()).collect();
+    if !fixed.is_empty() {
+        parts.push(fixed.join(", "));
+    }
+    plain(&parts.join(": "))
+}
+
+fn columns(rows: &[PredictorRow], shared: &Shared, width: usize) -> Vec<Column> {
+    let column = |get: &dyn Fn(&PredictorRow) -> String| rows.iter().map(get).collect::<Vec<String>>();
+    let mut columns = vec![Column::left("predictor", 0, column(&|row| name(row))).capped(width / 4)];
+    if !shared.dataset {
+        columns.push(Column::left("dataset", 0, column(&|row| row.fit.dataset.clone())));
+    }
+    if !shared.task {
+        columns.push(Column::left("task", 1, column(&|row| row.fit.task.clone())));
+    }
+    if !shared.score {
+        columns.push(Column::left("score", 6, column(&|row| row.fit.score.clone())));
+    }
+    if !shared.protocol {
+        columns.push(Column::left("protocol", 1, column(&|row| row.fit.protocol.clone())));
+    }
+    if !shared.pools.is_empty() {
+        let letter = |row: &PredictorRow| shared.pools.get(&row.fit.pool).map_or(String::new(), char::to_string);
+        columns.push(Column::left("pool", 1, column(&letter)));
+    }
+    let same_n = rows.iter().all(|row| row.fit.n == rows[0].fit.n);
+    columns.extend([
+        Column::right("n", 0, column(&|row| row.fit.n.to_string())),
+        Column::right("r", 0, column(&|row| two_or_missing(row.fit.spearman))),
+        // No estimate without its uncertainty.
+        Column::right("95 % interval", 0, column(&|row| interval(row.fit.spearman_low, row.fit.spearman_high))),
+        Column::right("mde", if same_n { 9 } else { 3 }, column(&|row| two_or_missing(row.fit.mde))),
+        Column::right("p", 2, column(&|row| p_value(row.fit.p_value))),
+        Column::right("p raw", 9, column(&|row| p_value(row.fit.p_raw))),
+        Column::right("tau", 10, column(&|row| two_or_missing(row.fit.kendall))),
+        Column::right("slope/SD", 8, column(&|row| two_or_missing(row.fit.slope))),
+        Column::right("R2", 8, column(&|row| two_or_missing(row.fit.r2))),
+        Column::right("Q2", 6, column(&|row| two_or_missing(row.fit.q2))),
+        Column::right("gain", 1, column(&|row| two_or_missing(row.fit.gain))),
+        Column::right("gain interval", 5, column(&|row| interval(row.fit.gain_low, row.fit.gain_high))),
+        Column::left("gain verdict", 5, column(&|row| row.fit.gain_verdict.clone().unwrap_or_else(|| MISSING.to_owned()))),
+        Column::right("cost", 7, column(&|row| seconds(row.fit.cost_seconds))),
+    ]);
+    if !shared.flags.is_empty() {
+        let letters = |row: &PredictorRow| row.fit.flags.iter().filter_map(|flag| shared.flags.get(flag)).collect::<String>();
+        columns.push(Column::left("flags", 2, column(&letters)));
+    }
+    columns.push(Column::left("verdict", 0, column(&|row| verdict(row))));
+    columns
+}
+
+fn name(row: &PredictorRow) -> String {
+    if row.fit.trivial { format!("{} *", row.fit.metric) } else { row.fit.metric.clone() }
+}
+
+fn verdict(row: &PredictorRow) -> String {
+    if row.fit.reversed { format!("{} !", row.fit.verdict) } else { row.fit.verdict.clone() }
+}
+
+fn footer(board: &PredictorBoard, shared: &Shared, left_out: &[String]) -> Vec<String> {
+    let rows = &board.rows;
+    let shown = |header: &str| !left_out.iter().any(|left| left == header);
+    let mut lines = Vec::new();
+    let checkpoints = rows.iter().map(|row| row.fit.n_checkpoints).max().unwrap_or_default();
+    lines.push(format!(
+        "n: runs, one point each ({}); controls and diverged runs are not counted.{}{}",
+        plural(checkpoints as usize, "annealed checkpoint"),
+        if rows.iter().any(|row| row.fit.trivial) { " *: trivial predictor." } else { "" },
+        if rows.iter().any(|row| row.fit.reversed) { " !: reversed, significant against its claim." } else { "" },
+    ));
+    lines.push(
+        "r: Spearman, above 0 as claimed. Intervals: 95 % BCa over whole runs; designs and splits are not in it.".to_owned(),
+    );
+    if shown("p") {
+        let families: BTreeMap<&str, usize> =
+            rows.iter().map(|row| (row.details.family.as_str(), row.details.family_size)).collect();
+        let sizes: Vec<String> = families.values().map(usize::to_string).collect();
+        let exact = rows.iter().filter_map(|row| row.details.permutation).all(|test| test.exact);
+        let orders = if exact { "all orders" } else { "9,999 random orders" };
+        lines.push(format!("p: permutation of runs ({orders}), two-sided, Holm over {} tests.", sizes.join(" and ")));
+    }
+    lines.extend(gain_line(rows).filter(|_| shown("gain")));
+    lines.push(power_line(board));
+    for ((what, reason), fits) in reasons(rows) {
+        lines.push(format!("{MISSING} {what} of {}: {reason}.", listed(rows, &fits)));
+    }
+    for (flag, letter) in &shared.flags {
+        lines.push(format!("{letter}: {flag}, {}.", flag_meaning(flag)));
+    }
+    for (pool, letter) in &shared.pools {
+        lines.push(format!("pool {letter}: {pool}."));
+    }
+    let excluded: BTreeSet<(&str, &str)> =
+        rows.iter().flat_map(|row| &row.details.excluded).map(|run| (run.label.as_str(), run.reason.as_str())).collect();
+    if !excluded.is_empty() {
+        let names: Vec<String> = excluded.iter().take(4).map(|(label, reason)| format!("{label} ({reason})")).collect();
+        let more = if excluded.len() > 4 { format!(" and {} more", excluded.len() - 4) } else { String::new() };
+        lines.push(format!("Not counted: {}{more}.", names.join(", ")));
+    }
+    if !left_out.is_empty() {
+        lines.push(format!("Not shown at this width: {}; --json has every column.", left_out.join(", ")));
+    }
+    if board.stale {
+        lines.push("Cells were finished after these fits: `clmbench run` fits anew.".to_owned());
+    }
+    lines
+}
+
+fn gain_line(rows: &[PredictorRow]) -> Option<String> {
+    let gain = rows.iter().find_map(|row| row.details.gain.as_ref())?;
+    let used = if gain.used.is_empty() { "the mean".to_owned() } else { gain.used.join(" + ") };
+    let constant = if gain.dropped.is_empty() { String::new() } else { format!(" ({} constant)", gain.dropped.join(", ")) };
+    Some(format!("gain: leave-one-run-out Q2 added to {used}{constant}."))
+}
+
+/// What the design could have seen, for the three largest n, and what it would take.
+fn power_line(board: &PredictorBoard) -> String {
+    let mut by_n: BTreeMap<u32, &PredictorRow> = BTreeMap::new();
+    for row in &board.rows {
+        by_n.entry(row.fit.n).or_insert(row);
+    }
+    let mut parts: Vec<String> = by_n.iter().rev().take(3).filter_map(|(n, row)| power_of(*n, row)).collect();
+    if let Some(needed) = board.rows.iter().find_map(|row| row.fit.n_needed) {
+        parts.push(format!("The useful effect |r| = {} takes {needed} runs.", board.useful_effect));
+    }
+    parts.join(" ")
+}
+
+fn power_of(n: u32, row: &PredictorRow) -> Option<String> {
+    let mde = two(row.fit.mde?);
+    let band = row
+        .details
+        .random_band
+        .map_or(String::new(), |band| format!("; 95 % of random predictors reach at most {}", two(band.p95)));
+    Some(format!("n = {n} detects |r| of {mde} or more (mde: 80 % power){band}."))
+}
+
+/// Why numbers are missing: (what, reason) -> predictors.
+fn reasons(rows: &[PredictorRow]) -> BTreeMap<(&'static str, String), Vec<&PredictorRow>> {
+    let mut reasons: BTreeMap<(&'static str, String), Vec<&PredictorRow>> = BTreeMap::new();
+    for row in rows {
+        let mut missing = |what, absent: bool, reason: Option<&String>| {
+            if absent {
+                let reason = reason.cloned().unwrap_or_else(|| "no reason was stored".to_owned());
+                reasons.entry((what, reason)).or_default().push(row);
+            }
+        };
+        let fit = &row.fit;
+        // A trivial predictor has no gain even where its fit is refused.
+        if fit.trivial {
+            missing("gain", true, fit.gain_reason.as_ref());
+        }
+        if fit.verdict == "refused" {
+            missing("fit", true, fit.verdict_reason.as_ref());
+            continue;
+        }
+        missing("interval", fit.spearman_low.is_none(), row.details.spearman_interval_reason.as_ref());
+        missing("gain", !fit.trivial && fit.gain.is_none(), fit.gain_reason.as_ref());
+        missing("gain interval", fit.gain.is_some() && fit.gain_low.is_none(), fit.gain_reason.as_ref());
+        missing("slope, R2, Q2", fit.slope.is_none(), row.details.fit_reason.as_ref());
+        let lone = "one run alone holds up the slope".to_owned();
+        missing("Q2", fit.slope.is_some() && fit.q2.is_none(), Some(&lone));
+    }
+    reasons
+}
+
+/// Up to three names, then a count; all trivial predictors in three words.
+fn listed(rows: &[PredictorRow], fits: &[&PredictorRow]) -> String {
+    let trivial = rows.iter().filter(|row| row.fit.trivial).count();
+    if fits.len() > 1 && fits.len() == trivial && fits.iter().all(|row| row.fit.trivial) {
+        return "the trivial predictors".to_owned();
+    }
+    let names: BTreeSet<&str> = fits.iter().map(|row| row.fit.metric.as_str()).collect();
+    if names.len() > 3 {
+        let first: Vec<&str> = names.iter().take(2).copied().collect();
+        format!("{} and {} more", first.join(", "), names.len() - 2)
+    } else {
+        names.into_iter().collect::<Vec<&str>>().join(", ")
+    }
+}
+
+fn flag_meaning(flag: &str) -> &'static str {
+    match flag {
+        "out_of_vocabulary" => "over 20 % of the molecules hold tokens or positions that a corpus never shows",
+        "mixed_device" => "values from different classes of device",
+        "mixed_libtorch" => "values from different libtorch versions",
+        "diverged_runs" => "diverged runs are not counted",
+        "incomplete" => "runs without a value or a score are not counted",
+        "tokens_vary_with_corpus" => "tokens rise with the corpus: their effects cannot be told apart",
+        "zero_width_interval" => "every resample agrees perfectly: the interval is too short",
+        _ => "see the documentation",
+    }
+}

@@ -1,0 +1,295 @@
+//! Tables from hand-made boards at 80 and 120 columns.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use clmbench_analysis::{
+    Details, ExcludedRun, Expectation, GainDetails, ModelBoard, ModelKind, ModelRow, Pool, PredictorBoard, PredictorRow,
+    Unexpected,
+};
+use clmbench_protocol::Objective;
+use clmbench_report::{Style, expectation_text, model_table, predictor_table, table};
+use clmbench_stats::{PermutationTest, RandomBand, minimum_detectable_r};
+use clmbench_store::FitRow;
+
+fn predictor(metric: &str, n: u32, spearman: f64, trivial: bool) -> PredictorRow {
+    let shown = n >= 8;
+    let fit = FitRow {
+        metric: metric.into(),
+        dataset: "freesolv".into(),
+        task: "expt".into(),
+        protocol: "probe".into(),
+        pool: "masked_lm tokenizer:01234567 sample:89abcdef split:76543210 probe".into(),
+        score: "rmse".into(),
+        n,
+        n_checkpoints: 3 * n,
+        slope: Some(0.31),
+        std_error: Some(0.12),
+        ci_low: shown.then_some(0.02),
+        ci_high: shown.then_some(0.61),
+        r2: Some(0.52),
+        q2: Some(0.21),
+        spearman: Some(spearman),
+        spearman_low: shown.then_some((spearman - 0.6).max(-1.0)),
+        spearman_high: shown.then_some((spearman + 0.4).min(1.0)),
+        kendall: Some(0.57),
+        p_value: Some(0.124),
+        p_raw: Some(0.0312),
+        gain: (shown && !trivial).then_some(-0.04),
+        gain_low: (shown && !trivial).then_some(-0.61),
+        gain_high: (shown && !trivial).then_some(0.22),
+        gain_verdict: (!trivial).then(|| "cannot_tell".to_owned()),
+        gain_reason: Some(match (trivial, shown) {
+            (true, _) => "gains are measured over the trivial predictors, this one among them".into(),
+            (false, true) => "the 95 % interval [-0.61, 0.22] holds 0".into(),
+            (false, false) => format!("the gain needs 8 runs and has {n}"),
+        }),
+        verdict: "cannot_tell".into(),
+        verdict_reason: Some("the interval holds both".into()),
+        reversed: false,
+        mde: minimum_detectable_r(n as usize),
+        cost_seconds: Some(2.04),
+        flags: vec![],
+        metric_orientation: "lower_is_better".into(),
+        score_orientation: "lower_is_better".into(),
+        trivial,
+        n_needed: Some(31),
+        details_json: "{}".into(),
+    };
+    let details = Details {
+        pool: Pool {
+            objective: Objective::MaskedLm,
+            tokenizer_digest: "0123456789".into(),
+            evaluation_digest: (!trivial).then(|| "89abcdef01".into()),
+            split_digest: "7654321076".into(),
+            data_digest: "d".into(),
+            protocol: "probe".into(),
+        },
+        family: "probe".into(),
+        family_size: 5,
+        params_json: "{}".into(),
+        value_name: "loss".into(),
+        unit: "nats".into(),
+        useful_effect: 0.5,
+        permutation: Some(PermutationTest { p_value: 0.0312, orders: 40_320, exact: true }),
+        spearman_interval: None,
+        spearman_interval_reason: (!shown).then(|| format!("an interval needs 8 runs and has {n}")),
+        fit_reason: None,
+        hc3_std_error: None,
+        gain: (shown && !trivial).then(|| GainDetails {
+            q2_trivial: 0.25,
+            q2_with_metric: 0.21,
+            used: vec!["log non-embedding parameters".into(), "log corpus size".into()],
+            dropped: vec!["log tokens".into()],
+            interval: None,
+        }),
+        random_band: Some(RandomBand { n: n as usize, p90: 0.64, p95: 0.74 }),
+        points: vec![],
+        excluded: vec![],
+    };
+    PredictorRow { rank: 1, fit, details }
+}
+
+fn predictors(rows: Vec<PredictorRow>) -> PredictorBoard {
+    PredictorBoard {
+        schema: "clmbench/leaderboard-predictors/1",
+        generated_by: "clmbench test",
+        rows,
+        suite: "demo".into(),
+        expect: Some("cannot_tell".into()),
+        useful_effect: 0.5,
+        stale: false,
+    }
+}
+
+fn demo() -> PredictorBoard {
+    let mut rows = vec![predictor("loss/mlm_loss", 8, 0.71, false)];
+    for (metric, spearman) in [("parameters", 0.62), ("flops", 0.55), ("corpus", 0.31), ("tokens", 0.0)] {
+        rows.push(predictor(&format!("trivial/{metric}"), 8, spearman, true));
+    }
+    let tokens = &mut rows[4].fit;
+    (tokens.spearman, tokens.spearman_low, tokens.spearman_high, tokens.slope) = (None, None, None, None);
+    (tokens.r2, tokens.q2, tokens.p_value, tokens.p_raw, tokens.kendall) = (None, None, None, None, None);
+    tokens.verdict = "refused".into();
+    tokens.verdict_reason = Some("`metric` has the same value in every run".into());
+    predictors(rows)
+}
+
+fn large() -> PredictorBoard {
+    let mut rows = vec![
+        predictor("hessian/trace_hutchinson[probes=16]", 24, 0.72, false),
+        predictor("loss/mlm_loss", 24, -0.66, false),
+        predictor("evil/\u{1b}[2Jname", 23, 0.05, false),
+        predictor("trivial/parameters", 24, 0.41, true),
+    ];
+    rows[0].fit.verdict = "predicts".into();
+    rows[0].fit.p_value = Some(0.0004);
+    rows[1].fit.verdict = "does_not_predict".into();
+    rows[1].fit.reversed = true;
+    rows[2].fit.dataset = "lipo".into();
+    rows[2].fit.flags = vec!["out_of_vocabulary".into(), "diverged_runs".into()];
+    rows[2].details.excluded =
+        vec![ExcludedRun { run: "r".into(), label: "bert 4.87M mixed 20k seed 1".into(), reason: "diverged".into() }];
+    for row in &mut rows {
+        row.details.permutation = Some(PermutationTest { p_value: 0.1, orders: 9_999, exact: false });
+    }
+    let mut board = predictors(rows);
+    board.suite = "sizes".into();
+    board.stale = true;
+    board
+}
+
+fn model(rank: u32, kind: ModelKind, label: &str, value: f64) -> ModelRow {
+    let run = kind == ModelKind::Run;
+    ModelRow {
+        dataset: "freesolv".into(),
+        task: "expt".into(),
+        protocol: "probe".into(),
+        split_digest: "76543210".into(),
+        score: "rmse".into(),
+        higher_is_better: false,
+        rank: Some(rank),
+        kind,
+        label: label.into(),
+        run: (kind != ModelKind::MeanPredictor).then(|| label.into()),
+        non_embedding_parameters: (kind != ModelKind::MeanPredictor).then_some(830_000),
+        tokens: run.then_some(1_000_000),
+        corpus_molecules: run.then_some(20_000),
+        value: Some(value),
+        std_error: (kind != ModelKind::MeanPredictor).then_some(0.231),
+        std_error_contains: match kind {
+            ModelKind::MeanPredictor => "not computed for the mean predictor".into(),
+            _ => "test molecules".into(),
+        },
+        se_test: Some(0.231),
+        se_seed: None,
+        transfer_seeds: 1,
+        n_test: 65,
+        control_difference: run.then_some(0.412),
+        control_difference_se: run.then_some(0.33),
+        control_difference_contains: match kind {
+            ModelKind::Run => "test molecules of both, as if independent though they share them: too large if anything".into(),
+            _ => "it is a control".into(),
+        },
+        flags: vec![],
+    }
+}
+
+fn models() -> ModelBoard {
+    let mut rows = vec![
+        model(1, ModelKind::Run, "bert 0.83M mixed 20k", 2.412),
+        model(2, ModelKind::Run, "bert 0.06M mixed 20k", 2.681),
+        model(3, ModelKind::Control, "bert 0.83M untrained", 2.824),
+        model(4, ModelKind::MeanPredictor, "mean predictor", 4.203),
+    ];
+    rows[1].control_difference = None;
+    rows[1].control_difference_se = None;
+    rows[1].control_difference_contains = "no control of the same size has a score".into();
+    ModelBoard {
+        schema: "clmbench/leaderboard-models/1",
+        generated_by: "clmbench test",
+        rows,
+        suite: "demo".into(),
+        missing: vec![ExcludedRun { run: "x".into(), label: "bert 2.30M mixed 5k".into(), reason: "no score yet".into() }],
+        notes: vec![],
+    }
+}
+
+fn fits(text: &str, width: usize) {
+    assert!(text.ends_with('\n'));
+    assert!(text.lines().all(|line| line.chars().count() <= width), "wider than {width}:\n{text}");
+    assert!(text.chars().all(|character| character == '\n' || !character.is_control()), "control character");
+}
+
+#[test]
+fn predictors_of_the_demo() {
+    for width in [80, 120] {
+        let text = predictor_table(&demo(), Style::new(width));
+        fits(&text, width);
+        assert!(text.lines().count() <= 24, "one screen:\n{text}");
+        insta::assert_snapshot!(format!("demo_{width}"), text);
+    }
+}
+
+#[test]
+fn predictors_below_eight_runs() {
+    let rows = vec![predictor("loss/mlm_loss", 6, 0.71, false), predictor("trivial/parameters", 6, 0.5, true)];
+    let text = predictor_table(&predictors(rows), Style::new(80));
+    fits(&text, 80);
+    insta::assert_snapshot!("six_runs_80", text);
+}
+
+#[test]
+fn predictors_over_several_datasets() {
+    for width in [80, 120] {
+        let text = predictor_table(&large(), Style::new(width));
+        fits(&text, width);
+        insta::assert_snapshot!(format!("large_{width}"), text);
+    }
+}
+
+#[test]
+fn ascii_where_asked() {
+    let text = predictor_table(&large(), Style::ascii(100));
+    assert!(text.is_ascii());
+    fits(&text, 100);
+    insta::assert_snapshot!("large_ascii_100", text);
+    assert!(model_table(&models(), Style::ascii(80)).is_ascii());
+}
+
+#[test]
+fn models_of_the_demo() {
+    for width in [80, 120] {
+        let text = model_table(&models(), Style::new(width));
+        fits(&text, width);
+        assert!(text.lines().count() <= 24, "one screen:\n{text}");
+        insta::assert_snapshot!(format!("models_{width}"), text);
+    }
+}
+
+#[test]
+fn every_width_holds() {
+    for width in 40..160 {
+        fits(&predictor_table(&demo(), Style::new(width)), width);
+        fits(&predictor_table(&large(), Style::new(width)), width);
+        fits(&model_table(&models(), Style::new(width)), width);
+    }
+}
+
+#[test]
+fn empty_boards_say_what_to_do() {
+    let text = predictor_table(&predictors(vec![]), Style::new(80));
+    assert!(text.contains("clmbench run"), "{text}");
+    let none = ModelBoard { rows: vec![], ..models() };
+    assert!(model_table(&none, Style::new(80)).contains("clmbench run"));
+}
+
+#[test]
+fn expectations_in_words() {
+    let met = Expectation { met: true, expected: "cannot_tell".into(), fits: 5, unexpected: vec![] };
+    assert_eq!(expectation_text(&met, Style::new(80)), "As the suite expects: cannot_tell in all 5 fits.\n");
+    let missed = Expectation {
+        met: false,
+        fits: 5,
+        unexpected: vec![Unexpected {
+            metric: "loss/mlm_loss".into(),
+            dataset: "freesolv".into(),
+            task: "expt".into(),
+            verdict: "predicts".into(),
+            reason: "Holm p at most 0.05 and the lower 95 % end, 0.31, above 0".into(),
+        }],
+        ..met
+    };
+    let text = expectation_text(&missed, Style::new(80));
+    fits(&text, 80);
+    assert!(text.starts_with("The suite expects cannot_tell; 1 of 5 fits came out otherwise:\n- loss/mlm_loss"), "{text}");
+}
+
+#[test]
+fn a_plain_table() {
+    let rows = vec![
+        vec!["pretrain".to_owned(), "8".to_owned(), "3 min".to_owned()],
+        vec!["measure".to_owned(), "40".to_owned(), "12 s".to_owned()],
+    ];
+    let text = table(&["stage", "cells", "time"], &rows, 80);
+    fits(&text, 80);
+    insta::assert_snapshot!("plain_table", text);
+}
