@@ -24,7 +24,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 Exit status:
   0 done   2 usage   3 finished with failed cells or checks   4 environment   5 store
-  10 worse   11 cannot tell   70 a fault of clmbench itself   130 interrupted"
+  70 a fault of clmbench itself   130 interrupted"
 )]
 pub struct Arguments {
     /// Options of every command.
@@ -157,10 +157,10 @@ pub struct RunArguments {
     /// Compute failed cells again
     #[arg(long)]
     pub retry_failed: bool,
-    /// Longest time of one cell, such as 90s, 30m or 6h
+    /// Longest time of one cell, such as 90s, 30m or 6h; 4h if left out
     #[arg(long, value_name = "TIME", value_parser = crate::units::seconds)]
     pub time_limit: Option<u64>,
-    /// Most memory of one worker, such as 512MiB or 4GiB
+    /// Most memory of one worker, such as 512MiB or 4GiB; no limit if left out
     #[arg(long, value_name = "SIZE", value_parser = crate::units::bytes)]
     pub memory_limit: Option<u64>,
     /// JSON or table.

@@ -13,27 +13,30 @@ use serde::{Deserialize, Serialize};
 use crate::{
     arguments::CheckArguments,
     child,
-    console::{self, Console, one_line},
+    console::{Console, one_line},
     error::CliError,
     plugins, worker,
 };
 
 /// Longest time for the worker's own checks.
 const LIMIT: Duration = Duration::from_secs(300);
-/// Status with which a program refuses its arguments.
-const USAGE: i32 = 2;
+/// Statuses with which programs refuse their arguments.
+const USAGE: [i32; 2] = [2, 64];
 
 /// One thing that was checked. The worker's `--check` prints an array of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Check {
+    /// What was checked.
     check: String,
-    ok: bool,
+    /// Whether it holds; none if it could not be tried here.
+    ok: Option<bool>,
+    /// What was found.
     detail: String,
 }
 
 impl Check {
     fn new(check: &str, problem: Option<String>, otherwise: impl Into<String>) -> Self {
-        let ok = problem.is_none();
+        let ok = Some(problem.is_none());
         Self { check: check.to_owned(), ok, detail: problem.unwrap_or_else(|| otherwise.into()) }
     }
 }
@@ -56,7 +59,10 @@ pub fn run(arguments: &CheckArguments, console: Console) -> Result<(), CliError>
                 checks.push(Check::new("plugin.toml", card.differs(&manifest), "name and version agree with the library"));
             }
             checks.extend(of_manifest(&manifest));
-            checks.extend(of_worker(&found.library)?);
+            match of_worker(&found.library)? {
+                Some(more) => checks.extend(more),
+                None => checks.extend(of_offers(&manifest)),
+            }
         }
     }
     for check in &mut checks {
@@ -67,7 +73,7 @@ pub fn run(arguments: &CheckArguments, console: Console) -> Result<(), CliError>
     } else {
         console.print(&page(&found.library, &checks))?;
     }
-    match checks.iter().filter(|check| !check.ok).count() {
+    match checks.iter().filter(|check| check.ok == Some(false)).count() {
         0 => Ok(()),
         failed => Err(CliError::ChecksFailed { failed, checks: checks.len() }),
     }
@@ -76,7 +82,12 @@ pub fn run(arguments: &CheckArguments, console: Console) -> Result<(), CliError>
 fn page(library: &Path, checks: &[Check]) -> String {
     let width = checks.iter().map(|check| check.check.chars().count()).max().unwrap_or(0);
     let line = |check: &Check| {
-        format!("{:<6} {:<width$}  {}", if check.ok { "ok" } else { "FAILED" }, console::plain(&check.check), check.detail)
+        let word = match check.ok {
+            Some(true) => "ok",
+            Some(false) => "FAILED",
+            None => "-",
+        };
+        format!("{word:<6} {:<width$}  {}", one_line(&check.check, 200), check.detail)
     };
     let lines: Vec<String> = checks.iter().map(line).collect();
     format!("{}\n{}", library.display(), lines.join("\n"))
@@ -129,7 +140,7 @@ impl Card {
     }
 }
 
-/// What can be said from the manifest alone.
+/// What can be said of the manifest as a whole.
 fn of_manifest(manifest: &PluginManifest) -> Vec<Check> {
     let (architectures, datasets, metrics) = (&manifest.architectures, &manifest.datasets, &manifest.metrics);
     let count = architectures.len() + datasets.len() + metrics.len();
@@ -143,8 +154,13 @@ fn of_manifest(manifest: &PluginManifest) -> Vec<Check> {
     let mut all = all.chain(metrics.iter().map(|info| info.id.clone()));
     let twice = all.find(|name| !names.insert(name.clone())).map(|name| format!("`{name}` is exported twice"));
     checks.push(Check::new("names", twice, "each is exported once"));
+    checks
+}
 
-    for metric in metrics {
+/// What can be said of each offer from the manifest alone; the worker's own checks say more.
+fn of_offers(manifest: &PluginManifest) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for metric in &manifest.metrics {
         let problem = if !is_metric_id(&metric.id) {
             Some("its id must be `family/name` in lower-case letters, digits and `_`".to_owned())
         } else if metric.primary.is_empty() {
@@ -156,7 +172,7 @@ fn of_manifest(manifest: &PluginManifest) -> Vec<Check> {
         };
         checks.push(Check::new(&metric.id, problem, format!("metric: {} [{}]", metric.primary, metric.unit)));
     }
-    for architecture in architectures {
+    for architecture in &manifest.architectures {
         let known = |key: &String| architecture.parameters.iter().any(|parameter| &parameter.name == key);
         let unknown = architecture.presets.iter().find_map(|preset| {
             let key = preset.config.keys().find(|key| !known(key))?;
@@ -165,7 +181,7 @@ fn of_manifest(manifest: &PluginManifest) -> Vec<Check> {
         let problem = parameters(&architecture.parameters).or(unknown);
         checks.push(Check::new(&architecture.name, problem, format!("architecture: {} presets", architecture.presets.len())));
     }
-    for dataset in datasets {
+    for dataset in &manifest.datasets {
         let problem = if dataset.tasks.is_empty() {
             Some("it has no task".to_owned())
         } else if dataset.files.is_empty() {
@@ -208,21 +224,21 @@ fn parameters(parameters: &[ParameterInfo]) -> Option<String> {
 }
 
 /// The worker's own checks, which open the library and call it; none if this worker has no `--check`.
-fn of_worker(library: &Path) -> Result<Vec<Check>, CliError> {
+fn of_worker(library: &Path) -> Result<Option<Vec<Check>>, CliError> {
     let mut command = Command::new(worker::path());
     let said = child::answer(command.arg("--check").arg(library), LIMIT)
         .map_err(|error| CliError::Tool { tool: "clmbench-worker".to_owned(), error })?;
     if let Ok(checks) = serde_json::from_str::<Vec<Check>>(said.stdout.trim()) {
-        return Ok(checks);
+        return Ok(Some(checks));
     }
-    if said.status.is_some_and(|status| status.code() == Some(USAGE)) {
-        return Ok(Vec::new());
+    if said.status.and_then(|status| status.code()).is_some_and(|code| USAGE.contains(&code)) {
+        return Ok(None);
     }
     let how = match said.status {
         Some(status) => format!("the worker that called it ended with {status}: {}", said.last_words()),
         None => format!("no end after {} s", LIMIT.as_secs()),
     };
-    Ok(vec![Check::new("calls", Some(how), "")])
+    Ok(Some(vec![Check::new("calls", Some(how), "")]))
 }
 
 #[cfg(test)]
@@ -262,7 +278,8 @@ mod tests {
     }
 
     fn failed(manifest: &PluginManifest) -> Vec<String> {
-        of_manifest(manifest).into_iter().filter(|check| !check.ok).map(|check| check.check).collect()
+        let all = of_manifest(manifest).into_iter().chain(of_offers(manifest));
+        all.filter(|check| check.ok == Some(false)).map(|check| check.check).collect()
     }
 
     #[test]
