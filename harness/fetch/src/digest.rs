@@ -24,7 +24,7 @@ pub(crate) fn sha256_file_with(path: &Path, progress: &mut dyn FnMut(Progress)) 
     let io = |error| FetchError::io("read", path)(error);
     let mut file = File::open(path).map_err(io)?;
     let total = file.metadata().map_err(io)?.len();
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = path.file_name().unwrap_or_default().to_string_lossy().trim_end_matches(".partial").to_owned();
     let (mut hash, mut buffer, mut done, mut told) = (Sha256::new(), vec![0; 1 << 20], 0, Instant::now());
     loop {
         let count = file.read(&mut buffer).map_err(io)?;

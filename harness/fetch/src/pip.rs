@@ -76,6 +76,7 @@ fn run(mut command: Command, wheel: &Wheel, work: &Path, progress: &mut dyn FnMu
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
+        // pip copies the finished file from its own folder, so for a moment it is there twice.
         let done = bytes_below(work).min(if wheel.bytes == 0 { u64::MAX } else { wheel.bytes });
         progress(Progress { phase: Phase::Downloading, name: wheel.file_name.to_string(), done, total: wheel.bytes });
         std::thread::sleep(Duration::from_millis(150));

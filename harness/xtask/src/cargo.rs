@@ -22,8 +22,8 @@ pub fn checkout() -> Result<PathBuf, XtaskError> {
     root.ok_or(XtaskError::NoCheckout(start))
 }
 
-/// Cargo, as it would run if it were not started from cargo: ring's build script, for one, is built again when
-/// `CARGO_PKG_NAME` changes.
+/// Cargo, as it would run if it were not started from cargo, so that nothing is built a second time by a plain
+/// `cargo build`: build scripts watch variables, such as `CARGO_PKG_NAME` (ring) and `LIBTORCH` (torch-sys).
 pub fn cargo(checkout: &Path) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(checkout);
@@ -34,6 +34,10 @@ pub fn cargo(checkout: &Path) -> Command {
         if set_by_cargo {
             command.env_remove(&name);
         }
+    }
+    if clmbench_fetch::libtorch::user_libtorch(checkout).is_none() {
+        // .cargo/config.toml sets it again.
+        command.env_remove("LIBTORCH");
     }
     command
 }

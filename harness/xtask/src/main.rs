@@ -21,15 +21,17 @@ use crate::{error::XtaskError, setup::Variant};
 
 /// Set-up, build, demo and tests of this repository.
 ///
-/// On a fresh machine with rustup, a C++ compiler and python3 with pip, one command is enough:
+/// On a fresh machine with rustup, a C++ compiler and python3 with pip, one command
+/// is enough:
 ///
 ///   cargo xtask demo     from nothing to a leaderboard
 ///   cargo xtask test     from nothing to every test passed
 ///
-/// Both call `setup` first, which does nothing where everything is there. After it, plain `cargo build --release`
-/// works too. All commands use the release profile, so that libtorch's bindings are compiled once.
+/// Both call `setup` first, which does nothing where everything is there. After it,
+/// plain `cargo build --release` works too. All commands use the release profile,
+/// so that libtorch's bindings are compiled once.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 110, after_help = AFTER)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", verbatim_doc_comment, max_term_width = 110, after_help = AFTER)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -37,12 +39,12 @@ struct Arguments {
 
 const AFTER: &str = "\
 Environment:
-  CLMBENCH_CACHE    where downloads and libtorch are kept (default: clmbench in the user's cache folder)
-  CLMBENCH_MIRROR   a folder or URL that holds the wheels by file name, used instead of pip
-  LIBTORCH          an unpacked libtorch 2.11.0 of your own, linked instead of a download
+  CLMBENCH_CACHE    where downloads and libtorch are kept (default: the user's cache)
+  CLMBENCH_MIRROR   folder or URL that holds the wheels by name, used instead of pip
+  LIBTORCH          a libtorch 2.11.0 of your own, linked instead of a download
 
-Exit status: 0 done; 1 house rules broken; 2 usage; 4 something is missing on this machine; otherwise that of the
-command that failed.";
+Exit status: 0 done; 1 house rules broken; 2 usage; 4 something is missing on this
+machine; otherwise that of the command that failed.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

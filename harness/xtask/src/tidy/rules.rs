@@ -65,6 +65,6 @@ pub const UNSAFE_EXCEPTIONS: [(&str, &str); 9] = [
     ("harness/store/src/network.rs", "asks statfs whether the store is on a network file system"),
     ("harness/runner/src/executor/process.rs", "waits for and ends the process groups of workers"),
     ("harness/engine/src/worker/channel.rs", "keeps the protocol's descriptor from plugins"),
-    ("harness/engine/src/worker/limits.rs", "asks the kernel to die with its parent, and tunes malloc"),
+    ("harness/engine/src/worker/limits.rs", "asks the kernel to die with its parent"),
     ("harness/molecules/src/cache.rs", "maps the token cache into memory"),
 ];
