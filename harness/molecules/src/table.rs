@@ -9,7 +9,7 @@ use crate::{digest::sha256_hex, error::MoleculesError};
 pub struct RawTable {
     /// SMILES as written in the source.
     pub smiles: Vec<String>,
-    /// Label texts, [rows][tasks]; empty = missing.
+    /// Label texts, `[rows, tasks]`; empty = missing.
     pub labels: Vec<Vec<String>>,
     /// Tasks, in the order of the labels.
     pub tasks: Vec<TaskInfo>,
@@ -20,7 +20,7 @@ pub struct RawTable {
 pub struct CheckedTable {
     /// SMILES without blanks around them.
     pub smiles: Vec<String>,
-    /// Label texts in normal form, [rows][tasks]: without blanks; classes as `0` and `1`; empty = missing.
+    /// Label texts in normal form, `[rows, tasks]`: without blanks; classes as `0` and `1`; empty = missing.
     pub texts: Vec<Vec<String>>,
     /// Labels, row-major [rows * tasks]; NaN = missing, all others finite.
     pub labels: Vec<f64>,

@@ -1,5 +1,5 @@
 //! The SMILES tokenizer: the regex of Schwaller et al. (ACS Cent. Sci. 2019, 5, 1572, doi 10.1021/acscentsci.9b00576) over the fixed
-//! [`vocabulary`](crate::vocabulary), as a standard `tokenizer.json`.
+//! [`vocabulary`], as a standard `tokenizer.json`.
 //!
 //! What the regex does not match stays as a piece of its own and becomes `[UNK]`: nothing of the input is lost.
 

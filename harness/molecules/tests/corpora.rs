@@ -123,7 +123,7 @@ fn test_molecules_of_datasets_are_in_no_part_of_the_corpus() {
 
     let mut spec = bench.spec(470, 20);
     spec.exclude = vec![(dataset.data_digest.clone(), dataset.split_digest.clone())];
-    let (output, out) = bench.prepare(&spec, &[folder.clone()], "out");
+    let (output, out) = bench.prepare(&spec, std::slice::from_ref(&folder), "out");
     let output = output.unwrap();
     // Ten molecules, of which one is in the source twice.
     assert_eq!((output.molecules, output.excluded), (470, 11));
@@ -135,7 +135,7 @@ fn test_molecules_of_datasets_are_in_no_part_of_the_corpus() {
 
     // Folders that are not the named ones.
     spec.exclude[0].1 = "00".into();
-    assert!(matches!(bench.prepare(&spec, &[folder.clone()], "x").0, Err(MoleculesError::WrongDigest { .. })));
+    assert!(matches!(bench.prepare(&spec, std::slice::from_ref(&folder), "x").0, Err(MoleculesError::WrongDigest { .. })));
     assert!(matches!(bench.prepare(&spec, &[], "x").0, Err(MoleculesError::MissingInput { .. })));
 }
 

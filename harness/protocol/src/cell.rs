@@ -2,7 +2,7 @@
 //!
 //! | kind | inputs by role (paths in [`crate::RunRequest::inputs`]) | files it leaves |
 //! |---|---|---|
-//! | `tokenise_dataset` | `source:<name>` each source file | `molecules.csv`, `tokens.bin`, `tokenizer.json` |
+//! | `tokenise_dataset` | `source:<name>` each source file | `molecules.csv`, `tokens.bin`, `tokenizer.json`, `dataset.json` |
 //! | `tokenise_corpus` | `source:<name>` each source file; `exclude:<n>` the folder of the n-th excluded dataset's cell | `train.bin`, `heldout.bin`, `heldout.csv`, `tokenizer.json` |
 //! | `pretrain` | `corpus`: folder of the corpus cell | one folder per checkpoint, `record.json` |
 //! | `embed` | `checkpoint`: its folder; `dataset`: folder of the dataset cell | `embeddings.safetensors` |
