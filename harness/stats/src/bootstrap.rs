@@ -192,12 +192,16 @@ mod tests {
     #[test]
     #[ignore = "slow: calibration of the 95 % interval, minutes"]
     fn coverage_calibration() {
+        let mut outside = Vec::new();
         for n in [8, 12, 24, 48] {
             for r in [0.0, 0.5, 0.8] {
                 let share = coverage(n, r, 4_000);
-                assert!((0.93..=0.975).contains(&share), "n = {n}, r = {r}: {share}");
+                if !(0.93..=0.97).contains(&share) {
+                    outside.push(format!("n = {n}, r = {r}: {share}"));
+                }
             }
         }
+        assert!(outside.is_empty(), "{outside:?}");
     }
 
     /// Correlated normal pairs by Box and Muller.
