@@ -1,12 +1,12 @@
 //! What can be wrong with a suite file.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 /// Where in a suite file something is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The file, as the user named it.
-    pub file: String,
+    pub file: Arc<str>,
     /// Line, counted from 1.
     pub line: usize,
 }

@@ -20,7 +20,7 @@ impl Text<'_> {
     /// The place of a byte offset.
     pub fn place(&self, offset: usize) -> Place {
         let before = &self.toml.as_bytes()[..offset.min(self.toml.len())];
-        Place { file: self.file.to_owned(), line: 1 + before.iter().filter(|byte| **byte == b'\n').count() }
+        Place { file: self.file.into(), line: 1 + before.iter().filter(|byte| **byte == b'\n').count() }
     }
 }
 

@@ -1,0 +1,11 @@
+//! Tests of the runner on a fake worker: this binary, started again, that speaks the protocol.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod crashes;
+mod executor;
+mod identity;
+mod plan;
+mod plugins;
+mod run;
+mod suite;
+mod support;

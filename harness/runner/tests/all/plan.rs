@@ -1,0 +1,262 @@
+//! Plans: which cells, with which parameters, and what is said of suites that cannot be planned.
+
+use std::collections::HashMap;
+
+use clmbench_protocol::{CellSpec, Number};
+use clmbench_runner::{
+    identity::identity,
+    plan::{self, Finished, Input},
+    suite::Suite,
+};
+use serde_json::json;
+
+use super::support::offers::{corpora, planned, plugins, small, suite};
+
+/// The definitions of all applicable cells, with upstream outputs as a real run's would be in kind.
+pub fn bound(text: &str) -> Vec<CellSpec> {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = planned(text);
+    let mut store = clmbench_store::Store::open_writer(folder.path()).unwrap();
+    let mut executor = super::run::executor(folder.path(), 2);
+    let summary = super::run::run_with(&mut store, &plan, &mut executor).unwrap();
+    assert_eq!(summary.failed, 0, "{:?}", summary.failures);
+    let applicable = plan.cells.iter().filter(|cell| cell.not_applicable.is_none());
+    applicable.map(|cell| store.find_cell(&cell.key).unwrap().spec.unwrap()).collect()
+}
+
+#[test]
+fn the_demo_has_these_cells() {
+    let demo = planned(include_str!("../../../../benchmarks/suites/demo.toml"));
+    assert_eq!(demo.runs, 8);
+    assert_eq!(demo.largest_threads(), 1);
+    let stages: Vec<_> = demo.stages().into_iter().collect();
+    // 1 dataset + 2 corpora; 8 runs + 4 controls; (8 x 2 + 4) x 1 dataset; 8 x 2 x 5 metrics; one task.
+    assert_eq!(stages, [("embed", 20), ("measure", 80), ("pretrain", 12), ("tokenise", 3), ("transfer", 20)]);
+    let summary = demo.summary(&|runs| Some(1.0 / runs as f64));
+    assert_eq!((summary.cells, summary.not_applicable, summary.mde), (135, 0, Some(0.125)));
+    assert_eq!(summary.gradient_equivalents, 16.0, "one cheap metric on 16 checkpoints");
+    let keys: Vec<&str> = demo.cells.iter().map(|cell| cell.key.as_str()).collect();
+    let first = [
+        "tokenise/freesolv",
+        "tokenise/mixed-5000",
+        "tokenise/mixed-20000",
+        "pretrain/bert-layers1-width64/mixed-5000/seed0",
+        "pretrain/bert-layers1-width64/mixed-20000/seed0",
+        "pretrain/bert-layers2-width64/mixed-5000/seed0",
+        "pretrain/bert-layers2-width64/mixed-20000/seed0",
+        "pretrain/bert-layers2-width128/mixed-5000/seed0",
+        "pretrain/bert-layers2-width128/mixed-20000/seed0",
+        "pretrain/bert-layers4-width128/mixed-5000/seed0",
+        "pretrain/bert-layers4-width128/mixed-20000/seed0",
+        "control/bert-layers1-width64/mixed-5000/seed0",
+        "control/bert-layers2-width64/mixed-5000/seed0",
+        "control/bert-layers2-width128/mixed-5000/seed0",
+        "control/bert-layers4-width128/mixed-5000/seed0",
+        "embed/bert-layers1-width64/mixed-5000/seed0/checkpoint-1/freesolv",
+    ];
+    assert_eq!(keys[..first.len()], first);
+    for key in [
+        "embed/bert-layers4-width128/mixed-20000/seed0/checkpoint-2/freesolv",
+        "embed/control/bert-layers1-width64/mixed-5000/seed0/checkpoint-0/freesolv",
+        "measure/bert-layers1-width64/mixed-5000/seed0/checkpoint-1/loss.mlm_loss",
+        "transfer/bert-layers1-width64/mixed-5000/seed0/checkpoint-1/freesolv/expt/probe",
+    ] {
+        assert!(keys.contains(&key), "{key} is not among {keys:#?}");
+    }
+    assert!(!keys.iter().any(|key| key.starts_with("measure/control")), "controls are not measured");
+    for cell in &demo.cells {
+        assert!(cell.needs.iter().all(|need| *need < demo.find(&cell.key).unwrap()), "{} comes before what it needs", cell.key);
+    }
+    let names: Vec<&str> = demo.plugins.iter().map(|plugin| plugin.manifest.name.as_str()).collect();
+    assert_eq!(names, ["models", "sets", "loss", "trivial"], "unused plugins are not recorded");
+    assert_eq!(demo.sources.len(), 2);
+}
+
+#[test]
+fn a_small_plan_is_this_list() {
+    let keys: Vec<String> = planned(&small("")).cells.into_iter().map(|cell| cell.key).collect();
+    let expected = [
+        "tokenise/freesolv",
+        "tokenise/mixed-50",
+        "pretrain/bert-0.06M/mixed-50/seed0",
+        "pretrain/bert-0.83M/mixed-50/seed0",
+        "control/bert-0.06M/mixed-50/seed0",
+        "control/bert-0.83M/mixed-50/seed0",
+        "embed/bert-0.06M/mixed-50/seed0/checkpoint-1/freesolv",
+        "transfer/bert-0.06M/mixed-50/seed0/checkpoint-1/freesolv/expt/probe",
+        "embed/bert-0.06M/mixed-50/seed0/checkpoint-2/freesolv",
+        "transfer/bert-0.06M/mixed-50/seed0/checkpoint-2/freesolv/expt/probe",
+        "embed/bert-0.83M/mixed-50/seed0/checkpoint-1/freesolv",
+        "transfer/bert-0.83M/mixed-50/seed0/checkpoint-1/freesolv/expt/probe",
+        "embed/bert-0.83M/mixed-50/seed0/checkpoint-2/freesolv",
+        "transfer/bert-0.83M/mixed-50/seed0/checkpoint-2/freesolv/expt/probe",
+        "embed/control/bert-0.06M/mixed-50/seed0/checkpoint-0/freesolv",
+        "transfer/control/bert-0.06M/mixed-50/seed0/checkpoint-0/freesolv/expt/probe",
+        "embed/control/bert-0.83M/mixed-50/seed0/checkpoint-0/freesolv",
+        "transfer/control/bert-0.83M/mixed-50/seed0/checkpoint-0/freesolv/expt/probe",
+        "measure/bert-0.06M/mixed-50/seed0/checkpoint-1/loss.mlm_loss",
+        "measure/bert-0.06M/mixed-50/seed0/checkpoint-1/trivial.flops",
+        "measure/bert-0.06M/mixed-50/seed0/checkpoint-2/loss.mlm_loss",
+        "measure/bert-0.06M/mixed-50/seed0/checkpoint-2/trivial.flops",
+        "measure/bert-0.83M/mixed-50/seed0/checkpoint-1/loss.mlm_loss",
+        "measure/bert-0.83M/mixed-50/seed0/checkpoint-1/trivial.flops",
+        "measure/bert-0.83M/mixed-50/seed0/checkpoint-2/loss.mlm_loss",
+        "measure/bert-0.83M/mixed-50/seed0/checkpoint-2/trivial.flops",
+    ];
+    assert_eq!(keys, expected);
+}
+
+#[test]
+fn parameters_follow_the_written_rules() {
+    let specs = bound(&small(
+        "[[model]]\narchitecture = \"bert\"\noverrides = [{ layers = 7, width = 512, dropout = 1 }, { layers = 3 }]\ntokens = 5\nseeds = 2\n",
+    ));
+    let runs: Vec<_> = specs
+        .iter()
+        .filter_map(|spec| match spec {
+            CellSpec::Pretrain(spec) => Some(spec),
+            _ => None,
+        })
+        .collect();
+    let of =
+        |layers: u64, tokens: u64| runs.iter().filter(move |run| run.config["layers"] == json!(layers) && run.tokens == tokens);
+    let big = of(7, 5).next().unwrap();
+    assert_eq!(big.learning_rate, Number(5e-4), "nearest in size is 25.75M");
+    assert_eq!((big.threads, of(3, 5).next().unwrap().threads), (2, 1), "12 x 7 x 512^2 is 22 million, 12 x 3 x 128^2 0.6");
+    assert_eq!(of(3, 5).next().unwrap().learning_rate, Number(2e-3), "nearest in size is 0.83M");
+    assert_eq!(of(3, 5).map(|run| run.seed).collect::<Vec<_>>(), [3000, 3001], "1000 x suite seed + index");
+    assert_eq!(of(3, 0).map(|run| run.seed).collect::<Vec<_>>(), [3000], "one control");
+    assert_eq!(big.config["dropout"].to_string(), "1.0", "a whole number for a float becomes one");
+    assert_eq!(big.config["activation"], json!("gelu"), "defaults are filled in");
+    assert_eq!(
+        (big.betas, big.clip, big.weight_decay, big.mask_ratio),
+        ((Number(0.9), Number(0.999)), Number(1.0), Number(0.01), Number(0.15))
+    );
+    for spec in &specs {
+        match spec {
+            CellSpec::TokeniseCorpus(spec) => {
+                assert_eq!((spec.seed, spec.heldout, spec.exclude.len()), (3, 20, 1));
+            }
+            CellSpec::TokeniseDataset(spec) => assert_eq!(spec.split.fractions, (Number(0.8), Number(0.1))),
+            CellSpec::Measure(spec) => {
+                assert_eq!((spec.seed, spec.record.non_embedding_parameters), (3, 1000));
+                let pre_release = spec.metric == "loss/mlm_loss";
+                assert_eq!(spec.plugin.digest.is_some(), pre_release, "only pre-release versions carry the file's digest");
+                assert_eq!(spec.params.contains_key("repeats"), pre_release);
+            }
+            CellSpec::Transfer(spec) => {
+                assert_eq!((spec.strengths.len(), spec.strengths[0].0, spec.strengths[12].0), (13, 1e-4, 1e8));
+                assert_eq!((spec.bootstrap, spec.seed), (1000, 3));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn what_does_not_apply_says_why() {
+    let text = small("[[metric]]\nselect = \"all\"\n").replacen("\"bert\"", "\"gpt\"", 1);
+    let plan = planned(&text);
+    let mut reasons: HashMap<&str, usize> = HashMap::new();
+    for reason in plan.cells.iter().filter_map(|cell| cell.not_applicable.as_deref()) {
+        *reasons.entry(reason).or_default() += 1;
+    }
+    // 2 runs x 2 checkpoints each.
+    let expected = [
+        ("`loss/mlm_loss` applies to masked language modelling, and `gpt` is trained by causal language modelling", 4),
+        ("`scope/pair` compares two checkpoints, and suites do not name pairs", 4),
+        ("`scope/transfer` is a diagnostic of fine-tuned weights, and the suite has no protocol that fine-tunes", 4),
+    ];
+    assert_eq!(reasons, HashMap::from(expected));
+    let measured = |metric: &str| plan.cells.iter().filter(|cell| cell.key.contains(metric)).count();
+    assert_eq!(measured("scope.run"), 2, "the record of a run is read once");
+    assert_eq!(measured("scope.labels/freesolv/expt"), 4);
+    assert_eq!(measured("trivial.flops"), 4, "named and selected counts once");
+}
+
+#[test]
+fn final_checkpoints_only_when_asked() {
+    let plan = planned(&small("[[protocol]]\nkind = \"probe\"\ncheckpoints = \"final\"\n"));
+    let embeds: Vec<&str> = plan.cells.iter().filter(|cell| cell.stage == "embed").map(|cell| cell.key.as_str()).collect();
+    assert_eq!(embeds.len(), 4, "{embeds:?}");
+    assert!(embeds.iter().all(|key| key.contains("/checkpoint-2/") || key.contains("/control/")), "{embeds:?}");
+}
+
+#[test]
+fn variants_of_a_metric_have_their_own_keys() {
+    let plan = planned(&small("[[metric]]\nid = \"loss/mlm_loss\"\nbudget = \"quick\"\nparams = { repeats = 4 }\n"));
+    assert!(plan.find("measure/bert-0.06M/mixed-50/seed0/checkpoint-1/loss.mlm_loss@standard").is_some());
+    assert!(plan.find("measure/bert-0.06M/mixed-50/seed0/checkpoint-1/loss.mlm_loss@quick,repeats=4").is_some());
+}
+
+#[test]
+fn mistakes_are_named_with_their_line() {
+    let demo = small("");
+    let cases: &[(&str, &str, &[&str])] = &[
+        ("\"bert\"", "\"bart\"", &["suite.toml:9:", "no plugin offers architecture `bart`", "Did you mean `bert`?"]),
+        ("\"0.06M\"", "\"0.6M\"", &["suite.toml:9:", "no preset `0.6M`", "Did you mean `0.06M`?"]),
+        ("\"freesolv\"", "\"freesolw\"", &["suite.toml:14:", "`moleculenet/freesolw`", "Did you mean `moleculenet/freesolv`?"]),
+        ("\"loss/mlm_loss\"", "\"loss/mlmloss\"", &["suite.toml:17:", "metric `loss/mlmloss`", "Did you mean `loss/mlm_loss`?"]),
+        ("\"mixed\"", "\"mixd\"", &["suite.toml:5:", "no corpus `mixd`", "Did you mean `mixed`?"]),
+        (
+            "id = \"loss/mlm_loss\"",
+            "id = \"loss/mlm_loss\"\nparams = { repeat = 2 }",
+            &["suite.toml:17:", "metric `loss/mlm_loss` has no parameter `repeat`", "`repeats`"],
+        ),
+        (
+            "id = \"loss/mlm_loss\"",
+            "id = \"loss/mlm_loss\"\nparams = { repeats = 2.5 }",
+            &["suite.toml:17:", "`repeats`", "2.5 is not a whole number"],
+        ),
+        ("id = \"loss/mlm_loss\"", "select = \"family:trival\"", &["suite.toml:17:", "family:trival", "Did you mean `trivial`?"]),
+        (
+            "presets = [\"0.06M\", \"0.83M\"]",
+            "overrides = [{ layers = 97 }]",
+            &["suite.toml:9:", "`layers`", "97 is above its largest value, 96"],
+        ),
+        (
+            "presets = [\"0.06M\", \"0.83M\"]",
+            "overrides = [{ activation = \"glu\" }]",
+            &["suite.toml:9:", "`glu` is not a choice", "Did you mean `gelu`?"],
+        ),
+        (
+            "presets = [\"0.06M\", \"0.83M\"]",
+            "presets = [\"0.06M\"]\noverrides = [{ layers = 1, width = 64 }]",
+            &["suite.toml:9:", "`bert-layers1-width64` is the same as `bert-0.06M`"],
+        ),
+    ];
+    for (part, instead, expected) in cases {
+        assert!(demo.contains(part), "{part}");
+        let text = demo.replacen(part, instead, 1);
+        let message = plan::build(&suite(&text), &plugins(), &corpora).map(|_| ()).unwrap_err().to_string();
+        for words in *expected {
+            assert!(message.contains(words), "`{words}` is not in: {message}");
+        }
+    }
+}
+
+#[test]
+fn models_with_another_budget_keep_apart() {
+    let text = small("[[model]]\narchitecture = \"bert\"\npresets = [\"0.06M\"]\ntokens = 9\n");
+    let plan = planned(&text);
+    assert!(plan.find("pretrain/bert-0.06M/mixed-50/seed0").is_some());
+    assert!(plan.find("pretrain/bert-0.06M-model2/mixed-50/seed0").is_some());
+}
+
+#[test]
+fn an_unbound_upstream_is_refused_by_name() {
+    let plan = planned(&small(""));
+    let index = plan.find("pretrain/bert-0.06M/mixed-50/seed0").unwrap();
+    let refusal = plan.bind(index, &|_| None::<&Finished>).unwrap_err();
+    assert_eq!(refusal.to_string(), "needs `tokenise/mixed-50`, which has no output of the right kind");
+    let first = plan.bind(0, &|_| None::<&Finished>).unwrap();
+    assert!(matches!(&first.inputs[..], [(role, Input::Source(_))] if role == "source:freesolv.csv"));
+    assert_eq!(identity(&first.spec).unwrap().len(), 64);
+}
+
+#[test]
+fn the_catalogue_plans_the_demo() {
+    let suite = Suite::parse("demo.toml", include_str!("../../../../benchmarks/suites/demo.toml")).unwrap();
+    let plan = plan::build(&suite, &plugins(), &clmbench_runner::corpora::catalogue).unwrap();
+    assert!(plan.sources.len() > 10, "MOSES, the MoleculeACE sets, AqSolDB and FreeSolv");
+}

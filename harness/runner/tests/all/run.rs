@@ -1,0 +1,281 @@
+//! Whole runs on the fake worker.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use clmbench_protocol::FailureKind;
+use clmbench_runner::{
+    LocalExecutor, LocalOptions, Observer, Plan, RunError, RunOptions, RunSummary,
+    plan::survey,
+    run::{self, Counts, RunEvent},
+};
+use clmbench_store::{CellStatus, Store};
+
+use super::support::{
+    fake_worker::{LEDGER, path},
+    offers::{planned, small},
+};
+
+pub fn executor(store: &Path, workers: usize) -> LocalExecutor {
+    LocalExecutor::new(LocalOptions { workers, ..LocalOptions::new(path(), store.join("logs")) })
+}
+
+/// What happened, as `event key` lines, and the last counts.
+#[derive(Default)]
+pub struct Diary {
+    pub lines: Vec<String>,
+    pub counts: Counts,
+}
+
+impl Observer for Diary {
+    fn event(&mut self, event: &RunEvent<'_>, counts: &Counts) {
+        self.counts = *counts;
+        let sum = counts.done + counts.failed + counts.refused + counts.running + counts.todo;
+        assert!(sum == counts.total || counts.running == 0, "{counts:?}");
+        self.lines.push(match event {
+            RunEvent::Started { key } => format!("started {key}"),
+            RunEvent::Progress { .. } => return,
+            RunEvent::Finished { key, .. } => format!("finished {key}"),
+            RunEvent::Adopted { key } => format!("adopted {key}"),
+            RunEvent::Skipped { key } => format!("skipped {key}"),
+            RunEvent::Rebuilding { key, reason } => format!("rebuilding {key}: {reason}"),
+            RunEvent::Failed { key, failure, earlier } => format!("failed {key}: {failure} ({earlier})"),
+            RunEvent::Refused { key, reason } => format!("refused {key}: {reason}"),
+            RunEvent::NotApplicable { key, reason } => format!("not applicable {key}: {reason}"),
+        });
+    }
+}
+
+impl Diary {
+    pub fn count(&self, start: &str) -> usize {
+        self.lines.iter().filter(|line| line.starts_with(start)).count()
+    }
+}
+
+pub fn go(store: &mut Store, plan: &Plan, options: &RunOptions, diary: &mut Diary) -> Result<RunSummary, RunError> {
+    let mut executor = executor(store.root(), 2);
+    let source = store.root().join("source.csv");
+    fs::write(&source, "x").unwrap();
+    run::run(store, plan, &|_| Ok(source.clone()), &mut executor, options, diary, &AtomicBool::new(false))
+}
+
+pub fn run_with(store: &mut Store, plan: &Plan, executor: &mut LocalExecutor) -> Result<RunSummary, RunError> {
+    let source = store.root().join("source.csv");
+    fs::write(&source, "x").unwrap();
+    let cancel = AtomicBool::new(false);
+    run::run(store, plan, &|_| Ok(source.clone()), executor, &RunOptions::default(), &mut Diary::default(), &cancel)
+}
+
+/// How often each identity was computed.
+pub fn ledger(root: &Path) -> HashMap<String, usize> {
+    let mut counts = HashMap::new();
+    for line in fs::read_to_string(root.join(LEDGER)).unwrap_or_default().lines() {
+        *counts.entry(line.to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+#[test]
+fn a_second_run_computes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = planned(&small(""));
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let before = survey(&plan, Some(&store), 2).unwrap();
+    assert_eq!((before.done, before.todo, before.seconds), (0, plan.cells.len(), None));
+
+    let mut diary = Diary::default();
+    let summary = go(&mut store, &plan, &RunOptions::default(), &mut diary).unwrap();
+    assert_eq!((summary.computed, summary.skipped, summary.failed), (plan.cells.len(), 0, 0), "{:#?}", diary.lines);
+    assert_eq!((diary.counts.done, diary.counts.todo, diary.counts.running), (plan.cells.len(), 0, 0));
+    assert_eq!(ledger(folder.path()).len(), plan.cells.len());
+    assert!(ledger(folder.path()).values().all(|times| *times == 1));
+    let rows = store.cells(summary.suite_id).unwrap();
+    assert!(rows.iter().all(|row| row.status == CellStatus::Done && row.attempts == 1));
+    for row in &rows {
+        let identity = row.identity.as_deref().unwrap();
+        assert!(store.artifact_dir(identity).join("cell.json").is_file());
+        assert!(!store.work_dir(identity).exists());
+    }
+    let controls = store.runs(summary.suite_id).unwrap().into_iter().filter(|run| run.control).count();
+    assert_eq!(controls, 2);
+
+    let after = survey(&plan, Some(&store), 2).unwrap();
+    assert_eq!((after.done, after.todo, after.seconds, after.disk_bytes), (plan.cells.len(), 0, Some(0.0), Some(0)));
+    let mut diary = Diary::default();
+    let again = go(&mut store, &plan, &RunOptions::default(), &mut diary).unwrap();
+    assert_eq!((again.computed, again.skipped), (0, plan.cells.len()));
+    assert_eq!(diary.count("started"), 0);
+    assert_eq!(again.suite_id, summary.suite_id);
+}
+
+#[test]
+fn past_cells_teach_what_a_larger_suite_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    go(&mut store, &planned(&small("")), &RunOptions::default(), &mut Diary::default()).unwrap();
+    let larger = planned(&small("").replacen("sizes = [50]", "sizes = [50, 60]", 1));
+    let survey = survey(&larger, Some(&store), 1).unwrap();
+    assert!(survey.done > 0 && survey.todo > 0, "{survey:?}");
+    assert!(survey.seconds.unwrap() > 0.0 && survey.disk_bytes.unwrap() > 0, "{survey:?}");
+}
+
+#[test]
+fn a_failure_costs_its_cell_and_what_needs_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let plan = planned(&small("[[metric]]\nid = \"hostile/abort\"\n"));
+    let summary = go(&mut store, &plan, &RunOptions::default(), &mut Diary::default()).unwrap();
+    assert_eq!((summary.failed, summary.refused, summary.computed), (4, 0, plan.cells.len() - 4));
+    assert!(summary.failures.iter().all(|(key, failure)| key.contains("hostile.abort") && failure.kind == FailureKind::Abort));
+    let row = store.find_cell(&summary.failures[0].0).unwrap().row;
+    assert_eq!((row.status, row.failure_kind.as_deref(), row.attempts), (CellStatus::Failed, Some("abort"), 1));
+
+    let mut diary = Diary::default();
+    let again = go(&mut store, &plan, &RunOptions::default(), &mut diary).unwrap();
+    assert_eq!((again.failed, again.computed, diary.count("started")), (4, 0, 0), "not tried again unasked");
+    let retry = RunOptions { retry_failed: true, ..RunOptions::default() };
+    let mut diary = Diary::default();
+    assert_eq!(go(&mut store, &plan, &retry, &mut diary).unwrap().failed, 4);
+    assert_eq!(diary.count("started"), 4);
+    assert_eq!(store.find_cell(&summary.failures[0].0).unwrap().row.attempts, 2);
+}
+
+#[test]
+fn a_diverged_run_is_kept_and_nothing_follows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let plan = planned(&small("").replacen("tokens = 1000", "tokens = 1000\nlr = 5.0", 1));
+    let mut diary = Diary::default();
+    let summary = go(&mut store, &plan, &RunOptions::default(), &mut diary).unwrap();
+    // Of each of 2 runs: 2 embeddings, 2 transfers, 4 values. The controls are not trained and do not diverge.
+    assert_eq!((summary.diverged, summary.refused, summary.failed), (2, 16, 0), "{:#?}", diary.lines);
+    let key = "measure/bert-0.06M/mixed-50/seed0/checkpoint-1/trivial.flops";
+    let row = store.find_cell(key).unwrap().row;
+    assert_eq!(row.status, CellStatus::Refused);
+    assert_eq!(row.reason.as_deref(), Some("needs `pretrain/bert-0.06M/mixed-50/seed0`, which diverged"));
+    let key = "transfer/bert-0.06M/mixed-50/seed0/checkpoint-1/freesolv/expt/probe";
+    let reason = store.find_cell(key).unwrap().row.reason.unwrap();
+    assert_eq!(reason, "needs `embed/bert-0.06M/mixed-50/seed0/checkpoint-1/freesolv`, which was refused");
+}
+
+#[test]
+fn damaged_files_are_rebuilt_when_something_needs_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let plan = planned(&small(""));
+    go(&mut store, &plan, &RunOptions::default(), &mut Diary::default()).unwrap();
+    let place = |key: &str| -> PathBuf { store.artifact_dir(&store.find_cell(key).unwrap().row.identity.unwrap()) };
+    let run = place("pretrain/bert-0.06M/mixed-50/seed0");
+    let (corpus, other) = (place("tokenise/mixed-50"), place("pretrain/bert-0.83M/mixed-50/seed0"));
+    fs::remove_dir_all(&corpus).unwrap();
+    // The same size and another byte: found because the file is newer than the report.
+    let weights = run.join("checkpoint-2/model.safetensors");
+    let mut bytes = fs::read(&weights).unwrap();
+    bytes[0] ^= 1;
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    fs::write(&weights, bytes).unwrap();
+
+    // Nothing is left to compute, so nothing is needed.
+    let again = go(&mut store, &plan, &RunOptions::default(), &mut Diary::default()).unwrap();
+    assert_eq!((again.rebuilt, again.computed), (0, 0));
+
+    // Further cells need the run, and the run needs the corpus.
+    let more = planned(&small("[[metric]]\nid = \"trivial/tokens\"\n"));
+    let mut diary = Diary::default();
+    let summary = go(&mut store, &more, &RunOptions::default(), &mut diary).unwrap();
+    assert_eq!((summary.computed, summary.rebuilt, summary.failed), (4, 2, 0), "{:#?}", diary.lines);
+    assert_eq!((diary.counts.done, diary.counts.todo), (more.cells.len(), 0));
+    let said = diary.lines.iter().find(|line| line.starts_with("rebuilding pretrain")).unwrap();
+    assert!(said.ends_with("the bytes of checkpoint-2/model.safetensors are not those that were written"), "{said}");
+    assert!(corpus.join("cell.json").is_file() && run.join("cell.json").is_file());
+    let times = ledger(folder.path());
+    assert_eq!(times[other.file_name().unwrap().to_str().unwrap()], 1, "the intact run was left alone");
+    assert_eq!(times[run.file_name().unwrap().to_str().unwrap()], 2);
+}
+
+#[test]
+fn a_silent_change_is_found_by_verify() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let plan = planned(&small(""));
+    go(&mut store, &plan, &RunOptions::default(), &mut Diary::default()).unwrap();
+    let run = store.artifact_dir(&store.find_cell("pretrain/bert-0.06M/mixed-50/seed0").unwrap().row.identity.unwrap());
+    let weights = run.join("checkpoint-1/model.safetensors");
+    let modified = fs::metadata(&weights).unwrap().modified().unwrap();
+    let mut bytes = fs::read(&weights).unwrap();
+    bytes[0] ^= 1;
+    fs::write(&weights, bytes).unwrap();
+    fs::File::options().write(true).open(&weights).unwrap().set_modified(modified).unwrap();
+    let more = planned(&small("[[metric]]\nid = \"trivial/tokens\"\n"));
+    let verify = RunOptions { verify: true, ..RunOptions::default() };
+    assert_eq!(go(&mut store, &more, &verify, &mut Diary::default()).unwrap().rebuilt, 1);
+}
+
+#[test]
+fn the_same_cell_under_two_keys_is_computed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    // Two budgets of one model have one and the same control.
+    let plan = planned(&small("[[model]]\narchitecture = \"bert\"\npresets = [\"0.06M\"]\ntokens = 9\n"));
+    let summary = go(&mut store, &plan, &RunOptions::default(), &mut Diary::default()).unwrap();
+    let times = ledger(folder.path());
+    assert!(times.values().all(|times| *times == 1));
+    assert_eq!(summary.done(), plan.cells.len());
+    assert_eq!(plan.cells.len() - times.len(), 3, "control, its embedding and its transfer");
+}
+
+#[test]
+fn cancelling_stops_at_once_and_the_next_run_goes_on() {
+    struct Cancel<'a>(&'a AtomicBool, usize);
+    impl Observer for Cancel<'_> {
+        fn event(&mut self, event: &RunEvent<'_>, _: &Counts) {
+            if matches!(event, RunEvent::Finished { .. }) {
+                self.1 += 1;
+                self.0.store(self.1 >= 3, Ordering::SeqCst);
+            }
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let plan = planned(&small(""));
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let cancel = AtomicBool::new(false);
+    let source = folder.path().join("source.csv");
+    fs::write(&source, "x").unwrap();
+    let mut local = executor(folder.path(), 1);
+    let stopped = run::run(
+        &mut store,
+        &plan,
+        &|_| Ok(source.clone()),
+        &mut local,
+        &RunOptions::default(),
+        &mut Cancel(&cancel, 0),
+        &cancel,
+    );
+    let Err(RunError::Interrupted(summary)) = stopped else { panic!("{stopped:?}") };
+    assert!((3..plan.cells.len()).contains(&summary.computed), "{summary:?}");
+    drop((local, store));
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let rest = go(&mut store, &plan, &RunOptions::default(), &mut Diary::default()).unwrap();
+    assert_eq!((rest.skipped, rest.done(), rest.failed), (summary.computed, plan.cells.len(), 0));
+}
+
+#[test]
+fn a_missing_source_or_worker_ends_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = planned(&small(""));
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let mut local = executor(folder.path(), 1);
+    let (options, cancel) = (RunOptions::default(), AtomicBool::new(false));
+    let none = |_: &clmbench_protocol::FileRef| Err("not in the cache; run `cargo xtask setup`".into());
+    let error = run::run(&mut store, &plan, &none, &mut local, &options, &mut Diary::default(), &cancel).unwrap_err();
+    assert!(error.to_string().contains("freesolv.csv is not at hand: not in the cache"), "{error}");
+
+    let mut local = LocalExecutor::new(LocalOptions::new("/no/such/worker", folder.path().join("logs")));
+    let source = |_: &clmbench_protocol::FileRef| Ok(PathBuf::from("/dev/null"));
+    let error = run::run(&mut store, &plan, &source, &mut local, &options, &mut Diary::default(), &cancel).unwrap_err();
+    assert!(matches!(error, RunError::Executor(_)), "{error}");
+}

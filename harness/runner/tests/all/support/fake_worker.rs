@@ -1,0 +1,304 @@
+//! A worker without libtorch. A script makes this test binary its own worker: it runs the one test below, which
+//! speaks the protocol on the descriptors that the script has set aside.
+//!
+//! What a cell does is told by its own definition: a transfer's `protocol` or a metric's id names the mischief.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead, Write},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use clmbench_protocol::*;
+
+/// Path of the script, made once and never removed while tests run.
+pub fn path() -> PathBuf {
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("clmbench-worker");
+        let binary = std::env::current_exe().unwrap();
+        // libtest prints to standard output; the protocol goes to descriptor 3.
+        let text = format!(
+            "#!/bin/sh\nFAKE_ARGUMENTS=\"$*\" FAKE_WORKER=1 exec {:?} --exact support::fake_worker::serve --nocapture 3>&1 >/dev/null\n",
+            binary.display()
+        );
+        fs::write(&script, text).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        folder
+    });
+    folder.path().join("clmbench-worker")
+}
+
+/// Where the fake worker notes what it computed.
+pub const LEDGER: &str = "computed.txt";
+
+#[test]
+fn serve() {
+    if std::env::var_os("FAKE_WORKER").is_none() {
+        return;
+    }
+    let out = fs::OpenOptions::new().write(true).open("/proc/self/fd/3").unwrap();
+    let arguments = std::env::var("FAKE_ARGUMENTS").unwrap();
+    if let Some(library) = arguments.strip_prefix("--describe ") {
+        // A fake library is the answer itself, or one of a few words.
+        match fs::read_to_string(library).unwrap().as_str() {
+            "hang" => std::thread::sleep(Duration::from_secs(60)),
+            "abort" => {
+                eprintln!("library says goodbye");
+                std::process::abort();
+            }
+            answer => (&out).write_all(answer.as_bytes()).unwrap(),
+        }
+        std::process::exit(0);
+    }
+    let say = |event: &Event| {
+        (&out).write_all(format!("{}\n", serde_json::to_string(event).unwrap()).as_bytes()).unwrap();
+    };
+    match std::env::var("FAKE_GREETING").as_deref() {
+        Ok("garbage") => {
+            (&out).write_all(b"hello there\n").unwrap();
+            std::thread::sleep(Duration::from_secs(60));
+        }
+        Ok("exit") => {
+            eprintln!("libtorch_cpu.so: cannot open shared object file");
+            std::process::exit(127);
+        }
+        _ => {}
+    }
+    let protocol = if std::env::var("FAKE_GREETING").as_deref() == Ok("old") { 99 } else { PROTOCOL_VERSION };
+    say(&Event::Hello { protocol, build: "fake".into(), libtorch: "2.11.0".into(), devices: vec!["cpu".into()] });
+    let mut hoard: Vec<Vec<u8>> = Vec::new();
+    for line in std::io::stdin().lock().lines() {
+        let Ok(Request::Run(request)) = serde_json::from_str(&line.unwrap()) else { break };
+        let work = Path::new(&request.work_dir);
+        let log = |text: &str| fs::write(&request.log, text).unwrap();
+        let word = match &request.spec {
+            CellSpec::Transfer(spec) => spec.protocol.clone(),
+            CellSpec::Measure(spec) => spec.metric.clone(),
+            _ => String::new(),
+        };
+        say(&Event::Progress { stage: "fake".into(), done: 1, total: 2, unit: "steps".into(), note: String::new() });
+        match word.rsplit('/').next().unwrap() {
+            "abort" => {
+                log("about to abort\n");
+                std::process::abort();
+            }
+            "oom" => {
+                log("memory allocation of 99 bytes failed\n");
+                std::process::abort();
+            }
+            "segfault" => {
+                // SAFETY: this process is here to die; Rust's own handler, which would return once, is taken off.
+                unsafe {
+                    libc::signal(libc::SIGSEGV, libc::SIG_DFL);
+                    libc::raise(libc::SIGSEGV);
+                }
+            }
+            "exit" => std::process::exit(7),
+            "hang" => {
+                // A child of ours must not outlive us.
+                let _ = std::process::Command::new("sleep")
+                    .arg("987654")
+                    .current_dir(work.parent().and_then(Path::parent).unwrap())
+                    .spawn();
+                log("hanging\n");
+                std::thread::sleep(Duration::from_secs(600));
+            }
+            "hoard" => loop {
+                hoard.push(vec![1; 16 << 20]);
+                std::thread::sleep(Duration::from_millis(20));
+            },
+            "grow" => hoard.push(vec![1; 200 << 20]),
+            "garbage" => {
+                fs::OpenOptions::new().write(true).open("/proc/self/fd/3").unwrap().write_all(b"not json\n").unwrap();
+                std::thread::sleep(Duration::from_secs(60));
+            }
+            "flood" => {
+                for done in 0..20_000 {
+                    say(&Event::Progress {
+                        stage: "fake".into(),
+                        done,
+                        total: 20_000,
+                        unit: "steps".into(),
+                        note: String::new(),
+                    });
+                }
+            }
+            "failed" => {
+                say(&Event::Failed(Failure::new(FailureKind::NonFinite, "the value is NaN")));
+                continue;
+            }
+            "slow" => std::thread::sleep(Duration::from_millis(300)),
+            _ => {}
+        }
+        let report = compute(&request);
+        say(&Event::Done(Box::new(report)));
+    }
+    std::process::exit(0);
+}
+
+fn digest(identity: &str, role: &str) -> String {
+    blake3::hash(format!("{identity} {role}").as_bytes()).to_hex().to_string()
+}
+
+/// A result that is a function of the identity, and files to go with it.
+fn compute(request: &RunRequest) -> CellReport {
+    let work = Path::new(&request.work_dir);
+    for path in request.inputs.values() {
+        assert!(Path::new(path).exists(), "{path} is not there");
+    }
+    if let Some(root) = work.parent().and_then(Path::parent) {
+        let mut ledger = fs::OpenOptions::new().append(true).create(true).open(root.join(LEDGER)).unwrap();
+        writeln!(ledger, "{}", request.identity).unwrap();
+    }
+    let of = |role: &str| digest(&request.identity, role);
+    let mut names = vec!["result.txt".to_owned()];
+    let output = match &request.spec {
+        CellSpec::TokeniseDataset(spec) => CellOutput::TokeniseDataset(DatasetOutput {
+            source: spec.source.clone(),
+            dataset: spec.dataset.clone(),
+            tasks: vec![TaskInfo { name: "expt".into(), kind: TaskKind::Regression, unit: String::new(), score: "rmse".into() }],
+            rows: 10,
+            invalid: Vec::new(),
+            counts: (8, 1, 1),
+            truncated: 0,
+            unknown_token_molecules: 0,
+            duplicate_groups: 0,
+            leaked: 0,
+            sha256_csv: of("csv"),
+            data_digest: of("data"),
+            split_digest: of("split"),
+            tokenizer_digest: digest("", "tokenizer"),
+            train_sd: vec![Number(1.0)],
+        }),
+        CellSpec::TokeniseCorpus(spec) => CellOutput::TokeniseCorpus(CorpusOutput {
+            corpus: spec.corpus.clone(),
+            molecules: spec.size,
+            tokens: spec.size * 20,
+            heldout_molecules: spec.heldout,
+            heldout_tokens: spec.heldout * 20,
+            invalid: 0,
+            duplicates: 0,
+            excluded: 0,
+            truncated: 0,
+            unigram_cross_entropy: Number(2.0),
+            unigram_se: Number(0.1),
+            train_digest: of("train"),
+            heldout_digest: of("heldout"),
+            tokenizer_digest: digest("", "tokenizer"),
+            coverage: Vec::new(),
+        }),
+        CellSpec::Pretrain(spec) => {
+            let numbers = if spec.tokens == 0 { 0..=0 } else { 1..=spec.checkpoints };
+            names.extend(numbers.clone().map(|number| format!("checkpoint-{number}/model.safetensors")));
+            let checkpoint = |number: u32| CheckpointOutput {
+                folder: format!("checkpoint-{number}"),
+                step: u64::from(number),
+                tokens: spec.tokens * u64::from(number) / u64::from(spec.checkpoints),
+                annealed: true,
+                last: spec.tokens == 0 || number == spec.checkpoints,
+                learning_rate: Number(0.0),
+                training_loss: Number(1.0),
+                training_flops: Number(spec.tokens as f64),
+                weights_digest: of(&format!("weights {number}")),
+            };
+            CellOutput::Pretrain(PretrainOutput {
+                non_embedding_parameters: 1000,
+                total_parameters: 2000,
+                corpus_molecules: 50,
+                epochs: Number(1.0),
+                diverged: spec.learning_rate.0 > 1.0 && spec.tokens > 0,
+                checkpoints: numbers.map(checkpoint).collect(),
+            })
+        }
+        CellSpec::Embed(_) => CellOutput::Embed(EmbedOutput { rows: 10, width: 4, embedding_digest: of("embedding") }),
+        CellSpec::Measure(_) => CellOutput::Measure(MeasureOutput {
+            values: vec![MetricValue {
+                name: "value".into(),
+                value: Number(1.5),
+                unit: String::new(),
+                se_estimator: None,
+                se_sample: None,
+                std_error: Number(0.0),
+                error_kind: ErrorKind::Exact,
+                primary: true,
+            }],
+            molecules: 20,
+            gradient_equivalents: Number(0.3),
+            stopped: "complete".into(),
+        }),
+        CellSpec::Transfer(spec) => CellOutput::Transfer(TransferOutput {
+            task: spec.task.clone(),
+            task_kind: spec.task_kind,
+            counts: (8, 1, 1),
+            strength: Number(1.0),
+            validation: Vec::new(),
+            scores: vec![ScoreValue {
+                name: "rmse".into(),
+                value: Number(2.0),
+                higher_is_better: false,
+                primary: true,
+                se_test: Number(0.1),
+                se_seed: None,
+                mean_predictor: Number(3.0),
+            }],
+            predictions: vec![(9, Number(1.0), Number(1.5))],
+        }),
+    };
+    let mut files = Vec::new();
+    for name in names {
+        let text = format!("{} {name}\n", request.identity);
+        let path = work.join(&name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, &text).unwrap();
+        let blake3 = blake3::hash(text.as_bytes()).to_hex().to_string();
+        files.push(OutputFile { path: name, blake3, bytes: text.len() as u64 });
+    }
+    CellReport {
+        output,
+        files,
+        seconds: 0.5,
+        peak_rss_bytes: 1 << 20,
+        device: "cpu".into(),
+        libtorch: "2.11.0".into(),
+        build: "fake".into(),
+    }
+}
+
+/// A request for a transfer cell that does `mischief`, in a folder of its own.
+pub fn request(folder: &Path, mischief: &str) -> RunRequest {
+    let identity = blake3::hash(mischief.as_bytes()).to_hex().to_string();
+    let work = folder.join("work").join(&identity);
+    fs::create_dir_all(&work).unwrap();
+    RunRequest {
+        spec: CellSpec::Transfer(transfer(mischief)),
+        plugins: Vec::new(),
+        inputs: BTreeMap::new(),
+        work_dir: work.display().to_string(),
+        log: folder.join(format!("{mischief}.log")).display().to_string(),
+        device: "cpu".into(),
+        identity,
+    }
+}
+
+pub fn transfer(protocol: &str) -> Transfer {
+    Transfer {
+        revision: 1,
+        protocol: protocol.into(),
+        weights_digest: "w".into(),
+        embedding_digest: "e".into(),
+        data_digest: "d".into(),
+        split_digest: "s".into(),
+        dataset: "freesolv".into(),
+        task: "expt".into(),
+        task_kind: TaskKind::Regression,
+        strengths: vec![Number(0.1), Number(10.0)],
+        bootstrap: 1000,
+        seed: 7,
+    }
+}

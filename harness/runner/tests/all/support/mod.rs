@@ -1,0 +1,4 @@
+//! What the tests share.
+
+pub mod fake_worker;
+pub mod offers;

@@ -1,0 +1,158 @@
+//! A plugin set and a corpus lookup made by hand.
+
+use std::path::PathBuf;
+
+use clmbench_protocol::{
+    ArchitectureInfo, Comparable, CorpusSource, CostClass, DatasetInfo, Direction, FileRef, MetricInfo, Number, Objective,
+    ParameterInfo, ParameterKind, PluginManifest, PresetInfo, Scope, SourceFile, TaskInfo, TaskKind,
+};
+use clmbench_runner::{Plan, PluginSet, Suite, corpora::CorpusPart, plan, plugins::Plugin};
+use serde_json::json;
+
+pub fn file(name: &str) -> SourceFile {
+    SourceFile {
+        name: name.into(),
+        package: "package".into(),
+        version: "1".into(),
+        wheel_sha256: "00".into(),
+        entry: format!("package/{name}"),
+        sha256: blake3::hash(name.as_bytes()).to_hex().to_string(),
+        bytes: 10,
+    }
+}
+
+pub fn parameter(name: &str, kind: ParameterKind, default: serde_json::Value) -> ParameterInfo {
+    ParameterInfo { name: name.into(), kind, default, doc: String::new(), minimum: None, maximum: None, choices: Vec::new() }
+}
+
+pub fn architecture(name: &str) -> ArchitectureInfo {
+    let preset = |name: &str, layers: u64, width: u64, learning_rate: f64| PresetInfo {
+        name: name.into(),
+        config: json!({ "layers": layers, "width": width }).as_object().unwrap().clone(),
+        learning_rate,
+        non_embedding_parameters: 12 * layers * width * width,
+    };
+    let mut layers = parameter("layers", ParameterKind::Integer, json!(4));
+    (layers.minimum, layers.maximum) = (Some(1.0), Some(96.0));
+    let mut shape = parameter("activation", ParameterKind::Text, json!("gelu"));
+    shape.choices = vec!["gelu".into(), "relu".into()];
+    ArchitectureInfo {
+        name: name.into(),
+        doc: String::new(),
+        objective: if name == "gpt" { Objective::CausalLm } else { Objective::MaskedLm },
+        parameters: vec![
+            layers,
+            parameter("width", ParameterKind::Integer, json!(128)),
+            parameter("dropout", ParameterKind::Float, json!(0)),
+            shape,
+        ],
+        presets: vec![preset("0.06M", 1, 64, 3e-3), preset("0.83M", 4, 128, 2e-3), preset("25.75M", 8, 512, 5e-4)],
+    }
+}
+
+pub fn dataset(name: &str) -> DatasetInfo {
+    let task = TaskInfo { name: "expt".into(), kind: TaskKind::Regression, unit: "kcal/mol".into(), score: "rmse".into() };
+    DatasetInfo {
+        source: "moleculenet".into(),
+        name: name.into(),
+        doc: String::new(),
+        tasks: vec![task],
+        recommended_split: "random".into(),
+        files: vec![file(&format!("{name}.csv"))],
+        sha256_csv: None,
+        licence: String::new(),
+        citation: String::new(),
+    }
+}
+
+pub fn metric(id: &str, cost: CostClass) -> MetricInfo {
+    MetricInfo {
+        id: id.into(),
+        doc: String::new(),
+        citation: String::new(),
+        unit: String::new(),
+        primary: "value".into(),
+        direction: Direction::LowerIsBetter,
+        scope: Scope::Checkpoint,
+        cost,
+        comparable: Comparable::SameEvaluation,
+        objectives: Vec::new(),
+        parameters: Vec::new(),
+        trivial: id.starts_with("trivial/"),
+    }
+}
+
+pub fn plugin(name: &str, version: &str) -> Plugin {
+    Plugin {
+        manifest: PluginManifest {
+            name: name.into(),
+            version: version.into(),
+            api: (1, 0),
+            libtorch: "2.11.0".into(),
+            architectures: Vec::new(),
+            datasets: Vec::new(),
+            metrics: Vec::new(),
+        },
+        library: PathBuf::from(format!("/plugins/{name}/lib{name}.so")),
+        digest: blake3::hash(name.as_bytes()).to_hex().to_string(),
+    }
+}
+
+/// bert, gpt, freesolv and lipo, two loss metrics, the trivial family, one of each odd scope, and one that aborts.
+pub fn plugins() -> PluginSet {
+    let mut architectures = plugin("models", "0.1.0");
+    architectures.manifest.architectures = vec![architecture("bert"), architecture("gpt")];
+    let mut datasets = plugin("sets", "0.1.0");
+    datasets.manifest.datasets = vec![dataset("freesolv"), dataset("lipo")];
+    let mut losses = plugin("loss", "0.2.0-dev");
+    let mut masked = metric("loss/mlm_loss", CostClass::Cheap);
+    masked.objectives = vec![Objective::MaskedLm];
+    masked.parameters = vec![parameter("repeats", ParameterKind::Integer, json!(1))];
+    losses.manifest.metrics = vec![masked, metric("hostile/abort", CostClass::Moderate)];
+    let mut trivial = plugin("trivial", "0.1.0");
+    let names = ["parameters", "tokens", "corpus", "flops"];
+    trivial.manifest.metrics = names.map(|name| metric(&format!("trivial/{name}"), CostClass::Free)).to_vec();
+    let mut scopes = plugin("scopes", "0.1.0");
+    let scoped = |id: &str, scope| MetricInfo { scope, ..metric(id, CostClass::Expensive) };
+    scopes.manifest.metrics = vec![
+        scoped("scope/labels", Scope::CheckpointDataset),
+        scoped("scope/run", Scope::Run),
+        scoped("scope/pair", Scope::Pair),
+        scoped("scope/transfer", Scope::Transfer),
+    ];
+    let (set, errors) = PluginSet::new(vec![architectures, datasets, losses, trivial, scopes]);
+    assert!(errors.is_empty(), "{errors:?}");
+    set
+}
+
+pub fn corpora(name: &str) -> Option<Vec<CorpusPart>> {
+    let part = |file: SourceFile| CorpusPart {
+        source: CorpusSource {
+            file: FileRef { name: file.name.clone(), sha256: file.sha256.clone() },
+            column: "SMILES".into(),
+            only: None,
+            group: "moses".into(),
+            weight: Number(1.0),
+        },
+        file,
+    };
+    (name == "mixed").then(|| vec![part(file("moses.csv"))])
+}
+
+pub fn suite(text: &str) -> Suite {
+    Suite::parse("suite.toml", text).unwrap()
+}
+
+pub fn planned(text: &str) -> Plan {
+    plan::build(&suite(text), &plugins(), &corpora).unwrap()
+}
+
+/// Two models on one corpus, one dataset, two metrics; `more` is appended.
+pub fn small(more: &str) -> String {
+    format!(
+        "schema = 1\n[suite]\nname = \"small\"\nseed = 3\n[[corpus]]\nname = \"mixed\"\nsizes = [50]\nheldout = 20\n\
+         [[model]]\narchitecture = \"bert\"\npresets = [\"0.06M\", \"0.83M\"]\ntokens = 1000\ncheckpoints = 2\n\
+         [[dataset]]\nsource = \"moleculenet\"\nnames = [\"freesolv\"]\n[[metric]]\nid = \"loss/mlm_loss\"\n\
+         [[metric]]\nid = \"trivial/flops\"\n{more}"
+    )
+}
