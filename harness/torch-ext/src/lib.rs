@@ -9,6 +9,7 @@ use tch::Tensor;
 #[error("libtorch: {0}")]
 pub struct TorchError(pub String);
 
+// SAFETY: declared as they are defined in cpp/torch_ext.cpp.
 unsafe extern "C" {
     fn clmbench_fused_adamw(
         parameters: *const *mut c_void,
