@@ -16,6 +16,7 @@ use std::{
     io::{self, Write},
     panic,
     process::ExitCode,
+    sync::Mutex,
 };
 
 use clap::Parser;
@@ -26,8 +27,15 @@ use crate::{
     error::{CliError, Exit},
 };
 
+/// Where the first panic was.
+static PLACE: Mutex<Option<String>> = Mutex::new(None);
+
 fn main() -> ExitCode {
-    panic::set_hook(Box::new(|_| {}));
+    panic::set_hook(Box::new(|info| {
+        if let (Ok(mut place), Some(location)) = (PLACE.lock(), info.location()) {
+            place.get_or_insert_with(|| format!("{}:{}", location.file(), location.line()));
+        }
+    }));
     match panic::catch_unwind(|| {
         let arguments = Arguments::parse();
         command::run(&arguments, Console::new(arguments.global.quiet))
@@ -56,10 +64,11 @@ fn report(error: &CliError) -> ExitCode {
 /// A panic is a fault of clmbench: one line, never a backtrace.
 fn fault(payload: &(dyn std::any::Any + Send)) -> ExitCode {
     let words = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
-    let line = console::one_line(words.unwrap_or("a panic without words"), 300);
+    let words = console::one_line(words.unwrap_or("a panic without words"), 300);
+    let place = PLACE.lock().ok().and_then(|place| place.clone()).unwrap_or_default();
     let _ = writeln!(
         io::stderr().lock(),
-        "error: a fault in clmbench {}: {line}\n  hint: the store is kept; please report this line and the command that led to it",
+        "error: a fault in clmbench {}: {words} ({place})\n  hint: the store is kept; please report this line and the command that led to it",
         env!("CARGO_PKG_VERSION")
     );
     ExitCode::from(Exit::Fault as u8)

@@ -134,6 +134,7 @@ impl Progress {
 
     fn total(&self, counts: &Counts) {
         if let Some((_, total)) = &self.bars {
+            total.set_length(counts.total as u64);
             total.set_position((counts.done + counts.failed + counts.refused) as u64);
             total.set_message(left(counts));
         }

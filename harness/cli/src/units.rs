@@ -37,7 +37,7 @@ pub fn show_seconds(seconds: f64) -> String {
         return "?".to_owned();
     }
     if seconds < 59.95 {
-        return format!("{seconds:.1} s");
+        return format!("{:.1} s", seconds + 0.0); // an empty sum is -0.0
     }
     let whole = seconds.round() as u64;
     match whole {
@@ -84,6 +84,7 @@ mod tests {
             assert!(seconds(wrong).is_err(), "{wrong}");
         }
         assert_eq!(show_seconds(3.44), "3.4 s");
+        assert_eq!(show_seconds(-0.0), "0.0 s");
         assert_eq!(show_seconds(59.97), "1 min 00 s");
         assert_eq!(show_seconds(125.0), "2 min 05 s");
         assert_eq!(show_seconds(3_720.0), "1 h 02 min");
