@@ -84,11 +84,22 @@ fn a_hang_is_stopped_with_all_its_children() {
     let mut hang = job(1, folder.path(), "hang");
     hang.limits.time = Some(Duration::from_millis(1500));
     let start = Instant::now();
-    let failure = end(&mut executor, hang).0.unwrap_err();
+    let place = folder.path().canonicalize().unwrap();
+    let seen = std::thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            (0..60).any(|_| {
+                std::thread::sleep(Duration::from_millis(25));
+                sleepers(&place) == 1
+            })
+        });
+        (end(&mut executor, hang).0.unwrap_err(), watch.join().unwrap())
+    });
+    let (failure, started) = seen;
+    assert!(started, "the worker's child was there");
     assert_eq!(failure.kind, FailureKind::TimeLimit, "{failure}");
     assert!(failure.message.contains("the time limit of a cell") && failure.message.ends_with("hanging"), "{failure}");
     assert!(start.elapsed() < Duration::from_secs(10));
-    assert_eq!(sleepers(&folder.path().canonicalize().unwrap()), 0, "a child of the worker is left");
+    assert_eq!(sleepers(&place), 0, "a child of the worker is left");
 }
 
 /// Processes that run `sleep 987654`, as only the hanging fake worker starts them.

@@ -19,7 +19,7 @@ pub fn info() -> DatasetInfo {
             sha256: "4b3f09313f5a4bcbeac60eebc2c726c03e2442eac947f869c4627c1877737fc4".into(),
             bytes: 14_182,
         }],
-        sha256_csv: Some("12156a975ff536aaf64057f13f0ccecc2d9bf3619890139a9731cf29b3129ee8".into()),
+        sha256_csv: Some("2bfd85e03c790f40ca511efbde8d6095d2e40bf5a70450e29450cd68aecbef01".into()),
         licence: "BSD-3-Clause (package); the data set states its own terms".into(),
         citation: "Mobley & Guthrie, J. Comput.-Aided Mol. Des. 28:711 (2014); Wu et al., Chem. Sci. 9:513 (2018)".into(),
     }
