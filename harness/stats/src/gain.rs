@@ -5,7 +5,7 @@
 //!
 //! The interval is cautious, not calibrated: in 400 simulations each (two trivial columns in a grid of 4 x 2, normal
 //! noise, with and without a true gain) the 95 % interval covered the mean gain in 97 to 100 % at 8, 12 and 24 runs.
-//! `better` came out in at most 0.3 % where there was nothing to gain; where the true gain was about 0.55 it came out
+//! `better` came out in at most 0.3 % where there was nothing to gain; where the mean gain was 0.67, 0.57 and 0.54 it came out
 //! in 0.3 % at 8 and 12 runs and in 59 % at 24. Read `cannot_tell` below 24 runs accordingly.
 
 use rand::Rng;
