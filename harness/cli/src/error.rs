@@ -110,7 +110,7 @@ pub enum CliError {
     #[error("{0} of the things that clmbench needs are missing or wrong")]
     NotReady(usize),
     /// Cells of the suite failed.
-    #[error("{} cells failed{}:{}", failures.len(), because(*refused), each(failures))]
+    #[error("{} failed{}:{}", cells(failures.len()), because(*refused), each(failures))]
     CellsFailed {
         /// Key, typed reason and words of each.
         failures: Vec<(String, String, String)>,
@@ -214,8 +214,12 @@ fn listed(errors: &[clmbench_runner::plugins::PluginLoadError]) -> String {
     errors.iter().map(|error| format!("  {error}")).collect::<Vec<_>>().join("\n")
 }
 
+fn cells(count: usize) -> String {
+    if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") }
+}
+
 fn because(refused: usize) -> String {
-    if refused == 0 { String::new() } else { format!(" and {refused} that need them were not computed") }
+    if refused == 0 { String::new() } else { format!(", and {} that need it were not computed", cells(refused)) }
 }
 
 /// One line a failure: `key  kind: message`.

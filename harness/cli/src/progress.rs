@@ -181,8 +181,8 @@ impl Observer for Progress {
                 let more = format!("{when}{}: {}", failure.kind.word(), failure.message);
                 self.say(&ended("failed", key, &more, counts));
             }
-            RunEvent::Refused { key, reason } => self.line("refused", key, reason, counts),
-            RunEvent::Skipped { .. } | RunEvent::NotApplicable { .. } => {}
+            // What is refused follows from a failure that has its own line; the summary counts it.
+            RunEvent::Refused { .. } | RunEvent::Skipped { .. } | RunEvent::NotApplicable { .. } => {}
         }
         self.total(counts);
     }

@@ -33,7 +33,7 @@ pub fn run(choice: &SuiteChoice, global: &Global, console: Console) -> Result<()
 }
 
 /// `40 done, 1 failed, 53 todo`.
-pub fn counts(cells: &[CellRow]) -> String {
+fn counts(cells: &[CellRow]) -> String {
     let mut counts: BTreeMap<CellStatus, usize> = BTreeMap::new();
     for cell in cells {
         *counts.entry(cell.status).or_insert(0) += 1;
@@ -76,18 +76,22 @@ fn by_stage(cells: &[CellRow], style: clmbench_report::Style) -> String {
     clmbench_report::table_in(&headers, &rows, style)
 }
 
-/// Failed and refused cells with their typed reasons; empty if there are none.
-pub fn failures(cells: &[CellRow]) -> String {
-    let failed: Vec<&CellRow> =
-        cells.iter().filter(|cell| matches!(cell.status, CellStatus::Failed | CellStatus::Refused)).collect();
+/// Failed cells with their typed reasons, and how many were refused because of them; empty if there are none.
+fn failures(cells: &[CellRow]) -> String {
+    let of = |status: CellStatus| cells.iter().filter(move |cell| cell.status == status);
+    let reason = |cell: &CellRow| one_line(cell.reason.as_deref().unwrap_or("no reason was stored"), 400);
     let mut text = String::new();
-    for cell in failed.iter().take(MOST_FAILED) {
-        let kind = cell.failure_kind.clone().unwrap_or_else(|| cell.status.word().to_owned());
-        let reason = one_line(cell.reason.as_deref().unwrap_or("no reason was stored"), 400);
-        text.push_str(&format!("\n{} {}\n  {kind}: {reason}", cell.status, one_line(&cell.key, 120)));
+    for cell in of(CellStatus::Failed).take(MOST_FAILED) {
+        let kind = cell.failure_kind.as_deref().unwrap_or("failed");
+        text.push_str(&format!("\nfailed {}\n  {kind}: {}", one_line(&cell.key, 120), reason(cell)));
     }
-    if failed.len() > MOST_FAILED {
-        text.push_str(&format!("\nand {} more; see `clmbench status --json`", failed.len() - MOST_FAILED));
+    let failed = of(CellStatus::Failed).count();
+    if failed > MOST_FAILED {
+        text.push_str(&format!("\nand {} more; see `clmbench status --json`", failed - MOST_FAILED));
+    }
+    if let Some(first) = of(CellStatus::Refused).next() {
+        let count = of(CellStatus::Refused).count();
+        text.push_str(&format!("\nrefused {count}, first {}\n  {}", one_line(&first.key, 120), reason(first)));
     }
     text
 }
