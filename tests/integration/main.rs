@@ -1,0 +1,9 @@
+//! Tests of the command `clmbench` with a fake worker: no libtorch, no network.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod bench;
+mod binary;
+mod failures;
+mod journey;
+mod kill;
+mod store_errors;
