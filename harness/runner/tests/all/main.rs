@@ -1,5 +1,5 @@
 //! Tests of the runner on a fake worker: this binary, started again, that speaks the protocol.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
 mod crashes;
 mod executor;

@@ -258,6 +258,10 @@ fn cancelling_stops_at_once_and_the_next_run_goes_on() {
     let Err(RunError::Interrupted(summary)) = stopped else { panic!("{stopped:?}") };
     assert!((3..plan.cells.len()).contains(&summary.computed), "{summary:?}");
     drop((local, store));
+    let reader = Store::open_reader(folder.path()).unwrap();
+    let rows = reader.cells(summary.suite_id).unwrap();
+    assert!(rows.iter().all(|row| matches!(row.status, CellStatus::Done | CellStatus::Todo)), "{rows:?}");
+    drop(reader);
     let mut store = Store::open_writer(folder.path()).unwrap();
     let rest = go(&mut store, &plan, &RunOptions::default(), &mut Diary::default()).unwrap();
     assert_eq!((rest.skipped, rest.done(), rest.failed), (summary.computed, plan.cells.len(), 0));
