@@ -164,6 +164,8 @@ fn shell_word(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -184,6 +186,17 @@ mod tests {
         let table: toml::Table = format!("flags = {}", rust_flags()).parse().unwrap();
         let flags = table["flags"].as_array().unwrap();
         assert!(flags.iter().any(|flag| flag.as_str().unwrap().contains("$ORIGIN")));
+    }
+
+    #[test]
+    fn the_readme_shows_the_metric_that_is_written() {
+        let (_, template) = FILES[2];
+        let from = template.find("    fn measure(").unwrap();
+        let to = from + template[from..].find("\n    }\n").unwrap();
+        let readme: HashSet<&str> = include_str!("../../../../README.md").lines().map(str::trim).collect();
+        for line in template[from..to].lines().map(str::trim) {
+            assert!(readme.contains(line), "README.md lacks `{line}`");
+        }
     }
 
     #[test]
