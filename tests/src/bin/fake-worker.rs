@@ -182,7 +182,9 @@ fn misbehave(misdeed: Misdeed) -> io::Result<()> {
         Misdeed::Die => exit(9),
         Misdeed::Abort => std::process::abort(),
         Misdeed::Segfault => {
-            Command::new("sh").args(["-c", &format!("kill -SEGV {}", std::process::id())]).status()?;
+            // Rust's own handler takes the first, and leaves the next to the system.
+            let kill = format!("kill -SEGV {0}; sleep 0.1; kill -SEGV {0}", std::process::id());
+            Command::new("sh").args(["-c", &kill]).status()?;
             wait_forever()
         }
         Misdeed::Garbage => write_line("This is no message of the protocol. \u{1b}[31m<b>"),
