@@ -56,10 +56,10 @@ impl Architecture for Bert {
     fn info(&self) -> ArchitectureInfo {
         let sizes = [
             ("0.06M", 1, 64, 2e-3),
-            ("0.83M", 4, 128, 2e-3),
-            ("2.30M", 5, 192, 1e-3),
-            ("4.87M", 6, 256, 1e-3),
-            ("25.75M", 8, 512, 5e-4),
+            ("0.83M", 4, 128, 1e-3),
+            ("2.30M", 5, 192, 7e-4),
+            ("4.87M", 6, 256, 5e-4),
+            ("25.75M", 8, 512, 3e-4),
             ("86.24M", 12, 768, 2e-4),
         ];
         let preset = |(name, layers, width, learning_rate): (&str, i64, i64, f64)| PresetInfo {
