@@ -157,10 +157,13 @@ pub struct RunArguments {
     /// Compute failed cells again
     #[arg(long)]
     pub retry_failed: bool,
+    /// Go on with a plugin that is another file than before under the same release version
+    #[arg(long)]
+    pub accept_digest: bool,
     /// Longest time of one cell, such as 90s, 30m or 6h; 4h if left out
     #[arg(long, value_name = "TIME", value_parser = crate::units::seconds)]
     pub time_limit: Option<u64>,
-    /// Most memory of one worker, such as 512MiB or 4GiB; no limit if left out
+    /// Most memory of one worker, such as 512MiB or 4GiB; its share of four fifths of the machine's if left out
     #[arg(long, value_name = "SIZE", value_parser = crate::units::bytes)]
     pub memory_limit: Option<u64>,
     /// JSON or table.

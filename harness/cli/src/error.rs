@@ -161,6 +161,7 @@ impl CliError {
             Self::Suite(_) | Self::Plan(_) => Exit::Usage,
             Self::Store(error) | Self::Run(RunError::Store(error)) => store_exit(error),
             Self::Run(RunError::Io { .. }) => Exit::Store,
+            Self::Run(RunError::ChangedPlugin { .. }) => Exit::Environment,
             Self::Run(RunError::Interrupted(_)) => Exit::Interrupted,
             Self::Run(RunError::Identity(_)) => Exit::Fault,
             Self::Run(_) | Self::NoDevice { .. } => Exit::Environment,

@@ -47,6 +47,18 @@ impl Store {
         })
     }
 
+    /// BLAKE3 of every library file that this store has seen under this plugin name and version.
+    ///
+    /// # Errors
+    /// An error of the database.
+    pub fn plugin_digests(&self, name: &str, version: &str) -> Result<Vec<String>, StoreError> {
+        self.read(|snapshot| {
+            let mut statement = snapshot.prepare("SELECT digest FROM plugin WHERE name = ?1 AND version = ?2 ORDER BY digest")?;
+            let rows = statement.query_map(params![name, version], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
     /// What the plugins say of their metrics, by id; of several plugins with the same metric, the one stored last.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Builds everything, installs the plugins, and runs the demo.
 
 use std::{
+    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     process::Command,
     time::Instant,
@@ -24,8 +25,8 @@ pub fn demo(store: Option<&Path>) -> Result<(), XtaskError> {
     run()?;
     let checkout = cargo::checkout()?;
     let target = cargo::metadata(&checkout, false)?.target_directory;
-    let store = store.map_or_else(|| target.join("demo-store"), Path::to_owned);
     let executable = target.join("release/clmbench");
+    let store = store.map_or_else(|| demo_store(&target), |store| Ok(store.to_owned()))?;
     let suite = PathBuf::from("benchmarks/suites/demo.toml");
     let advice = "this checkout is not whole; restore it with git";
     if !checkout.join(&suite).is_file() {
@@ -43,8 +44,18 @@ pub fn demo(store: Option<&Path>) -> Result<(), XtaskError> {
     if !matches!(ran, Ok(()) | Err(XtaskError::Child { code: 3, .. })) {
         return ran;
     }
-    clmbench(&["leaderboard", "predictors"])?;
     clmbench(&["leaderboard", "models"])?;
     println!("\nxtask: demo: {:.0} s after the build; results in {}", started.elapsed().as_secs_f64(), store.display());
     ran
+}
+
+/// A store of its own for each build, since results of other code must not be mixed: named by what computes them.
+fn demo_store(target: &Path) -> Result<PathBuf, XtaskError> {
+    let release = target.join("release");
+    let mut hasher = DefaultHasher::new();
+    clmbench_fetch::sha256_file(&release.join("clmbench-worker"))?.hash(&mut hasher);
+    for library in plugins::installed(&release, plugins::PLUGINS)? {
+        clmbench_fetch::sha256_file(&library)?.hash(&mut hasher);
+    }
+    Ok(target.join("demo-store").join(format!("{:016x}", hasher.finish())))
 }

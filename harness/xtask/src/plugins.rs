@@ -1,7 +1,10 @@
 //! Installs the workspace's plugins: `<target>/release/plugins/<crate>/` with the library and a `plugin.toml`. Files
 //! are written beside and renamed, so a worker that has the old library open keeps it whole.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     cargo::{Metadata, Package},
@@ -47,6 +50,22 @@ pub fn install(checkout: &Path, metadata: &Metadata, kinds: &[Kind]) -> Result<(
         println!("xtask: {} plugins in {} ({changed} new or changed)", packages.len(), folder.display());
     }
     Ok(())
+}
+
+/// The installed libraries, in the order of their paths.
+pub fn installed(release: &Path, kind: Kind) -> Result<Vec<PathBuf>, XtaskError> {
+    let folder = release.join(kind.folder);
+    let failed = |path: &Path, source| XtaskError::Io { action: "read", path: path.to_owned(), source };
+    let mut libraries = Vec::new();
+    for plugin in fs::read_dir(&folder).map_err(|error| failed(&folder, error))? {
+        let plugin = plugin.map_err(|error| failed(&folder, error))?.path();
+        for file in fs::read_dir(&plugin).map_err(|error| failed(&plugin, error))? {
+            let file = file.map_err(|error| failed(&plugin, error))?.path();
+            libraries.extend(file.extension().is_some_and(|end| end == std::env::consts::DLL_EXTENSION).then_some(file));
+        }
+    }
+    libraries.sort();
+    Ok(libraries)
 }
 
 /// File name of the package's cdylib.

@@ -103,12 +103,14 @@ fn compute(
     let mut local = LocalOptions::new(worker::path(), store.root().join("logs"));
     local.workers = workers;
     local.isolate = arguments.isolate;
-    local.memory_bytes = arguments.memory_limit;
-    let mut limits = Limits { memory_bytes: arguments.memory_limit, ..Limits::default() };
+    let memory_bytes = arguments.memory_limit.or_else(|| share_of_memory(workers));
+    local.memory_bytes = memory_bytes;
+    let mut limits = Limits { memory_bytes, ..Limits::default() };
     limits.time = arguments.time_limit.map(Duration::from_secs).or(limits.time);
     let options = RunOptions {
         limits,
         retry_failed: arguments.retry_failed,
+        accept_digest: arguments.accept_digest,
         device: arguments.device.clone(),
         plan_json: serde_json::to_string(facts).unwrap_or_else(|_| "{}".to_owned()),
         ..RunOptions::default()
@@ -131,6 +133,11 @@ fn compute(
         Err(RunError::Interrupted(_)) => Err(CliError::Interrupted),
         other => Ok(other?),
     }
+}
+
+/// A cell that eats the machine's memory must cost itself, not the machine.
+fn share_of_memory(workers: usize) -> Option<u64> {
+    clmbench_runner::executor::total_memory().map(|total| total / 5 * 4 / workers.max(1) as u64)
 }
 
 fn said(summary: &RunSummary, took: Duration) -> String {

@@ -33,6 +33,8 @@ pub struct RunOptions {
     pub retry_failed: bool,
     /// Whether files of finished cells that are needed are checked by their digests, not only by their sizes.
     pub verify: bool,
+    /// Whether a plugin of a release version may differ from the one that this store has seen under that version.
+    pub accept_digest: bool,
     /// Device, `cpu` or `cuda:0`.
     pub device: String,
     /// What `plan` said, as JSON, to be kept with the suite.
@@ -41,7 +43,14 @@ pub struct RunOptions {
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { limits: Limits::default(), retry_failed: false, verify: false, device: "cpu".into(), plan_json: "{}".into() }
+        Self {
+            limits: Limits::default(),
+            retry_failed: false,
+            verify: false,
+            accept_digest: false,
+            device: "cpu".into(),
+            plan_json: "{}".into(),
+        }
     }
 }
 
@@ -94,6 +103,22 @@ pub enum RunError {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A plugin changed under its version, so finished cells may come from other code than new ones.
+    #[error(
+        "plugin {name} {version} is another file than the one this store has results of (BLAKE3 {found}, known: {known}). \
+         Bump its version so that its cells are computed again, pass --accept-digest if its values are the same, or choose \
+         another store with --store."
+    )]
+    ChangedPlugin {
+        /// Crate name.
+        name: String,
+        /// Crate version.
+        version: String,
+        /// Digest of the library now.
+        found: String,
+        /// Digests in the store.
+        known: String,
+    },
     /// A folder of the store cannot be written.
     #[error("{} cannot be written ({source}). Free some space, allow writing to it, or choose another store with --store.", path.display())]
     Io {
@@ -141,6 +166,19 @@ pub fn register(store: &mut Store, plan: &Plan, plan_json: &str) -> Result<i64, 
     Ok(suite_id)
 }
 
+/// A release version stands for one file. (A pre-release is identified by its digest, so it may change freely.)
+fn refuse_changed_plugins(store: &Store, plan: &Plan) -> Result<(), RunError> {
+    for plugin in plan.plugins.iter().filter(|plugin| plugin.reference().digest.is_none()) {
+        let (name, version) = (&plugin.manifest.name, &plugin.manifest.version);
+        let known = store.plugin_digests(name, version)?;
+        if !known.is_empty() && !known.contains(&plugin.digest) {
+            let (found, known) = (plugin.digest.clone(), known.join(", "));
+            return Err(RunError::ChangedPlugin { name: name.clone(), version: version.clone(), found, known });
+        }
+    }
+    Ok(())
+}
+
 /// Computes what is left of a plan. Cells that fail cost themselves and those that need them; the run goes on.
 ///
 /// `sources` gives the path of a source file whose digest has been checked. `cancel` is looked at several times a
@@ -157,6 +195,9 @@ pub fn run(
     observer: &mut dyn Observer,
     cancel: &AtomicBool,
 ) -> Result<RunSummary, RunError> {
+    if !options.accept_digest {
+        refuse_changed_plugins(store, plan)?;
+    }
     let suite_id = register(store, plan, &options.plan_json)?;
     walk::Walk::new(store, suite_id, plan, sources, executor, options, observer, cancel).run()
 }
