@@ -35,7 +35,8 @@ pub fn run(request: &RunRequest, plugins: &mut Plugins, reporter: &Reporter, bui
     plugins.require(&request.plugins)?;
     tch::set_num_threads(threads(&request.spec) as i32);
     seed::seed_libtorch(seed::derive("cell", &[request.identity.as_bytes()]));
-    let output = compute(request, plugins, &work, reporter)?;
+    // A plugin may have left gradients off in this thread; the cells after it are none the worse.
+    let output = tch::with_grad(|| compute(request, plugins, &work, reporter))?;
     Ok(CellReport {
         output,
         files: files::list(&work)?,

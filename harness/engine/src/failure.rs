@@ -2,7 +2,7 @@
 
 use clmbench_api::{Fault, FaultKind};
 use clmbench_molecules::MoleculesError;
-use clmbench_protocol::{Failure, FailureKind};
+use clmbench_protocol::{Failure, FailureKind, tells_of_exhausted_memory};
 use clmbench_sdk::{PluginError, error::first_line};
 use clmbench_torch_ext::TorchError;
 use tch::TchError;
@@ -18,7 +18,9 @@ pub trait IntoFailure {
 
 impl IntoFailure for TchError {
     fn into_failure(self) -> Failure {
-        Failure::new(FailureKind::PluginError, format!("libtorch: {}", first_line(&self.to_string())))
+        let message = format!("libtorch: {}", first_line(&self.to_string()));
+        let kind = if tells_of_exhausted_memory(&message) { FailureKind::MemoryLimit } else { FailureKind::PluginError };
+        Failure::new(kind, message)
     }
 }
 
@@ -37,6 +39,7 @@ impl IntoFailure for MoleculesError {
 impl IntoFailure for Fault {
     fn into_failure(self) -> Failure {
         let kind = match self.kind {
+            FaultKind::Error | FaultKind::Panic if tells_of_exhausted_memory(&self.message) => FailureKind::MemoryLimit,
             FaultKind::Error | FaultKind::Cancelled => FailureKind::PluginError,
             FaultKind::Panic => FailureKind::Panic,
             FaultKind::Unsupported => FailureKind::Unsupported,

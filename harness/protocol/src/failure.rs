@@ -51,6 +51,14 @@ impl FailureKind {
     }
 }
 
+/// Words by which an allocation that failed is known in messages and logs: Rust's, C++'s and libtorch's.
+const OUT_OF_MEMORY: [&str; 4] = ["memory allocation of", "std::bad_alloc", "can't allocate memory", "CUDA out of memory"];
+
+/// Whether a message or log tells of an allocation that failed.
+pub fn tells_of_exhausted_memory(text: &str) -> bool {
+    OUT_OF_MEMORY.iter().any(|words| text.contains(words))
+}
+
 /// Why a cell failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]

@@ -89,10 +89,14 @@ pub fn guard<T>(body: impl FnOnce() -> Result<T, PluginError>) -> RResult<T, Fau
     }
 }
 
+/// How the panic of a libtorch call begins when it is made without its `f_` form.
+const UNWRAPPED: &str = "called `Result::unwrap()` on an `Err` value: Torch(\"";
+
 /// The words of a panic, cut to one line.
 pub fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    first_line(&text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without words".into()))
+    let text = first_line(&text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without words".into()));
+    text.strip_prefix(UNWRAPPED).map(|words| format!("libtorch: {}", words.trim_end_matches("\")"))).unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -108,6 +112,15 @@ mod tests {
         assert!(
             matches!(fault, RResult::RErr(fault) if fault.kind == FaultKind::Panic && fault.message == "panicked: wrong at 3")
         );
+    }
+
+    #[test]
+    fn a_panic_of_libtorch_is_shown_by_its_first_line() {
+        let RResult::RErr(fault) = guard(|| Ok(tch::Tensor::zeros([2, 2], tch::kind::FLOAT_CPU).view([5]))) else {
+            panic!("no fault")
+        };
+        let words = fault.message.as_str();
+        assert!(words.starts_with("panicked: libtorch: ") && words.contains("[5]") && !words.contains("frame"), "{words}");
     }
 
     #[test]

@@ -101,6 +101,15 @@ pub(crate) fn tail(path: &Path, start: u64) -> String {
     String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
 }
 
+/// Empties a log that is longer than `longest` bytes and says so in it. Whoever writes to it must be appending.
+pub(crate) fn keep_short(log: &Path, longest: u64) {
+    if std::fs::metadata(log).is_ok_and(|metadata| metadata.len() > longest) {
+        let note = format!("[clmbench: this log was longer than {} MiB and starts over here]\n", longest >> 20);
+        // A log that cannot be cut goes on growing until the cell's time limit.
+        let _ = std::fs::write(log, note);
+    }
+}
+
 /// The last line that is not empty, without control characters, cut to 300 characters.
 pub(crate) fn last_line(text: &str) -> Option<String> {
     let clean = |line: &str| -> String { line.trim().chars().filter(|letter| !letter.is_control()).collect() };
@@ -114,6 +123,8 @@ pub(crate) fn last_line(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::io::Write;
+
     use super::*;
 
     #[test]
@@ -121,6 +132,22 @@ mod tests {
         assert_eq!(last_line("a\n b\u{1b}[31mc \n\n  \n"), Some("b[31mc".into()));
         assert_eq!(last_line("\n \n"), None);
         assert_eq!(last_line(&"x".repeat(400)).unwrap(), format!("{}...", "x".repeat(300)));
+    }
+
+    #[test]
+    fn a_long_log_starts_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let mut writer = File::options().create(true).append(true).open(&path).unwrap();
+        writer.write_all(b"0123456789").unwrap();
+        keep_short(&path, 10);
+        assert_eq!(tail(&path, 0), "0123456789");
+        writer.write_all(b"x").unwrap();
+        keep_short(&path, 10);
+        writer.write_all(b"after\n").unwrap();
+        assert!(tail(&path, 0).starts_with("[clmbench: ") && tail(&path, 0).ends_with("here]\nafter\n"), "{}", tail(&path, 0));
+        keep_short(&folder.path().join("absent"), 10);
+        assert!(!folder.path().join("absent").exists());
     }
 
     #[test]

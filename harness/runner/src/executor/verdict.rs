@@ -2,19 +2,16 @@
 
 use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
 
-use clmbench_protocol::{Failure, FailureKind};
+use clmbench_protocol::{Failure, FailureKind, tells_of_exhausted_memory};
 
 use super::process::{describe_status, last_line};
-
-/// Words by which an allocation that failed is known in a log: Rust's, C++'s and libtorch's.
-const OUT_OF_MEMORY: [&str; 4] = ["memory allocation of", "std::bad_alloc", "can't allocate memory", "CUDA out of memory"];
 
 /// Why a worker that ended by itself in the middle of a cell failed it.
 ///
 /// `stage` is the last progress it made, `log` what the cell wrote.
 pub(super) fn judge(status: Option<ExitStatus>, stage: Option<&str>, log: &str, memory_limit: Option<u64>) -> Failure {
     let signal = status.and_then(|status| status.signal());
-    let starved = OUT_OF_MEMORY.iter().any(|words| log.contains(words));
+    let starved = tells_of_exhausted_memory(log);
     let kind = match signal {
         Some(libc::SIGABRT) | None if starved => FailureKind::MemoryLimit,
         Some(libc::SIGABRT) => FailureKind::Abort,

@@ -28,6 +28,8 @@ const LOOK: Duration = Duration::from_millis(100);
 const LIST: Duration = Duration::from_secs(1);
 /// Growth that is not worth a restart.
 const SLACK: u64 = 64 << 20;
+/// A cell's log that is longer than this starts over, so that endless output fills no disk.
+const LONGEST_LOG: u64 = 64 << 20;
 /// Progress closer together than this is not passed on.
 const PROGRESS: Duration = Duration::from_millis(100);
 
@@ -148,6 +150,11 @@ impl Worker {
                 format!("The cell could not be sent to the worker: {reason}."),
             ));
         }
+        let own_log = self.log.clone();
+        let said = || {
+            let cell = process::tail(&cell_log, 0);
+            if cell.trim().is_empty() { process::tail(&own_log, own_log_start) } else { cell }
+        };
         let mut watch = Watch::new(self.child.id());
         let mut stage: Option<String> = None;
         let mut last_progress: Option<Instant> = None;
@@ -156,10 +163,6 @@ impl Worker {
             if stop.load(Ordering::SeqCst) {
                 return Outcome::Stopped;
             }
-            let said = || {
-                let cell = process::tail(&cell_log, 0);
-                if cell.trim().is_empty() { process::tail(&self.log, own_log_start) } else { cell }
-            };
             match line {
                 Ok(Line::Text(text)) => match serde_json::from_str::<Event>(&text) {
                     Ok(Event::Progress { stage: now, done, total, unit, note }) => {
@@ -178,12 +181,13 @@ impl Worker {
                 },
                 Ok(Line::Garbage(what)) => return Outcome::Lost(garbage(&what)),
                 Err(RecvTimeoutError::Disconnected) => {
-                    let log = said();
+                    // Its last words may come after it has closed its end.
                     let status = self.end();
-                    return Outcome::Lost(verdict::judge(status, stage.as_deref(), &log, job.limits.memory_bytes));
+                    return Outcome::Lost(verdict::judge(status, stage.as_deref(), &said(), job.limits.memory_bytes));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
+            process::keep_short(&cell_log, LONGEST_LOG);
             let seconds = watch.started.elapsed();
             if job.limits.time.is_some_and(|limit| seconds >= limit) {
                 return Outcome::Lost(verdict::over_time(seconds.as_secs_f64(), stage.as_deref(), &said()));

@@ -101,11 +101,15 @@ impl Describer {
             Ok(Answer::Error(failure)) => {
                 let fix = match failure.kind {
                     FailureKind::ApiVersion | FailureKind::LibtorchVersion => {
-                        "Rebuild the plugin against this version of clmbench."
+                        "`clmbench plugin build DIR` does that; for those of the workspace `cargo xtask build`."
                     }
                     _ => fix,
                 };
-                Err(PluginLoadError::new(library, failure.message, fix))
+                // The error names the file already.
+                let file = library.display().to_string();
+                let reason = failure.message.replace(&format!("{file}: "), "");
+                let reason = reason.strip_prefix(&file).map_or(reason.as_str(), str::trim_start);
+                Err(PluginLoadError::new(library, reason, fix))
             }
             Err(_) => {
                 let last = process::last_line(&log).map(|line| format!("; it last said: {line}")).unwrap_or_default();
