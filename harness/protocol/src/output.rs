@@ -160,7 +160,7 @@ pub struct CheckpointOutput {
     pub folder: String,
     /// Optimiser steps.
     pub step: u64,
-    /// Real tokens trained on.
+    /// Real tokens trained on, as the schedule has it; the run itself overshoots by less than one batch.
     pub tokens: u64,
     /// Whether its learning rate was cooled down to zero; only such ones enter fits.
     pub annealed: bool,
