@@ -241,6 +241,17 @@ pub enum Budget {
     Thorough,
 }
 
+impl Budget {
+    /// What a metric may spend, in gradient-equivalents over the whole held-out sample.
+    pub fn gradient_equivalents(self) -> f64 {
+        match self {
+            Self::Quick => 20.0,
+            Self::Standard => 100.0,
+            Self::Thorough => 1000.0,
+        }
+    }
+}
+
 /// See [`CellSpec::Measure`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measure {
@@ -256,7 +267,7 @@ pub struct Measure {
     pub budget: Budget,
     /// The checkpoint.
     pub checkpoint: CheckpointRef,
-    /// Facts of the run that the metric may read: tokens, corpus size, FLOPs, digest of the training record.
+    /// Facts of the run that the metric may read: parameters, tokens, corpus size, FLOPs.
     pub record: RunFacts,
     /// [`crate::CorpusOutput::heldout_digest`].
     pub heldout_digest: String,
@@ -309,6 +320,8 @@ pub struct Transfer {
     pub task: String,
     /// Regression or classification.
     pub task_kind: TaskKind,
+    /// The task's score, such as `rmse`: the primary one among those computed.
+    pub score: String,
     /// Ridge strengths tried; the one with the best validation score is kept.
     pub strengths: Vec<Number>,
     /// Resamples of the test molecules for `se_test`.

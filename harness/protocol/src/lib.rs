@@ -1,4 +1,5 @@
-//! What host and worker say to each other, and nothing else: plain data with serde, no I/O.
+//! What host and worker say to each other, and nothing else: plain data with serde. (And [`fault`], the points at which
+//! crash tests kill either of them.)
 //!
 //! The host (`clmbench`) starts `clmbench-worker` as a child process and exchanges JSON lines with it:
 //! [`message::Request`] one way, [`message::Event`] the other. A unit of work is a [`cell::CellSpec`], whose
@@ -29,3 +30,6 @@ pub const PROTOCOL_VERSION: u32 = 1;
 
 /// Version of the way a [`cell::CellSpec`] is turned into an identity.
 pub const IDENTITY_VERSION: u32 = 1;
+
+/// Environment variable by which the host tells a worker its memory budget in bytes, beyond what libtorch takes at start.
+pub const MEMORY_VARIABLE: &str = "CLMBENCH_MEMORY_LIMIT_BYTES";

@@ -2,8 +2,7 @@
 
 use std::io;
 
-/// Variable with the memory budget of the worker in bytes, beyond what libtorch takes at start.
-pub const MEMORY_VARIABLE: &str = "CLMBENCH_MEMORY_LIMIT_BYTES";
+use clmbench_protocol::MEMORY_VARIABLE;
 
 /// Asks the kernel to kill this process when its parent thread dies; ends at once if that has happened already.
 ///

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clmbench_protocol::{CellReport, Event, Failure, FailureKind, PROTOCOL_VERSION, Request, fault};
+use clmbench_protocol::{CellReport, Event, Failure, FailureKind, MEMORY_VARIABLE, PROTOCOL_VERSION, Request, fault};
 
 use super::{
     ExecutorError, Job, Update,
@@ -20,8 +20,6 @@ use super::{
     process, verdict,
 };
 
-/// Variable by which a worker is told how much memory it may use.
-pub(super) const MEMORY_VARIABLE: &str = "CLMBENCH_MEMORY_LIMIT_BYTES";
 /// How often limits are looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// How often the members of the process group are listed again.

@@ -287,6 +287,7 @@ impl Builder<'_> {
             dataset: dataset.dataset.clone(),
             task: task.name.clone(),
             task_kind: task.kind,
+            score: task.score.clone(),
             strengths: STRENGTHS.map(Number).to_vec(),
             bootstrap: BOOTSTRAP,
             seed: self.suite.seed,

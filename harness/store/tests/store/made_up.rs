@@ -225,6 +225,7 @@ pub fn transfer_spec(weights: &str) -> CellSpec {
         dataset: "freesolv".into(),
         task: "expt".into(),
         task_kind: TaskKind::Regression,
+        score: "rmse".into(),
         strengths: vec![Number(0.1), Number(1.0)],
         bootstrap: 1_000,
         seed: 5,

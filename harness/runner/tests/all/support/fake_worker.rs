@@ -297,6 +297,7 @@ pub fn transfer(protocol: &str) -> Transfer {
         dataset: "freesolv".into(),
         task: "expt".into(),
         task_kind: TaskKind::Regression,
+        score: "rmse".into(),
         strengths: vec![Number(0.1), Number(10.0)],
         bootstrap: 1000,
         seed: 7,
