@@ -4,6 +4,8 @@
 mod bench;
 mod binary;
 mod failures;
+mod hostile;
 mod journey;
 mod kill;
+mod real;
 mod store_errors;
