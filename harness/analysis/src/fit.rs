@@ -118,6 +118,7 @@ fn draft(inputs: &Inputs, name: &str, info: &MetricInfo, group: &ScoreGroup, poo
         gain_reason: Some(gain_reason),
         verdict: String::new(),
         verdict_reason: None,
+        refusal: None,
         reversed: false,
         mde: minimum_detectable_r(n),
         cost_seconds: (n > 0).then(|| seconds.iter().sum::<f64>() / n as f64),

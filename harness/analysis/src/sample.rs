@@ -21,6 +21,7 @@ pub(crate) fn run_row(number: usize) -> RunRow {
         non_embedding_parameters: 60_000 * (1 + number as u64 % 4).pow(2),
         total_parameters: 100_000,
         training_flops: 6e10,
+        learning_rate: 1e-3 / (1 + number % 4) as f64,
         epochs: 10.0,
         control: false,
         diverged: false,

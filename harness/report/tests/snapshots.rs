@@ -44,6 +44,7 @@ fn predictor(metric: &str, n: u32, spearman: f64, trivial: bool) -> PredictorRow
         }),
         verdict: "cannot_tell".into(),
         verdict_reason: Some("the interval holds both".into()),
+        refusal: None,
         reversed: false,
         mde: minimum_detectable_r(n as usize),
         cost_seconds: Some(2.04),

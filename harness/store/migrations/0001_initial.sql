@@ -282,6 +282,7 @@ CREATE TABLE fit (
     gain_reason TEXT,
     verdict TEXT NOT NULL,
     verdict_reason TEXT,
+    refusal TEXT,
     reversed INTEGER NOT NULL CHECK (reversed IN (0, 1)),
     mde ANY,
     cost_seconds ANY,

@@ -76,6 +76,8 @@ pub struct FitRow {
     pub verdict: String,
     /// How the verdict came about.
     pub verdict_reason: Option<String>,
+    /// Typed reason of the verdict `refused`, such as `too_few`, `constant` or `no_values`.
+    pub refusal: Option<String>,
     /// Significant in the wrong direction.
     pub reversed: bool,
     /// Minimum detectable |r| with these runs, at 80 % power.

@@ -10,7 +10,7 @@ use crate::{
 
 const COLUMNS: &str = "metric, dataset, task, protocol, pool, score, n, n_checkpoints, slope, std_error, ci_low, ci_high, r2, q2,
     spearman, spearman_low, spearman_high, kendall, p_value, p_raw, gain, gain_low, gain_high, gain_verdict, gain_reason, verdict,
-    verdict_reason, reversed, mde, cost_seconds, flags_json, metric_orientation, score_orientation, trivial, n_needed, details_json";
+    verdict_reason, refusal, reversed, mde, cost_seconds, flags_json, metric_orientation, score_orientation, trivial, n_needed, details_json";
 
 impl Store {
     /// Stores the fits of a suite in place of earlier ones, with the time and a digest of the finished cells that there are.
@@ -26,7 +26,7 @@ impl Store {
                 "INSERT INTO fit_batch (suite_id, created, cells, inputs_digest) VALUES (?1, ?2, ?3, ?4)",
                 params![suite_id, clock::now(), integer(cells)?, inputs_digest],
             )?;
-            let places: Vec<String> = (1..=38).map(|place| format!("?{place}")).collect();
+            let places: Vec<String> = (1..=39).map(|place| format!("?{place}")).collect();
             let mut insert = transaction
                 .prepare(&format!("INSERT INTO fit (suite_id, position, {COLUMNS}) VALUES ({})", places.join(", ")))?;
             for (position, fit) in fits.iter().enumerate() {
@@ -61,6 +61,7 @@ impl Store {
                     fit.gain_reason,
                     fit.verdict,
                     fit.verdict_reason,
+                    fit.refusal,
                     fit.reversed,
                     float(fit.mde),
                     float(fit.cost_seconds),
@@ -161,14 +162,15 @@ fn fit_row(row: &Row<'_>) -> Result<FitRow, StoreError> {
         gain_reason: row.get(24)?,
         verdict: row.get(25)?,
         verdict_reason: row.get(26)?,
-        reversed: row.get(27)?,
-        mde: float(28)?,
-        cost_seconds: float(29)?,
-        flags: from_json(&row.get::<_, String>(30)?, "flags")?,
-        metric_orientation: row.get(31)?,
-        score_orientation: row.get(32)?,
-        trivial: row.get(33)?,
-        n_needed: row.get::<_, Option<i64>>(34)?.map(small).transpose()?,
-        details_json: row.get(35)?,
+        refusal: row.get(27)?,
+        reversed: row.get(28)?,
+        mde: float(29)?,
+        cost_seconds: float(30)?,
+        flags: from_json(&row.get::<_, String>(31)?, "flags")?,
+        metric_orientation: row.get(32)?,
+        score_orientation: row.get(33)?,
+        trivial: row.get(34)?,
+        n_needed: row.get::<_, Option<i64>>(35)?.map(small).transpose()?,
+        details_json: row.get(36)?,
     })
 }

@@ -44,7 +44,7 @@ impl Store {
                    coalesce(l.training_flops, 0.0), r.epochs, r.control, r.diverged, r.tokenizer_digest, r.corpus_digest,
                    coalesce(l.weights_digest, ''),
                    (SELECT count(*) FROM checkpoint a WHERE a.run = r.identity AND a.annealed),
-                   c.seconds, c.device, c.libtorch
+                   c.seconds, c.device, c.libtorch, r.learning_rate
                  FROM {BOUND} b JOIN run r ON r.identity = b.identity JOIN cell c ON c.identity = r.identity
                    LEFT JOIN checkpoint l ON l.run = r.identity
                      AND l.position = (SELECT max(position) FROM checkpoint WHERE run = r.identity AND last)
@@ -66,6 +66,7 @@ impl Store {
                     non_embedding_parameters: count(row.get(9)?)?,
                     total_parameters: count(row.get(10)?)?,
                     training_flops: row.get::<_, Float>(11)?.0,
+                    learning_rate: row.get::<_, Float>(22)?.0,
                     epochs: row.get::<_, Float>(12)?.0,
                     control: row.get(13)?,
                     diverged: row.get(14)?,

@@ -202,6 +202,9 @@ pub struct RunRow {
     /// 6 x non-embedding parameters x tokens at the last checkpoint.
     #[serde(serialize_with = "number")]
     pub training_flops: f64,
+    /// Highest learning rate.
+    #[serde(serialize_with = "number")]
+    pub learning_rate: f64,
     /// Passes over the corpus subset.
     #[serde(serialize_with = "number")]
     pub epochs: f64,

@@ -34,6 +34,7 @@ fn a_store_of_schema_1_is_read() {
     );
     let run = store.runs(suite.id).unwrap().remove(0);
     assert_eq!((run.seed, run.corpus.as_str(), run.last_weights.as_str()), (u64::MAX, "mixed", "w-4"));
+    assert_eq!(run.learning_rate, 1e-3);
     let values: Vec<_> = store.metric_rows(suite.id).unwrap().into_iter().map(|row| row.value).collect();
     assert!(values[0] == 1.5 && values[1].is_nan(), "{values:?}");
     let score = store.score_rows(suite.id).unwrap().remove(0);

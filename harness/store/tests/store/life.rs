@@ -367,6 +367,7 @@ fn fits_are_replaced_and_know_when_they_are_stale() {
         gain_reason: Some("gr".into()),
         verdict: "v".into(),
         verdict_reason: Some("vr".into()),
+        refusal: Some("rf".into()),
         reversed: true,
         mde: Some(18.0),
         cost_seconds: Some(19.0),

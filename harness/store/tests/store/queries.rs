@@ -44,6 +44,7 @@ fn a_suite_shows_what_is_bound_in_it() {
         assert_eq!((run.run.as_str(), run.label.as_str(), run.corpus.as_str()), ("run-1", "label of run", "mixed"));
         assert_eq!((run.tokens, run.corpus_molecules, run.n_checkpoints, run.seed), (400, 50, 2, 1));
         assert_eq!((run.last_weights.as_str(), run.training_flops, run.epochs), ("w-4", 24e6, 2.5));
+        assert_eq!(run.learning_rate, 1e-3);
         assert_eq!((run.control, run.diverged), (false, false));
         assert_eq!(run.config_json, r#"{"layers":2,"width":64}"#);
         let rows = store.metric_rows(suite_id).unwrap();
