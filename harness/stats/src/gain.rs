@@ -16,6 +16,7 @@ use crate::{
     cross_validation::{check_all, q2_by_groups, q2_of_resample},
     numeric::is_constant,
     ols::Column,
+    orthogonal::orthonormalise,
     refusal::{Refusal, check_size},
 };
 
@@ -56,7 +57,8 @@ pub struct Gain {
     pub q2_with_metric: f64,
     /// Trivial columns that were used.
     pub used: Vec<String>,
-    /// Trivial columns left out because they are the same in every run.
+    /// Trivial columns left out: the same in every run, or a combination of those before them, so that the span is the
+    /// same without them.
     pub dropped: Vec<String>,
     /// Interval over runs.
     pub interval: Option<Interval>,
@@ -69,14 +71,13 @@ pub struct Gain {
 /// Gain of `metric` over the `trivial` columns (logs of non-embedding parameters, tokens, corpus size). One row a run.
 ///
 /// # Errors
-/// Fewer than 8 runs; a constant metric or score; a metric that is a linear combination of the trivial columns, or
-/// trivial columns that are one of each other; non-finite values; a fold that cannot be fitted.
+/// Fewer than 8 runs; a constant metric or score; a metric that is a linear combination of the trivial columns;
+/// non-finite values; a fold that cannot be fitted.
 pub fn gain(score: &[f64], metric: &[f64], trivial: &[Column<'_>], rng: &mut impl Rng) -> Result<Gain, Refusal> {
     let n = score.len();
     check_size("the gain", n, SMALLEST_N_FOR_INTERVALS)?;
     check_all(trivial, score)?;
-    let (dropped, used): (Vec<Column<'_>>, Vec<Column<'_>>) =
-        trivial.iter().copied().partition(|column| is_constant(column.values));
+    let (used, dropped) = independent(trivial, n);
     let mut with_metric = used.clone();
     with_metric.push(Column { name: "metric", values: metric });
     let runs: Vec<usize> = (0..n).collect();
@@ -111,6 +112,23 @@ pub fn gain(score: &[f64], metric: &[f64], trivial: &[Column<'_>], rng: &mut imp
     })
 }
 
+/// The columns that widen the span, one after the other, and the rest.
+fn independent<'a>(columns: &[Column<'a>], n: usize) -> (Vec<Column<'a>>, Vec<Column<'a>>) {
+    let weights = vec![1.0; n];
+    let mut used: Vec<Column<'a>> = Vec::new();
+    let mut dropped = Vec::new();
+    for column in columns {
+        let names: Vec<&str> = used.iter().chain([column]).map(|column| column.name).collect();
+        let values: Vec<&[f64]> = used.iter().chain([column]).map(|column| column.values).collect();
+        if is_constant(column.values) || orthonormalise(&names, &values, &weights).is_err() {
+            dropped.push(*column);
+        } else {
+            used.push(*column);
+        }
+    }
+    (used, dropped)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -133,6 +151,22 @@ mod tests {
         assert_eq!(found.verdict, GainVerdict::Better);
         assert_eq!((found.used, found.dropped), (vec!["log_size".to_owned()], vec!["log_tokens".to_owned()]));
         assert!(found.gain > 0.3 && (found.q2_with_metric - found.q2_trivial - found.gain).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_trivial_column_that_is_a_combination_of_the_others_changes_nothing() {
+        let (size, corpus, noise) = runs(16, 7);
+        let metric: Vec<f64> = (0..16).map(|i| corpus[i] + noise[i]).collect();
+        let score: Vec<f64> = (0..16).map(|i| size[i] + noise[i]).collect();
+        // Tokens that follow the corpus, such as a number of epochs.
+        let tokens: Vec<f64> = corpus.iter().map(|value| value + 2.0).collect();
+        let column = |name, values| Column { name, values };
+        let all = [column("size", &size[..]), column("tokens", &tokens), column("corpus", &corpus)];
+        let found = gain(&score, &metric, &all, &mut generator(1, "g")).unwrap();
+        assert_eq!((found.used.len(), found.dropped.as_slice()), (2, &["corpus".to_owned()][..]));
+        let two = gain(&score, &metric, &all[..2], &mut generator(1, "g")).unwrap();
+        assert_eq!((found.gain, found.interval), (two.gain, two.interval));
+        assert!(found.interval.is_some());
     }
 
     #[test]

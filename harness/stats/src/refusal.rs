@@ -16,6 +16,12 @@ pub enum Refusal {
         /// Runs it takes.
         needed: usize,
     },
+    /// No run has a value.
+    #[error("{what}")]
+    NoValues {
+        /// Why, in words.
+        what: String,
+    },
     /// A column has one value only.
     #[error("`{name}` has the same value in every run")]
     Constant {
@@ -73,6 +79,7 @@ impl Refusal {
     pub fn word(&self) -> &'static str {
         match self {
             Self::TooFew { .. } => "too_few",
+            Self::NoValues { .. } => "no_values",
             Self::Constant { .. } => "constant",
             Self::RankDeficient { .. } => "rank_deficient",
             Self::NonFinite { .. } => "non_finite",

@@ -61,6 +61,8 @@ pub struct Judgement {
     pub reversed: bool,
     /// One sentence.
     pub reason: String,
+    /// Why there is no fit, for the verdict `refused`.
+    pub refusal: Option<Refusal>,
 }
 
 /// The rule, in this order: `refused` without a correlation or below 4 runs; `cannot_tell` below 8 runs;
@@ -68,14 +70,20 @@ pub struct Judgement {
 /// the 90 % interval is below the useful effect; `predicts` if the Holm p is at most .05 and the lower 95 % end is above
 /// 0; else `cannot_tell`.
 pub fn judge(evidence: &Evidence) -> Judgement {
-    let say = |verdict, reversed, reason: String| Judgement { verdict, reversed, reason };
+    let say = |verdict, reversed, reason: String| Judgement { verdict, reversed, reason, refusal: None };
+    let refuse = |refusal: Refusal| Judgement {
+        verdict: Verdict::Refused,
+        reversed: false,
+        reason: refusal.to_string(),
+        refusal: Some(refusal),
+    };
     let n = evidence.n;
-    if n < SMALLEST_N_FOR_FIT {
-        return say(Verdict::Refused, false, format!("a fit needs {SMALLEST_N_FOR_FIT} runs and has {n}"));
-    }
     let spearman = match &evidence.spearman {
+        Err(refusal) => return refuse(refusal.clone()),
+        Ok(_) if n < SMALLEST_N_FOR_FIT => {
+            return refuse(Refusal::TooFew { what: "a fit".to_owned(), n, needed: SMALLEST_N_FOR_FIT });
+        }
         Ok(spearman) => *spearman,
-        Err(refusal) => return say(Verdict::Refused, false, refusal.to_string()),
     };
     if n < SMALLEST_N_FOR_VERDICT {
         let reason = format!("a verdict needs {SMALLEST_N_FOR_VERDICT} runs and has {n}");
@@ -97,6 +105,13 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         Ok(interval) if significant && interval.low95 > 0.0 => {
             let reason = format!("Holm p at most {SIGNIFICANCE} and the lower 95 % end, {:.2}, above 0", interval.low95);
             say(Verdict::Predicts, false, reason)
+        }
+        Ok(interval) if interval.low95 > 0.0 => {
+            let holm = match evidence.holm_p {
+                Some(p) => format!("Holm p = {p:.3} is above {SIGNIFICANCE}"),
+                None => "there is no p-value".to_owned(),
+            };
+            say(Verdict::CannotTell, false, format!("{holm}, though the lower 95 % end, {:.2}, is above 0", interval.low95))
         }
         Ok(interval) => {
             let reason =
@@ -136,12 +151,22 @@ mod tests {
     }
 
     #[test]
+    fn the_reason_is_the_part_of_the_rule_that_failed() {
+        let reason = |low95, p| judge(&evidence(24, 0.7, low95, 0.9, p)).reason;
+        assert_eq!(reason(0.4, 0.073), "Holm p = 0.073 is above 0.05, though the lower 95 % end, 0.40, is above 0");
+        assert_eq!(reason(-0.1, 0.01), "the interval [-0.10, 0.90] holds both useless and useful effects");
+    }
+
+    #[test]
     fn a_refused_correlation_says_why() {
         let mut constant = evidence(12, 0.0, 0.0, 0.0, 1.0);
         constant.spearman = Err(Refusal::Constant { name: "metric".into() });
         let found = judge(&constant);
         assert_eq!(found.verdict, Verdict::Refused);
         assert!(found.reason.contains("`metric`"), "{}", found.reason);
+        assert_eq!(found.refusal.map(|refusal| refusal.word()), Some("constant"));
+        let three = judge(&evidence(3, 1.0, 0.9, 1.0, 0.01));
+        assert_eq!(three.refusal.map(|refusal| refusal.word()), Some("too_few"));
         let mut none = evidence(12, 0.9, 0.0, 0.0, 0.01);
         none.interval = Err(Refusal::Degenerate { usable: 3, draws: 10 });
         assert_eq!(judge(&none).verdict, Verdict::CannotTell);
