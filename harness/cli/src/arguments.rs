@@ -154,16 +154,19 @@ pub struct RunArguments {
     /// Device of the workers: cpu or cuda:<index>
     #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device)]
     pub device: String,
-    /// Compute failed cells again
+    /// Compute failed cells again (one whose worker was killed from outside goes on without it)
     #[arg(long)]
     pub retry_failed: bool,
+    /// Check files that are read by their digests, not only by size and time; what is damaged is computed again
+    #[arg(long)]
+    pub verify: bool,
     /// Go on with a plugin that is another file than before under the same release version
     #[arg(long)]
     pub accept_digest: bool,
     /// Longest time of one cell, such as 90s, 30m or 6h; 4h if left out
     #[arg(long, value_name = "TIME", value_parser = crate::units::seconds)]
     pub time_limit: Option<u64>,
-    /// Most memory of one worker, such as 512MiB or 4GiB; its share of four fifths of the machine's if left out
+    /// Most memory of one worker, such as 512MiB or 4GiB; its share of four fifths of the machine's, at least 1.5 GiB, if left out
     #[arg(long, value_name = "SIZE", value_parser = crate::units::bytes)]
     pub memory_limit: Option<u64>,
     /// JSON or table.

@@ -175,6 +175,10 @@ impl Observer for Progress {
                 self.line("done", key, "was complete on disk", counts);
             }
             RunEvent::Rebuilding { key, reason } => self.say(&format!("again    {key}  {}", one_line(reason, REASON))),
+            RunEvent::Retrying { key, failure } => {
+                self.end(key);
+                self.say(&format!("again    {key}  {}", one_line(&failure.message, REASON)));
+            }
             RunEvent::Failed { key, failure, earlier } => {
                 self.end(key);
                 let when = if earlier { "earlier, not tried again: " } else { "" };

@@ -68,6 +68,17 @@ impl Store {
         })
     }
 
+    /// Compares a result with the stored one; a cell that is not finished agrees with any.
+    ///
+    /// # Errors
+    /// [`StoreError::Irreproducible`] if they differ; [`StoreError::UnknownCell`].
+    pub fn compare(&self, identity: &str, report: &CellReport) -> Result<(), StoreError> {
+        self.read(|snapshot| match status_and_spec(snapshot, identity)?.0.is_finished() {
+            true => compare(snapshot, identity, report, &output_digest(&report.output)?),
+            false => Ok(()),
+        })
+    }
+
     /// Stores that a cell failed, and why. It may be started again.
     ///
     /// # Errors

@@ -2,7 +2,6 @@
 
 use clmbench_runner::{
     Plan, Suite, corpora,
-    executor::LocalOptions,
     plan::{self, PlanSummary, Survey},
 };
 use clmbench_stats::{minimum_detectable_r, runs_needed};
@@ -31,8 +30,7 @@ pub fn run(arguments: &PlanArguments, global: &Global, console: Console) -> Resu
         Err(StoreError::Missing { .. } | StoreError::Older { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    let workers = LocalOptions::workers_for(plan.largest_threads());
-    let survey = plan::survey(&plan, store.as_ref(), workers)?;
+    let survey = plan::survey(&plan, store.as_ref(), super::run::default_workers())?;
     let facts = Facts::new(&plan, survey);
     if arguments.json.json { console.json("plan", &[facts]) } else { console.print(&facts.page()) }
 }

@@ -9,7 +9,10 @@ use std::{
 use clmbench_fetch::Fetcher;
 use clmbench_protocol::FileRef;
 use clmbench_runner::{
-    LocalExecutor, LocalOptions, Plan, RunError, RunOptions, RunSummary, executor::Limits, plan, run::SourceLookup,
+    LocalExecutor, LocalOptions, Plan, RunError, RunOptions, RunSummary,
+    executor::{Limits, total_memory},
+    plan,
+    run::SourceLookup,
 };
 use clmbench_store::Store;
 
@@ -24,6 +27,9 @@ use crate::{
     worker,
 };
 
+/// Least memory that a worker is given in bytes, 1.5 GiB: with libtorch and a small model it needs about 0.9.
+const LEAST_MEMORY: u64 = 3 << 29;
+
 /// Computes what is missing of the suite, fits it and prints the leaderboard.
 ///
 /// # Errors
@@ -35,7 +41,7 @@ pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Resul
     device_must_be_there(&arguments.device)?;
     interrupt::listen();
     let mut store = Store::open_writer(&global.store)?;
-    let workers = arguments.workers.map_or_else(|| LocalOptions::workers_for(plan.largest_threads()), usize::from);
+    let workers = arguments.workers.map_or_else(default_workers, usize::from);
     let facts = Facts::new(&plan, plan::survey(&plan, Some(&store), workers)?);
     console.note(&facts.page());
 
@@ -103,17 +109,19 @@ fn compute(
     let mut local = LocalOptions::new(worker::path(), store.root().join("logs"));
     local.workers = workers;
     local.isolate = arguments.isolate;
-    let memory_bytes = arguments.memory_limit.or_else(|| share_of_memory(workers));
+    let memory_bytes = arguments.memory_limit.or_else(|| total_memory().map(|total| share_of_memory(total, workers)));
     local.memory_bytes = memory_bytes;
     let mut limits = Limits { memory_bytes, ..Limits::default() };
     limits.time = arguments.time_limit.map(Duration::from_secs).or(limits.time);
     let options = RunOptions {
         limits,
         retry_failed: arguments.retry_failed,
+        verify: arguments.verify,
         accept_digest: arguments.accept_digest,
+        // Who says how many workers there are to be gets them.
+        threads: arguments.workers.is_none().then(|| u32::try_from(LocalOptions::cores()).unwrap_or(u32::MAX)),
         device: arguments.device.clone(),
         plan_json: serde_json::to_string(facts).unwrap_or_else(|_| "{}".to_owned()),
-        ..RunOptions::default()
     };
     // A finished cell whose files are damaged is computed again, which can need a source although nothing was to do.
     let lookup = |file: &FileRef| -> Result<PathBuf, Box<dyn std::error::Error + Send + Sync>> {
@@ -135,9 +143,19 @@ fn compute(
     }
 }
 
+/// As many workers as there are cores, if the memory is enough for them.
+pub fn default_workers() -> usize {
+    workers_in(LocalOptions::cores(), total_memory())
+}
+
+fn workers_in(cores: usize, memory: Option<u64>) -> usize {
+    let most = memory.map_or(usize::MAX, |total| usize::try_from(total / 5 * 4 / LEAST_MEMORY).unwrap_or(usize::MAX));
+    cores.min(most).max(1)
+}
+
 /// A cell that eats the machine's memory must cost itself, not the machine.
-fn share_of_memory(workers: usize) -> Option<u64> {
-    clmbench_runner::executor::total_memory().map(|total| total / 5 * 4 / workers.max(1) as u64)
+fn share_of_memory(total: u64, workers: usize) -> u64 {
+    (total / 5 * 4 / workers.max(1) as u64).max(LEAST_MEMORY)
 }
 
 fn said(summary: &RunSummary, took: Duration) -> String {
@@ -171,4 +189,19 @@ fn show_board(store: &Store, summary: &RunSummary, plan: &Plan, json: bool, cons
         return Ok(());
     }
     console.print(&found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_worker_has_the_memory_it_needs() {
+        let gib = |number: u64| number << 30;
+        assert_eq!(workers_in(8, Some(gib(64))), 8);
+        assert_eq!(workers_in(64, Some(gib(15))), 8, "12 GiB are for 8 workers");
+        assert_eq!((workers_in(4, Some(gib(1))), workers_in(4, None)), (1, 4));
+        assert_eq!(share_of_memory(gib(10), 2), gib(4));
+        assert_eq!(share_of_memory(gib(2), 4), LEAST_MEMORY, "more workers were asked for than fit");
+    }
 }

@@ -1,6 +1,7 @@
 //! Long-lived workers on this machine, one thread of ours for each.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{
         Arc, Mutex,
@@ -49,10 +50,10 @@ impl LocalOptions {
         }
     }
 
-    /// As many workers as the machine's cores allow when each uses this many threads.
-    pub fn workers_for(threads: u32) -> usize {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        (cores / usize::try_from(threads.max(1)).unwrap_or(1)).max(1)
+    /// As many workers as the machine has cores. [`crate::RunOptions::threads`] keeps cells of several threads from
+    /// taking more cores than there are.
+    pub fn cores() -> usize {
+        std::thread::available_parallelism().map_or(1, usize::from)
     }
 }
 
@@ -147,7 +148,12 @@ impl Seat {
     fn serve(self) {
         let mut worker: Option<Worker> = None;
         while let Some(job) = self.next_job() {
-            let update = self.compute(&mut worker, &job);
+            // A worker that is being used when a panic unwinds is dropped, and so killed.
+            let update = catch_unwind(AssertUnwindSafe(|| self.compute(&mut worker, &job))).unwrap_or_else(|panic| {
+                let words = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+                let error = ExecutorError::Panicked { reason: words.unwrap_or("no message").to_owned() };
+                Update::Broken { ticket: job.ticket, error }
+            });
             // Nobody listens once the executor is being dropped.
             let _ = self.updates.send(update);
         }
@@ -163,7 +169,8 @@ impl Seat {
     }
 
     fn compute(&self, kept: &mut Option<Worker>, job: &Job) -> Update {
-        let mut worker = match kept.take().map_or_else(|| self.start(), Ok) {
+        // One that died while it was idle must not cost the next cell.
+        let mut worker = match kept.take().filter(Worker::is_alive).map_or_else(|| self.start(), Ok) {
             Ok(worker) => worker,
             Err(NotReady::Stopped) => return Update::Stopped { ticket: job.ticket },
             Err(NotReady::Always(error)) => return Update::Broken { ticket: job.ticket, error },

@@ -15,6 +15,7 @@ use clmbench_protocol::{CellReport, Failure, RunRequest};
 
 pub use local::{LocalExecutor, LocalOptions, worker_path};
 pub use process::total_memory;
+pub use verdict::killed_from_outside;
 
 /// One cell to compute, and what it may use.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,6 +118,14 @@ pub enum ExecutorError {
         reason: String,
         /// Log of its standard error.
         log: PathBuf,
+    },
+    /// A defect of ours.
+    #[error(
+        "a fault of clmbench: the thread that keeps a worker panicked ({reason}). Run the same command again, and report it."
+    )]
+    Panicked {
+        /// The panic's message.
+        reason: String,
     },
     /// The folder of logs cannot be written.
     #[error("the log {} cannot be written ({reason}). Free some space or allow writing to it.", log.display())]

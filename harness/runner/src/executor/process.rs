@@ -44,7 +44,8 @@ pub(crate) fn describe_status(status: ExitStatus) -> String {
     }
 }
 
-fn signal_name(signal: i32) -> String {
+/// The name of a signal.
+pub(super) fn signal_name(signal: i32) -> String {
     match signal {
         libc::SIGABRT => "SIGABRT".into(),
         libc::SIGSEGV => "SIGSEGV".into(),
@@ -54,6 +55,7 @@ fn signal_name(signal: i32) -> String {
         libc::SIGKILL => "SIGKILL".into(),
         libc::SIGTERM => "SIGTERM".into(),
         libc::SIGINT => "SIGINT".into(),
+        libc::SIGHUP => "SIGHUP".into(),
         other => format!("signal {other}"),
     }
 }

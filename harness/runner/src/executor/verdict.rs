@@ -4,7 +4,17 @@ use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
 
 use clmbench_protocol::{Failure, FailureKind, tells_of_exhausted_memory};
 
-use super::process::{describe_status, last_line};
+use super::process::{describe_status, last_line, signal_name};
+
+/// Signals by which others end processes: operators, service managers, batch systems, a system that is out of memory.
+const FOREIGN: [i32; 4] = [libc::SIGKILL, libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
+
+/// Whether a failure is a worker's death by a signal that somebody else sent, which says nothing against the cell. Read
+/// from the sentence that [`judge`] writes, so that it can also be told of a failure that was stored.
+pub fn killed_from_outside(failure: &Failure) -> bool {
+    let by = |signal: &i32| failure.message.starts_with(&format!("The worker was killed by {}", signal_name(*signal)));
+    failure.kind == FailureKind::Died && FOREIGN.iter().any(by)
+}
 
 /// Why a worker that ended by itself in the middle of a cell failed it.
 ///
@@ -72,6 +82,17 @@ mod tests {
         ];
         for (raw, log, kind) in cases {
             assert_eq!(judge(Some(ExitStatus::from_raw(raw)), None, log, None).kind, kind, "{raw} {log}");
+        }
+        for (raw, outside) in [
+            (libc::SIGKILL, true),
+            (libc::SIGTERM, true),
+            (libc::SIGINT, true),
+            (libc::SIGHUP, true),
+            (libc::SIGSEGV, false),
+            (libc::SIGFPE, false),
+            (9 << 8, false),
+        ] {
+            assert_eq!(killed_from_outside(&judge(Some(ExitStatus::from_raw(raw)), None, "", None)), outside, "{raw}");
         }
         let failure = judge(Some(ExitStatus::from_raw(libc::SIGSEGV)), Some("measure"), "first\nlast\n", None);
         assert_eq!(failure.message, "The worker was killed by SIGSEGV during `measure`. Last line of its log: last");

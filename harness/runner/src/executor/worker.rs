@@ -157,11 +157,8 @@ impl Worker {
         let mut stage: Option<String> = None;
         let mut last_progress: Option<Instant> = None;
         loop {
-            let line = self.lines.recv_timeout(LOOK);
-            if stop.load(Ordering::SeqCst) {
-                return Outcome::Stopped;
-            }
-            match line {
+            // What the worker has said counts before the wish to stop: a cell that is done stays done.
+            match self.lines.recv_timeout(LOOK) {
                 Ok(Line::Text(text)) => match serde_json::from_str::<Event>(&text) {
                     Ok(Event::Progress { stage: now, done, total, unit, note }) => {
                         let due = last_progress.is_none_or(|last| last.elapsed() >= PROGRESS) || stage.as_deref() != Some(&now);
@@ -178,12 +175,16 @@ impl Worker {
                     Err(_) => return Outcome::Lost(garbage(&shown(&text))),
                 },
                 Ok(Line::Garbage(what)) => return Outcome::Lost(garbage(&what)),
+                Err(RecvTimeoutError::Disconnected) if stop.load(Ordering::SeqCst) => return Outcome::Stopped,
                 Err(RecvTimeoutError::Disconnected) => {
                     // Its last words may come after it has closed its end.
                     let status = self.end();
                     return Outcome::Lost(verdict::judge(status, stage.as_deref(), &said(), job.limits.memory_bytes));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
+            }
+            if stop.load(Ordering::SeqCst) {
+                return Outcome::Stopped;
             }
             process::keep_short(&cell_log, LONGEST_LOG);
             let seconds = watch.started.elapsed();
@@ -196,6 +197,11 @@ impl Worker {
                 return Outcome::Lost(verdict::over_memory(bytes, limit, stage.as_deref()));
             }
         }
+    }
+
+    /// Whether the process is still there.
+    pub fn is_alive(&self) -> bool {
+        !self.ended && !process::has_ended(self.child.id())
     }
 
     /// Whether the idle worker has grown by half since it was first idle after a cell, and should be replaced.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use clmbench_protocol::{
-    Embed, Measure, Number, Objective, Pretrain, RunFacts, Scope, SourceFile, SplitSpec, TaskInfo, TokeniseCorpus,
+    Embed, Measure, Number, Objective, Pretrain, RunFacts, Scope, SourceFile, SplitSpec, TaskInfo, TaskKind, TokeniseCorpus,
     TokeniseDataset, TokenizerSpec, Transfer, revision,
 };
 
@@ -75,6 +75,8 @@ pub fn build(suite: &Suite, plugins: &PluginSet, corpora: &CorpusLookup<'_>) -> 
     builder.transfers(&runs, &datasets);
     builder.measures(&runs, &datasets, &metrics);
 
+    spread_not_applicable(&mut builder.cells);
+
     let mut keys = HashSet::new();
     if let Some(cell) = builder.cells.iter().find(|cell| !keys.insert(cell.key.as_str())) {
         return Err(PlanError::Key { file: suite.file.clone(), key: cell.key.clone() });
@@ -86,7 +88,7 @@ pub fn build(suite: &Suite, plugins: &PluginSet, corpora: &CorpusLookup<'_>) -> 
     Ok(Plan {
         suite: suite.clone(),
         plugins: plugins.plugins().iter().filter(used).cloned().collect(),
-        runs: runs.iter().filter(|run| !run.control).count(),
+        runs: runs.iter().filter(|run| !run.control && builder.cells[run.cell].not_applicable.is_none()).count(),
         sources: builder.sources,
         cells: builder.cells,
     })
@@ -221,6 +223,10 @@ impl Builder<'_> {
         };
         let draft = Draft::Pretrain { spec: Box::new(spec), corpus: corpus.cell };
         let mut cell = planned("pretrain", key, vec![corpus.cell], draft);
+        if model.info.objective != Objective::MaskedLm {
+            let (name, trained) = (&model.info.name, words(model.info.objective));
+            cell.not_applicable = Some(format!("`{name}` is trained by {trained}, which is not implemented yet"));
+        }
         cell.plugins = vec![model.file.clone()];
         cell.threads = threads(&model.config);
         cell.work = estimate::pretrain_work(&model.config, tokens);
@@ -262,6 +268,9 @@ impl Builder<'_> {
         let key = format!("embed/{}/{folder}/{}", run.name, dataset.name);
         let draft = Draft::Embed { spec: Box::new(spec), run: run.cell, folder: folder.to_owned(), dataset: dataset.cell };
         let mut cell = planned("embed", key, vec![run.cell, dataset.cell], draft);
+        if !dataset.tasks.is_empty() && dataset.tasks.iter().all(|task| task.kind == TaskKind::Classification) {
+            cell.not_applicable = Some(no_classification(&dataset.name));
+        }
         cell.plugins = vec![run.model.file.clone()];
         cell.threads = threads(&run.model.config);
         cell.work = estimate::pass_work(&run.model.config);
@@ -295,7 +304,11 @@ impl Builder<'_> {
         let key = format!("transfer/{}/{folder}/{}/{}/{protocol}", run.name, dataset.name, task.name);
         let draft =
             Draft::Transfer { spec: Box::new(spec), embed, run: run.cell, folder: folder.to_owned(), dataset: dataset.cell };
-        self.push(planned("transfer", key, vec![embed, run.cell, dataset.cell], draft));
+        let mut cell = planned("transfer", key, vec![embed, run.cell, dataset.cell], draft);
+        if task.kind == TaskKind::Classification {
+            cell.not_applicable = Some(no_classification(&format!("{}/{}", dataset.name, task.name)));
+        }
+        self.push(cell);
     }
 
     fn measures(&mut self, runs: &[RunCell<'_>], datasets: &[DatasetCell], metrics: &[Metric]) {
@@ -367,7 +380,7 @@ impl Builder<'_> {
         cell.threads = threads(&run.model.config);
         cell.kind = estimate::measure_kind(&metric.info.id);
         cell.work = estimate::pass_work(&run.model.config);
-        cell.gradient_equivalents = gradient_equivalents(metric);
+        cell.gradient_equivalents = gradient_equivalents(metric.info.cost, metric.budget);
         self.push(cell);
     }
 }
@@ -387,7 +400,22 @@ fn not_applicable(metric: &Metric, model: &Model) -> Option<String> {
             model.info.name,
             words(objective)
         )),
+        Scope::CheckpointDataset => Some(format!("`{}` reads labels of a dataset, which is not implemented yet", info.id)),
         _ => None,
+    }
+}
+
+fn no_classification(what: &str) -> String {
+    format!("`{what}` is for classification, and transfer by probe is implemented for regression only")
+}
+
+/// What needs a cell that does not apply does not apply either, for the same reason.
+fn spread_not_applicable(cells: &mut [PlannedCell]) {
+    for index in 0..cells.len() {
+        let reason = cells[index].needs.iter().find_map(|need| cells[*need].not_applicable.clone());
+        if cells[index].not_applicable.is_none() {
+            cells[index].not_applicable = reason;
+        }
     }
 }
 

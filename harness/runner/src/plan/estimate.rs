@@ -117,7 +117,7 @@ pub struct Survey {
     pub done: usize,
     /// Cells to compute.
     pub todo: usize,
-    /// Wall time of the rest in seconds on this many workers, by past cells; none if a kind was never computed.
+    /// Wall time of the rest in seconds on this many workers of one core each, by past cells; none if a kind was never computed.
     pub seconds: Option<f64>,
     /// Bytes that the rest leaves on disk, by past cells; none if a kind was never computed.
     pub disk_bytes: Option<u64>,
@@ -146,7 +146,10 @@ pub fn survey(plan: &Plan, store: Option<&Store>, workers: usize) -> Result<Surv
             survey.done += 1;
         } else if cell.not_applicable.is_none() {
             survey.todo += 1;
-            survey.seconds = survey.seconds.zip(past.seconds(&cell.kind, cell.work)).map(|(sum, more)| sum + more);
+            survey.seconds = survey.seconds.zip(past.seconds(&cell.kind, cell.work)).map(|(sum, more)| {
+                // A cell of several threads takes the place of as many workers.
+                sum + more * f64::from(cell.threads).min(workers.max(1) as f64)
+            });
             bytes = bytes.zip(past.bytes(&cell.kind)).map(|(sum, more)| sum + more);
         }
         finished.push(known);

@@ -126,17 +126,30 @@ fn dearness(cost: CostClass) -> u8 {
     }
 }
 
-/// Coarse cost in gradients over the evaluation sample; the rule is documented at [`super::Plan::gradient_equivalents`].
-pub(super) fn gradient_equivalents(metric: &Metric) -> f64 {
-    let standard = match metric.info.cost {
+/// Estimated cost in gradients over the evaluation sample; the rule is documented at
+/// [`super::Plan::gradient_equivalents`].
+pub(super) fn gradient_equivalents(cost: CostClass, budget: Budget) -> f64 {
+    let usual: f64 = match cost {
         CostClass::Free => 0.0,
         CostClass::Cheap => 1.0,
         CostClass::Moderate => 100.0,
-        CostClass::Expensive => 500.0,
+        CostClass::Expensive => 1000.0,
     };
-    match metric.budget {
-        Budget::Quick => standard / 4.0,
-        Budget::Standard => standard,
-        Budget::Thorough => standard * 4.0,
+    usual.min(budget.gradient_equivalents())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_metric_costs_more_than_its_budget() {
+        let costs = |budget| {
+            [CostClass::Free, CostClass::Cheap, CostClass::Moderate, CostClass::Expensive]
+                .map(|cost| gradient_equivalents(cost, budget))
+        };
+        assert_eq!(costs(Budget::Quick), [0.0, 1.0, 20.0, 20.0]);
+        assert_eq!(costs(Budget::Standard), [0.0, 1.0, 100.0, 100.0]);
+        assert_eq!(costs(Budget::Thorough), [0.0, 1.0, 100.0, 1000.0]);
     }
 }

@@ -114,15 +114,10 @@ impl Plan {
     }
 
     /// Estimated cost of all metrics, in gradients over the evaluation sample. Coarse: a free metric costs 0, a cheap
-    /// one 1 (three forward passes), a moderate one 100 and an expensive one 500, at budget `standard`; a quarter of
-    /// that at `quick`, four times at `thorough`.
+    /// one 1 (three forward passes), a moderate one 100 and an expensive one 1,000, but none more than its budget, after
+    /// which it is stopped ([`clmbench_protocol::Budget::gradient_equivalents`]).
     pub fn gradient_equivalents(&self) -> f64 {
         self.cells.iter().filter(|cell| cell.not_applicable.is_none()).map(|cell| cell.gradient_equivalents).sum()
-    }
-
-    /// Most threads that one of its cells uses; workers times this should not exceed the cores.
-    pub fn largest_threads(&self) -> u32 {
-        self.cells.iter().map(|cell| cell.threads).max().unwrap_or(1)
     }
 
     /// The plan in numbers. `minimum_detectable` maps a number of runs to the smallest |r| that they could detect.

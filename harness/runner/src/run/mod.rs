@@ -6,6 +6,7 @@
 
 mod artifacts;
 mod observer;
+mod remaining;
 mod walk;
 
 use std::{path::PathBuf, sync::atomic::AtomicBool};
@@ -29,12 +30,16 @@ pub type SourceLookup<'a> = dyn Fn(&FileRef) -> Result<PathBuf, Box<dyn std::err
 pub struct RunOptions {
     /// Limits of each cell.
     pub limits: Limits,
-    /// Whether cells that failed in an earlier run are computed again.
+    /// Whether cells that failed in an earlier run are computed again. (One whose worker was killed by somebody else is
+    /// computed again in any case.)
     pub retry_failed: bool,
     /// Whether files of finished cells that are needed are checked by their digests, not only by their sizes.
     pub verify: bool,
     /// Whether a plugin of a release version may differ from the one that this store has seen under that version.
     pub accept_digest: bool,
+    /// Most libtorch threads of all cells that are computed at once; a cell that has more is computed alone. None = only
+    /// the executor's slots count.
+    pub threads: Option<u32>,
     /// Device, `cpu` or `cuda:0`.
     pub device: String,
     /// What `plan` said, as JSON, to be kept with the suite.
@@ -48,6 +53,7 @@ impl Default for RunOptions {
             retry_failed: false,
             verify: false,
             accept_digest: false,
+            threads: None,
             device: "cpu".into(),
             plan_json: "{}".into(),
         }

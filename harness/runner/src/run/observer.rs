@@ -53,6 +53,13 @@ pub enum RunEvent<'a> {
         /// What is wrong with its files.
         reason: &'a str,
     },
+    /// Its worker was killed by somebody else, or a file that it reads is damaged: it is tried once more.
+    Retrying {
+        /// The cell.
+        key: &'a str,
+        /// What happened.
+        failure: &'a Failure,
+    },
     /// It failed.
     Failed {
         /// The cell.

@@ -1,7 +1,7 @@
 //! The walk over the graph: what is ready is bound, what is bound is skipped, adopted or computed.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     fs,
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
@@ -11,11 +11,14 @@ use std::{
 use clmbench_protocol::{CellOutput, CellReport, Failure, FailureKind, RunRequest};
 use clmbench_store::{CellStatus, Store, StoreError};
 
-use super::{Counts, Observer, RunError, RunEvent, RunOptions, RunSummary, SourceLookup, artifacts};
+use super::{
+    Counts, Observer, RunError, RunEvent, RunOptions, RunSummary, SourceLookup, artifacts,
+    remaining::{Remaining, Underway},
+};
 use crate::{
-    executor::{Executor, Job, Update},
+    executor::{Executor, Job, Update, killed_from_outside},
     identity::identity,
-    plan::{Bound, Estimator, Finished, Input, Plan, past_cells},
+    plan::{Bound, Finished, Input, Plan, past_cells},
 };
 
 /// How long to wait for news before looking at `cancel` again.
@@ -65,13 +68,15 @@ pub(super) struct Walk<'r> {
     known: HashMap<usize, Known>,
     finished: Vec<Option<Finished>>,
     intact: Vec<Option<bool>>,
+    /// Cells whose files a worker found damaged: their bytes are hashed before they are used again.
+    suspects: HashSet<usize>,
+    /// Cells that were tried again in this run.
+    retried: HashSet<usize>,
     running: BTreeMap<u64, Running>,
     /// Cells of the plan that turned out to be the same as one that is queued or running.
     twins: HashMap<String, Vec<usize>>,
     failed_now: HashMap<String, Failure>,
-    estimator: Estimator,
-    /// Work not handed out yet, by kind.
-    left: HashMap<&'r str, f64>,
+    remaining: Remaining<'r>,
     /// Cells that apply.
     total: usize,
     next_ticket: u64,
@@ -92,16 +97,12 @@ impl<'r> Walk<'r> {
     ) -> Self {
         let count = plan.cells.len();
         let mut dependants = vec![Vec::new(); count];
-        let mut left = HashMap::new();
         for (index, cell) in plan.cells.iter().enumerate() {
             cell.needs.iter().for_each(|need| dependants[*need].push(index));
-            if cell.not_applicable.is_none() {
-                *left.entry(cell.kind.as_str()).or_insert(0.0) += cell.work;
-            }
         }
         Self {
             // Estimates are a courtesy: without the past they start from nothing.
-            estimator: past_cells(store).unwrap_or_default(),
+            remaining: Remaining::new(plan, past_cells(store).unwrap_or_default(), executor.slots()),
             store,
             suite_id,
             plan,
@@ -117,10 +118,11 @@ impl<'r> Walk<'r> {
             known: HashMap::new(),
             finished: vec![None; count],
             intact: vec![None; count],
+            suspects: HashSet::new(),
+            retried: HashSet::new(),
             running: BTreeMap::new(),
             twins: HashMap::new(),
             failed_now: HashMap::new(),
-            left,
             total: plan.cells.iter().filter(|cell| cell.not_applicable.is_none()).count(),
             next_ticket: 0,
             summary: RunSummary { suite_id, ..RunSummary::default() },
@@ -156,7 +158,8 @@ impl<'r> Walk<'r> {
                 self.take(index)?;
             }
             while self.running.len() < self.executor.slots() && self.ready.is_empty() {
-                let Some(index) = self.queue.pop_first() else { break };
+                let Some(index) = self.next_that_fits() else { break };
+                self.queue.remove(&index);
                 self.launch(index)?;
             }
             self.stop_if_cancelled()?;
@@ -170,6 +173,14 @@ impl<'r> Walk<'r> {
                 self.hear(update)?;
             }
         }
+    }
+
+    /// The first queued cell whose threads are free.
+    fn next_that_fits(&self) -> Option<usize> {
+        let threads = |index: usize| self.plan.cells[index].threads;
+        let busy: u32 = self.running.values().map(|running| threads(running.index)).sum();
+        let free = self.options.threads.filter(|_| busy > 0).map_or(u32::MAX, |most| most.saturating_sub(busy));
+        self.queue.iter().copied().find(|index| threads(*index) <= free)
     }
 
     fn stop_if_cancelled(&self) -> Result<(), RunError> {
@@ -233,7 +244,7 @@ impl<'r> Walk<'r> {
     fn take_damaged(&mut self, index: usize) -> Result<(), RunError> {
         let Some(finished) = self.finished[index].clone() else { return Ok(()) };
         let place = self.store.artifact_dir(&finished.identity);
-        if artifacts::check(&place, &finished.report.files, self.options.verify).is_err() {
+        if artifacts::check(&place, &finished.report.files, self.thoroughly(index)).is_err() {
             self.queue_rebuild(index, finished.identity);
             return Ok(());
         }
@@ -263,7 +274,8 @@ impl<'r> Walk<'r> {
         }
         let word = row.failure_kind.unwrap_or_default();
         let kind = serde_json::from_value(word.into()).unwrap_or(FailureKind::Died);
-        Ok(Some(Failure::new(kind, row.reason.unwrap_or_default())))
+        let failure = Failure::new(kind, row.reason.unwrap_or_default());
+        Ok(Some(failure).filter(|failure| !killed_from_outside(failure)))
     }
 
     /// Hands a queued cell to the executor, unless something that it reads must be rebuilt first.
@@ -320,11 +332,15 @@ impl<'r> Walk<'r> {
         self.states[index] = State::Running;
         self.running.insert(self.next_ticket, Running { index, started: Instant::now(), fraction: 0.0 });
         if !rebuild {
-            self.spend(index);
+            self.remaining.take_off(&self.plan.cells[index]);
         }
         self.executor.submit(job);
         self.tell(&RunEvent::Started { key: &cell.key });
         Ok(())
+    }
+
+    fn thoroughly(&self, index: usize) -> bool {
+        self.options.verify || self.suspects.contains(&index)
     }
 
     /// Whether the files of a finished cell can be read. If not, the cell is queued to be computed again.
@@ -337,7 +353,7 @@ impl<'r> Walk<'r> {
         }
         let Some(finished) = &self.finished[index] else { return false };
         let place = self.store.artifact_dir(&finished.identity);
-        let verdict = artifacts::check(&place, &finished.report.files, self.options.verify);
+        let verdict = artifacts::check(&place, &finished.report.files, self.thoroughly(index));
         self.intact[index] = Some(verdict.is_ok());
         let identity = finished.identity.clone();
         let Err(reason) = verdict else { return true };
@@ -364,6 +380,7 @@ impl<'r> Walk<'r> {
                 let Some(running) = self.running.remove(&ticket) else { return Ok(()) };
                 match outcome {
                     Ok(report) => self.computed(running.index, *report, running.started.elapsed()),
+                    Err(failure) if self.tries_again(running.index, &failure) => Ok(()),
                     Err(failure) => self.record_failure(running.index, failure),
                 }
             }
@@ -378,6 +395,32 @@ impl<'r> Walk<'r> {
         }
     }
 
+    /// Queues a cell again, once in a run, whose failure is not its own: somebody else killed its worker, or a file that
+    /// it reads is damaged, which is then checked byte for byte and computed again.
+    fn tries_again(&mut self, index: usize, failure: &Failure) -> bool {
+        let damaged = failure.kind == FailureKind::CorruptFile;
+        let Some(known) = self.known.get(&index) else { return false };
+        if !(damaged || killed_from_outside(failure)) || !self.retried.insert(index) {
+            return false;
+        }
+        if damaged {
+            for (_, input) in &known.bound.inputs {
+                if let Input::Folder { cell, .. } = input {
+                    self.intact[*cell] = None;
+                    self.suspects.insert(*cell);
+                }
+            }
+        }
+        let cell = &self.plan.cells[index];
+        if !known.rebuild {
+            self.remaining.put_back(cell);
+        }
+        self.states[index] = State::Queued;
+        self.queue.insert(index);
+        self.tell(&RunEvent::Retrying { key: &cell.key, failure });
+        true
+    }
+
     /// A worker says that a cell is computed: its files are moved into place, then it is recorded.
     fn computed(&mut self, index: usize, report: CellReport, took: Duration) -> Result<(), RunError> {
         let Some(known) = self.known.get(&index) else { return Ok(()) };
@@ -387,17 +430,21 @@ impl<'r> Walk<'r> {
             return self.record_failure(index, failure);
         }
         let (work, place) = (self.store.work_dir(&identity), self.store.artifact_dir(&identity));
+        // Before the files are replaced: with another result the ones that are there stay, and these go.
+        match self.store.compare(&identity, &report) {
+            Err(error @ StoreError::Irreproducible { .. }) => {
+                let removed = fs::remove_dir_all(&work);
+                removed.map_err(|source| RunError::Io { path: work, source })?;
+                return self.record_failure(index, Failure::new(FailureKind::CorruptFile, error.to_string()));
+            }
+            compared => compared?,
+        }
         if let Err(reason) = artifacts::commit(&work, &place, &report) {
             return self.record_failure(index, Failure::new(FailureKind::Io, format!("The files of the cell: {reason}.")));
         }
-        match self.store.finish(&identity, &report) {
-            Err(error @ StoreError::Irreproducible { .. }) => {
-                return self.record_failure(index, Failure::new(FailureKind::CorruptFile, error.to_string()));
-            }
-            finished => finished?,
-        }
+        self.store.finish(&identity, &report)?;
         let cell = &self.plan.cells[index];
-        self.estimator.add(&cell.kind, cell.work, report.seconds, crate::plan::bytes(&report));
+        self.remaining.learn(cell, &report);
         self.intact[index] = Some(true);
         if rebuild {
             self.summary.rebuilt += 1;
@@ -415,7 +462,7 @@ impl<'r> Walk<'r> {
         }
         if self.states[index] != State::Done {
             self.states[index] = State::Done;
-            self.spend(index);
+            self.remaining.take_off(&self.plan.cells[index]);
         }
         self.release_twins(&identity);
         self.finished[index] = Some(Finished { identity, report });
@@ -447,7 +494,7 @@ impl<'r> Walk<'r> {
     fn failed(&mut self, index: usize, failure: &Failure, earlier: bool) -> Result<(), RunError> {
         let key = &self.plan.cells[index].key;
         if self.states[index] == State::Waiting {
-            self.spend(index);
+            self.remaining.take_off(&self.plan.cells[index]);
         }
         self.states[index] = State::Failed;
         self.summary.failed += 1;
@@ -466,7 +513,7 @@ impl<'r> Walk<'r> {
             self.summary.skipped = self.summary.skipped.saturating_sub(1);
         } else {
             self.store.set_refused(self.suite_id, key, reason)?;
-            self.spend(index);
+            self.remaining.take_off(&self.plan.cells[index]);
         }
         self.states[index] = State::Refused;
         self.summary.refused += 1;
@@ -501,14 +548,6 @@ impl<'r> Walk<'r> {
         Ok(())
     }
 
-    /// Takes a cell's work off what is left.
-    fn spend(&mut self, index: usize) {
-        let cell = &self.plan.cells[index];
-        if let Some(left) = self.left.get_mut(cell.kind.as_str()) {
-            *left -= cell.work;
-        }
-    }
-
     fn tell(&mut self, event: &RunEvent<'_>) {
         let summary = &self.summary;
         let total = self.total;
@@ -519,30 +558,11 @@ impl<'r> Walk<'r> {
     }
 
     fn seconds_left(&self) -> Option<f64> {
-        let mut seconds = 0.0;
-        let mut rate_now = None;
-        for running in self.running.values() {
+        let underway = |running: &Running| {
             let cell = &self.plan.cells[running.index];
-            let elapsed = running.started.elapsed().as_secs_f64();
-            if running.fraction > 0.01 {
-                seconds += elapsed * (1.0 - running.fraction) / running.fraction;
-                if cell.kind == "pretrain" {
-                    rate_now = Some(elapsed / (running.fraction * cell.work));
-                }
-            } else {
-                seconds += self.estimator.seconds(&cell.kind, cell.work).map_or(0.0, |whole| (whole - elapsed).max(0.0));
-            }
-        }
-        // Subtracting what was added leaves crumbs.
-        for (kind, work) in self.left.iter().filter(|(_, work)| **work > 0.5) {
-            let pretrain = *kind == "pretrain";
-            match self.estimator.seconds(kind, *work).or_else(|| rate_now.filter(|_| pretrain).map(|rate| rate * work)) {
-                Some(more) => seconds += more,
-                None if pretrain => return None,
-                None => {}
-            }
-        }
-        Some(seconds / self.executor.slots().max(1) as f64)
+            Underway { cell, elapsed: running.started.elapsed().as_secs_f64(), fraction: running.fraction }
+        };
+        self.remaining.seconds(self.running.values().map(underway))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use clmbench_protocol::{CellSpec, Number};
 use clmbench_runner::{
     identity::identity,
-    plan::{self, Finished, Input},
+    plan::{self, Finished, Input, Plan},
     suite::Suite,
 };
 use serde_json::json;
@@ -28,7 +28,7 @@ pub fn bound(text: &str) -> Vec<CellSpec> {
 fn the_demo_has_these_cells() {
     let demo = planned(include_str!("../../../../benchmarks/suites/demo.toml"));
     assert_eq!(demo.runs, 8);
-    assert_eq!(demo.largest_threads(), 1);
+    assert!(demo.cells.iter().all(|cell| cell.threads == 1));
     let stages: Vec<_> = demo.stages().into_iter().collect();
     // 1 dataset + 2 corpora; 8 runs + 4 controls; (8 x 2 + 4) x 1 dataset; 8 x 2 x 5 metrics; one task.
     assert_eq!(stages, [("embed", 20), ("measure", 80), ("pretrain", 12), ("tokenise", 3), ("transfer", 20)]);
@@ -155,23 +155,46 @@ fn parameters_follow_the_written_rules() {
 
 #[test]
 fn what_does_not_apply_says_why() {
-    let text = small("[[metric]]\nselect = \"all\"\n").replacen("\"bert\"", "\"gpt\"", 1);
-    let plan = planned(&text);
-    let mut reasons: HashMap<&str, usize> = HashMap::new();
-    for reason in plan.cells.iter().filter_map(|cell| cell.not_applicable.as_deref()) {
-        *reasons.entry(reason).or_default() += 1;
-    }
+    let reasons = |plan: &Plan| {
+        let mut reasons: HashMap<String, usize> = HashMap::new();
+        for reason in plan.cells.iter().filter_map(|cell| cell.not_applicable.clone()) {
+            *reasons.entry(reason).or_default() += 1;
+        }
+        reasons
+    };
+    let named = |expected: &[(&str, usize)]| -> HashMap<String, usize> {
+        expected.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect()
+    };
+    let plan = planned(&small("[[metric]]\nselect = \"all\"\n"));
     // 2 runs x 2 checkpoints each.
     let expected = [
-        ("`loss/mlm_loss` applies to masked language modelling, and `gpt` is trained by causal language modelling", 4),
+        ("`scope/labels` reads labels of a dataset, which is not implemented yet", 4),
         ("`scope/pair` compares two checkpoints, and suites do not name pairs", 4),
         ("`scope/transfer` is a diagnostic of fine-tuned weights, and the suite has no protocol that fine-tunes", 4),
     ];
-    assert_eq!(reasons, HashMap::from(expected));
+    assert_eq!(reasons(&plan), named(&expected));
     let measured = |metric: &str| plan.cells.iter().filter(|cell| cell.key.contains(metric)).count();
     assert_eq!(measured("scope.run"), 2, "the record of a run is read once");
     assert_eq!(measured("scope.labels/freesolv/expt"), 4);
     assert_eq!(measured("trivial.flops"), 4, "named and selected counts once");
+
+    // Classification, 2 checkpoints of 2 runs and 1 of 2 controls: 6 embeddings, 6 transfers.
+    let plan = planned(&small("").replacen("freesolv", "bace", 1));
+    assert_eq!(
+        reasons(&plan),
+        named(&[
+            ("`bace` is for classification, and transfer by probe is implemented for regression only", 6),
+            ("`bace/expt` is for classification, and transfer by probe is implemented for regression only", 6),
+        ])
+    );
+    assert_eq!(plan.runs, 2);
+    // A model that cannot be trained: nothing but data cells is left.
+    let plan = planned(&small("").replacen("\"bert\"", "\"gpt\"", 1));
+    let counts = reasons(&plan);
+    assert_eq!(counts.get("`gpt` is trained by causal language modelling, which is not implemented yet"), Some(&20));
+    let metric = "`loss/mlm_loss` applies to masked language modelling, and `gpt` is trained by causal language modelling";
+    assert_eq!((counts.get(metric), counts.len()), (Some(&4), 2));
+    assert_eq!((plan.runs, plan.stages().into_iter().collect::<Vec<_>>()), (0, vec![("tokenise", 2)]));
 }
 
 #[test]

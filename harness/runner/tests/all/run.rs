@@ -16,7 +16,7 @@ use clmbench_runner::{
 use clmbench_store::{CellStatus, Store};
 
 use super::support::{
-    fake_worker::{LEDGER, path},
+    fake_worker::{IRREPRODUCIBLE_BATCH, LEDGER, path},
     offers::{planned, small},
 };
 
@@ -43,6 +43,7 @@ impl Observer for Diary {
             RunEvent::Adopted { key } => format!("adopted {key}"),
             RunEvent::Skipped { key } => format!("skipped {key}"),
             RunEvent::Rebuilding { key, reason } => format!("rebuilding {key}: {reason}"),
+            RunEvent::Retrying { key, failure } => format!("retrying {key}: {failure}"),
             RunEvent::Failed { key, failure, earlier } => format!("failed {key}: {failure} ({earlier})"),
             RunEvent::Refused { key, reason } => format!("refused {key}: {reason}"),
             RunEvent::NotApplicable { key, reason } => format!("not applicable {key}: {reason}"),
@@ -145,6 +146,62 @@ fn a_failure_costs_its_cell_and_what_needs_it() {
 }
 
 #[test]
+fn a_cell_whose_worker_was_killed_from_outside_is_tried_once_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let plan = planned(&small("[[metric]]\nid = \"hostile/killed_once\"\n"));
+    let mut diary = Diary::default();
+    let summary = go(&mut store, &plan, &RunOptions::default(), &mut diary).unwrap();
+    assert_eq!((summary.failed, summary.computed), (0, plan.cells.len()), "{:#?}", diary.lines);
+    assert_eq!((diary.count("retrying"), diary.counts.todo), (4, 0), "{:#?}", diary.lines);
+    let row = store.find_cell("measure/bert-0.06M/mixed-50/seed0/checkpoint-1/hostile.killed_once").unwrap().row;
+    assert_eq!((row.status, row.attempts), (CellStatus::Done, 2));
+
+    // One that kills itself every time ends as failed, and the next run looks again without being asked.
+    let plan = planned(&small("[[metric]]\nid = \"hostile/killed\"\n"));
+    for attempts in [2, 4] {
+        let mut diary = Diary::default();
+        let summary = go(&mut store, &plan, &RunOptions::default(), &mut diary).unwrap();
+        assert_eq!((summary.failed, diary.count("retrying"), diary.count("started")), (4, 4, 8), "{:#?}", diary.lines);
+        assert!(summary.failures.iter().all(|(_, failure)| failure.kind == FailureKind::Died));
+        let row = store.find_cell(&summary.failures[0].0).unwrap().row;
+        assert_eq!((row.status, row.failure_kind.as_deref(), row.attempts), (CellStatus::Failed, Some("died"), attempts));
+    }
+}
+
+#[test]
+fn cells_of_several_threads_take_several_places() {
+    struct Most(HashMap<String, u32>, HashMap<String, u32>, u32);
+    impl Observer for Most {
+        fn event(&mut self, event: &RunEvent<'_>, _: &Counts) {
+            match event {
+                RunEvent::Started { key } => drop(self.1.insert((*key).to_owned(), self.0[*key])),
+                RunEvent::Finished { key, .. } => drop(self.1.remove(*key)),
+                _ => {}
+            }
+            self.2 = self.2.max(self.1.values().sum());
+        }
+    }
+    // 12 x 8 x 512^2 is above 3,000,000: two threads.
+    let plan = planned(&small("").replacen("\"0.83M\"", "\"25.75M\"", 1));
+    assert_eq!(plan.cells.iter().map(|cell| cell.threads).max(), Some(2));
+    for (limit, expected) in [(Some(1), 2), (Some(3), 3), (None, 5)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open_writer(folder.path()).unwrap();
+        let threads = plan.cells.iter().map(|cell| (cell.key.clone(), cell.threads)).collect();
+        let mut most = Most(threads, HashMap::new(), 0);
+        let mut local = executor(folder.path(), 4);
+        let source = folder.path().join("source.csv");
+        fs::write(&source, "x").unwrap();
+        let options = RunOptions { threads: limit, ..RunOptions::default() };
+        let cancel = AtomicBool::new(false);
+        let summary = run::run(&mut store, &plan, &|_| Ok(source.clone()), &mut local, &options, &mut most, &cancel).unwrap();
+        assert_eq!(summary.computed, plan.cells.len());
+        assert!(if limit.is_some() { most.2 == expected } else { most.2 >= expected }, "{limit:?}: {}", most.2);
+    }
+}
+
+#[test]
 fn a_diverged_run_is_kept_and_nothing_follows_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open_writer(folder.path()).unwrap();
@@ -213,6 +270,49 @@ fn a_silent_change_is_found_by_verify() {
     let more = planned(&small("[[metric]]\nid = \"trivial/tokens\"\n"));
     let verify = RunOptions { verify: true, ..RunOptions::default() };
     assert_eq!(go(&mut store, &more, &verify, &mut Diary::default()).unwrap().rebuilt, 1);
+}
+
+#[test]
+fn damage_that_a_worker_finds_is_repaired() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    go(&mut store, &planned(&small("")), &RunOptions::default(), &mut Diary::default()).unwrap();
+    let run = store.artifact_dir(&store.find_cell("pretrain/bert-0.06M/mixed-50/seed0").unwrap().row.identity.unwrap());
+    let weights = run.join("checkpoint-1/model.safetensors");
+    let (whole, modified) = (fs::read(&weights).unwrap(), fs::metadata(&weights).unwrap().modified().unwrap());
+    let mut bytes = whole.clone();
+    bytes[0] ^= 1;
+    fs::write(&weights, bytes).unwrap();
+    fs::File::options().write(true).open(&weights).unwrap().set_modified(modified).unwrap();
+    let more = planned(&small("[[metric]]\nid = \"trivial/tokens\"\n"));
+    let mut diary = Diary::default();
+    let summary = go(&mut store, &more, &RunOptions::default(), &mut diary).unwrap();
+    assert_eq!((summary.failed, summary.rebuilt, summary.computed), (0, 1, 4), "{:#?}", diary.lines);
+    assert_eq!((diary.count("retrying measure"), diary.count("rebuilding pretrain")), (1, 1), "{:#?}", diary.lines);
+    assert_eq!(fs::read(&weights).unwrap(), whole);
+}
+
+#[test]
+fn another_result_replaces_no_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let text = |more: &str| small(more).replacen("tokens = 1000", &format!("tokens = 1000\nbatch = {IRREPRODUCIBLE_BATCH}"), 1);
+    go(&mut store, &planned(&text("")), &RunOptions::default(), &mut Diary::default()).unwrap();
+    let key = "pretrain/bert-0.06M/mixed-50/seed0";
+    let identity = store.find_cell(key).unwrap().row.identity.unwrap();
+    let place = store.artifact_dir(&identity);
+    fs::remove_file(place.join("checkpoint-1/model.safetensors")).unwrap();
+    let before = fs::read(place.join("cell.json")).unwrap();
+
+    let more = planned(&text("[[metric]]\nid = \"trivial/tokens\"\n"));
+    let summary = go(&mut store, &more, &RunOptions::default(), &mut Diary::default()).unwrap();
+    let (failed, failure) = &summary.failures[0];
+    assert_eq!((summary.failures.len(), failed.as_str(), failure.kind), (1, key, FailureKind::CorruptFile));
+    assert!(failure.message.contains("epochs"), "{failure}");
+    assert_eq!(fs::read(place.join("cell.json")).unwrap(), before);
+    assert!(place.join("checkpoint-2/model.safetensors").is_file(), "what was whole stays");
+    assert!(!store.work_dir(&identity).exists());
+    assert_eq!(store.find_cell(key).unwrap().row.status, CellStatus::Done);
 }
 
 #[test]

@@ -37,6 +37,9 @@ pub fn path() -> PathBuf {
 /// Where the fake worker notes what it computed.
 pub const LEDGER: &str = "computed.txt";
 
+/// A pretrain cell with this batch has another result each time it is computed.
+pub const IRREPRODUCIBLE_BATCH: u32 = 13;
+
 #[test]
 fn serve() {
     if std::env::var_os("FAKE_WORKER").is_none() {
@@ -77,13 +80,8 @@ fn serve() {
         let Ok(Request::Run(request)) = serde_json::from_str(&line.unwrap()) else { break };
         let work = Path::new(&request.work_dir);
         let log = |text: &str| fs::write(&request.log, text).unwrap();
-        let word = match &request.spec {
-            CellSpec::Transfer(spec) => spec.protocol.clone(),
-            CellSpec::Measure(spec) => spec.metric.clone(),
-            _ => String::new(),
-        };
         say(&Event::Progress { stage: "fake".into(), done: 1, total: 2, unit: "steps".into(), note: String::new() });
-        match word.rsplit('/').next().unwrap() {
+        match word_of(&request) {
             "abort" => {
                 log("about to abort\n");
                 std::process::abort();
@@ -100,6 +98,9 @@ fn serve() {
                 }
             }
             "exit" => std::process::exit(7),
+            "killed" => kill_myself(),
+            // In the log's folder, since the work folder may go.
+            "killed_once" if fs::File::create_new(format!("{}.killed", request.log)).is_ok() => kill_myself(),
             "hang" => {
                 // A child of ours must not outlive us.
                 let _ = std::process::Command::new("sleep")
@@ -136,10 +137,37 @@ fn serve() {
             "slow" => std::thread::sleep(Duration::from_millis(300)),
             _ => {}
         }
+        if let Some(checkpoint) = request.inputs.get("checkpoint").filter(|path| is_damaged(Path::new(path))) {
+            say(&Event::Failed(Failure::new(FailureKind::CorruptFile, format!("{checkpoint}: not the weights"))));
+            continue;
+        }
         let report = compute(&request);
         say(&Event::Done(Box::new(report)));
     }
     std::process::exit(0);
+}
+
+/// The mischief that a cell's definition asks for.
+fn word_of(request: &RunRequest) -> &str {
+    let word = match &request.spec {
+        CellSpec::Transfer(spec) => spec.protocol.as_str(),
+        CellSpec::Measure(spec) => spec.metric.as_str(),
+        _ => "",
+    };
+    word.rsplit('/').next().unwrap_or_default()
+}
+
+fn kill_myself() {
+    // SAFETY: SIGKILL takes no pointers and ends this process.
+    unsafe {
+        libc::raise(libc::SIGKILL);
+    }
+}
+
+/// Whether the weights in a checkpoint's folder are not what `compute` wrote there.
+fn is_damaged(checkpoint: &Path) -> bool {
+    let run = checkpoint.parent().and_then(Path::file_name).unwrap().to_str().unwrap().to_owned();
+    !fs::read_to_string(checkpoint.join("model.safetensors")).unwrap().starts_with(&run)
 }
 
 fn digest(identity: &str, role: &str) -> String {
@@ -152,7 +180,10 @@ fn compute(request: &RunRequest) -> CellReport {
     for path in request.inputs.values() {
         assert!(Path::new(path).exists(), "{path} is not there");
     }
+    let mut computed_before = 0;
     if let Some(root) = work.parent().and_then(Path::parent) {
+        computed_before =
+            fs::read_to_string(root.join(LEDGER)).unwrap_or_default().lines().filter(|line| **line == request.identity).count();
         let mut ledger = fs::OpenOptions::new().append(true).create(true).open(root.join(LEDGER)).unwrap();
         writeln!(ledger, "{}", request.identity).unwrap();
     }
@@ -211,7 +242,7 @@ fn compute(request: &RunRequest) -> CellReport {
                 non_embedding_parameters: 1000,
                 total_parameters: 2000,
                 corpus_molecules: 50,
-                epochs: Number(1.0),
+                epochs: Number(if spec.batch == IRREPRODUCIBLE_BATCH { computed_before as f64 } else { 1.0 }),
                 diverged: spec.learning_rate.0 > 1.0 && spec.tokens > 0,
                 checkpoints: numbers.map(checkpoint).collect(),
             })

@@ -51,7 +51,8 @@ pub fn architecture(name: &str) -> ArchitectureInfo {
 }
 
 pub fn dataset(name: &str) -> DatasetInfo {
-    let task = TaskInfo { name: "expt".into(), kind: TaskKind::Regression, unit: "kcal/mol".into(), score: "rmse".into() };
+    let kind = if name == "bace" { TaskKind::Classification } else { TaskKind::Regression };
+    let task = TaskInfo { name: "expt".into(), kind, unit: "kcal/mol".into(), score: "rmse".into() };
     DatasetInfo {
         source: "moleculenet".into(),
         name: name.into(),
@@ -98,17 +99,20 @@ pub fn plugin(name: &str, version: &str) -> Plugin {
     }
 }
 
-/// bert, gpt, freesolv and lipo, two loss metrics, the trivial family, one of each odd scope, and one that aborts.
+/// bert, gpt, three datasets (bace is for classification), a loss, the trivial family, one of each odd scope, and metrics
+/// that make the fake worker misbehave.
 pub fn plugins() -> PluginSet {
     let mut architectures = plugin("models", "0.1.0");
     architectures.manifest.architectures = vec![architecture("bert"), architecture("gpt")];
     let mut datasets = plugin("sets", "0.1.0");
-    datasets.manifest.datasets = vec![dataset("freesolv"), dataset("lipo")];
+    datasets.manifest.datasets = vec![dataset("freesolv"), dataset("lipo"), dataset("bace")];
     let mut losses = plugin("loss", "0.2.0-dev");
     let mut masked = metric("loss/mlm_loss", CostClass::Cheap);
     masked.objectives = vec![Objective::MaskedLm];
     masked.parameters = vec![parameter("repeats", ParameterKind::Integer, json!(1))];
-    losses.manifest.metrics = vec![masked, metric("hostile/abort", CostClass::Moderate)];
+    losses.manifest.metrics = vec![masked];
+    let hostile = ["abort", "killed", "killed_once"].map(|name| format!("hostile/{name}"));
+    losses.manifest.metrics.extend(hostile.map(|id| metric(&id, CostClass::Moderate)));
     let mut trivial = plugin("trivial", "0.1.0");
     let names = ["parameters", "tokens", "corpus", "flops"];
     trivial.manifest.metrics = names.map(|name| metric(&format!("trivial/{name}"), CostClass::Free)).to_vec();
