@@ -4,7 +4,7 @@
 //! this in safe traits.
 //!
 //! Loading goes in two steps. First the host reads the plain C symbol [`handshake::SYMBOL`] and compares
-//! [`handshake::Handshake`]: API version, features, libtorch version. Only then does abi_stable compare the layout
+//! [`handshake::Handshake`]: API version and libtorch version (feature bits are there for later). Only then does abi_stable compare the layout
 //! of every type reachable from [`PluginModule`]. Calls added later are appended as prefix fields.
 #![allow(non_local_definitions)] // from the expansion of `sabi_trait`
 
@@ -27,7 +27,7 @@ pub use fault::{Fault, FaultKind};
 pub use handshake::Handshake;
 pub use model::{AttentionMode, Model, ModelBox, NamedTensor, Role};
 pub use probe::{HvpMethod, Labels, LossRows, ParameterRow, ProbeApi, ProbeRef, Sample, SamplePart};
-pub use table::{Measurement, SourceBytes, Table, Value};
+pub use table::{Artifact, Measurement, SourceBytes, Table, Value};
 pub use tensor::RawTensor;
 
 /// What a plugin library exports. One per library; any number of architectures, datasets and metrics behind it.

@@ -13,8 +13,10 @@ use crate::{Fault, RawTensor, Role};
 pub enum SamplePart {
     /// The held-out sample: in no corpus subset, the same for all runs of a corpus.
     Heldout,
-    /// The training subset of the run.
+    /// The smallest training subset of the suite, which is part of every larger one.
     Train,
+    /// The training molecules of the task (label-aware metrics only).
+    Task,
 }
 
 /// Which molecules, under which masks.

@@ -45,12 +45,24 @@ pub struct Value {
     pub residual_bound: ROption<f64>,
 }
 
+/// A file that a metric leaves beside its values, such as a density or a grid.
+#[repr(C)]
+#[derive(StableAbi, Debug, Clone)]
+pub struct Artifact {
+    /// File name: letters, digits, `.`, `-` and `_`.
+    pub name: RString,
+    /// Content.
+    pub bytes: RVec<u8>,
+}
+
 /// What a metric found.
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone)]
 pub struct Measurement {
     /// Values; the primary one is named in the metric's manifest entry.
     pub values: RVec<Value>,
+    /// Files beside the values.
+    pub artifacts: RVec<Artifact>,
     /// Molecules used.
     pub molecules: u64,
     /// Why it stopped: `budget`, `precision` or `complete`.

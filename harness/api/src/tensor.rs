@@ -20,7 +20,10 @@ unsafe impl Send for RawTensor {}
 
 impl RawTensor {
     /// Wraps an owned pointer.
-    pub fn from_pointer(pointer: *mut c_void) -> Self {
+    ///
+    /// # Safety
+    /// `pointer` must be an owned `at::Tensor *` of the libtorch that both sides share; it is owned by the result alone.
+    pub unsafe fn from_pointer(pointer: *mut c_void) -> Self {
         Self { pointer }
     }
 

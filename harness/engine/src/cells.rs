@@ -17,6 +17,7 @@ use crate::{
     pretrain::{self, Folders},
     report::Reporter,
     seed, tokenise, transfer,
+    worker::limits,
 };
 
 /// Computes a cell; its files are in the work folder afterwards.
@@ -25,6 +26,7 @@ use crate::{
 /// Why it failed, typed.
 pub fn run(request: &RunRequest, plugins: &mut Plugins, reporter: &Reporter, build: &str) -> Result<CellReport> {
     let started = Instant::now();
+    limits::begin_cell();
     let work = PathBuf::from(&request.work_dir);
     std::fs::create_dir_all(&work).map_err(|error| io(&work, "creating", &error))?;
     if request.device != "cpu" {
@@ -41,7 +43,7 @@ pub fn run(request: &RunRequest, plugins: &mut Plugins, reporter: &Reporter, bui
         output,
         files: files::list(&work)?,
         seconds: started.elapsed().as_secs_f64(),
-        peak_rss_bytes: crate::worker::limits::peak_rss(),
+        peak_rss_bytes: limits::peak_rss(),
         device: request.device.clone(),
         libtorch: LIBTORCH_VERSION.into(),
         build: build.into(),
@@ -75,7 +77,7 @@ fn compute(request: &RunRequest, plugins: &mut Plugins, work: &Path, reporter: &
         }
         CellSpec::Measure(spec) => {
             let folders = (input("checkpoint")?, input("corpus")?);
-            let output = measure::run(spec, &request.identity, plugins, (&folders.0, &folders.1), reporter)?;
+            let output = measure::run(spec, &request.identity, plugins, (&folders.0, &folders.1, work), reporter)?;
             files::write_json(&work.join("values.json"), &output)?;
             CellOutput::Measure(output)
         }

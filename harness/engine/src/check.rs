@@ -181,10 +181,10 @@ fn metric(checks: &mut Vec<Check>, plugin: &Plugin, info: &MetricInfo) {
 }
 
 fn measure_twice(plugin: &Plugin, info: &MetricInfo, params: &str) -> Result<MeasureOutput> {
-    let folder = std::env::temp_dir().join(format!("clmbench-check-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).map_err(|error| crate::failure::io(&folder, "creating", &error))?;
+    let folder =
+        tempfile::tempdir().map_err(|error| crate::failure::io(&std::env::temp_dir(), "creating a folder in", &error))?;
     let both = || -> Result<(MeasureOutput, MeasureOutput)> {
-        toy::corpus(&folder)?;
+        toy::corpus(folder.path())?;
         let model = toy::model()?;
         let reporter = Reporter::silent();
         let (inner, all) = model.counts();
@@ -197,14 +197,12 @@ fn measure_twice(plugin: &Plugin, info: &MetricInfo, params: &str) -> Result<Mea
         };
         let once = || {
             let setting = Setting { facts: facts.clone(), identity: "check", seed: 1, budget: Budget::Quick, note: &info.id };
-            measure::call(plugin.module, info, params, &model, &ProbeHost::new(&model, &folder, setting, &reporter)?)
+            measure::call(plugin.module, info, params, &model, &ProbeHost::new(&model, folder.path(), setting, &reporter)?)
+                .map(|(output, _)| output)
         };
         Ok((once()?, once()?))
     };
-    let result = both();
-    // The folder holds two tiny files of ours in the system's temporary folder; what stays behind is harmless.
-    let _ = std::fs::remove_dir_all(&folder);
-    let (first, second) = result?;
+    let (first, second) = both()?;
     let same =
         first.values.iter().zip(&second.values).all(|(a, b)| a.name == b.name && a.value.0.to_bits() == b.value.0.to_bits());
     if !same || first.values.len() != second.values.len() {

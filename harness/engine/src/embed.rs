@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clmbench_api::AttentionMode;
-use clmbench_molecules::TokenCache;
+use clmbench_molecules::{PreparedDataset, TokenCache};
 use clmbench_protocol::{Embed, EmbedOutput, Failure, FailureKind};
 use tch::{Device, Kind, Tensor};
 
@@ -17,8 +17,8 @@ use crate::{
     weights,
 };
 
-/// Molecules a batch in evaluation.
-pub const BATCH: usize = 256;
+/// Tokens a batch in evaluation, padding included: activations of small models then stay near the caches.
+pub const BATCH_TOKENS: usize = 4096;
 
 /// Name of the matrix in `embeddings.safetensors`.
 pub const MATRIX: &str = "embeddings";
@@ -31,7 +31,7 @@ pub fn pooled(model: &Model, cache: &TokenCache, molecules: &[u32], reporter: &R
     let _guard = tch::no_grad_guard();
     let lengths: Vec<usize> = molecules.iter().map(|molecule| cache.get(*molecule as usize).len()).collect();
     let (mut rows, mut order_of) = (Vec::new(), Vec::new());
-    for chosen in order::by_length(&lengths, BATCH) {
+    for chosen in order::by_length(&lengths, BATCH_TOKENS) {
         let chosen_molecules: Vec<u32> = chosen.iter().map(|index| molecules[*index as usize]).collect();
         let batch = batching::plain(cache, &chosen_molecules, Device::Cpu);
         let hidden = model.hidden(&batch.ids, &batch.mask, AttentionMode::Fast)?; // [B, L, D]
@@ -55,14 +55,22 @@ pub fn pooled(model: &Model, cache: &TokenCache, molecules: &[u32], reporter: &R
 /// Unreadable inputs, what the plugin refuses, [`FailureKind::NonFinite`] for embeddings that are not finite.
 pub fn run(spec: &Embed, plugins: &mut Plugins, folders: (&Path, &Path, &Path), reporter: &Reporter) -> Result<EmbedOutput> {
     let (checkpoint_folder, dataset, work) = folders;
-    if spec.pooling != "mean" {
-        return Err(Failure::new(FailureKind::Unsupported, format!("pooling `{}` is not known; use `mean`", spec.pooling)));
+    if spec.pooling != "mean" || spec.precision != "float32" {
+        let text = format!("pooling `{}` in {} is not known; there is: mean in float32", spec.pooling, spec.precision);
+        return Err(Failure::new(FailureKind::Unsupported, text));
     }
-    crate::files::expect_digest(&dataset.join("tokenizer.json"), &spec.tokenizer_digest)?;
-    let cache = TokenCache::open(&dataset.join("tokens.bin")).or_fail()?;
+    for folder in [dataset, checkpoint_folder] {
+        crate::files::expect_digest(&folder.join("tokenizer.json"), &spec.tokenizer_digest)?;
+    }
+    let data = PreparedDataset::open(dataset).or_fail()?;
+    if data.output.data_digest != spec.data_digest {
+        let text = format!("{} is not the dataset {} planned with; run again to rebuild it", dataset.display(), spec.data_digest);
+        return Err(Failure::new(FailureKind::CorruptFile, text));
+    }
+    let cache = &data.tokens;
     let model = checkpoint::open(checkpoint_folder, &spec.checkpoint, plugins)?;
     let molecules: Vec<u32> = (0..cache.len() as u32).collect();
-    let matrix = pooled(&model, &cache, &molecules, reporter)?;
+    let matrix = pooled(&model, cache, &molecules, reporter)?;
     if !bool::try_from(matrix.isfinite().all()).unwrap_or(false) {
         return Err(Failure::new(FailureKind::NonFinite, "the model's embeddings are not all finite; the run may have diverged"));
     }

@@ -14,7 +14,7 @@ use crate::{
     report::Reporter,
 };
 
-/// Computes a measure cell from the folders of checkpoint and corpus.
+/// Computes a measure cell from the folders of checkpoint, corpus and this cell.
 ///
 /// # Errors
 /// Unreadable inputs, what the metric refuses, values that break its contract.
@@ -22,12 +22,21 @@ pub fn run(
     spec: &Measure,
     identity: &str,
     plugins: &mut Plugins,
-    folders: (&Path, &Path),
+    folders: (&Path, &Path, &Path),
     reporter: &Reporter,
 ) -> Result<MeasureOutput> {
-    let (checkpoint_folder, corpus) = folders;
+    let (checkpoint_folder, corpus, work) = folders;
+    if spec.precision != "float32" || spec.dataset.is_some() {
+        let text = format!(
+            "metric `{}`: precision {} and label-aware metrics are not supported yet; there is: float32",
+            spec.metric, spec.precision
+        );
+        return Err(Failure::new(FailureKind::Unsupported, text));
+    }
     let model = checkpoint::open(checkpoint_folder, &spec.checkpoint, plugins)?;
-    crate::files::expect_digest(&corpus.join("tokenizer.json"), &spec.tokenizer_digest)?;
+    for folder in [corpus, checkpoint_folder] {
+        crate::files::expect_digest(&folder.join("tokenizer.json"), &spec.tokenizer_digest)?;
+    }
     let plugin = plugins.get(&spec.plugin.name)?.clone();
     let info = plugin.manifest.metrics.iter().find(|info| info.id == spec.metric).ok_or_else(|| {
         Failure::new(FailureKind::Protocol, format!("plugin `{}` exports no metric `{}`", spec.plugin.name, spec.metric))
@@ -40,8 +49,15 @@ pub fn run(
         return Err(Failure::new(FailureKind::CorruptFile, text));
     }
     let params = serde_json::Value::Object(spec.params.clone()).to_string();
-    call(plugin.module, info, &params, &model, &probe)
+    let (output, artifacts) = call(plugin.module, info, &params, &model, &probe)?;
+    for (name, bytes) in artifacts {
+        crate::files::write(&work.join(name), &bytes)?;
+    }
+    Ok(output)
 }
+
+/// Files that a metric leaves beside its values, by name.
+pub type Artifacts = Vec<(String, Vec<u8>)>;
 
 /// Calls the metric and checks its values and the weights.
 ///
@@ -53,7 +69,7 @@ pub fn call(
     params: &str,
     model: &Model,
     probe: &ProbeHost<'_>,
-) -> Result<MeasureOutput> {
+) -> Result<(MeasureOutput, Artifacts)> {
     let before = model.memory_digest();
     let answer = module.measure()(info.id.as_str().into(), params.into(), probe.edge());
     if model.memory_digest() != before {
@@ -75,9 +91,9 @@ pub fn call(
             (None, [None, None]) => (0.0, ErrorKind::Exact),
             (None, _) => (sum, ErrorKind::Statistical),
         };
-        if primary && !(value.value.is_finite() && std_error.is_finite()) {
+        if primary && !(value.value.is_finite() && std_error.is_finite() && std_error >= 0.0) {
             let text = format!(
-                "metric `{}`: its primary value `{name}` is {} +- {std_error}, which is not finite",
+                "metric `{}`: its primary value `{name}` is {} +- {std_error}, which is not a finite number with a finite error",
                 info.id, value.value
             );
             return Err(Failure::new(FailureKind::NonFinite, text));
@@ -93,10 +109,26 @@ pub fn call(
     if !values.iter().any(|value| value.primary) {
         return refused(format!("its primary value `{}` is not among those it gave", info.primary));
     }
-    Ok(MeasureOutput {
+    if !["complete", "budget", "precision"].contains(&answer.stopped.as_str()) {
+        return refused(format!("it says it stopped by `{}`; say complete, budget or precision", answer.stopped));
+    }
+    let mut artifacts = Artifacts::new();
+    for artifact in answer.artifacts {
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_');
+        let name = String::from(artifact.name);
+        let taken = name == "values.json" || name.starts_with('.') || artifacts.iter().any(|(known, _)| *known == name);
+        if name.is_empty() || taken || !name.chars().all(plain) {
+            return refused(format!(
+                "`{name}` is no name for an artifact; use letters, digits, `.`, `-` and `_`, each name once"
+            ));
+        }
+        artifacts.push((name, artifact.bytes.into_vec()));
+    }
+    let output = MeasureOutput {
         values,
         molecules: answer.molecules,
         gradient_equivalents: probe.cost().into(),
         stopped: answer.stopped.into(),
-    })
+    };
+    Ok((output, artifacts))
 }

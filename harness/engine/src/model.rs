@@ -6,7 +6,7 @@ use clmbench_api::{AttentionMode, ModelBox, PluginModuleRef, Role};
 use clmbench_protocol::{Failure, FailureKind};
 use clmbench_sdk::tensor::{lend, take};
 use serde_json::{Map, Value};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::failure::{OrFail, Result};
 
@@ -137,17 +137,6 @@ impl Model {
         hasher.finalize().to_hex().to_string()
     }
 
-    /// Moves all weights to a device in place.
-    ///
-    /// # Errors
-    /// [`FailureKind::Unsupported`] for any device but the CPU, for now.
-    pub fn require_device(&self, device: Device) -> Result<()> {
-        if device == Device::Cpu {
-            return Ok(());
-        }
-        Err(Failure::new(FailureKind::Unsupported, "models run on the CPU only so far; use --device cpu"))
-    }
-
     /// Loads weights from a safetensors file with this digest.
     ///
     /// # Errors
@@ -156,4 +145,16 @@ impl Model {
         crate::files::expect_digest(path, digest)?;
         crate::weights::read_into(path, &self.parameters)
     }
+}
+
+/// Gradients of a scalar with respect to these tensors; undefined for those that it does not depend on.
+///
+/// # Errors
+/// [`FailureKind::PluginError`] for a loss that hangs on no weight: libtorch would fault on it.
+pub fn backward(loss: &Tensor, tensors: &[Tensor]) -> Result<Vec<Tensor>> {
+    if !loss.requires_grad() {
+        let text = "the loss depends on no weight: the architecture's hidden or logits are cut off from its parameters";
+        return Err(Failure::new(FailureKind::PluginError, text));
+    }
+    Tensor::f_run_backward(&[loss], tensors, false, false).or_fail()
 }

@@ -20,11 +20,19 @@ pub fn epoch(lengths: &[usize], batch: usize, seed: u64, epoch: u64) -> Vec<Vec<
     batches
 }
 
-/// Batches for evaluation: by length, then index.
-pub fn by_length(lengths: &[usize], batch: usize) -> Vec<Vec<u32>> {
+/// Batches for evaluation: by length, then index, each of at most this many tokens with padding (or one molecule).
+pub fn by_length(lengths: &[usize], tokens: usize) -> Vec<Vec<u32>> {
     let mut order: Vec<u32> = (0..lengths.len() as u32).collect();
     order.sort_by_key(|molecule| (lengths[*molecule as usize], *molecule));
-    order.chunks(batch.max(1)).map(<[u32]>::to_vec).collect()
+    let mut batches: Vec<Vec<u32>> = Vec::new();
+    for molecule in order {
+        let length = lengths[molecule as usize];
+        match batches.last_mut() {
+            Some(batch) if (batch.len() + 1) * length <= tokens => batch.push(molecule),
+            _ => batches.push(vec![molecule]),
+        }
+    }
+    batches
 }
 
 #[cfg(test)]
@@ -48,6 +56,6 @@ mod tests {
 
     #[test]
     fn evaluation_batches_are_sorted() {
-        assert_eq!(by_length(&[3, 1, 2, 1], 3), vec![vec![1, 3, 2], vec![0]]);
+        assert_eq!(by_length(&[3, 1, 2, 1, 9], 6), vec![vec![1, 3, 2], vec![0], vec![4]]);
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     batching, checkpoint,
     failure::{OrFail, Result},
     masking::{MaskKey, Masking},
-    model::{Model, Vocabulary},
+    model::{Model, Vocabulary, backward},
     optimizer::AdamW,
     order,
     report::Reporter,
@@ -50,8 +50,16 @@ pub fn run(spec: &Pretrain, module: PluginModuleRef, folders: Folders<'_>, repor
         );
         return Err(Failure::new(FailureKind::CorruptFile, text));
     }
-    if spec.objective != Objective::MaskedLm {
-        return Err(Failure::new(FailureKind::Unsupported, "only masked language modelling is trained so far"));
+    let known = spec.precision == "float32" && spec.schedule.kind == "constant_with_cooldown";
+    if spec.objective != Objective::MaskedLm || !known {
+        let text = format!(
+            "{:?} in {} with schedule {}: only masked language modelling in float32 with constant_with_cooldown is trained so far",
+            spec.objective, spec.precision, spec.schedule.kind
+        );
+        return Err(Failure::new(FailureKind::Unsupported, text));
+    }
+    if cache.is_empty() {
+        return Err(Failure::new(FailureKind::BadInput, "the corpus subset holds no molecule; ask for a larger size"));
     }
     let vocabulary = Vocabulary { size: cache.vocabulary_size() as u64, max_tokens: cache.max_tokens() as u64 };
     seed::seed_libtorch(seed::derive("initial weights", &[&spec.seed.to_le_bytes()]));
@@ -71,6 +79,10 @@ struct Run<'a> {
     masking: Masking,
     lengths: Vec<usize>,
     epoch: Option<(u64, Vec<Vec<u32>>)>,
+    mask_seed: u64,
+    weights: Vec<Tensor>,
+    /// Tokens of finished cool-down branches, for progress.
+    done: u64,
     started: Instant,
     started_at: u64,
 }
@@ -109,6 +121,9 @@ impl<'a> Run<'a> {
             masking: Masking { ratio: spec.mask_ratio.0, vocabulary: cache.vocabulary_size() as u64 },
             lengths: (0..cache.len()).map(|index| cache.get(index).len()).collect(),
             epoch: None,
+            mask_seed: seed::derive("training masks", &[&spec.seed.to_le_bytes()]),
+            weights: model.tensors(),
+            done: 0,
             started: Instant::now(),
             started_at: 0,
         }
@@ -120,38 +135,48 @@ impl<'a> Run<'a> {
             let row = self.write(&Position::default(), 0, f64::NAN, 0.0)?;
             return Ok(self.output(vec![row], 0, false));
         }
+        if let Some(record) = training_state::finished(self.work) {
+            return Ok(record);
+        }
         let saved = training_state::load(self.work, &mut self.optimizer)?;
         training_state::tidy(self.work, saved.as_ref())?;
         let mut position = saved.unwrap_or_default();
-        self.started_at = position.tokens;
+        self.done = (1..=position.checkpoints.len() as u32).map(|index| self.schedule.cooldown_tokens(index)).sum::<u64>();
+        self.started_at = self.done + position.tokens;
         let mut molecules = position.molecules;
         let mut diverged = false;
+        let mut losses = Vec::new();
         while (position.checkpoints.len() as u32) < self.schedule.checkpoints && !diverged {
             let index = position.checkpoints.len() as u32 + 1;
             diverged = !self.train_until(&mut position, Leg::Trunk, self.schedule.branch(index))?;
+            molecules = position.molecules;
+            losses.clone_from(&position.losses);
             if diverged {
                 break;
             }
-            let trunk = self.optimizer.snapshot();
+            let goes_on = index < self.schedule.checkpoints;
+            let trunk = if goes_on { self.optimizer.snapshot() } else { Vec::new() };
             let mut branch = position.clone();
             diverged = !self.train_until(&mut branch, Leg::Branch(index), self.schedule.target(index))?;
             molecules = branch.molecules;
+            losses.clone_from(&branch.losses);
             if diverged {
                 break;
             }
-            let rate = self.schedule.branch_rate(index, branch.tokens);
             let tail = &branch.losses[branch.losses.len() - branch.losses.len().div_ceil(10)..];
             let loss = tail.iter().sum::<f64>() / tail.len() as f64;
             diverged = index == self.schedule.checkpoints && got_worse(&branch.losses);
-            let row = self.write(&branch, index, loss, rate)?;
+            let row = self.write(&branch, index, loss, branch.rate)?;
             position.checkpoints.push(row);
-            if index < self.schedule.checkpoints {
+            if goes_on {
+                self.done += self.schedule.cooldown_tokens(index);
                 self.optimizer.restore(&trunk)?;
                 training_state::save(self.work, &self.optimizer, &position)?;
             }
         }
-        training_state::discard(self.work)?;
-        Ok(self.output(position.checkpoints, molecules, diverged))
+        let output = self.output(position.checkpoints, molecules, diverged);
+        training_state::close(self.work, &output, &losses)?;
+        Ok(output)
     }
 
     /// Steps until this many tokens; false when the loss is not finite any more.
@@ -162,7 +187,7 @@ impl<'a> Run<'a> {
                 self.cache,
                 &batch,
                 &self.masking,
-                MaskKey { seed: self.spec.seed, draw: position.epoch },
+                MaskKey { seed: self.mask_seed, draw: position.epoch },
                 Device::Cpu,
             );
             position.batch += 1;
@@ -178,6 +203,7 @@ impl<'a> Run<'a> {
                     return Ok(false);
                 }
                 position.losses.push(loss);
+                position.rate = rate;
                 position.step += 1;
                 self.tell(position, loss);
             }
@@ -210,19 +236,23 @@ impl<'a> Run<'a> {
         if !value.is_finite() {
             return Ok(value);
         }
-        let gradients = Tensor::f_run_backward(&[&loss], &self.model.tensors(), false, false).or_fail()?;
+        let gradients = backward(&loss, &self.weights)?;
         let defined: Vec<Tensor> = gradients.iter().filter(|tensor| tensor.defined()).map(Tensor::shallow_clone).collect();
-        {
+        let norm = {
             let _guard = tch::no_grad_guard();
-            clip_gradients(&defined, self.spec.clip.0).or_fail()?;
+            clip_gradients(&defined, self.spec.clip.0).or_fail()?
+        };
+        if !norm.is_finite() {
+            return Ok(norm);
         }
         self.optimizer.step(&gradients, rate)?;
         Ok(value)
     }
 
     fn tell(&self, position: &Position, loss: f64) {
-        self.reporter.report("pretrain", position.tokens.min(self.spec.tokens), self.spec.tokens, "tokens", || {
-            let rate = (position.tokens.saturating_sub(self.started_at)) as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
+        let (done, all) = (self.done + position.tokens, self.schedule.work());
+        self.reporter.report("pretrain", done.min(all), all, "tokens", || {
+            let rate = done.saturating_sub(self.started_at) as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
             format!("loss {loss:.3}, {rate:.0} tokens/s")
         });
     }

@@ -25,10 +25,10 @@ use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::{
     batching::{self, MaskedBatch},
-    embed::{self, BATCH},
+    embed::{self, BATCH_TOKENS},
     failure::{OrFail, Result, to_plugin_error},
     masking::{MaskKey, Masking},
-    model::Model,
+    model::{Model, backward},
     order,
     report::Reporter,
 };
@@ -40,12 +40,12 @@ const MASK_RATIO: f64 = 0.15;
 pub struct ProbeHost<'a> {
     model: &'a Model,
     heldout: TokenCache,
-    train: TokenCache,
     facts: RunFacts,
     identity: String,
-    seed: u64,
+    mask_seed: u64,
     budget: Budget,
     reporter: &'a Reporter,
+    told: Cell<Option<(u64, u64)>>,
     with_gradient: RefCell<Option<Vec<bool>>>,
     cost: Cell<f64>,
     note: &'a str,
@@ -75,12 +75,12 @@ impl<'a> ProbeHost<'a> {
         Ok(Self {
             model,
             heldout: TokenCache::open(&corpus.join("heldout.bin")).or_fail()?,
-            train: TokenCache::open(&corpus.join("train.bin")).or_fail()?,
             facts: setting.facts,
             identity: setting.identity.into(),
-            seed: setting.seed,
+            mask_seed: crate::seed::derive("evaluation masks", &[&setting.seed.to_le_bytes()]),
             budget: setting.budget,
             reporter,
+            told: Cell::new(None),
             with_gradient: RefCell::new(None),
             cost: Cell::new(0.0),
             note: setting.note,
@@ -88,10 +88,7 @@ impl<'a> ProbeHost<'a> {
     }
 
     /// The probe as it crosses the edge.
-    pub fn edge(&self) -> ProbeRef<'_>
-    where
-        'a: 'a,
-    {
+    pub fn edge(&self) -> ProbeRef<'_> {
         ProbeApi_TO::from_ptr(RRef::new(self), TD_Opaque)
     }
 
@@ -105,15 +102,17 @@ impl<'a> ProbeHost<'a> {
         self.heldout.digest()
     }
 
-    fn cache(&self, part: SamplePart) -> &TokenCache {
+    fn cache(&self, part: SamplePart) -> Result<&TokenCache> {
         match part {
-            SamplePart::Heldout => &self.heldout,
-            SamplePart::Train => &self.train,
+            SamplePart::Heldout => Ok(&self.heldout),
+            SamplePart::Train | SamplePart::Task => {
+                Err(Failure::new(FailureKind::Unsupported, format!("this host offers the held-out sample only, not {part:?}")))
+            }
         }
     }
 
     fn chosen(&self, part: SamplePart, start: u64, count: u64) -> Result<Vec<u32>> {
-        let all = self.cache(part).len() as u64;
+        let all = self.cache(part)?.len() as u64;
         let end = if count == 0 { all } else { start.saturating_add(count) };
         if start >= all || end > all {
             let text = format!("molecules {start}..{end} of a part that has {all}; ask molecules() first");
@@ -124,15 +123,23 @@ impl<'a> ProbeHost<'a> {
 
     fn batches(&self, sample: Sample) -> Result<(Vec<u32>, Vec<Vec<u32>>)> {
         let chosen = self.chosen(sample.part, sample.start, sample.count)?;
-        let cache = self.cache(sample.part);
+        let cache = self.cache(sample.part)?;
         let lengths: Vec<usize> = chosen.iter().map(|molecule| cache.get(*molecule as usize).len()).collect();
-        Ok((chosen, order::by_length(&lengths, BATCH)))
+        Ok((chosen, order::by_length(&lengths, BATCH_TOKENS)))
     }
 
-    fn masked(&self, sample: Sample, molecules: &[u32]) -> MaskedBatch {
-        let cache = self.cache(sample.part);
+    fn masked(&self, sample: Sample, molecules: &[u32]) -> Result<MaskedBatch> {
+        let cache = self.cache(sample.part)?;
         let masking = Masking { ratio: MASK_RATIO, vocabulary: self.model.vocabulary.size };
-        batching::masked(cache, molecules, &masking, MaskKey { seed: self.seed, draw: sample.draw }, Device::Cpu)
+        let key = MaskKey { seed: self.mask_seed, draw: sample.draw };
+        Ok(batching::masked(cache, molecules, &masking, key, Device::Cpu))
+    }
+
+    /// Reports progress in per cent: the steps that the metric told of, and how far the call of the current one is.
+    fn tell(&self, of_call: f64) {
+        let (done, total) = self.told.get().unwrap_or((0, 1));
+        let share = ((done as f64 + of_call) / total.max(1) as f64).min(1.0);
+        self.reporter.report("measure", (share * 100.0) as u64, 100, "%", || self.note.to_owned());
     }
 
     fn charge(&self, tokens: u64, gradients: f64) {
@@ -151,10 +158,10 @@ impl<'a> ProbeHost<'a> {
         let _guard = tch::no_grad_guard();
         let (chosen, batches) = self.batches(sample)?;
         let (mut nll, mut tokens) = (vec![0.0; chosen.len()], vec![0_u64; chosen.len()]);
-        let mut done = 0;
+        let mut done = 0_usize;
         for members in batches {
             let molecules: Vec<u32> = members.iter().map(|index| chosen[*index as usize]).collect();
-            let batch = self.masked(sample, &molecules);
+            let batch = self.masked(sample, &molecules)?;
             if !batch.rows.is_empty() {
                 let values = Vec::<f32>::try_from(self.nll(&batch)?.contiguous()).or_fail()?;
                 for (row, value) in batch.rows.iter().zip(values) {
@@ -164,8 +171,8 @@ impl<'a> ProbeHost<'a> {
                 }
             }
             self.charge(batch.shown.tokens, 1.0 / 3.0);
-            done += members.len() as u64;
-            self.reporter.report("measure", done, chosen.len() as u64, "molecules", || self.note.to_owned());
+            done += members.len();
+            self.tell(done as f64 / chosen.len() as f64);
         }
         Ok(LossRows { nll: nll.into(), tokens: tokens.into() })
     }
@@ -177,9 +184,9 @@ impl<'a> ProbeHost<'a> {
         }
         let sample = Sample { part: SamplePart::Heldout, start: 0, count: 0, draw: 0 };
         let count = self.heldout.len().min(8) as u32;
-        let batch = self.masked(sample, &(0..count).collect::<Vec<_>>());
+        let batch = self.masked(sample, &(0..count).collect::<Vec<_>>())?;
         let sum = self.nll(&batch)?.sum(Kind::Float);
-        let gradients = Tensor::f_run_backward(&[&sum], &self.model.tensors(), false, false).or_fail()?;
+        let gradients = backward(&sum, &self.model.tensors())?;
         let reached: Vec<bool> = gradients.iter().map(Tensor::defined).collect();
         *self.with_gradient.borrow_mut() = Some(reached.clone());
         Ok(reached)
@@ -204,14 +211,14 @@ impl<'a> ProbeHost<'a> {
         let mut predicted = 0_usize;
         for members in batches {
             let molecules: Vec<u32> = members.iter().map(|index| chosen[*index as usize]).collect();
-            let batch = self.masked(sample, &molecules);
+            let batch = self.masked(sample, &molecules)?;
             self.charge(batch.shown.tokens, 1.0);
             if batch.rows.is_empty() {
                 continue;
             }
             predicted += batch.rows.len();
             let total = self.nll(&batch)?.sum(Kind::Float);
-            let gradients = Tensor::f_run_backward(&[&total], &tensors, false, false).or_fail()?;
+            let gradients = backward(&total, &tensors)?;
             let _guard = tch::no_grad_guard();
             for (sum, gradient) in sums.iter_mut().zip(&gradients) {
                 *sum += gradient;
@@ -273,7 +280,7 @@ fn unsupported<T>(call: &str) -> RResult<T, Fault> {
 
 impl ProbeApi for ProbeHost<'_> {
     fn parameters(&self) -> RResult<RVec<ParameterRow>, Fault> {
-        guard(|| self.table().map(Into::into).map_err(to_plugin_error))
+        guard(|| tch::with_grad(|| self.table()).map(Into::into).map_err(to_plugin_error))
     }
 
     fn record(&self) -> RResult<RString, Fault> {
@@ -281,12 +288,12 @@ impl ProbeApi for ProbeHost<'_> {
     }
 
     fn molecules(&self, part: SamplePart) -> RResult<u64, Fault> {
-        guard(|| Ok(self.cache(part).len() as u64))
+        guard(|| self.cache(part).map(|cache| cache.len() as u64).map_err(to_plugin_error))
     }
 
     fn loss(&self, sample: Sample, delta: ROption<RawTensor>) -> RResult<LossRows, Fault> {
         let delta = delta.into_option().map(take);
-        guard(|| self.shifted(delta, || self.loss_rows(sample)).map_err(to_plugin_error))
+        guard(|| tch::with_grad(|| self.shifted(delta, || self.loss_rows(sample))).map_err(to_plugin_error))
     }
 
     fn grad(&self, sample: Sample, delta: ROption<RawTensor>, labels: Labels) -> RResult<RawTensor, Fault> {
@@ -294,7 +301,7 @@ impl ProbeApi for ProbeHost<'_> {
         if labels == Labels::Sampled {
             return unsupported("gradient with sampled labels");
         }
-        guard(|| self.shifted(delta, || self.gradient(sample)).map(give).map_err(to_plugin_error))
+        guard(|| tch::with_grad(|| self.shifted(delta, || self.gradient(sample))).map(give).map_err(to_plugin_error))
     }
 
     fn hvp(&self, _sample: Sample, vectors: RawTensor, _method: HvpMethod) -> RResult<RawTensor, Fault> {
@@ -305,9 +312,10 @@ impl ProbeApi for ProbeHost<'_> {
     fn embed(&self, part: SamplePart, start: u64, count: u64) -> RResult<RawTensor, Fault> {
         guard(|| {
             let embedded = self.chosen(part, start, count).and_then(|chosen| {
-                let tokens = chosen.iter().map(|molecule| self.cache(part).get(*molecule as usize).len() as u64).sum();
+                let cache = self.cache(part)?;
+                let tokens = chosen.iter().map(|molecule| cache.get(*molecule as usize).len() as u64).sum();
                 self.charge(tokens, 1.0 / 3.0);
-                embed::pooled(self.model, self.cache(part), &chosen, self.reporter)
+                embed::pooled(self.model, cache, &chosen, &Reporter::silent())
             });
             embedded.map(give).map_err(to_plugin_error)
         })
@@ -326,18 +334,21 @@ impl ProbeApi for ProbeHost<'_> {
     }
 
     fn budget(&self) -> f64 {
-        match self.budget {
-            Budget::Quick => 20.0,
-            Budget::Standard => 100.0,
-            Budget::Thorough => 1000.0,
-        }
+        self.budget.gradient_equivalents()
     }
 
     fn progress(&self, done: u64, total: u64, note: RStr<'_>) {
-        self.reporter.report("measure", done, total, "steps", || format!("{}: {note}", self.note));
+        self.told.set(Some((done, total)));
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let share = (done.min(total) * 100).checked_div(total).unwrap_or(0);
+            self.reporter.report("measure", share, 100, "%", || format!("{}: {note}", self.note));
+        }));
+        // Progress that cannot be sent is no reason to stop a metric.
+        drop(told);
     }
 
     fn cancelled(&self) -> bool {
+        // The host stops a cell by ending its worker; the call is there for executors that cannot.
         false
     }
 }

@@ -1,7 +1,7 @@
 //! How far a cell is, for whoever watches; at most a few messages a second.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     time::{Duration, Instant},
 };
 
@@ -27,12 +27,13 @@ pub struct Progress {
 pub struct Reporter {
     send: RefCell<Box<dyn FnMut(Progress)>>,
     last: RefCell<Option<Instant>>,
+    finished: Cell<bool>,
 }
 
 impl Reporter {
     /// To this receiver.
     pub fn new(send: impl FnMut(Progress) + 'static) -> Self {
-        Self { send: RefCell::new(Box::new(send)), last: RefCell::new(None) }
+        Self { send: RefCell::new(Box::new(send)), last: RefCell::new(None), finished: Cell::new(false) }
     }
 
     /// To nobody.
@@ -43,7 +44,8 @@ impl Reporter {
     /// Reports; the note is made only if it is sent.
     pub fn report(&self, stage: &str, done: u64, total: u64, unit: &'static str, note: impl FnOnce() -> String) {
         let due = self.last.borrow().is_none_or(|last| last.elapsed() >= INTERVAL);
-        if due || done == total {
+        let finished = total > 0 && done == total && !self.finished.replace(done == total);
+        if due || finished {
             *self.last.borrow_mut() = Some(Instant::now());
             (self.send.borrow_mut())(Progress { stage: stage.into(), done, total, unit, note: note() });
         }

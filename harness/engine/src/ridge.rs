@@ -28,7 +28,8 @@ impl Ridge {
         let mean = features.f_mean_dim(&[0_i64][..], true, Kind::Double).or_fail()?;
         let centred = features - &mean;
         let spread = centred.f_square().or_fail()?.f_mean_dim(&[0_i64][..], true, Kind::Double).or_fail()?.sqrt();
-        let constant = spread.le_tensor(&((mean.abs() + 1.0) * 1e-12));
+        // Embeddings are float32: a dimension that varies by rounding only is constant.
+        let constant = spread.le_tensor(&((mean.abs() + 1e-3) * 1e-6));
         let scale = spread.reciprocal().f_masked_fill(&constant, 0.0).or_fail()?;
         let (left, singular, right) = (centred * &scale).f_svd(true, true).or_fail()?;
         let target_mean = target.mean(Kind::Double).f_double_value(&[]).or_fail()?;

@@ -27,6 +27,16 @@ impl TokenSchedule {
         (self.target(index) as f64 * (1.0 - self.cooldown)).round() as u64
     }
 
+    /// Tokens of the cool-down branch of the `index`-th checkpoint.
+    pub fn cooldown_tokens(&self, index: u32) -> u64 {
+        self.target(index) - self.branch(index)
+    }
+
+    /// Tokens that are trained on in all: the trunk and every branch.
+    pub fn work(&self) -> u64 {
+        self.branch(self.checkpoints) + (1..=self.checkpoints).map(|index| self.cooldown_tokens(index)).sum::<u64>()
+    }
+
     /// Learning rate of a trunk step that ends at `tokens`.
     pub fn trunk_rate(&self, tokens: u64) -> f64 {
         let warmup = self.warmup * self.total as f64;
@@ -50,6 +60,7 @@ mod tests {
         let schedule = TokenSchedule { peak: 2.0, total: 1000, warmup: 0.1, cooldown: 0.2, checkpoints: 2 };
         assert_eq!((schedule.target(1), schedule.target(2)), (500, 1000));
         assert_eq!((schedule.branch(1), schedule.branch(2)), (400, 800));
+        assert_eq!(schedule.work(), 800 + 100 + 200);
         assert_eq!(schedule.trunk_rate(50), 1.0);
         assert_eq!(schedule.trunk_rate(700), 2.0);
         assert_eq!(schedule.branch_rate(2, 800), 2.0);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clmbench_protocol::CheckpointOutput;
+use clmbench_protocol::{CheckpointOutput, Number, PretrainOutput};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -29,8 +29,10 @@ pub struct Position {
     pub tokens: u64,
     /// Molecules trained on.
     pub molecules: u64,
-    /// Training losses of all trunk steps.
+    /// Training loss of every step on the way here.
     pub losses: Vec<f64>,
+    /// Learning rate of the last step.
+    pub rate: f64,
     /// Checkpoints written so far.
     pub checkpoints: Vec<CheckpointOutput>,
 }
@@ -38,8 +40,20 @@ pub struct Position {
 #[derive(Serialize, Deserialize)]
 struct Saved {
     position: Position,
+    tensors: String,
     digest: String,
 }
+
+/// The training record that stays with a finished run.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    output: PretrainOutput,
+    /// Mean loss over the predicted tokens of every step to the last checkpoint, in nats.
+    losses: Vec<Number>,
+}
+
+/// File of the training record.
+const RECORD: &str = "record.json";
 
 /// Saves the trunk's state; the position is written last and names the digest of the tensors.
 ///
@@ -48,9 +62,20 @@ struct Saved {
 pub fn save(work: &Path, optimizer: &AdamW, position: &Position) -> Result<()> {
     let folder = work.join(FOLDER);
     std::fs::create_dir_all(&folder).map_err(|error| io(&folder, "creating", &error))?;
-    let tensors: Vec<(String, &Tensor)> = optimizer.state().enumerate().map(|(i, t)| (format!("{i:06}"), t)).collect();
-    let digest = weights::write(&folder.join("tensors.safetensors"), &tensors)?;
-    files::write_json(&folder.join("position.json"), &Saved { position: position.clone(), digest })
+    let rows: Vec<(String, &Tensor)> = optimizer.state().enumerate().map(|(i, t)| (format!("{i:06}"), t)).collect();
+    // A name of its own for each state, so that the last one stays whole until the next is.
+    let tensors = format!("tensors-{}.safetensors", position.step);
+    let digest = weights::write(&folder.join(&tensors), &rows)?;
+    let saved = Saved { position: position.clone(), tensors, digest };
+    files::write_json(&folder.join("position.json"), &saved)?;
+    let entries = std::fs::read_dir(&folder).map_err(|error| io(&folder, "reading", &error))?;
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path.file_name().and_then(|name| name.to_str());
+        if name != Some("position.json") && name != Some(saved.tensors.as_str()) {
+            std::fs::remove_file(&path).map_err(|error| io(&path, "removing", &error))?;
+        }
+    }
+    Ok(())
 }
 
 /// The saved state, if there is one that is whole; the optimiser is put back to it.
@@ -60,12 +85,8 @@ pub fn save(work: &Path, optimizer: &AdamW, position: &Position) -> Result<()> {
 pub fn load(work: &Path, optimizer: &mut AdamW) -> Result<Option<Position>> {
     let folder = work.join(FOLDER);
     let Ok(saved) = files::read_json::<Saved>(&folder.join("position.json")) else { return Ok(None) };
-    let tensors = folder.join("tensors.safetensors");
-    let whole = |row: &CheckpointOutput| {
-        files::expect_digest(&work.join(&row.folder).join("model.safetensors"), &row.weights_digest).is_ok()
-            && work.join(&row.folder).join("clmbench.json").exists()
-    };
-    if files::expect_digest(&tensors, &saved.digest).is_err() || !saved.position.checkpoints.iter().all(whole) {
+    let tensors = folder.join(&saved.tensors);
+    if files::expect_digest(&tensors, &saved.digest).is_err() || !all_whole(work, &saved.position.checkpoints) {
         return Ok(None);
     }
     let rows: Vec<Tensor> = weights::read(&tensors)?.into_iter().map(|(_, tensor)| tensor).collect();
@@ -75,6 +96,25 @@ pub fn load(work: &Path, optimizer: &mut AdamW) -> Result<Option<Position>> {
     }
     optimizer.restore(&rows)?;
     Ok(Some(saved.position))
+}
+
+fn all_whole(work: &Path, checkpoints: &[CheckpointOutput]) -> bool {
+    checkpoints.iter().all(|row| {
+        let folder = work.join(&row.folder);
+        files::expect_digest(&folder.join("model.safetensors"), &row.weights_digest).is_ok()
+            && folder.join("clmbench.json").exists()
+    })
+}
+
+/// The output of a run that had finished when its worker was killed, before the host could take it.
+pub fn finished(work: &Path) -> Option<PretrainOutput> {
+    let record: Record = files::read_json(&work.join(RECORD)).ok()?;
+    if !all_whole(work, &record.output.checkpoints) {
+        return None;
+    }
+    // A state that cannot be removed is only listed among the files of the cell.
+    let _ = std::fs::remove_dir_all(work.join(FOLDER));
+    Some(record.output)
 }
 
 /// Removes everything in the cell's folder but the state and the checkpoints that it counts.
@@ -97,11 +137,13 @@ pub fn tidy(work: &Path, kept: Option<&Position>) -> Result<()> {
     Ok(())
 }
 
-/// Removes the state of a finished run.
+/// Writes the training record of a finished run and removes the state.
 ///
 /// # Errors
-/// What cannot be removed.
-pub fn discard(work: &Path) -> Result<()> {
+/// What cannot be written or removed.
+pub fn close(work: &Path, output: &PretrainOutput, losses: &[f64]) -> Result<()> {
+    let record = Record { output: output.clone(), losses: losses.iter().copied().map(Number).collect() };
+    files::write_json(&work.join(RECORD), &record)?;
     let folder = work.join(FOLDER);
     match std::fs::remove_dir_all(&folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io(&folder, "removing", &error)),

@@ -83,13 +83,20 @@ pub fn run(spec: &Transfer, embeddings: &Path, dataset: &Path) -> Result<Transfe
     let (strength, _) = best.ok_or_else(|| Failure::new(FailureKind::BadInput, "the protocol names no ridge strengths"))?;
     let predicted = ridge.predict(&test.features(&matrix)?, strength.0)?;
     let baseline = train.labels.iter().sum::<f64>() / train.labels.len() as f64;
+    let scores = scores(&test.labels, &predicted, baseline, spec);
+    if !scores.iter().any(|score| score.primary) {
+        let known = scores.iter().map(|score| score.name.as_str()).collect::<Vec<_>>().join(", ");
+        let text =
+            format!("{}/{}: score `{}` is not known for regression; there is: {known}", spec.dataset, spec.task, spec.score);
+        return Err(Failure::new(FailureKind::Unsupported, text));
+    }
     Ok(TransferOutput {
         task: spec.task.clone(),
         task_kind: spec.task_kind,
         counts: (train.rows.len() as u64, valid.rows.len() as u64, test.rows.len() as u64),
         strength,
         validation,
-        scores: scores(&test.labels, &predicted, baseline, spec),
+        scores,
         predictions: (test.rows.iter().zip(&test.labels).zip(&predicted))
             .map(|((index, label), predicted)| (data.rows[*index], Number(*label), Number(*predicted)))
             .collect(),
@@ -114,16 +121,16 @@ fn scores(labels: &[f64], predicted: &[f64], baseline: f64, spec: &Transfer) -> 
     let table: [(&str, Score, bool); 4] =
         [("rmse", rmse, false), ("mae", mae, false), ("r2", r2, true), ("spearman", rank_correlation, true)];
     let constant = vec![baseline; labels.len()];
-    let row = |(index, (name, score, higher_is_better)): (usize, (&str, Score, bool))| ScoreValue {
+    let row = |(name, score, higher_is_better): (&str, Score, bool)| ScoreValue {
         name: name.into(),
         value: score(labels, predicted).into(),
         higher_is_better,
-        primary: index == 0,
+        primary: name == spec.score,
         se_test: bootstrap(labels, predicted, score, spec.bootstrap, spec.seed).into(),
         se_seed: None,
         mean_predictor: score(labels, &constant).into(),
     };
-    table.into_iter().enumerate().map(row).collect()
+    table.into_iter().map(row).collect()
 }
 
 /// Standard deviation of the score over resamples of the test molecules (Efron & Tibshirani 1993, algorithm 6.1).

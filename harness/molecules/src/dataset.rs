@@ -5,14 +5,15 @@
 //! | `molecules.csv` | `row` (of the source, from 0), `smiles`, `canonical`, `scaffold`, `part`, then the labels; valid molecules only |
 //! | `tokens.bin` | tokens of the canonical SMILES, in the order of `molecules.csv` ([`crate::cache`]) |
 //! | `tokenizer.json` | the tokenizer |
-//! | `dataset.json` | the [`DatasetOutput`] |
+//! | `dataset.json` | the [`DatasetOutput`] and the split |
 
 use std::{
     collections::{HashMap, HashSet},
     path::Path,
 };
 
-use clmbench_protocol::{DatasetOutput, Number, TokeniseDataset};
+use clmbench_protocol::{DatasetOutput, Number, SplitSpec, TaskInfo, TokeniseDataset};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     cache::TokenCacheBuilder,
@@ -100,13 +101,18 @@ pub fn prepare_dataset(table: &RawTable, spec: &TokeniseDataset, folder: &Path) 
         duplicate_groups,
         leaked,
         sha256_csv,
-        data_digest: data_digest(table, &checked, &entries, &tokens_digest),
+        data_digest: data_digest(
+            &table.tasks,
+            entries.iter().map(|entry| (entry.row as u64, entry.canonical.as_str(), checked.texts[entry.row].as_slice())),
+            &tokens_digest,
+        ),
         split_digest: split::split_digest(&spec.split, &rows, &parts),
         tokenizer_digest: tokenizer.digest(),
         train_sd,
     };
     let path = folder.join("dataset.json");
-    let json = serde_json::to_vec_pretty(&output).map_err(|error| MoleculesError::damaged(&path, error.to_string()))?;
+    let saved = Saved { output: output.clone(), split: spec.split.clone() };
+    let json = serde_json::to_vec_pretty(&saved).map_err(|error| MoleculesError::damaged(&path, error.to_string()))?;
     write_bytes(&path, &json)?;
     Ok(output)
 }
@@ -142,26 +148,39 @@ fn repeats(entries: &[Entry], parts: &[Part]) -> (u64, u64) {
     (counts.values().filter(|count| **count > 1).count() as u64, test.intersection(&other).count() as u64)
 }
 
-/// BLAKE3 of molecules, labels and tokens; the split is not part of it.
-fn data_digest(table: &RawTable, checked: &CheckedTable, entries: &[Entry], tokens_digest: &str) -> String {
+/// What `dataset.json` holds.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Saved {
+    /// What preparing found.
+    pub output: DatasetOutput,
+    /// The split it was prepared for.
+    pub split: SplitSpec,
+}
+
+/// BLAKE3 of molecules (source row, canonical SMILES), label texts and tokens; the split is not part of it.
+pub(crate) fn data_digest<'a>(
+    tasks: &[TaskInfo],
+    molecules: impl Iterator<Item = (u64, &'a str, &'a [String])>,
+    tokens_digest: &str,
+) -> String {
     let mut hasher = blake3::Hasher::new();
     let mut put = |text: &str| {
         hasher.update(&(text.len() as u64).to_le_bytes());
         hasher.update(text.as_bytes());
     };
     put("clmbench data 1");
-    put(&table.tasks.len().to_string());
-    for task in &table.tasks {
+    put(&tasks.len().to_string());
+    for task in tasks {
         put(&task.name);
         put(match task.kind {
             clmbench_protocol::TaskKind::Regression => "regression",
             clmbench_protocol::TaskKind::Classification => "classification",
         });
     }
-    for entry in entries {
-        put(&entry.row.to_string());
-        put(&entry.canonical);
-        for text in &checked.texts[entry.row] {
+    for (row, canonical, texts) in molecules {
+        put(&row.to_string());
+        put(canonical);
+        for text in texts {
             put(text);
         }
     }

@@ -4,7 +4,12 @@ use std::path::Path;
 
 use clmbench_protocol::DatasetOutput;
 
-use crate::{cache::TokenCache, dataset::COLUMNS, error::MoleculesError};
+use crate::{
+    cache::TokenCache,
+    dataset::{COLUMNS, Saved, data_digest},
+    error::MoleculesError,
+    split::split_digest,
+};
 
 /// Part of a split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,7 +64,7 @@ impl PreparedDataset {
     /// # Errors
     /// [`MoleculesError::Io`] if a file cannot be read, [`MoleculesError::Damaged`] if one is damaged or they do not fit together.
     pub fn open(folder: &Path) -> Result<Self, MoleculesError> {
-        let output = read_output(folder)?;
+        let Saved { output, split } = read_saved(folder)?;
         let tokens = TokenCache::open(&folder.join("tokens.bin"))?;
         let path = folder.join("molecules.csv");
         let damaged = |what: String| MoleculesError::damaged(&path, what);
@@ -79,6 +84,7 @@ impl PreparedDataset {
             labels: Vec::new(),
             tokens,
         };
+        let mut texts: Vec<Vec<String>> = Vec::new();
         for record in reader.records() {
             let record = record.map_err(|error| damaged(error.to_string()))?;
             dataset.rows.push(record[0].parse().map_err(|_| damaged(format!("`{}` is no row", &record[0])))?);
@@ -86,6 +92,7 @@ impl PreparedDataset {
             dataset.canonical.push(record[2].to_owned());
             dataset.scaffolds.push(record[3].to_owned());
             dataset.parts.push(Part::read(&record[4]).ok_or_else(|| damaged(format!("`{}` is no part", &record[4])))?);
+            texts.push(record.iter().skip(COLUMNS.len()).map(str::to_owned).collect());
             for text in record.iter().skip(COLUMNS.len()) {
                 let label = if text.is_empty() { Ok(f64::NAN) } else { text.parse::<f64>() };
                 dataset.labels.push(label.map_err(|_| damaged(format!("`{text}` is no label")))?);
@@ -99,6 +106,13 @@ impl PreparedDataset {
                 dataset.tokens.len(),
                 counts.0 + counts.1 + counts.2
             )));
+        }
+        let molecules = dataset.rows.iter().zip(&dataset.canonical).zip(&texts);
+        let molecules = molecules.map(|((row, canonical), texts)| (*row, canonical.as_str(), texts.as_slice()));
+        let data_digest = data_digest(&dataset.output.tasks, molecules, dataset.tokens.digest());
+        let split_digest = split_digest(&split, &dataset.rows, &dataset.parts);
+        if (&data_digest, &split_digest) != (&dataset.output.data_digest, &dataset.output.split_digest) {
+            return Err(damaged("its molecules, labels, tokens or split are not those that were written".into()));
         }
         Ok(dataset)
     }
@@ -127,7 +141,7 @@ impl PreparedDataset {
 }
 
 /// Reads `dataset.json` of a prepared dataset.
-pub(crate) fn read_output(folder: &Path) -> Result<DatasetOutput, MoleculesError> {
+fn read_saved(folder: &Path) -> Result<Saved, MoleculesError> {
     let path = folder.join("dataset.json");
     let bytes = std::fs::read(&path).map_err(MoleculesError::io("read", &path))?;
     serde_json::from_slice(&bytes).map_err(|error| MoleculesError::damaged(&path, error.to_string()))

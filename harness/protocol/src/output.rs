@@ -16,7 +16,7 @@ pub struct CellReport {
     pub files: Vec<OutputFile>,
     /// Wall time.
     pub seconds: f64,
-    /// Highest resident memory of the worker so far, in bytes.
+    /// Highest resident memory of the worker during the cell, in bytes.
     pub peak_rss_bytes: u64,
     /// Device, such as `cpu`.
     pub device: String,

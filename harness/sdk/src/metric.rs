@@ -1,5 +1,6 @@
 //! Metrics: what is measured on a checkpoint and claimed to predict transfer.
 
+use clmbench_api::Artifact;
 use clmbench_protocol::MetricInfo;
 
 use crate::{Params, PluginError, Probe};
@@ -50,6 +51,8 @@ impl Value {
 pub struct Measurement {
     /// Values, the primary one among them.
     pub values: Vec<Value>,
+    /// Files beside the values (name of letters, digits, `.`, `-` and `_`; content), such as a density or a grid.
+    pub artifacts: Vec<(String, Vec<u8>)>,
     /// Molecules used.
     pub molecules: u64,
     /// Why it stopped: `budget`, `precision` or `complete`.
@@ -59,7 +62,7 @@ pub struct Measurement {
 impl Measurement {
     /// A measurement that went through all of its molecules.
     pub fn complete(values: Vec<Value>, molecules: u64) -> Self {
-        Self { values, molecules, stopped: "complete" }
+        Self { values, artifacts: Vec::new(), molecules, stopped: "complete" }
     }
 
     /// To the edge.
@@ -72,6 +75,12 @@ impl Measurement {
             se_sample: value.se_sample.into(),
             residual_bound: value.residual_bound.into(),
         });
-        clmbench_api::Measurement { values: values.collect(), molecules: self.molecules, stopped: self.stopped.into() }
+        let artifacts = self.artifacts.into_iter();
+        clmbench_api::Measurement {
+            values: values.collect(),
+            artifacts: artifacts.map(|(name, bytes)| Artifact { name: name.into(), bytes: bytes.into() }).collect(),
+            molecules: self.molecules,
+            stopped: self.stopped.into(),
+        }
     }
 }

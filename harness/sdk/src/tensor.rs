@@ -6,7 +6,8 @@ use tch::Tensor;
 /// Gives a tensor to the other side.
 pub fn give(tensor: Tensor) -> RawTensor {
     let mut tensor = std::mem::ManuallyDrop::new(tensor);
-    RawTensor::from_pointer(tensor.as_mut_ptr().cast())
+    // SAFETY: the pointer of a live tensor, which ManuallyDrop keeps from being freed here.
+    unsafe { RawTensor::from_pointer(tensor.as_mut_ptr().cast()) }
 }
 
 /// Takes a tensor from the other side.

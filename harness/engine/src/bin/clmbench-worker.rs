@@ -56,7 +56,9 @@ fn work() -> std::io::Result<()> {
 }
 
 fn print(answer: impl FnOnce() -> serde_json::Value) -> std::io::Result<()> {
+    limits::die_with_parent()?;
     let channel = Channel::take_over()?;
+    limits::limit_memory()?;
     channel.sender().send_line(answer().to_string())
 }
 

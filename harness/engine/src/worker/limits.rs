@@ -4,19 +4,19 @@ use std::io;
 
 use clmbench_protocol::MEMORY_VARIABLE;
 
-/// Asks the kernel to kill this process when its parent thread dies; ends at once if that has happened already.
+/// Asks the kernel to kill this process when its parent thread dies (a parent that is gone already shows as the end of
+/// standard input), and leaves signals to the terminal's process group to the host, which ends its workers in order.
 ///
 /// # Errors
 /// When the kernel refuses.
 pub fn die_with_parent() -> io::Result<()> {
-    // SAFETY: both calls take plain integers.
+    // SAFETY: the calls take plain integers.
     unsafe {
         if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
             return Err(io::Error::last_os_error());
         }
-        if libc::getppid() == 1 {
-            return Err(io::Error::other("the host is gone"));
-        }
+        libc::signal(libc::SIGINT, libc::SIG_IGN);
+        libc::signal(libc::SIGTERM, libc::SIG_IGN);
     }
     Ok(())
 }
@@ -38,7 +38,17 @@ pub fn limit_memory() -> io::Result<()> {
     rlimit::setrlimit(rlimit::Resource::DATA, soft, hard)
 }
 
-/// Highest resident memory of this process so far, in bytes; 0 where the system does not tell.
+/// Hands freed memory back and starts the count of [`peak_rss`] anew, so that a cell is charged for itself alone.
+pub fn begin_cell() {
+    // SAFETY: malloc_trim takes a plain integer and may be called at any time.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+    // Where the kernel has no such file, the peak is that of the whole worker.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+/// Highest resident memory since [`begin_cell`], in bytes; 0 where the system does not tell.
 pub fn peak_rss() -> u64 {
     status("VmHWM:")
 }

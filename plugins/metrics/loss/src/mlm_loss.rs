@@ -6,8 +6,9 @@ use clmbench_sdk::prelude::*;
 /// `L = sum_i nll_i / sum_i tokens_i` over molecules i and mask draws.
 ///
 /// Averaged over predicted tokens of the whole sample, not over batches, so batch size does not leak in. Masks of a draw
-/// are the same for every checkpoint with the same tokenizer. `se_estimator` comes from the mask draws, `se_sample` from
-/// the jackknife over molecules.
+/// are the same for every checkpoint with the same tokenizer. `se_estimator` comes from the spread of each molecule's loss
+/// over the mask draws; `se_sample` from the jackknife over molecules, which holds the noise of these masks as well, so that
+/// their root sum of squares is a little too large rather than too small.
 pub struct MlmLoss;
 
 impl Metric for MlmLoss {
@@ -32,24 +33,22 @@ impl Metric for MlmLoss {
 
     fn measure(&self, probe: &Probe<'_>, params: &Params) -> Result<Measurement, PluginError> {
         let draws = params.integer("masks")?.unsigned_abs();
-        let (mut nll, mut tokens, mut losses) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut nll, mut tokens) = (Vec::new(), Vec::new());
         for draw in 0..draws {
             probe.progress(draw, draws, "mask draw")?;
             let rows = probe.loss(Sample { part: SamplePart::Heldout, start: 0, count: 0, draw }, None)?;
-            losses.push(rows.nll.iter().sum::<f64>() / rows.tokens.iter().sum::<f64>());
-            add(&mut nll, &rows.nll);
-            add(&mut tokens, &rows.tokens);
+            nll.push(rows.nll);
+            tokens.push(rows.tokens);
         }
-        let (loss, se_sample) = statistics::ratio_with_jackknife(&nll, &tokens);
-        let (_, se_estimator) = statistics::mean_with_error(&losses);
+        let (loss, se_sample) = statistics::ratio_with_jackknife(&over_draws(&nll), &over_draws(&tokens));
+        let se_estimator = statistics::error_of_draws(&nll, &tokens);
         let value = Value::estimate("mlm_loss", loss, "nats/token", se_estimator, se_sample);
-        Ok(Measurement::complete(vec![value], nll.len() as u64))
+        Ok(Measurement::complete(vec![value], nll.first().map_or(0, Vec::len) as u64))
     }
 }
 
-fn add(sums: &mut Vec<f64>, values: &[f64]) {
-    sums.resize(values.len(), 0.0);
-    for (sum, value) in sums.iter_mut().zip(values) {
-        *sum += value;
-    }
+/// Sum of each molecule's values over the draws.
+fn over_draws(table: &[Vec<f64>]) -> Vec<f64> {
+    let molecules = table.first().map_or(0, Vec::len);
+    (0..molecules).map(|molecule| table.iter().map(|draw| draw[molecule]).sum()).collect()
 }
