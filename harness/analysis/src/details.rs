@@ -52,8 +52,10 @@ pub struct GainDetails {
     pub q2_with_metric: f64,
     /// Trivial columns used.
     pub used: Vec<String>,
-    /// Trivial columns that are the same in every run.
+    /// Trivial columns that are the same in every run, or a combination of the others.
     pub dropped: Vec<String>,
+    /// How the interval falls short of its level.
+    pub interval_note: Option<String>,
     /// 90 and 95 % interval over runs.
     pub interval: Option<Interval>,
 }

@@ -17,11 +17,15 @@ use crate::{
     flags::flags,
     inputs::Inputs,
     points::{Point, PoolPoints, ScoreGroup, pools, scores_by_group},
-    variant::variants,
+    variant::{Variant, variants},
 };
 
 /// Seed of every permutation and resample; the stream is the fit's own name, so that no other fit moves it.
 const SEED: u64 = 260_211_618;
+
+/// What simulation says of the gain's interval (see `clmbench_stats::gain`).
+const CONSERVATIVE_GAIN_INTERVAL: &str =
+    "conservative_gain_interval: too wide rather than too narrow; in simulation 95 % intervals cover 97 to 100 %";
 
 /// A fit before the family's adjustment.
 struct Draft {
@@ -39,14 +43,15 @@ struct Draft {
 pub fn fit_rows(inputs: &Inputs) -> Result<Vec<FitRow>, AnalysisError> {
     let groups = scores_by_group(&inputs.scores);
     let mut drafts = Vec::new();
-    for (variant, name) in variants(&inputs.metrics) {
+    let measured = inputs.metrics.iter().map(Variant::of);
+    for (variant, name) in variants(measured.chain(inputs.failed.iter().map(|cell| cell.variant.clone()))) {
         let info = inputs.info(&variant.metric)?;
         if matches!(info.scope, Scope::Pair | Scope::Transfer) {
             continue;
         }
         for (group, scores) in &groups {
             for pool in pools(inputs, &variant, info.comparable, group, scores) {
-                drafts.push(draft(inputs, &name, info, group, &pool));
+                drafts.push(draft(inputs, (&name, &variant), info, group, &pool));
             }
         }
     }
@@ -55,7 +60,13 @@ pub fn fit_rows(inputs: &Inputs) -> Result<Vec<FitRow>, AnalysisError> {
 }
 
 /// Everything that needs only the runs of the fit.
-fn draft(inputs: &Inputs, name: &str, info: &MetricInfo, group: &ScoreGroup, pool: &PoolPoints<'_>) -> Draft {
+fn draft(
+    inputs: &Inputs,
+    (name, variant): (&str, &Variant),
+    info: &MetricInfo,
+    group: &ScoreGroup,
+    pool: &PoolPoints<'_>,
+) -> Draft {
     let points = &pool.points;
     let n = points.len();
     let label = format!("{name} {} {} {} {}", group.dataset, group.task, group.score, pool.pool.name());
@@ -68,6 +79,7 @@ fn draft(inputs: &Inputs, name: &str, info: &MetricInfo, group: &ScoreGroup, poo
     let metric: Vec<f64> = points.iter().map(|point| metric_sign * point.metric.value).collect();
 
     let enough = || match n {
+        0 => Err(Refusal::NoValues { what: no_values(pool.failed) }),
         n if n < SMALLEST_N_FOR_FIT => Err(Refusal::TooFew { what: "a fit".into(), n, needed: SMALLEST_N_FOR_FIT }),
         _ => Ok(()),
     };
@@ -137,9 +149,9 @@ fn draft(inputs: &Inputs, name: &str, info: &MetricInfo, group: &ScoreGroup, poo
         pool: pool.pool.clone(),
         family: pool.pool.family(),
         family_size: 0,
-        params_json: first.map(|point| point.metric.params_json.clone()).unwrap_or_default(),
-        value_name: first.map(|point| point.metric.value_name.clone()).unwrap_or_default(),
-        unit: first.map(|point| point.metric.unit.clone()).unwrap_or_default(),
+        params_json: variant.params_json.clone(),
+        value_name: first.map_or_else(|| info.primary.clone(), |point| point.metric.value_name.clone()),
+        unit: first.map_or_else(|| info.unit.clone(), |point| point.metric.unit.clone()),
         useful_effect: inputs.useful_effect,
         permutation,
         spearman_interval: interval.as_ref().ok().copied(),
@@ -151,6 +163,7 @@ fn draft(inputs: &Inputs, name: &str, info: &MetricInfo, group: &ScoreGroup, poo
             q2_with_metric: gained.q2_with_metric,
             used: gained.used,
             dropped: gained.dropped,
+            interval_note: gained.interval.map(|_| CONSERVATIVE_GAIN_INTERVAL.to_owned()),
             interval: gained.interval,
         }),
         // The same band for every fit with n runs.
@@ -159,6 +172,15 @@ fn draft(inputs: &Inputs, name: &str, info: &MetricInfo, group: &ScoreGroup, poo
         excluded: pool.excluded.clone(),
     };
     Draft { row, details, family: pool.pool.family(), spearman: rho, interval }
+}
+
+/// Why a fit has no points.
+fn no_values(failed: usize) -> String {
+    match failed {
+        0 => "no value: no counted run has one".to_owned(),
+        1 => "no value: 1 cell failed".to_owned(),
+        _ => format!("no value: {failed} cells failed"),
+    }
 }
 
 /// Gain over log size, log tokens and log corpus size, with the reason for its verdict or absence.
@@ -229,6 +251,7 @@ fn finish(draft: Draft, useful_effect: f64) -> Result<FitRow, AnalysisError> {
     }
     row.verdict = judgement.verdict.word().to_owned();
     row.verdict_reason = Some(judgement.reason);
+    row.refusal = judgement.refusal.map(|refusal| refusal.word().to_owned());
     row.reversed = judgement.reversed;
     row.details_json = serde_json::to_string(&details).map_err(|error| AnalysisError::Details {
         metric: row.metric.clone(),
@@ -242,7 +265,7 @@ fn finish(draft: Draft, useful_effect: f64) -> Result<FitRow, AnalysisError> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::sample::{metric_info, metric_row, score_row, suite};
+    use crate::sample::{failed_cell, metric_info, metric_row, score_row, suite};
 
     fn only(rows: &[FitRow], metric: &str) -> FitRow {
         let mut found = rows.iter().filter(|row| row.metric == metric);
@@ -306,11 +329,60 @@ mod tests {
         let constant: Vec<_> = inputs.runs.iter().map(|run| metric_row(&run.run, "test/constant", 1.0)).collect();
         inputs.metrics.extend(constant);
         let row = only(&fit_rows(&inputs).unwrap(), "test/constant");
-        assert_eq!((row.verdict.as_str(), row.n), ("refused", 12));
+        assert_eq!((row.verdict.as_str(), row.refusal.as_deref(), row.n), ("refused", Some("constant"), 12));
         assert!(row.verdict_reason.unwrap().contains("same value in every run"));
         // Two tests in the family, not three: the constant metric has no p-value.
         let details: Details = serde_json::from_str(&row.details_json).unwrap();
         assert_eq!(details.family_size, 2);
+    }
+
+    #[test]
+    fn a_metric_that_failed_everywhere_has_a_refused_row() {
+        let mut inputs = suite(12);
+        inputs.infos.push(metric_info("hessian/trace"));
+        inputs.failed = (0..24).map(|number| failed_cell("hessian/trace", number)).collect();
+        let row = only(&fit_rows(&inputs).unwrap(), "hessian/trace");
+        assert_eq!((row.verdict.as_str(), row.refusal.as_deref(), row.n), ("refused", Some("no_values"), 0));
+        assert_eq!(row.verdict_reason.as_deref(), Some("no value: 24 cells failed"));
+        assert_eq!((row.dataset.as_str(), row.score.as_str(), row.mde, row.cost_seconds), ("freesolv", "rmse", None, None));
+        let loss = only(&fit_rows(&inputs).unwrap(), "loss/mlm_loss");
+        assert_eq!(row.pool, loss.pool, "it stands where its values would have stood");
+        let details: Details = serde_json::from_str(&row.details_json).unwrap();
+        assert_eq!((details.family_size, details.value_name.as_str(), details.points.len()), (2, "value", 0));
+    }
+
+    #[test]
+    fn a_metric_that_failed_somewhere_is_fitted_without_those_runs() {
+        let mut inputs = suite(12);
+        let lost = inputs.metrics.iter().position(|row| row.metric == "loss/mlm_loss").unwrap();
+        inputs.metrics.remove(lost);
+        inputs.failed = vec![failed_cell("loss/mlm_loss", 0)];
+        let row = only(&fit_rows(&inputs).unwrap(), "loss/mlm_loss");
+        assert_eq!((row.n, row.refusal, row.flags), (11, None, vec!["incomplete".to_owned()]));
+    }
+
+    #[test]
+    fn one_learning_rate_for_all_sizes_is_flagged() {
+        let mut inputs = suite(12);
+        inputs.runs.iter_mut().for_each(|run| run.learning_rate = 1e-3);
+        let row = only(&fit_rows(&inputs).unwrap(), "loss/mlm_loss");
+        assert_eq!(row.flags, ["fixed_learning_rate"]);
+        inputs.runs.iter_mut().for_each(|run| run.non_embedding_parameters = 1);
+        let row = only(&fit_rows(&inputs).unwrap(), "loss/mlm_loss");
+        assert!(row.flags.is_empty(), "one size needs one rate: {:?}", row.flags);
+    }
+
+    #[test]
+    fn tokens_that_follow_the_corpus_do_not_take_the_gain_away() {
+        let mut inputs = suite(12);
+        inputs.runs.iter_mut().for_each(|run| run.tokens = 200 * run.corpus_molecules);
+        let row = only(&fit_rows(&inputs).unwrap(), "loss/mlm_loss");
+        assert!(row.gain.is_some() && row.gain_low.is_some());
+        assert_eq!(row.flags, ["tokens_vary_with_corpus"]);
+        let details: Details = serde_json::from_str(&row.details_json).unwrap();
+        let gain = details.gain.unwrap();
+        assert_eq!(gain.dropped, ["log corpus size"]);
+        assert!(gain.interval_note.unwrap().starts_with("conservative_gain_interval"));
     }
 
     #[test]

@@ -8,7 +8,10 @@
 //! | `diverged_runs` | diverged runs were left out |
 //! | `incomplete` | runs without a value of the metric or without a score were left out |
 //! | `tokens_vary_with_corpus` | tokens and corpus size rise together: their effects cannot be told apart |
+//! | `fixed_learning_rate` | runs of several sizes all had one learning rate: scores that flatten with size may be its doing |
 //! | `zero_width_interval` | every resample gave the same correlation (perfect agreement): the interval is too short |
+
+use std::collections::BTreeSet;
 
 use clmbench_protocol::CorpusOutput;
 use clmbench_stats::{Interval, spearman};
@@ -46,6 +49,9 @@ pub(crate) fn flags(
     let tokens: Vec<f64> = points.iter().map(|point| point.run.tokens as f64).collect();
     let corpus: Vec<f64> = points.iter().map(|point| point.run.corpus_molecules as f64).collect();
     set("tokens_vary_with_corpus", spearman(&tokens, &corpus).is_ok_and(|rho| rho > 0.999));
+    let learning_rates = points.iter().map(|point| point.run.learning_rate.to_bits());
+    let sizes = points.iter().map(|point| point.run.non_embedding_parameters);
+    set("fixed_learning_rate", distinct(sizes) > 1 && distinct(learning_rates) == 1);
     set("zero_width_interval", interval.is_some_and(|interval| interval.high95 - interval.low95 < 1e-12));
     flags
 }
@@ -62,6 +68,10 @@ fn out_of_vocabulary(point: &Point<'_>, corpora: &[CorpusOutput], dataset: &str)
 /// `cuda` of `cuda:0`.
 fn class(device: &str) -> &str {
     device.split(':').next().unwrap_or(device)
+}
+
+fn distinct(values: impl Iterator<Item = u64>) -> usize {
+    values.collect::<BTreeSet<u64>>().len()
 }
 
 /// Whether there are several distinct words; an empty one (unknown) does not count.

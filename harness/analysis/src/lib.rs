@@ -4,7 +4,7 @@
 //! pool; [`predictors`] and [`models`] turn stored fits and scores into boards for tables and JSON.
 //!
 //! What is fitted: one point a run (its last annealed checkpoint; its score the mean over transfer seeds), primary
-//! values only. Exploratory values are stored but not fitted for now. Controls and diverged runs are never counted.
+//! values only. A metric that failed everywhere has a refused row, not none. Exploratory values are stored but not fitted for now. Controls and diverged runs are never counted.
 
 mod details;
 mod error;
@@ -12,6 +12,7 @@ mod expectation;
 mod fit;
 mod flags;
 mod inputs;
+mod learning;
 mod models;
 mod points;
 mod pool;
@@ -26,7 +27,7 @@ pub use details::{Details, ExcludedRun, FitPoint, GainDetails};
 pub use error::AnalysisError;
 pub use expectation::{Expectation, Unexpected, expectation};
 pub use fit::fit_rows;
-pub use inputs::Inputs;
+pub use inputs::{FailedCell, Inputs};
 pub use models::{ModelBoard, ModelKind, ModelRow, model_board};
 pub use points::{Score, ScoreGroup, scores_by_group};
 pub use pool::Pool;

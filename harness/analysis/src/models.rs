@@ -11,6 +11,7 @@ use crate::{
     GENERATED_BY,
     details::ExcludedRun,
     inputs::Inputs,
+    learning,
     points::{Score, ScoreGroup, scores_by_group},
 };
 
@@ -95,7 +96,12 @@ pub struct ModelRow {
     pub control_difference_se: Option<f64>,
     /// What that error contains, or why there is none.
     pub control_difference_contains: String,
-    /// Words that say what to be careful about: `diverged`, `not_annealed`.
+    /// Held-out loss of the run at its last checkpoint, in nats a token; none if it was not measured.
+    pub heldout_loss: Option<f64>,
+    /// Cross-entropy of the same tokens under the corpus subset's unigram frequencies, in nats.
+    pub unigram_cross_entropy: Option<f64>,
+    /// Words that say what to be careful about: `diverged`, `not_annealed`, and `above_unigram` where the held-out loss is
+    /// not below the unigram cross-entropy by two standard errors of both: the run has learnt nothing to speak of.
     pub flags: Vec<String>,
 }
 
@@ -115,6 +121,9 @@ pub fn model_board(inputs: &Inputs) -> ModelBoard {
         });
         let mut place = 0;
         for row in &mut ranking {
+            if let Some(run) = row.run.as_deref().and_then(|run| runs.get(run)).filter(|run| !run.control) {
+                learning::judge(inputs, run, row);
+            }
             if row.value.is_some() {
                 place += 1;
                 row.rank = Some(place);
@@ -233,6 +242,8 @@ fn empty(group: &ScoreGroup, kind: ModelKind) -> ModelRow {
         control_difference: None,
         control_difference_se: None,
         control_difference_contains: String::new(),
+        heldout_loss: None,
+        unigram_cross_entropy: None,
         flags: Vec::new(),
     }
 }
@@ -267,7 +278,10 @@ fn notes<'a>(groups: impl Iterator<Item = &'a ScoreGroup>) -> Vec<String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::sample::{run_row, score_row, suite};
+    use crate::{
+        learning::HELDOUT_LOSS,
+        sample::{run_row, score_row, suite},
+    };
 
     fn with_control() -> Inputs {
         let mut inputs = suite(4);
@@ -307,6 +321,25 @@ mod tests {
         let other = board.rows.iter().find(|row| row.run.as_deref() == Some("run001")).unwrap();
         assert_eq!(other.control_difference, None);
         assert!(other.control_difference_contains.contains("no control"));
+    }
+
+    #[test]
+    fn a_run_that_is_no_better_than_unigram_frequencies_is_flagged() {
+        let mut inputs = with_control();
+        // Unigram: 2.2 +- 0.01. Values have a standard error of 0.014, so 2 x 0.0172 below is the border.
+        for (number, loss) in [(0, 2.3), (1, 2.18), (2, 2.15), (3, f64::NAN)] {
+            let run = format!("run{number:03}");
+            let row = inputs.metrics.iter_mut().find(|row| row.run == run && row.metric == HELDOUT_LOSS).unwrap();
+            row.value = loss;
+        }
+        let board = model_board(&inputs);
+        let flags = |run: &str| board.rows.iter().find(|row| row.run.as_deref() == Some(run)).unwrap().flags.join(" ");
+        assert_eq!(["run000", "run001", "run002", "run003"].map(flags), ["above_unigram", "above_unigram", "", "above_unigram"]);
+        assert_eq!(flags("control"), "", "an untrained model is not expected to have learnt");
+        let row = board.rows.iter().find(|row| row.run.as_deref() == Some("run002")).unwrap();
+        assert_eq!((row.heldout_loss, row.unigram_cross_entropy), (Some(2.15), Some(2.2)));
+        inputs.metrics.clear();
+        assert!(model_board(&inputs).rows.iter().all(|row| row.flags.is_empty()), "not measured is not judged");
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! One point a run: the score and the metric at its last annealed checkpoint.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use clmbench_protocol::Comparable;
+use clmbench_protocol::{Comparable, Objective};
 use clmbench_store::{MetricRow, RunRow, ScoreRow};
 
 use crate::{
     details::{ExcludedRun, FitPoint},
-    inputs::Inputs,
+    inputs::{FailedCell, Inputs},
     pool::Pool,
     variant::Variant,
 };
@@ -103,6 +103,8 @@ fn mean_over_seeds(seeds: &[&ScoreRow]) -> Score {
 pub(crate) struct PoolPoints<'a> {
     pub pool: Pool,
     pub points: Vec<Point<'a>>,
+    /// Cells of the metric that failed; counted only where there are no points.
+    pub failed: usize,
     pub excluded: Vec<ExcludedRun>,
 }
 
@@ -131,6 +133,9 @@ impl Point<'_> {
 
 /// Divides the runs that have both a value of the metric and a score into pools. Controls are not counted; diverged
 /// runs and runs that lack one of both are listed as excluded in every pool of their objective and tokenizer.
+///
+/// Where runs of an objective and tokenizer have scores but none has a value that was planned, there is a pool without
+/// points: a metric that failed everywhere is told of, not left out.
 pub(crate) fn pools<'a>(
     inputs: &'a Inputs,
     variant: &Variant,
@@ -140,11 +145,7 @@ pub(crate) fn pools<'a>(
 ) -> Vec<PoolPoints<'a>> {
     let mut values: BTreeMap<&str, &MetricRow> = BTreeMap::new();
     for row in &inputs.metrics {
-        let applies = row
-            .dataset
-            .as_ref()
-            .is_none_or(|(data, split, task)| *data == group.data_digest && *split == group.split_digest && *task == group.task);
-        if row.primary && row.last && row.annealed && applies && Variant::of(row) == *variant {
+        if row.primary && row.last && row.annealed && applies(row.dataset.as_ref(), group) && Variant::of(row) == *variant {
             // Of two measurements of one run (another seed of the probes), the first by identity counts.
             values.entry(&row.run).and_modify(|kept| *kept = first_by_cell(kept, row)).or_insert(row);
         }
@@ -177,6 +178,36 @@ pub(crate) fn pools<'a>(
             }
         }
     }
+    let mut failed: BTreeMap<Pool, usize> = BTreeMap::new();
+    let present: BTreeSet<(Objective, String)> =
+        pools.keys().map(|pool| (pool.objective, pool.tokenizer_digest.clone())).collect();
+    let empty = |run: &RunRow, heldout: &str| Pool {
+        objective: run.objective,
+        tokenizer_digest: run.tokenizer_digest.clone(),
+        evaluation_digest: (comparable == Comparable::SameEvaluation).then(|| heldout.to_owned()),
+        split_digest: group.split_digest.clone(),
+        data_digest: group.data_digest.clone(),
+        protocol: group.protocol.clone(),
+    };
+    for run in inputs.runs.iter().filter(|run| !run.control && scores.contains_key(&run.run)) {
+        if present.contains(&(run.objective, run.tokenizer_digest.clone())) {
+            continue;
+        }
+        let lost: Vec<&FailedCell> = inputs
+            .failed
+            .iter()
+            .filter(|cell| cell.variant == *variant && applies(cell.spec.dataset.as_ref(), group))
+            .filter(|cell| cell.spec.checkpoint.objective == run.objective && cell.spec.tokenizer_digest == run.tokenizer_digest)
+            .collect();
+        let heldout = match (lost.first(), values.get(run.run.as_str())) {
+            (Some(cell), _) => &cell.spec.heldout_digest,
+            (None, Some(value)) => &value.heldout_digest,
+            (None, None) => continue,
+        };
+        let pool = empty(run, heldout);
+        failed.insert(pool.clone(), lost.len());
+        pools.entry(pool).or_default();
+    }
     let of_pool = |pool: &Pool| {
         let same = |run: &RunRow| run.objective == pool.objective && run.tokenizer_digest == pool.tokenizer_digest;
         let listed = excluded.iter().filter(|(run, _)| same(run)).map(|(run, reason)| ExcludedRun {
@@ -186,7 +217,20 @@ pub(crate) fn pools<'a>(
         });
         listed.collect()
     };
-    pools.into_iter().map(|(pool, points)| PoolPoints { excluded: of_pool(&pool), pool, points }).collect()
+    pools
+        .into_iter()
+        .map(|(pool, points)| PoolPoints {
+            excluded: of_pool(&pool),
+            failed: failed.get(&pool).copied().unwrap_or(0),
+            pool,
+            points,
+        })
+        .collect()
+}
+
+/// Whether a value belongs to a score: always, unless it was measured for one task.
+fn applies(dataset: Option<&(String, String, String)>, group: &ScoreGroup) -> bool {
+    dataset.is_none_or(|(data, split, task)| *data == group.data_digest && *split == group.split_digest && *task == group.task)
 }
 
 fn first_by_cell<'a>(left: &'a MetricRow, right: &'a MetricRow) -> &'a MetricRow {

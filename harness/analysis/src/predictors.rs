@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use clmbench_stats::{GainVerdict, Verdict};
 use clmbench_store::FitRow;
 use serde::Serialize;
 
@@ -14,7 +15,7 @@ pub struct PredictorBoard {
     pub schema: &'static str,
     /// Program and version.
     pub generated_by: &'static str,
-    /// Fits: task by task, within one by gain, then |Spearman|.
+    /// Fits: task by task, within one in the order of [`predictor_board`].
     pub rows: Vec<PredictorRow>,
     /// Name of the suite.
     #[serde(skip)]
@@ -38,12 +39,18 @@ pub struct PredictorRow {
     /// The fit.
     #[serde(flatten)]
     pub fit: FitRow,
-    /// What it rests on; in JSON it is the text `details_json` of the fit.
-    #[serde(skip)]
+    /// Lower end of the 90 % interval of the Spearman correlation.
+    pub spearman_low90: Option<f64>,
+    /// Upper end of the 90 % interval, which the verdict `does_not_predict` rests on.
+    pub spearman_high90: Option<f64>,
+    /// What the fit rests on.
     pub details: Details,
 }
 
-/// Orders fits: by dataset, task, protocol, score and split; within them by gain, then |Spearman|, those without last.
+/// Orders fits: by dataset, task, protocol, score and split. Within them by verdict (`predicts`, `cannot_tell`,
+/// `does_not_predict`, `refused`); then by the gain's verdict (`better`, undecided or none, `not_better`), and only where that
+/// is decided by the gain itself: an undecided gain ranks nothing. The rest by the oriented Spearman, so that a reversed
+/// metric does not stand above one that is merely weak.
 ///
 /// # Errors
 /// A fit's details cannot be understood.
@@ -55,18 +62,22 @@ pub fn predictor_board(
 ) -> Result<PredictorBoard, AnalysisError> {
     let mut rows = Vec::with_capacity(fits.len());
     for fit in fits {
-        let details = serde_json::from_str(&fit.details_json).map_err(|error| AnalysisError::Details {
+        let details: Details = serde_json::from_str(&fit.details_json).map_err(|error| AnalysisError::Details {
             metric: fit.metric.clone(),
             dataset: fit.dataset.clone(),
             reason: error.to_string(),
         })?;
-        rows.push(PredictorRow { rank: 0, fit, details });
+        let (spearman_low90, spearman_high90) =
+            details.spearman_interval.map_or((None, None), |interval| (Some(interval.low90), Some(interval.high90)));
+        rows.push(PredictorRow { rank: 0, fit, spearman_low90, spearman_high90, details });
     }
     rows.sort_by(|left, right| {
         group(left)
             .cmp(&group(right))
-            .then_with(|| larger_first(left.fit.gain, right.fit.gain))
-            .then_with(|| larger_first(left.fit.spearman.map(f64::abs), right.fit.spearman.map(f64::abs)))
+            .then_with(|| verdict_place(left).cmp(&verdict_place(right)))
+            .then_with(|| gain_place(left).cmp(&gain_place(right)))
+            .then_with(|| larger_first(decided_gain(left), decided_gain(right)))
+            .then_with(|| larger_first(left.fit.spearman, right.fit.spearman))
             .then_with(|| left.fit.metric.cmp(&right.fit.metric))
             .then_with(|| left.fit.pool.cmp(&right.fit.pool))
     });
@@ -90,6 +101,23 @@ fn group(row: &PredictorRow) -> (&str, &str, &str, &str, &str, &str) {
     (&row.fit.dataset, &row.fit.task, &row.fit.protocol, &row.fit.score, &pool.split_digest, &pool.data_digest)
 }
 
+fn verdict_place(row: &PredictorRow) -> u8 {
+    let order = [Verdict::Predicts, Verdict::CannotTell, Verdict::DoesNotPredict, Verdict::Refused];
+    order.iter().position(|verdict| verdict.word() == row.fit.verdict).unwrap_or(order.len()) as u8
+}
+
+fn gain_place(row: &PredictorRow) -> u8 {
+    match row.fit.gain_verdict.as_deref() {
+        Some(word) if word == GainVerdict::Better.word() => 0,
+        Some(word) if word == GainVerdict::NotBetter.word() => 2,
+        _ => 1,
+    }
+}
+
+fn decided_gain(row: &PredictorRow) -> Option<f64> {
+    row.fit.gain.filter(|_| gain_place(row) != 1)
+}
+
 fn larger_first(left: Option<f64>, right: Option<f64>) -> Ordering {
     match (left, right) {
         (Some(left), Some(right)) => right.total_cmp(&left),
@@ -106,27 +134,45 @@ mod tests {
     use crate::{fit::fit_rows, sample::suite};
 
     fn board() -> PredictorBoard {
-        let mut fits = fit_rows(&suite(12)).unwrap();
-        let mut second = fits[0].clone();
-        second.metric = "loss/other".into();
-        second.gain = Some(9.0);
-        let mut third = fits[0].clone();
-        third.dataset = "esol".into();
-        fits.extend([second, third]);
-        predictor_board("demo", Some("cannot_tell".into()), 0.5, fits).unwrap()
+        predictor_board("demo", Some("cannot_tell".into()), 0.5, fit_rows(&suite(12)).unwrap()).unwrap()
     }
 
     #[test]
-    fn ranked_by_gain_within_a_task_and_trivial_ones_last() {
-        let order: Vec<(String, String, u32)> =
-            board().rows.into_iter().map(|row| (row.fit.dataset, row.fit.metric, row.rank)).collect();
-        let expected = [
-            ("esol", "loss/mlm_loss", 1),
-            ("freesolv", "loss/other", 1),
-            ("freesolv", "loss/mlm_loss", 2),
-            ("freesolv", "trivial/parameters", 3),
+    fn ranked_by_verdict_then_decided_gain_then_oriented_correlation() {
+        let template = fit_rows(&suite(12)).unwrap().remove(0);
+        let fit = |metric: &str, verdict: &str, gain: Option<(&str, f64)>, spearman: Option<f64>| FitRow {
+            metric: metric.into(),
+            verdict: verdict.into(),
+            gain_verdict: gain.map(|(word, _)| word.to_owned()),
+            gain: gain.map(|(_, gain)| gain),
+            spearman,
+            ..template.clone()
+        };
+        let mut other = fit("other task", "refused", None, None);
+        other.dataset = "esol".into();
+        // In the order that is expected.
+        let fits = vec![
+            other,
+            fit("better", "predicts", Some(("better", 0.2)), Some(0.7)),
+            fit("less better", "predicts", Some(("better", 0.1)), Some(0.9)),
+            fit("stronger", "cannot_tell", Some(("cannot_tell", -0.5)), Some(0.6)),
+            fit("trivial", "cannot_tell", None, Some(0.5)),
+            fit("a large gain that is not decided", "cannot_tell", Some(("cannot_tell", 0.9)), Some(0.1)),
+            fit("reversed but not significant", "cannot_tell", Some(("cannot_tell", 0.9)), Some(-0.8)),
+            fit("adds nothing", "cannot_tell", Some(("not_better", -0.1)), Some(0.8)),
+            fit("weak", "does_not_predict", Some(("cannot_tell", 0.0)), Some(0.1)),
+            fit("reversed", "does_not_predict", Some(("cannot_tell", 0.3)), Some(-0.9)),
+            fit("constant", "refused", Some(("cannot_tell", 0.0)), None),
         ];
-        assert_eq!(order, expected.map(|(dataset, metric, rank)| (dataset.to_owned(), metric.to_owned(), rank)));
+        let expected: Vec<String> = fits.iter().map(|fit| fit.metric.clone()).collect();
+        let mut shuffled = fits;
+        shuffled.reverse();
+        shuffled.swap(2, 5);
+        let rows = predictor_board("demo", None, 0.5, shuffled).unwrap().rows;
+        let order: Vec<String> = rows.iter().map(|row| row.fit.metric.clone()).collect();
+        assert_eq!(order, expected);
+        let ranks: Vec<u32> = rows.iter().map(|row| row.rank).collect();
+        assert_eq!(ranks, [1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     }
 
     #[test]
@@ -151,12 +197,15 @@ mod tests {
             "r2",
             "q2",
             "spearman",
+            "spearman_low90",
+            "spearman_high90",
             "kendall",
             "p_value",
             "p_raw",
             "gain",
             "gain_verdict",
             "verdict",
+            "refusal",
             "reversed",
             "mde",
             "cost_seconds",
@@ -164,6 +213,8 @@ mod tests {
         ] {
             assert!(row.contains_key(column), "{column}");
         }
+        assert!(row["spearman_high90"].as_f64().unwrap() <= row["spearman_high"].as_f64().unwrap());
+        assert!(row["details"]["points"].is_array() && !row.contains_key("details_json"), "an object, no text in a text");
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! Rows for the tests: runs whose loss and RMSE fall together, with a little noise.
 
 use clmbench_protocol::{
-    Budget, Comparable, CorpusOutput, CostClass, Coverage, Direction, ErrorKind, MetricInfo, Objective, Scope, TaskKind,
+    Budget, CheckpointRef, Comparable, CorpusOutput, CostClass, Coverage, Direction, ErrorKind, Measure, MetricInfo, Objective,
+    PluginRef, RunFacts, Scope, TaskKind,
 };
 use clmbench_store::{MetricRow, RunRow, ScoreRow};
 
-use crate::inputs::Inputs;
+use crate::{
+    inputs::{FailedCell, Inputs},
+    variant::Variant,
+};
 
 pub(crate) fn run_row(number: usize) -> RunRow {
     RunRow {
@@ -63,6 +67,39 @@ pub(crate) fn metric_row(run: &str, metric: &str, value: f64) -> MetricRow {
         device: "cpu".into(),
         libtorch: "2.11.0".into(),
     }
+}
+
+/// A cell that failed for one of the runs of [`suite`].
+pub(crate) fn failed_cell(metric: &str, number: u64) -> FailedCell {
+    let plugin = PluginRef { name: "x".into(), version: "0.1.0".into(), digest: None };
+    let spec = Measure {
+        revision: 1,
+        plugin: plugin.clone(),
+        metric: metric.into(),
+        params: serde_json::Map::new(),
+        budget: Budget::Quick,
+        checkpoint: CheckpointRef {
+            weights_digest: format!("weights{number:03}"),
+            plugin,
+            architecture: "bert".into(),
+            config: serde_json::Map::new(),
+            objective: Objective::MaskedLm,
+        },
+        record: RunFacts {
+            non_embedding_parameters: 1,
+            total_parameters: 1,
+            tokens: 1,
+            corpus_molecules: 1,
+            training_flops: 1.0.into(),
+        },
+        heldout_digest: "heldout".into(),
+        tokenizer_digest: "tokenizer".into(),
+        seed: 1,
+        precision: "float32".into(),
+        threads: 1,
+        dataset: None,
+    };
+    FailedCell { variant: Variant::of_spec(&spec), spec }
 }
 
 pub(crate) fn score_row(run: &str, value: f64) -> ScoreRow {
@@ -154,6 +191,7 @@ pub(crate) fn suite(n: usize) -> Inputs {
         useful_effect: 0.5,
         runs,
         metrics,
+        failed: vec![],
         scores,
         infos: vec![metric_info("loss/mlm_loss"), parameters],
         corpora: vec![corpus],

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clmbench_protocol::Budget;
+use clmbench_protocol::{Budget, Measure};
 use clmbench_store::MetricRow;
 use serde_json::{Map, Value};
 
@@ -18,12 +18,18 @@ impl Variant {
     pub fn of(row: &MetricRow) -> Self {
         Self { metric: row.metric.clone(), params_json: row.params_json.clone(), budget: row.budget }
     }
+
+    pub fn of_spec(spec: &Measure) -> Self {
+        // As the store writes the parameters of a measured value.
+        let params_json = serde_json::to_string(&spec.params).unwrap_or_default();
+        Self { metric: spec.metric.clone(), params_json, budget: spec.budget }
+    }
 }
 
-/// Every setting in the rows with its name: `family/name`, or `family/name[probes=8, budget=quick]` where a suite
+/// Every setting with its name: `family/name`, or `family/name[probes=8, budget=quick]` where a suite
 /// crosses several.
-pub(crate) fn variants(rows: &[MetricRow]) -> BTreeMap<Variant, String> {
-    let all: BTreeSet<Variant> = rows.iter().map(Variant::of).collect();
+pub(crate) fn variants(all: impl Iterator<Item = Variant>) -> BTreeMap<Variant, String> {
+    let all: BTreeSet<Variant> = all.collect();
     all.iter().map(|variant| (variant.clone(), name(variant, &all))).collect()
 }
 
@@ -63,7 +69,7 @@ mod tests {
             row("c/three", "{}", Budget::Quick),
             row("c/three", "{}", Budget::Standard),
         ];
-        let names: Vec<String> = variants(&rows).into_values().collect();
+        let names: Vec<String> = variants(rows.iter().map(Variant::of)).into_values().collect();
         assert_eq!(names, ["a/one[probes=16]", "a/one[probes=8]", "b/two", "c/three[budget=quick]", "c/three[budget=standard]"]);
     }
 }

@@ -6,7 +6,9 @@
 mod made_up;
 
 use clmbench_analysis::{AnalysisError, ModelKind, expectation, fit_suite, models, predictors};
-use clmbench_protocol::{CellOutput, CellSpec, Comparable, CostClass, Direction, MetricInfo, PluginManifest, Scope};
+use clmbench_protocol::{
+    CellOutput, CellSpec, Comparable, CostClass, Direction, Failure, FailureKind, MetricInfo, PluginManifest, Scope,
+};
 use clmbench_store::{NewCell, Store};
 
 fn manifest() -> PluginManifest {
@@ -33,6 +35,7 @@ fn manifest() -> PluginManifest {
         datasets: vec![],
         metrics: vec![
             metric("loss/mlm_loss", Direction::LowerIsBetter, Comparable::SameEvaluation, false),
+            metric("loss/broken", Direction::LowerIsBetter, Comparable::SameEvaluation, false),
             metric("trivial/corpus", Direction::HigherIsBetter, Comparable::Any, true),
         ],
     }
@@ -70,8 +73,13 @@ fn filled(dir: &std::path::Path, runs: u64) -> (Store, i64) {
             cells.push((made_up::cell(&key, "transfer", &[&pretrain]), made_up::transfer_spec(&weights), output));
         }
     }
-    let plan: Vec<NewCell> = cells.iter().map(|(cell, _, _)| cell.clone()).collect();
+    let broken = made_up::cell("measure loss/broken", "measure", &["pretrain0"]);
+    let plan: Vec<NewCell> = cells.iter().map(|(cell, _, _)| cell.clone()).chain([broken.clone()]).collect();
     store.put_cells(suite, &plan).unwrap();
+    let spec = made_up::measure_spec("loss/broken", "weights0-4", 1_000, 5_000);
+    assert!(store.bind(suite, &broken.key, "broken", &spec).unwrap().is_none());
+    store.start("broken").unwrap();
+    store.fail("broken", &Failure::new(FailureKind::Panic, "made up")).unwrap();
     for (number, (cell, spec, output)) in cells.into_iter().enumerate() {
         let identity = format!("{number:064x}");
         assert!(store.bind(suite, &cell.key, &identity, &spec).unwrap().is_none());
@@ -87,7 +95,7 @@ fn from_rows_to_boards() {
     let (mut store, suite) = filled(dir.path(), 12);
     let fits = fit_suite(&store, suite).unwrap();
     assert_eq!(fits, fit_suite(&store, suite).unwrap(), "the same every time");
-    assert_eq!(fits.len(), 2);
+    assert_eq!(fits.len(), 3);
     store.put_fits(suite, &fits).unwrap();
 
     let board = predictors(&store, suite).unwrap();
@@ -96,10 +104,13 @@ fn from_rows_to_boards() {
     let loss = &board.rows[0];
     assert_eq!((loss.fit.metric.as_str(), loss.fit.n, loss.fit.n_checkpoints, loss.rank), ("loss/mlm_loss", 12, 24, 1));
     assert_eq!(loss.fit.spearman, Some(1.0), "only last checkpoints of runs that did not diverge");
-    assert_eq!(loss.fit.flags, ["diverged_runs", "zero_width_interval"]);
+    assert_eq!(loss.fit.flags, ["diverged_runs", "fixed_learning_rate", "zero_width_interval"]);
     let excluded: Vec<&str> = loss.details.excluded.iter().map(|run| run.reason.as_str()).collect();
     assert_eq!(excluded, ["diverged"]);
     assert_eq!(board.rows[1].fit.metric, "trivial/corpus");
+    let broken = &board.rows[2];
+    assert_eq!((broken.fit.metric.as_str(), broken.fit.refusal.as_deref(), broken.fit.n), ("loss/broken", Some("no_values"), 0));
+    assert_eq!(broken.fit.verdict_reason.as_deref(), Some("no value: 1 cell failed"));
     let found = expectation(&board, board.expect.as_deref().unwrap()).unwrap();
     assert!(!found.met && found.unexpected[0].verdict == "predicts");
 

@@ -13,7 +13,7 @@ pub fn expectation_text(expectation: &Expectation, style: Style) -> String {
     let expected = plain(&expectation.expected);
     let fits = plural(expectation.fits, "fit");
     let width = style.columns();
-    let text = if expectation.met {
+    let mut text = if expectation.met {
         wrap(&format!("As the suite expects: {expected} in all {fits}."), width)
     } else if expectation.fits == 0 {
         wrap(&format!("The suite expects {expected}, and there are no fits to compare."), width)
@@ -29,5 +29,15 @@ pub fn expectation_text(expectation: &Expectation, style: Style) -> String {
         }
         text
     };
+    if !expectation.skipped.is_empty() {
+        let names: Vec<&str> = expectation.skipped.iter().take(3).map(|row| row.metric.as_str()).collect();
+        let more = match expectation.skipped.len() {
+            skipped @ 4.. => format!(" and {} more", skipped - 3),
+            _ => String::new(),
+        };
+        let skipped = plural(expectation.skipped.len(), "refused fit");
+        let line = format!("Not compared: {skipped} ({}{more}).", names.join(", "));
+        text.push_str(&wrap(&plain(&line), width));
+    }
     finish(text, style)
 }

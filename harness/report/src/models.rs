@@ -45,8 +45,13 @@ fn columns(rows: &[ModelRow]) -> Vec<Column> {
     let column = |get: &dyn Fn(&ModelRow) -> String| rows.iter().map(get).collect::<Vec<String>>();
     let digits = decimals(rows.iter().filter_map(|row| row.value).fold(0.0f64, |largest, value| largest.max(value.abs())));
     let number = |value: Option<f64>| value.map_or_else(|| MISSING.to_owned(), |value| format!("{value:.digits$}"));
-    // Only runs are compared with a control: elsewhere there is nothing to be missing.
-    let of_run = |row: &ModelRow, value| if row.kind == ModelKind::Run { number(value) } else { String::new() };
+    let over_control = |row: &ModelRow| match (row.kind, row.control_difference, row.control_difference_se) {
+        (ModelKind::Run, Some(value), Some(error)) => format!("{} ± {}", number(Some(value)), number(Some(error))),
+        (ModelKind::Run, Some(value), None) => format!("{} ± {MISSING}", number(Some(value))),
+        (ModelKind::Run, None, _) => MISSING.to_owned(),
+        // Only runs are compared with a control: elsewhere there is nothing to be missing.
+        _ => String::new(),
+    };
     let size = |value: Option<u64>| value.map_or_else(String::new, count);
     let mut columns = vec![
         Column::right("#", 0, column(&|row| row.rank.map_or_else(|| MISSING.to_owned(), |rank| rank.to_string()))),
@@ -57,8 +62,8 @@ fn columns(rows: &[ModelRow]) -> Vec<Column> {
         Column::right("corpus", 5, column(&|row| size(row.corpus_molecules))),
         Column::right(&rows[0].score, 0, column(&|row| number(row.value))),
         Column::right("se", 0, column(&|row| number(row.std_error))),
-        Column::right("over control", 1, column(&|row| of_run(row, row.control_difference))),
-        Column::right("its se", 1, column(&|row| of_run(row, row.control_difference_se))),
+        // No difference without its uncertainty.
+        Column::right("over control", 1, column(&over_control)),
     ];
     if rows.iter().any(|row| row.transfer_seeds > 1) {
         columns.push(Column::right("seeds", 3, column(&|row| row.transfer_seeds.to_string())));
@@ -67,6 +72,36 @@ fn columns(rows: &[ModelRow]) -> Vec<Column> {
         columns.push(Column::left("flags", 3, column(&|row| row.flags.join(", "))));
     }
     columns
+}
+
+/// What unigram frequencies reach, subset by subset, and which runs do not beat it.
+fn unigram_lines(board: &ModelBoard) -> Vec<String> {
+    let mut entropies: BTreeSet<(u64, String)> = BTreeSet::new();
+    let mut above: BTreeSet<&str> = BTreeSet::new();
+    for row in &board.rows {
+        if let (Some(molecules), Some(entropy)) = (row.corpus_molecules, row.unigram_cross_entropy) {
+            entropies.insert((molecules, format!("{entropy:.3}")));
+        }
+        if row.flags.iter().any(|flag| flag == "above_unigram") {
+            above.insert(&row.label);
+        }
+    }
+    let mut lines = Vec::new();
+    if !entropies.is_empty() {
+        let parts: Vec<String> = entropies
+            .iter()
+            .take(4)
+            .map(|(molecules, entropy)| format!("{entropy} nats (corpus of {})", count(*molecules)))
+            .collect();
+        let more = if entropies.len() > 4 { format!(" and {} more", entropies.len() - 4) } else { String::new() };
+        lines.push(format!("Unigram frequencies alone reach a held-out loss of {}{more}.", parts.join(", ")));
+    }
+    if !above.is_empty() {
+        let names: Vec<&str> = above.iter().take(3).copied().collect();
+        let more = if above.len() > 3 { format!(" and {} more", above.len() - 3) } else { String::new() };
+        lines.push(format!("above_unigram: held-out loss not below that by 2 se ({}{more}).", names.join(", ")));
+    }
+    lines
 }
 
 fn kind(kind: ModelKind) -> &'static str {
@@ -113,8 +148,9 @@ fn footer(board: &ModelBoard, left_out: &BTreeSet<String>) -> Vec<String> {
         lines.push(format!("se: standard error over {what}; pretraining seeds are not in it."));
     }
     for what in differences {
-        lines.push(format!("over control: by how much it beats the same model untrained. Its se: {what}."));
+        lines.push(format!("over control: by how much it beats the same model untrained, ± se ({what})."));
     }
+    lines.extend(unigram_lines(board));
     for (reason, labels) in missing {
         let named = labels.len();
         let names: Vec<&str> = labels.into_iter().take(3).collect();

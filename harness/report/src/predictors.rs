@@ -115,9 +115,9 @@ fn columns(rows: &[PredictorRow], shared: &Shared, width: usize) -> Vec<Column> 
         Column::right("slope/SD", 8, column(&|row| two_or_missing(row.fit.slope))),
         Column::right("R2", 8, column(&|row| two_or_missing(row.fit.r2))),
         Column::right("Q2", 6, column(&|row| two_or_missing(row.fit.q2))),
-        Column::right("gain", 1, column(&|row| two_or_missing(row.fit.gain))),
-        Column::right("gain interval", 5, column(&|row| interval(row.fit.gain_low, row.fit.gain_high))),
-        Column::left("gain verdict", 5, column(&|row| row.fit.gain_verdict.clone().unwrap_or_else(|| MISSING.to_owned()))),
+        // No gain without its uncertainty: where both do not fit, the verdict stands alone.
+        Column::right("gain [95 %]", 5, column(&|row| gain(row))),
+        Column::left("gain verdict", 1, column(&|row| row.fit.gain_verdict.clone().unwrap_or_else(|| MISSING.to_owned()))),
         Column::right("cost", 7, column(&|row| seconds(row.fit.cost_seconds))),
     ]);
     if !shared.flags.is_empty() {
@@ -132,6 +132,13 @@ fn name(row: &PredictorRow) -> String {
     if row.fit.trivial { format!("{} *", row.fit.metric) } else { row.fit.metric.clone() }
 }
 
+fn gain(row: &PredictorRow) -> String {
+    match row.fit.gain {
+        None => MISSING.to_owned(),
+        Some(value) => format!("{} {}", two(value), interval(row.fit.gain_low, row.fit.gain_high)),
+    }
+}
+
 fn verdict(row: &PredictorRow) -> String {
     if row.fit.reversed { format!("{} !", row.fit.verdict) } else { row.fit.verdict.clone() }
 }
@@ -144,7 +151,7 @@ fn footer(board: &PredictorBoard, shared: &Shared, left_out: &[String]) -> Vec<S
     lines.push(format!(
         "n: runs, one point each ({}); controls and diverged runs are not counted.{}{}",
         plural(checkpoints as usize, "annealed checkpoint"),
-        if rows.iter().any(|row| row.fit.trivial) { " *: trivial predictor." } else { "" },
+        if rows.iter().any(|row| row.fit.trivial) { " *: trivial predictor, which gains are measured over." } else { "" },
         if rows.iter().any(|row| row.fit.reversed) { " !: reversed, significant against its claim." } else { "" },
     ));
     lines.push(
@@ -158,19 +165,32 @@ fn footer(board: &PredictorBoard, shared: &Shared, left_out: &[String]) -> Vec<S
         let orders = if exact { "all orders" } else { "9,999 random orders" };
         lines.push(format!("p: permutation of runs ({orders}), two-sided, Holm over {} tests.", sizes.join(" and ")));
     }
-    lines.extend(gain_line(rows).filter(|_| shown("gain")));
+    let gains = shown("gain [95 %]") || shown("gain verdict");
+    lines.extend(gain_line(rows, shown("gain [95 %]")).filter(|_| gains));
+    lines.extend(verdict_line(board));
     lines.push(power_line(board));
-    for ((what, reason), fits) in reasons(rows) {
+    for ((what, reason), fits) in reasons(rows, gains) {
         lines.push(format!("{MISSING} {what} of {}: {reason}.", listed(rows, &fits)));
     }
     for (flag, letter) in &shared.flags {
-        lines.push(format!("{letter}: {flag}, {}.", flag_meaning(flag)));
+        // Without the column its letters point nowhere: the rows are named.
+        if shown("flags") {
+            lines.push(format!("{letter}: {flag}, {}.", flag_meaning(flag)));
+        } else {
+            let flagged: Vec<&PredictorRow> = rows.iter().filter(|row| row.fit.flags.contains(flag)).collect();
+            let named = if flagged.len() == rows.len() { "all".to_owned() } else { listed(rows, &flagged) };
+            lines.push(format!("{flag} ({}): {named}.", flag_meaning(flag)));
+        }
     }
     for (pool, letter) in &shared.pools {
         lines.push(format!("pool {letter}: {pool}."));
     }
-    let excluded: BTreeSet<(&str, &str)> =
-        rows.iter().flat_map(|row| &row.details.excluded).map(|run| (run.label.as_str(), run.reason.as_str())).collect();
+    let excluded: BTreeSet<(&str, &str)> = rows
+        .iter()
+        .filter(|row| row.fit.n > 0)
+        .flat_map(|row| &row.details.excluded)
+        .map(|run| (run.label.as_str(), run.reason.as_str()))
+        .collect();
     if !excluded.is_empty() {
         let names: Vec<String> = excluded.iter().take(4).map(|(label, reason)| format!("{label} ({reason})")).collect();
         let more = if excluded.len() > 4 { format!(" and {} more", excluded.len() - 4) } else { String::new() };
@@ -185,11 +205,35 @@ fn footer(board: &PredictorBoard, shared: &Shared, left_out: &[String]) -> Vec<S
     lines
 }
 
-fn gain_line(rows: &[PredictorRow]) -> Option<String> {
+fn gain_line(rows: &[PredictorRow], interval: bool) -> Option<String> {
     let gain = rows.iter().find_map(|row| row.details.gain.as_ref())?;
     let used = if gain.used.is_empty() { "the mean".to_owned() } else { gain.used.join(" + ") };
-    let constant = if gain.dropped.is_empty() { String::new() } else { format!(" ({} constant)", gain.dropped.join(", ")) };
-    Some(format!("gain: leave-one-run-out Q2 added to {used}{constant}."))
+    let dropped = match gain.dropped.join(", ") {
+        names if names.is_empty() => String::new(),
+        names => format!(" (not {names}: constant or implied)"),
+    };
+    let coverage = match rows.iter().any(|row| row.fit.gain_low.is_some()) {
+        true if interval => " Its interval is too wide rather than too narrow: 97-100 % coverage in simulation.",
+        true => " Its interval covers 97-100 %, not 95 %.",
+        false => "",
+    };
+    Some(format!("gain: leave-one-run-out Q2 added to {used}{dropped}.{coverage}"))
+}
+
+/// What `does_not_predict` rests on, where a row says so: an end that is not in the table.
+fn verdict_line(board: &PredictorBoard) -> Option<String> {
+    let ruled_out = |row: &&PredictorRow| row.fit.verdict == "does_not_predict" && !row.fit.reversed;
+    let rows: Vec<&PredictorRow> = board.rows.iter().filter(ruled_out).collect();
+    let ends: Vec<String> =
+        rows.iter().take(3).filter_map(|row| Some(format!("{} {}", row.fit.metric, two(row.spearman_high90?)))).collect();
+    let more = if rows.len() > 3 { format!(" and {} more", rows.len() - 3) } else { String::new() };
+    (!rows.is_empty()).then(|| {
+        format!(
+            "does_not_predict: the upper end of the 90 % interval ({}{more}) is below the useful effect {}.",
+            ends.join(", "),
+            board.useful_effect
+        )
+    })
 }
 
 /// What the design could have seen, for the three largest n, and what it would take.
@@ -215,7 +259,7 @@ fn power_of(n: u32, row: &PredictorRow) -> Option<String> {
 }
 
 /// Why numbers are missing: (what, reason) -> predictors.
-fn reasons(rows: &[PredictorRow]) -> BTreeMap<(&'static str, String), Vec<&PredictorRow>> {
+fn reasons(rows: &[PredictorRow], gains: bool) -> BTreeMap<(&'static str, String), Vec<&PredictorRow>> {
     let mut reasons: BTreeMap<(&'static str, String), Vec<&PredictorRow>> = BTreeMap::new();
     for row in rows {
         let mut missing = |what, absent: bool, reason: Option<&String>| {
@@ -225,17 +269,14 @@ fn reasons(rows: &[PredictorRow]) -> BTreeMap<(&'static str, String), Vec<&Predi
             }
         };
         let fit = &row.fit;
-        // A trivial predictor has no gain even where its fit is refused.
-        if fit.trivial {
-            missing("gain", true, fit.gain_reason.as_ref());
-        }
         if fit.verdict == "refused" {
             missing("fit", true, fit.verdict_reason.as_ref());
             continue;
         }
         missing("interval", fit.spearman_low.is_none(), row.details.spearman_interval_reason.as_ref());
-        missing("gain", !fit.trivial && fit.gain.is_none(), fit.gain_reason.as_ref());
-        missing("gain interval", fit.gain.is_some() && fit.gain_low.is_none(), fit.gain_reason.as_ref());
+        // That trivial predictors have none is said beside the asterisk.
+        missing("gain", gains && !fit.trivial && fit.gain.is_none(), fit.gain_reason.as_ref());
+        missing("gain interval", gains && fit.gain.is_some() && fit.gain_low.is_none(), fit.gain_reason.as_ref());
         missing("slope, R2, Q2", fit.slope.is_none(), row.details.fit_reason.as_ref());
         let lone = "one run alone holds up the slope".to_owned();
         missing("Q2", fit.slope.is_some() && fit.q2.is_none(), Some(&lone));
@@ -265,6 +306,7 @@ fn flag_meaning(flag: &str) -> &'static str {
         "mixed_libtorch" => "values from different libtorch versions",
         "diverged_runs" => "diverged runs are not counted",
         "incomplete" => "runs without a value or a score are not counted",
+        "fixed_learning_rate" => "one learning rate for all sizes: scores may flatten with size because of it",
         "tokens_vary_with_corpus" => "tokens rise with the corpus: their effects cannot be told apart",
         "zero_width_interval" => "every resample agrees perfectly: the interval is too short",
         _ => "see the documentation",

@@ -30,6 +30,7 @@ pub(crate) fn finish(text: String, style: Style) -> String {
             '–' | '─' => '-',
             '…' => '~',
             '×' => 'x',
+            '±' => '~',
             _ => '?',
         })
         .collect()

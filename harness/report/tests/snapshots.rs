@@ -80,13 +80,14 @@ fn predictor(metric: &str, n: u32, spearman: f64, trivial: bool) -> PredictorRow
             q2_with_metric: 0.21,
             used: vec!["log non-embedding parameters".into(), "log corpus size".into()],
             dropped: vec!["log tokens".into()],
+            interval_note: None,
             interval: None,
         }),
         random_band: Some(RandomBand { n: n as usize, p90: 0.64, p95: 0.74 }),
         points: vec![],
         excluded: vec![],
     };
-    PredictorRow { rank: 1, fit, details }
+    PredictorRow { rank: 1, fit, spearman_low90: None, spearman_high90: shown.then_some((spearman + 0.3).min(1.0)), details }
 }
 
 fn predictors(rows: Vec<PredictorRow>) -> PredictorBoard {
@@ -126,6 +127,24 @@ fn large() -> PredictorBoard {
     rows[1].fit.verdict = "does_not_predict".into();
     rows[1].fit.reversed = true;
     rows[2].fit.dataset = "lipo".into();
+    let mut weak = predictor("norm/weights", 24, 0.02, false);
+    weak.fit.verdict = "does_not_predict".into();
+    let mut failed = predictor("hessian/spectrum", 0, 0.0, false);
+    failed.fit = FitRow {
+        metric: failed.fit.metric,
+        dataset: failed.fit.dataset,
+        task: failed.fit.task,
+        protocol: failed.fit.protocol,
+        score: failed.fit.score,
+        pool: failed.fit.pool,
+        verdict: "refused".into(),
+        verdict_reason: Some("no value: 48 cells failed".into()),
+        refusal: Some("no_values".into()),
+        gain_verdict: Some("cannot_tell".into()),
+        gain_reason: Some("the gain needs 8 runs and has 0".into()),
+        ..FitRow::default()
+    };
+    rows.extend([weak, failed]);
     rows[2].fit.flags = vec!["out_of_vocabulary".into(), "diverged_runs".into()];
     rows[2].details.excluded =
         vec![ExcludedRun { run: "r".into(), label: "bert 4.87M mixed 20k seed 1".into(), reason: "diverged".into() }];
@@ -170,6 +189,8 @@ fn model(rank: u32, kind: ModelKind, label: &str, value: f64) -> ModelRow {
             ModelKind::Run => "test molecules of both, as if independent though they share them: too large if anything".into(),
             _ => "it is a control".into(),
         },
+        heldout_loss: run.then_some(1.7),
+        unigram_cross_entropy: run.then_some(2.19),
         flags: vec![],
     }
 }
@@ -181,6 +202,7 @@ fn models() -> ModelBoard {
         model(3, ModelKind::Control, "bert 0.83M untrained", 2.824),
         model(4, ModelKind::MeanPredictor, "mean predictor", 4.203),
     ];
+    rows[1].flags = vec!["above_unigram".into()];
     rows[1].control_difference = None;
     rows[1].control_difference_se = None;
     rows[1].control_difference_contains = "no control of the same size has a score".into();
@@ -265,7 +287,7 @@ fn empty_boards_say_what_to_do() {
 
 #[test]
 fn expectations_in_words() {
-    let met = Expectation { met: true, expected: "cannot_tell".into(), fits: 5, unexpected: vec![] };
+    let met = Expectation { met: true, expected: "cannot_tell".into(), fits: 5, skipped: vec![], unexpected: vec![] };
     assert_eq!(expectation_text(&met, Style::new(80)), "As the suite expects: cannot_tell in all 5 fits.\n");
     let missed = Expectation {
         met: false,
@@ -277,10 +299,18 @@ fn expectations_in_words() {
             verdict: "predicts".into(),
             reason: "Holm p at most 0.05 and the lower 95 % end, 0.31, above 0".into(),
         }],
+        skipped: vec![Unexpected {
+            metric: "trivial/tokens".into(),
+            dataset: "freesolv".into(),
+            task: "expt".into(),
+            verdict: "refused".into(),
+            reason: "`metric` has the same value in every run".into(),
+        }],
         ..met
     };
     let text = expectation_text(&missed, Style::new(80));
     fits(&text, 80);
+    assert!(text.ends_with("Not compared: 1 refused fit (trivial/tokens).\n"), "{text}");
     assert!(text.starts_with("The suite expects cannot_tell; 1 of 5 fits came out otherwise:\n- loss/mlm_loss"), "{text}");
 }
 

@@ -6,7 +6,7 @@ use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::{
     correlation::{check_pair, spearman_if_defined},
-    numeric::{mean, quantile_of_sorted},
+    numeric::{is_constant, mean, quantile_of_sorted, sum_of_squares},
     refusal::{Refusal, check_size},
 };
 
@@ -83,6 +83,25 @@ pub fn spearman_interval(x: &[f64], y: &[f64], rng: &mut impl Rng) -> Result<Int
     })
 }
 
+/// Interval of the least-squares slope of `y` on `x` over runs.
+///
+/// # Errors
+/// As [`bca`], and a constant, non-finite or unequally long column.
+pub fn slope_interval(x: &[f64], y: &[f64], rng: &mut impl Rng) -> Result<Interval, Refusal> {
+    check_pair(x, y, "an interval", SMALLEST_N_FOR_INTERVALS)?;
+    bca(x.len(), RESAMPLES, rng, |indices| slope_if_defined(x, y, indices))
+}
+
+/// Slope over the runs `indices`; none where `x` is constant.
+fn slope_if_defined(x: &[f64], y: &[f64], indices: &[usize]) -> Option<f64> {
+    let pick = |values: &[f64]| indices.iter().map(|&index| values[index]).collect::<Vec<f64>>();
+    let (x, y) = (pick(x), pick(y));
+    let (centre_x, centre_y) = (mean(&x), mean(&y));
+    let product: f64 = x.iter().zip(&y).map(|(x, y)| (x - centre_x) * (y - centre_y)).sum();
+    let slope = product / sum_of_squares(&x);
+    (!is_constant(&x) && slope.is_finite()).then_some(slope)
+}
+
 /// Acceleration from leave-one-out values: skewness of the estimate over runs, a sixth of it; 0 if they are all equal.
 pub fn acceleration(jackknife: &[f64]) -> f64 {
     let centre = mean(jackknife);
@@ -124,6 +143,8 @@ pub fn ends(estimate: f64, sorted: &[f64], acceleration: f64, confidence: f64) -
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use rand_chacha::ChaCha8Rng;
+
     use super::*;
     use crate::seed::generator;
 
@@ -163,45 +184,87 @@ mod tests {
         assert_eq!((interval.low95, interval.high95), (1.0, 1.0));
     }
 
+    /// Share of simulations in which the 95 % interval of `statistic` covers `target`; `draw` makes the runs.
+    fn covered(
+        label: &str,
+        simulations: usize,
+        target: f64,
+        draw: impl Fn(&mut ChaCha8Rng) -> (Vec<f64>, Vec<f64>),
+        statistic: impl Fn(&[f64], &[f64], &[usize]) -> Option<f64>,
+    ) -> f64 {
+        let mut rng = generator(2, label);
+        let mut inside = 0;
+        for _ in 0..simulations {
+            let (x, y) = draw(&mut rng);
+            let interval = bca(x.len(), 999, &mut rng, |indices| statistic(&x, &y, indices)).unwrap();
+            inside += usize::from(interval.low95 <= target && target <= interval.high95);
+        }
+        inside as f64 / simulations as f64
+    }
+
+    fn rho(x: &[f64], y: &[f64], indices: &[usize]) -> Option<f64> {
+        let pick = |values: &[f64]| indices.iter().map(|&index| values[index]).collect::<Vec<f64>>();
+        spearman_if_defined(&pick(x), &pick(y))
+    }
+
+    fn normal_runs(n: usize, r: f64) -> impl Fn(&mut ChaCha8Rng) -> (Vec<f64>, Vec<f64>) {
+        move |rng| (0..n).map(|_| rand_distr_normal::pair(rng, r)).unzip()
+    }
+
+    /// Four sizes, each equally often, as a suite crosses them: only the score is random.
+    fn four_sizes(n: usize, r: f64) -> impl Fn(&mut ChaCha8Rng) -> (Vec<f64>, Vec<f64>) {
+        // Sizes of variance 1.
+        let size = |run: usize| (run % 4) as f64 / 1.25f64.sqrt();
+        move |rng| {
+            let run = |number| (size(number), r * size(number) + (1.0 - r * r).sqrt() * rand_distr_normal::pair(rng, 0.0).0);
+            (0..n).map(run).unzip()
+        }
+    }
+
     /// Coverage for bivariate normal runs; the population value of Spearman's rho is 6 / pi asin(r / 2).
     fn coverage(n: usize, r: f64, simulations: usize) -> f64 {
-        use rand_distr_normal::pair;
         let target = 6.0 / std::f64::consts::PI * (r / 2.0).asin();
-        let mut rng = generator(2, &format!("coverage {n} {r}"));
-        let mut covered = 0;
-        for _ in 0..simulations {
-            let runs: Vec<(f64, f64)> = (0..n).map(|_| pair(&mut rng, r)).collect();
-            let (x, y): (Vec<f64>, Vec<f64>) = runs.into_iter().unzip();
-            let interval = bca(n, 999, &mut rng, |indices| {
-                let pick = |values: &[f64]| indices.iter().map(|&index| values[index]).collect::<Vec<f64>>();
-                spearman_if_defined(&pick(&x), &pick(&y))
-            })
-            .unwrap();
-            covered += usize::from(interval.low95 <= target && target <= interval.high95);
-        }
-        covered as f64 / simulations as f64
+        covered(&format!("coverage {n} {r}"), simulations, target, normal_runs(n, r), rho)
+    }
+
+    /// Coverage of the slope, of normal runs and of four sizes.
+    fn slope_coverage(n: usize, r: f64, simulations: usize) -> [f64; 2] {
+        let label = format!("slope coverage {n} {r}");
+        [
+            covered(&label, simulations, r, normal_runs(n, r), slope_if_defined),
+            covered(&label, simulations, r, four_sizes(n, r), slope_if_defined),
+        ]
+    }
+
+    /// Coverage for four sizes; the population value is that of a very large suite.
+    fn tied_coverage(n: usize, r: f64, simulations: usize) -> f64 {
+        let label = format!("tied coverage {n} {r}");
+        let (x, y) = four_sizes(40_000, r)(&mut generator(3, &label));
+        covered(&label, simulations, spearman_if_defined(&x, &y).unwrap(), four_sizes(n, r), rho)
     }
 
     #[test]
     fn coverage_smoke() {
-        // 200 draws: 95 % +- 4 standard errors.
+        // 200 draws: 95 % +- 2.6 standard errors.
         let share = coverage(12, 0.5, 200);
-        assert!((0.888..=1.0).contains(&share), "{share}");
+        assert!((0.91..=0.99).contains(&share), "{share}");
     }
 
     #[test]
     #[ignore = "slow: calibration of the 95 % interval, minutes"]
     fn coverage_calibration() {
-        let mut outside = Vec::new();
+        let mut shares = Vec::new();
         for n in [8, 12, 24, 48] {
-            for r in [0.0, 0.5, 0.8] {
-                let share = coverage(n, r, 4_000);
-                if !(0.93..=0.97).contains(&share) {
-                    outside.push(format!("n = {n}, r = {r}: {share}"));
-                }
+            for r in [0.0, 0.5, 0.8, 0.95] {
+                shares.push((format!("n = {n}, r = {r}"), coverage(n, r, 4_000)));
+                shares.push((format!("four sizes, n = {n}, r = {r}"), tied_coverage(n, r, 4_000)));
+                let slopes = slope_coverage(n, r, 4_000);
+                shares.push((format!("slope, n = {n}, r = {r}"), slopes[0]));
+                shares.push((format!("slope over four sizes, n = {n}, r = {r}"), slopes[1]));
             }
         }
-        assert!(outside.is_empty(), "{outside:?}");
+        let outside: Vec<_> = shares.iter().filter(|(_, share)| !(0.93..=0.97).contains(share)).collect();
+        assert!(outside.is_empty(), "{outside:#?}");
     }
 
     /// Correlated normal pairs by Box and Muller.

@@ -96,7 +96,8 @@ pub struct FitRow {
     pub trivial: bool,
     /// Runs that would detect the useful effect.
     pub n_needed: Option<u32>,
-    /// Everything else, as JSON.
+    /// Everything else, as JSON. Boards show it as an object, so it is no part of the row's own JSON form.
+    #[serde(skip_serializing)]
     pub details_json: String,
 }
 

@@ -1,0 +1,35 @@
+//! Whether a run has learnt anything: its held-out loss against what unigram frequencies reach on the same tokens.
+
+use clmbench_store::RunRow;
+
+use crate::{inputs::Inputs, models::ModelRow};
+
+/// The metric whose primary value is the held-out loss.
+pub(crate) const HELDOUT_LOSS: &str = "loss/mlm_loss";
+
+/// Fills in both losses of a run's row, and flags it `above_unigram` where its loss is not below the unigram
+/// cross-entropy by two standard errors of both. A run whose loss was not measured is not judged.
+pub(crate) fn judge(inputs: &Inputs, run: &RunRow, row: &mut ModelRow) {
+    let same = |corpus: &&_| of_run(corpus, run);
+    let Some(corpus) = inputs.corpora.iter().rfind(same) else { return };
+    row.unigram_cross_entropy = Some(corpus.unigram_cross_entropy.0).filter(|value| value.is_finite());
+    let measured = inputs.metrics.iter().filter(|value| {
+        value.metric == HELDOUT_LOSS
+            && value.run == run.run
+            && value.primary
+            && value.last
+            && value.heldout_digest == corpus.heldout_digest
+    });
+    // Of several budgets the most precise.
+    let Some(loss) = measured.min_by(|left, right| left.std_error.total_cmp(&right.std_error)) else { return };
+    row.heldout_loss = Some(loss.value).filter(|value| value.is_finite());
+    let margin = 2.0 * loss.std_error.hypot(corpus.unigram_se.0);
+    let below = loss.value + margin < corpus.unigram_cross_entropy.0;
+    if !below {
+        row.flags.push("above_unigram".to_owned());
+    }
+}
+
+fn of_run(corpus: &clmbench_protocol::CorpusOutput, run: &RunRow) -> bool {
+    corpus.train_digest == run.corpus_digest && corpus.tokenizer_digest == run.tokenizer_digest
+}
