@@ -42,7 +42,7 @@ fn nothing_is_lost(bench: &Bench, before: &Cells) -> Cells {
 /// Runs the suite to its end and compares everything.
 #[track_caller]
 fn goes_on_to_the_same_end(bench: &Bench) {
-    bench.clmbench(&["run", "suite.toml", "--retry-failed"]).code(0);
+    bench.clmbench(&["run", "suite.toml"]).code(0);
     let (cells, board) = undisturbed();
     assert_eq!(&bench.cells(), cells);
     assert_eq!(&bench.board(), board);
@@ -110,7 +110,7 @@ fn killed_at_each_named_point() {
         }
         let answer = bench.with(&["run", "suite.toml"], &[(fault::VARIABLE, point)]);
         if point == "mid_checkpoint" {
-            // The worker dies here, not its parent: the cells fail, and everything else goes on.
+            // The worker dies here, not its parent: the cells fail after a second try, and everything else goes on.
             let answer = answer.code(3);
             assert!(answer.stderr.contains("died"), "{}", answer.stderr);
         } else {
@@ -123,12 +123,16 @@ fn killed_at_each_named_point() {
 
 #[test]
 fn killed_at_20_random_moments() {
-    let bench = Bench::new(SUITE);
+    let mut bench = Bench::new(SUITE);
     let mut before = Cells::new();
     // A fixed sequence (Knuth's MMIX generator); where it hits varies with the machine.
     let mut state = 20_u64;
     let mut kills = 0;
-    while kills < 20 {
+    for attempt in 0.. {
+        if kills == 20 {
+            break;
+        }
+        assert!(attempt < 60, "only {kills} kills hit a running process");
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let pause = 20 + (state >> 33) % 400;
         let mut child = bench.start(&["run", "suite.toml", "--workers", "2"], &[("FAKE_WORKER_DELAY_MS", "60")]);
@@ -136,27 +140,27 @@ fn killed_at_20_random_moments() {
         child.kill().unwrap();
         let answer = finish(child);
         if answer.status.code() == Some(0) {
-            break;
+            // It was done before the kill: the next ones hit a run of an empty store.
+            goes_on_to_the_same_end(&bench);
+            (bench, before) = (Bench::new(SUITE), Cells::new());
+            continue;
         }
         answer.killed();
         kills += 1;
         before = nothing_is_lost(&bench, &before);
     }
-    assert!(kills >= 10, "the suite was done after {kills} kills");
     goes_on_to_the_same_end(&bench);
 }
 
 #[test]
-fn killed_workers_cost_their_cells_only() {
+fn a_killed_worker_costs_no_cell() {
     let bench = Bench::new(SUITE);
     let mut child = started(&bench, 3);
     let worker = wait_for_worker(child.id());
     signal("KILL", worker);
     let status = child.try_wait().unwrap();
     assert!(status.is_none(), "the parent goes on");
-    finish(child).code(3);
-    let cells = bench.cells();
-    assert!(cells.values().filter(|cell| cell.0 == CellStatus::Failed).count() == 1);
+    finish(child).code(0);
     goes_on_to_the_same_end(&bench);
 }
 

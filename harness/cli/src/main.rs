@@ -1,7 +1,6 @@
 //! The command `clmbench`: arguments, wiring, exit statuses. Computes nothing itself and never links libtorch.
 
 mod arguments;
-mod child;
 mod command;
 mod console;
 mod error;

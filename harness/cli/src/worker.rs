@@ -11,9 +11,10 @@ use std::{
 };
 
 use clmbench_protocol::{Event, PROTOCOL_VERSION, Request};
+use clmbench_runner::child::{self, Collected};
 pub use clmbench_runner::executor::worker_path as path;
 
-use crate::{child, console};
+use crate::console;
 
 /// Longest time for a worker to say hello: it maps 450 MB of libtorch.
 const HELLO: Duration = Duration::from_secs(60);
@@ -49,17 +50,17 @@ pub fn hello(worker: &Path) -> Result<Hello, String> {
             let _ = sender.send(line);
         });
     }
-    let words = child::collect(child.stderr.take());
+    let words = Collected::from(child.stderr.take());
     let line = receiver.recv_timeout(HELLO);
     if let (Some(mut stdin), Ok(mut quit)) = (child.stdin.take(), serde_json::to_string(&Request::Quit)) {
         quit.push('\n');
         let _ = stdin.write_all(quit.as_bytes());
     }
-    let ended = child::wait(&mut child, Duration::from_secs(2));
+    let ended = child::end(&mut child, Duration::from_secs(2));
     match line {
         Err(_) => Err(format!("said nothing for {} s", HELLO.as_secs())),
         Ok(line) if line.trim().is_empty() => {
-            let words = String::from_utf8_lossy(&words.join().unwrap_or_default()).into_owned();
+            let words = words.text();
             let last = words.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned);
             let status = ended.ok().flatten().map(|status| status.to_string());
             Err(format!("ended without a word: {}", console::one_line(&last.or(status).unwrap_or_default(), 200)))

@@ -5,6 +5,7 @@
 //! records what comes back in the store. A cell's identity needs the outputs of the cells before it, so it is
 //! resolved as the run goes.
 
+pub mod child;
 pub mod corpora;
 pub mod executor;
 pub mod identity;

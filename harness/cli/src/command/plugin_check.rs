@@ -7,12 +7,12 @@ use std::{
     time::Duration,
 };
 
-use clmbench_protocol::{ParameterInfo, PluginManifest};
+use clmbench_protocol::PluginManifest;
+use clmbench_runner::child;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     arguments::CheckArguments,
-    child,
     console::{Console, one_line},
     error::CliError,
     plugins, worker,
@@ -20,8 +20,6 @@ use crate::{
 
 /// Longest time for the worker's own checks.
 const LIMIT: Duration = Duration::from_secs(300);
-/// Statuses with which programs refuse their arguments.
-const USAGE: [i32; 2] = [2, 64];
 
 /// One thing that was checked. The worker's `--check` prints an array of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,10 +57,7 @@ pub fn run(arguments: &CheckArguments, console: Console) -> Result<(), CliError>
                 checks.push(Check::new("plugin.toml", card.differs(&manifest), "name and version agree with the library"));
             }
             checks.extend(of_manifest(&manifest));
-            match of_worker(&found.library)? {
-                Some(more) => checks.extend(more),
-                None => checks.extend(of_offers(&manifest)),
-            }
+            checks.extend(of_worker(&found.library)?);
         }
     }
     for check in &mut checks {
@@ -107,8 +102,15 @@ struct Card {
 }
 
 impl Found {
-    /// From a plugin folder, a `plugin.toml` or a library.
+    /// From a plugin folder, a `plugin.toml` or a library. The path of the library is absolute: for a bare file name the
+    /// system's loader would search its own folders.
     fn at(path: &Path) -> Result<Self, CliError> {
+        let mut found = Self::named(path)?;
+        found.library = found.library.canonicalize().map_err(|error| CliError::file(&found.library, error))?;
+        Ok(found)
+    }
+
+    fn named(path: &Path) -> Result<Self, CliError> {
         let wrong = |message: String| CliError::Usage {
             message,
             hint: "name a plugin folder (with plugin.toml and the library), its plugin.toml, or a library".to_owned(),
@@ -157,88 +159,19 @@ fn of_manifest(manifest: &PluginManifest) -> Vec<Check> {
     checks
 }
 
-/// What can be said of each offer from the manifest alone; the worker's own checks say more.
-fn of_offers(manifest: &PluginManifest) -> Vec<Check> {
-    let mut checks = Vec::new();
-    for metric in &manifest.metrics {
-        let problem = if !is_metric_id(&metric.id) {
-            Some("its id must be `family/name` in lower-case letters, digits and `_`".to_owned())
-        } else if metric.primary.is_empty() {
-            Some("it names no primary value".to_owned())
-        } else if metric.doc.trim().is_empty() || metric.citation.trim().is_empty() {
-            Some("doc and citation must not be empty: say what it measures and where it is from".to_owned())
-        } else {
-            parameters(&metric.parameters)
-        };
-        checks.push(Check::new(&metric.id, problem, format!("metric: {} [{}]", metric.primary, metric.unit)));
-    }
-    for architecture in &manifest.architectures {
-        let known = |key: &String| architecture.parameters.iter().any(|parameter| &parameter.name == key);
-        let unknown = architecture.presets.iter().find_map(|preset| {
-            let key = preset.config.keys().find(|key| !known(key))?;
-            Some(format!("preset `{}` sets `{key}`, which is no parameter", preset.name))
-        });
-        let problem = parameters(&architecture.parameters).or(unknown);
-        checks.push(Check::new(&architecture.name, problem, format!("architecture: {} presets", architecture.presets.len())));
-    }
-    for dataset in &manifest.datasets {
-        let problem = if dataset.tasks.is_empty() {
-            Some("it has no task".to_owned())
-        } else if dataset.files.is_empty() {
-            Some("it declares no file to be read from".to_owned())
-        } else {
-            dataset.licence.trim().is_empty().then(|| "it names no licence".to_owned())
-        };
-        let name = format!("{}/{}", dataset.source, dataset.name);
-        checks.push(Check::new(&name, problem, format!("dataset: {} tasks", dataset.tasks.len())));
-    }
-    checks
-}
-
-fn is_metric_id(id: &str) -> bool {
-    let fits = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    id.split_once('/').is_some_and(|(family, name)| fits(family) && fits(name))
-}
-
-fn parameters(parameters: &[ParameterInfo]) -> Option<String> {
-    parameters.iter().find_map(|parameter| {
-        use clmbench_protocol::ParameterKind as K;
-        let (name, default) = (&parameter.name, &parameter.default);
-        let fits = match parameter.kind {
-            K::Integer => default.is_i64() || default.is_u64(),
-            K::Float => default.is_number(),
-            K::Boolean => default.is_boolean(),
-            K::Text => default.is_string(),
-        };
-        if !fits {
-            return Some(format!("the default {default} of parameter `{name}` has another type than the parameter"));
-        }
-        let outside = default.as_f64().is_some_and(|value| {
-            parameter.minimum.is_some_and(|minimum| value < minimum) || parameter.maximum.is_some_and(|maximum| value > maximum)
-        });
-        let strange = default
-            .as_str()
-            .is_some_and(|word| !parameter.choices.is_empty() && !parameter.choices.iter().any(|choice| choice == word));
-        (outside || strange).then(|| format!("the default {default} of parameter `{name}` is not an allowed value"))
-    })
-}
-
-/// The worker's own checks, which open the library and call it; none if this worker has no `--check`.
-fn of_worker(library: &Path) -> Result<Option<Vec<Check>>, CliError> {
+/// The worker's own checks, which open the library and call it.
+fn of_worker(library: &Path) -> Result<Vec<Check>, CliError> {
     let mut command = Command::new(worker::path());
     let said = child::answer(command.arg("--check").arg(library), LIMIT)
         .map_err(|error| CliError::Tool { tool: "clmbench-worker".to_owned(), error })?;
     if let Ok(checks) = serde_json::from_str::<Vec<Check>>(said.stdout.trim()) {
-        return Ok(Some(checks));
-    }
-    if said.status.and_then(|status| status.code()).is_some_and(|code| USAGE.contains(&code)) {
-        return Ok(None);
+        return Ok(checks);
     }
     let how = match said.status {
         Some(status) => format!("the worker that called it ended with {status}: {}", said.last_words()),
         None => format!("no end after {} s", LIMIT.as_secs()),
     };
-    Ok(Some(vec![Check::new("calls", Some(how), "")]))
+    Ok(vec![Check::new("calls", Some(how), "")])
 }
 
 #[cfg(test)]
@@ -278,8 +211,7 @@ mod tests {
     }
 
     fn failed(manifest: &PluginManifest) -> Vec<String> {
-        let all = of_manifest(manifest).into_iter().chain(of_offers(manifest));
-        all.filter(|check| check.ok == Some(false)).map(|check| check.check).collect()
+        of_manifest(manifest).into_iter().filter(|check| check.ok == Some(false)).map(|check| check.check).collect()
     }
 
     #[test]
@@ -287,12 +219,6 @@ mod tests {
         assert_eq!(failed(&manifest(vec![metric("a/b")])), Vec::<String>::new());
         assert_eq!(failed(&manifest(vec![])), ["exports"]);
         assert_eq!(failed(&manifest(vec![metric("a/b"), metric("a/b")])), ["names"]);
-        assert_eq!(failed(&manifest(vec![metric("NoFamily")])), ["NoFamily"]);
-        let mut bad = metric("a/b");
-        bad.parameters = vec![ParameterInfo::integer("probes", 0, "probes").between(1.0, 8.0)];
-        assert_eq!(failed(&manifest(vec![bad.clone()])), ["a/b"]);
-        bad.parameters = vec![ParameterInfo::text("mode", "c", &["a", "b"], "mode")];
-        assert_eq!(failed(&manifest(vec![bad])), ["a/b"]);
     }
 
     #[test]
@@ -308,6 +234,7 @@ mod tests {
         for path in [folder.path().to_owned(), folder.path().join("plugin.toml"), folder.path().join("libp.so")] {
             let found = Found::at(&path).unwrap();
             assert_eq!(found.library.file_name().unwrap(), "libp.so");
+            assert!(found.library.is_absolute());
         }
     }
 }

@@ -1,24 +1,19 @@
 //! Asking a worker, in a child process with a time limit, what a library offers; answers are kept by digest.
 
 use std::{
-    io::Read,
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::mpsc,
-    time::{Duration, Instant},
+    process::Command,
+    time::Duration,
 };
 
 use clmbench_protocol::{Failure, FailureKind, PluginManifest};
 use serde::{Deserialize, Serialize};
 
 use super::PluginLoadError;
-use crate::executor::process;
+use crate::{child, executor::process};
 
 /// A library that has not described itself by then is given up.
 pub const DESCRIBE_SECONDS: u64 = 20;
-/// Longest answer, in bytes.
-const LONGEST: u64 = 16 << 20;
 
 /// Asks workers and keeps their answers.
 #[derive(Debug, Clone)]
@@ -78,30 +73,22 @@ impl Describer {
     }
 
     fn ask(&self, library: &Path) -> Result<PluginManifest, PluginLoadError> {
-        let mut child = Command::new(&self.worker)
-            .arg("--describe")
-            .arg(library)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .map_err(|error| {
-                let fix = "Build it (`cargo xtask build`), or name it with CLMBENCH_WORKER.";
-                PluginLoadError::new(&self.worker, format!("the worker cannot be started ({error})"), fix)
-            })?;
-        let answer = self.wait(&mut child);
-        // The child and all it started are gone before anything else happens, whatever the answer.
-        process::kill_group(child.id());
-        let status = child.wait();
-        let fix = "See `clmbench plugin check PATH`; rebuild the plugin against this version of clmbench.";
-        let (out, log) = answer.map_err(|reason| PluginLoadError::new(library, reason, fix))?;
-        match serde_json::from_slice::<Answer>(&out) {
+        let mut command = Command::new(&self.worker);
+        let said = child::answer(command.arg("--describe").arg(library), self.limit).map_err(|error| {
+            let fix = "Build it (`cargo xtask build`), or name it with CLMBENCH_WORKER.";
+            PluginLoadError::new(&self.worker, format!("the worker cannot be started ({error})"), fix)
+        })?;
+        let fix = "Rebuild the plugin against this version of clmbench: `clmbench plugin build DIR`.";
+        let Some(status) = said.status else {
+            let reason = format!("it did not describe itself within {} s and was stopped", self.limit.as_secs_f64());
+            return Err(PluginLoadError::new(library, reason, fix));
+        };
+        match serde_json::from_str::<Answer>(&said.stdout) {
             Ok(Answer::Ok(manifest)) => Ok(*manifest),
             Ok(Answer::Error(failure)) => {
                 let fix = match failure.kind {
                     FailureKind::ApiVersion | FailureKind::LibtorchVersion => {
-                        "`clmbench plugin build DIR` does that; for those of the workspace `cargo xtask build`."
+                        "Rebuild it: `clmbench plugin build DIR`, or `cargo xtask build` for those of the workspace."
                     }
                     _ => fix,
                 };
@@ -112,48 +99,13 @@ impl Describer {
                 Err(PluginLoadError::new(library, reason, fix))
             }
             Err(_) => {
-                let last = process::last_line(&log).map(|line| format!("; it last said: {line}")).unwrap_or_default();
-                let ended = status.map(process::describe_status).unwrap_or_else(|error| error.to_string());
+                let last = process::last_line(&said.stderr).map(|line| format!("; it last said: {line}")).unwrap_or_default();
+                let ended = process::describe_status(status);
                 let reason = format!("the worker that opened it {ended} without describing it{last}");
                 Err(PluginLoadError::new(library, reason, fix))
             }
         }
     }
-
-    /// Standard output and standard error of the child, once both ends are closed.
-    fn wait(&self, child: &mut Child) -> Result<(Vec<u8>, String), String> {
-        let deadline = Instant::now() + self.limit;
-        let out = read_bounded(child.stdout.take());
-        let log = read_bounded(child.stderr.take());
-        let left = || deadline.saturating_duration_since(Instant::now());
-        let too_long = |_| format!("it did not describe itself within {} s and was stopped", self.limit.as_secs_f64());
-        let out = out.recv_timeout(left()).map_err(too_long)?;
-        if out.len() as u64 > LONGEST {
-            return Err(format!("its description is longer than {} MiB", LONGEST >> 20));
-        }
-        // A grandchild may hold standard error open; what was said until then is enough.
-        let log = log.recv_timeout(left().min(Duration::from_millis(500))).unwrap_or_default();
-        let ended = Instant::now() + left().min(Duration::from_secs(2));
-        while !process::has_ended(child.id()) && Instant::now() < ended {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        Ok((out, String::from_utf8_lossy(&log).into_owned()))
-    }
-}
-
-/// Reads a pipe to its end on a thread of its own, at most one byte more than [`LONGEST`].
-fn read_bounded(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(pipe) = pipe {
-            // A read error ends the output; what came before it is judged.
-            let _ = pipe.take(LONGEST + 1).read_to_end(&mut bytes);
-        }
-        // The receiver is gone when the time limit has passed.
-        let _ = sender.send(bytes);
-    });
-    receiver
 }
 
 fn read_kept(file: &Path) -> Option<PluginManifest> {

@@ -74,7 +74,7 @@ fn good_ones_are_taken_and_every_bad_one_is_named() {
         ("outside", "`library` must be a file name"),
         ("same-metric", "metric `loss/one` of same-metric 0.1.0 is already offered by good 0.1.0 in "),
         ("typo", "unknown field `nam`"),
-        ("version", "built for 2.0, this is 1.0. Rebuild the plugin"),
+        ("version", "built for 2.0, this is 1.0. Rebuild it: `clmbench plugin build DIR`"),
     ];
     for (name, words) in expected {
         let error = found.errors.iter().find(|error| error.file.strip_prefix(root).unwrap().starts_with(name));

@@ -46,7 +46,7 @@ fn the_demo_is_what_its_issue_says() {
     assert_eq!(suite.corpora[0].sizes, [5_000, 20_000]);
     let shapes: Vec<_> = suite.models[0].overrides.iter().map(|map| (map["layers"].as_u64(), map["width"].as_u64())).collect();
     assert_eq!(shapes, [(1, 64), (2, 64), (2, 128), (4, 128)].map(|(layers, width)| (Some(layers), Some(width))));
-    assert_eq!((suite.models[0].tokens, suite.models[0].checkpoints, suite.models[0].seeds), (600_000, 2, 1));
+    assert_eq!((suite.models[0].tokens, suite.models[0].checkpoints, suite.models[0].seeds), (500_000, 2, 1));
     assert_eq!(suite.metrics[1].which, Which::Family("trivial".into()));
 }
 

@@ -2,11 +2,10 @@
 
 use std::{io, process::Command, time::Duration};
 
+use clmbench_runner::child::{self, Answer};
+
 use super::{Finding, State};
-use crate::{
-    child::{self, Answer},
-    console, places,
-};
+use crate::{console, places};
 
 /// Longest time for a tool to say its version.
 const LIMIT: Duration = Duration::from_secs(20);
