@@ -134,7 +134,7 @@ fn draft(
         reversed: false,
         mde: minimum_detectable_r(n),
         cost_seconds: (n > 0).then(|| seconds.iter().sum::<f64>() / n as f64),
-        flags: flags(points, &pool.excluded, &inputs.corpora, &group.dataset, interval.as_ref().ok()),
+        flags: flags(points, &pool.excluded, &inputs.corpora, &group.dataset, rho.as_ref().ok().copied(), interval.as_ref().ok()),
         metric_orientation: match info.direction {
             Direction::HigherIsBetter => "higher_is_better".to_owned(),
             Direction::LowerIsBetter => "lower_is_better".to_owned(),
@@ -359,6 +359,18 @@ mod tests {
         inputs.failed = vec![failed_cell("loss/mlm_loss", 0)];
         let row = only(&fit_rows(&inputs).unwrap(), "loss/mlm_loss");
         assert_eq!((row.n, row.refusal, row.flags), (11, None, vec!["incomplete".to_owned()]));
+    }
+
+    #[test]
+    fn nearly_perfect_agreement_of_a_metric_with_ties_is_flagged() {
+        let mut inputs = suite(12);
+        for (number, row) in inputs.metrics.iter_mut().filter(|row| row.metric == "loss/mlm_loss").enumerate() {
+            row.value = 2.0 - (number / 3) as f64;
+        }
+        let row = only(&fit_rows(&inputs).unwrap(), "loss/mlm_loss");
+        assert!(row.spearman.unwrap() > 0.9 && row.flags == ["short_interval"], "{:?} {:?}", row.spearman, row.flags);
+        let row = only(&fit_rows(&inputs).unwrap(), "trivial/parameters");
+        assert!(row.spearman.unwrap().abs() < 0.9 && row.flags.is_empty());
     }
 
     #[test]

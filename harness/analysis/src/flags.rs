@@ -9,6 +9,7 @@
 //! | `incomplete` | runs without a value of the metric or without a score were left out |
 //! | `tokens_vary_with_corpus` | tokens and corpus size rise together: their effects cannot be told apart |
 //! | `fixed_learning_rate` | runs of several sizes all had one learning rate: scores that flatten with size may be its doing |
+//! | `short_interval` | nearly perfect agreement (r from .9 up) of a metric that is the same in several runs: the interval is too short |
 //! | `zero_width_interval` | every resample gave the same correlation (perfect agreement): the interval is too short |
 
 use std::collections::BTreeSet;
@@ -21,12 +22,16 @@ use crate::{details::ExcludedRun, points::Point};
 /// Share of a dataset's molecules that a corpus may leave untrained before the row is flagged.
 const LARGEST_UNTRAINED_SHARE: f64 = 0.20;
 
+/// From this |Spearman| on, simulated intervals of a metric with few values cover far less than their level.
+const NEARLY_PERFECT: f64 = 0.9;
+
 /// Flags of a fit.
 pub(crate) fn flags(
     points: &[Point<'_>],
     excluded: &[ExcludedRun],
     corpora: &[CorpusOutput],
     dataset: &str,
+    rho: Option<f64>,
     interval: Option<&Interval>,
 ) -> Vec<String> {
     let mut flags = Vec::new();
@@ -52,6 +57,9 @@ pub(crate) fn flags(
     let learning_rates = points.iter().map(|point| point.run.learning_rate.to_bits());
     let sizes = points.iter().map(|point| point.run.non_embedding_parameters);
     set("fixed_learning_rate", distinct(sizes) > 1 && distinct(learning_rates) == 1);
+    let values = points.iter().map(|point| point.metric.value.to_bits());
+    let near_perfect = rho.is_some_and(|rho| rho.abs() >= NEARLY_PERFECT);
+    set("short_interval", interval.is_some() && near_perfect && distinct(values) < points.len());
     set("zero_width_interval", interval.is_some_and(|interval| interval.high95 - interval.low95 < 1e-12));
     flags
 }

@@ -308,6 +308,7 @@ fn flag_meaning(flag: &str) -> &'static str {
         "incomplete" => "runs without a value or a score are not counted",
         "fixed_learning_rate" => "one learning rate for all sizes: scores may flatten with size because of it",
         "tokens_vary_with_corpus" => "tokens rise with the corpus: their effects cannot be told apart",
+        "short_interval" => "few values and nearly perfect agreement: the interval is too short",
         "zero_width_interval" => "every resample agrees perfectly: the interval is too short",
         _ => "see the documentation",
     }

@@ -29,7 +29,7 @@ pub struct FitRow {
     /// Standard error of the slope.
     #[serde(serialize_with = "optional_number")]
     pub std_error: Option<f64>,
-    /// Lower end of the slope's 95 % interval.
+    /// Lower end of the slope's 95 % interval: Student's t over runs, from 8 runs on.
     #[serde(serialize_with = "optional_number")]
     pub ci_low: Option<f64>,
     /// Upper end of the slope's 95 % interval.
