@@ -1,18 +1,22 @@
 //! The conformance checks of `clmbench plugin check`: what can be said of a plugin on a tiny model, in seconds.
 
-use std::path::Path;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
 
 use clmbench_api::AttentionMode;
 use clmbench_protocol::{
     ArchitectureInfo, Budget, Failure, FailureKind, MeasureOutput, MetricInfo, Objective, ParameterInfo, ParameterKind, RunFacts,
     Scope,
 };
+use clmbench_sdk::error::panic_text;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tch::{Kind, Tensor};
 
 use crate::{
-    failure::Result,
+    failure::{OrFail, Result},
     loader::{self, Plugin},
     measure,
     model::{Model, Vocabulary},
@@ -35,13 +39,21 @@ pub struct Check {
 /// Checks the plugin in this file.
 pub fn run(path: &Path) -> Vec<Check> {
     let mut checks = Vec::new();
-    let Some(plugin) = note(&mut checks, "loads: handshake, layout, manifest", loader::open(path), |plugin: &Plugin| {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| all(&mut checks, path))) {
+        let detail = format!("panic: {}", panic_text(&*payload));
+        checks.push(Check { check: "goes through all checks".into(), ok: Some(false), detail });
+    }
+    checks
+}
+
+fn all(checks: &mut Vec<Check>, path: &Path) {
+    let Some(plugin) = note(checks, "loads: handshake, layout, manifest", loader::open(path), |plugin: &Plugin| {
         format!("{} {}", plugin.manifest.name, plugin.manifest.version)
     }) else {
-        return checks;
+        return;
     };
     for info in &plugin.manifest.architectures {
-        architecture(&mut checks, &plugin, info);
+        architecture(checks, &plugin, info);
     }
     for info in &plugin.manifest.datasets {
         let (name, files) = (format!("{}/{}", info.source, info.name), info.files.len());
@@ -50,14 +62,13 @@ pub fn run(path: &Path) -> Vec<Check> {
         } else {
             Ok(())
         };
-        note(&mut checks, &format!("dataset {name}: declares tasks and sources"), declared, |()| format!("{files} file(s)"));
+        note(checks, &format!("dataset {name}: declares tasks and sources"), declared, |()| format!("{files} file(s)"));
         let detail = "its rows are checked when a suite tokenises it: that needs its source files".into();
         checks.push(Check { check: format!("dataset {name}: parses"), ok: None, detail });
     }
     for info in &plugin.manifest.metrics {
-        metric(&mut checks, &plugin, info);
+        metric(checks, &plugin, info);
     }
-    checks
 }
 
 fn note<T>(checks: &mut Vec<Check>, check: &str, result: Result<T>, words: impl FnOnce(&T) -> String) -> Option<T> {
@@ -133,6 +144,9 @@ fn architecture(checks: &mut Vec<Check>, plugin: &Plugin, info: &ArchitectureInf
         }
     });
     note(checks, &format!("architecture {name}: shapes, determinism, both attention modes"), shapes, |()| "hold".into());
+    note(checks, &format!("architecture {name}: twice differentiable where it says so"), second_derivative(&model), |()| {
+        "a second derivative exists and is finite".into()
+    });
     let declared = match (&smallest, model.counts()) {
         (Some(preset), (inner, _)) if preset.non_embedding_parameters != inner => broken(format!(
             "preset {} declares {} non-embedding parameters, the model has {inner}",
@@ -145,12 +159,38 @@ fn architecture(checks: &mut Vec<Check>, plugin: &Plugin, info: &ArchitectureInf
     });
 }
 
-fn forward(model: &Model, mode: AttentionMode) -> Result<Tensor> {
-    let _guard = tch::no_grad_guard();
+/// Two molecules, the second padded.
+fn tiny_batch() -> (Tensor, Tensor) {
     let ids = Tensor::from_slice(&[2_i64, 7, 9, 3, 2, 8, 3, 0]).view([2, 4]);
     let mask = ids.ne(0).to_kind(Kind::Float);
+    (ids, mask)
+}
+
+fn forward(model: &Model, mode: AttentionMode) -> Result<Tensor> {
+    let _guard = tch::no_grad_guard();
+    let (ids, mask) = tiny_batch();
     let hidden = model.hidden(&ids, &mask, mode)?;
     model.logits(&hidden, &Tensor::from_slice(&[1_i64, 5]))
+}
+
+/// A Hessian-vector product by double backward, as curvature metrics take it.
+fn second_derivative(model: &Model) -> Result<()> {
+    let (ids, mask) = tiny_batch();
+    let hidden = model.hidden(&ids, &mask, AttentionMode::TwiceDifferentiable)?;
+    let loss = model.logits(&hidden, &Tensor::from_slice(&[1_i64, 5]))?.f_log_softmax(-1, Kind::Float).or_fail()?;
+    let loss = -loss.select(1, 3).sum(Kind::Float);
+    let weights = model.tensors();
+    let first = Tensor::f_run_backward(&[&loss], &weights, true, true).or_fail()?;
+    let squares = first.iter().filter(|gradient| gradient.defined()).map(|gradient| gradient.square().sum(Kind::Float));
+    let total =
+        squares.reduce(|a, b| a + b).ok_or_else(|| Failure::new(FailureKind::PluginError, "the loss depends on no weight"))?;
+    let second = crate::model::backward(&total, &weights)?;
+    let finite = |tensor: &Tensor| bool::try_from(tensor.isfinite().all()).unwrap_or(false);
+    let defined: Vec<&Tensor> = second.iter().filter(|tensor| tensor.defined()).collect();
+    if defined.is_empty() || !defined.into_iter().all(finite) {
+        return broken("the second derivative is missing or not finite".into());
+    }
+    Ok(())
 }
 
 fn metric(checks: &mut Vec<Check>, plugin: &Plugin, info: &MetricInfo) {

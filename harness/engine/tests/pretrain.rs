@@ -40,8 +40,7 @@ fn the_same_definition_gives_the_same_bits_and_the_loss_falls() {
     // The last step of a cool-down is near zero, but a step.
     let rate = first.checkpoints[1].learning_rate.0;
     assert!(rate > 0.0 && rate < 0.1 * spec.learning_rate.0, "{rate}");
-    let other =
-        pretrain(&clmbench_protocol::Pretrain { seed: 4, ..spec }, &data, &tempfile::tempdir().unwrap().path().to_owned());
+    let other = pretrain(&clmbench_protocol::Pretrain { seed: 4, ..spec }, &data, &tempfile::tempdir().unwrap().keep());
     assert_ne!(other.unwrap().checkpoints[1].weights_digest, first.checkpoints[1].weights_digest);
 }
 

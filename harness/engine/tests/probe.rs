@@ -63,6 +63,27 @@ fn the_gradient_is_the_slope_of_the_loss() {
 }
 
 #[test]
+fn hessian_vector_products_agree_by_both_methods_and_are_symmetric() {
+    with_probe(|probe, model| {
+        let before = model.memory_digest();
+        tch::manual_seed(12);
+        let size = parameters(probe);
+        let vectors = Tensor::randn([2, size], (Kind::Float, tch::Device::Cpu));
+        let exact = probe.hvp(HELDOUT, &vectors, HvpMethod::DoubleBackward).unwrap();
+        let near = probe.hvp(HELDOUT, &vectors, HvpMethod::FiniteDifference).unwrap();
+        assert_eq!(exact.size(), [2, size]);
+        let error = (&exact - near).norm().double_value(&[]) / exact.norm().double_value(&[]);
+        // float32 gradients, step by the cube root of the machine's precision.
+        assert!(error < 5e-3, "{error}");
+        let dot = |a: i64, b: i64| (vectors.select(0, a) * exact.select(0, b)).sum(Kind::Double).double_value(&[]);
+        assert!((dot(0, 1) - dot(1, 0)).abs() < 1e-4 * (dot(0, 0).abs() + dot(1, 1).abs()), "{} {}", dot(0, 1), dot(1, 0));
+        assert_eq!(model.memory_digest(), before);
+        let wrong = Tensor::ones([1, 3], (Kind::Float, tch::Device::Cpu));
+        assert!(matches!(probe.hvp(HELDOUT, &wrong, HvpMethod::DoubleBackward), Err(PluginError::Shape(_))));
+    });
+}
+
+#[test]
 fn a_delta_acts_for_one_call_and_leaves_the_weights_as_they_were() {
     with_probe(|probe, model| {
         let (before, plain) = (model.memory_digest(), mean_loss(probe, HELDOUT, None));
@@ -112,9 +133,7 @@ fn embeddings_come_in_the_order_of_the_molecules() {
 #[test]
 fn what_is_not_there_yet_says_so_and_what_is_out_of_range_is_refused() {
     with_probe(|probe, _| {
-        let vectors = Tensor::ones([1, parameters(probe)], (Kind::Float, tch::Device::Cpu));
         let unsupported = |result: Result<(), PluginError>| assert!(matches!(result, Err(PluginError::Unsupported(_))));
-        unsupported(probe.hvp(HELDOUT, &vectors, HvpMethod::DoubleBackward).map(drop));
         unsupported(probe.token_probs(HELDOUT).map(drop));
         unsupported(probe.labels().map(drop));
         unsupported(probe.grad(HELDOUT, None, Labels::Sampled).map(drop));
