@@ -82,6 +82,7 @@ CREATE TABLE plan_cell (
     CHECK (note IS NULL OR identity IS NULL)
 ) STRICT;
 CREATE INDEX plan_cell_identity ON plan_cell (identity);
+CREATE INDEX plan_cell_key ON plan_cell (key);
 
 CREATE TABLE plan_dependency (
     suite_id INTEGER NOT NULL,

@@ -185,6 +185,9 @@ impl Store {
         if identity.is_empty() || !identity.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
             return Err(StoreError::invalid(format!("`{identity}` is no identity: only letters, digits, `-` and `_`")));
         }
+        if let Some(report) = self.read(|snapshot| bound_already(snapshot, suite_id, key, identity, spec))? {
+            return Ok(report);
+        }
         self.write(|transaction| {
             let planned: Option<(String, Option<String>)> = transaction
                 .query_row(
@@ -308,6 +311,24 @@ fn put_spec(transaction: &Transaction<'_>, identity: &str, spec: &CellSpec) -> R
         None => Ok(()),
         Some(difference) => Err(StoreError::IdentityClash { identity: identity.into(), difference }),
     }
+}
+
+/// Whether a key is bound to this very definition, so that there is nothing to write; then the report, if there is one.
+fn bound_already(
+    snapshot: &Transaction<'_>,
+    suite_id: i64,
+    key: &str,
+    identity: &str,
+    spec: &CellSpec,
+) -> Result<Option<Option<CellReport>>, StoreError> {
+    let same: bool = snapshot
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM plan_cell p JOIN cell c ON c.identity = p.identity
+               WHERE p.suite_id = ?1 AND p.key = ?2 AND p.identity = ?3 AND p.note IS NULL AND p.stage = ?4
+                 AND c.spec_json = ?5)",
+        )?
+        .query_row(params![suite_id, key, identity, spec.stage(), json(spec)?], |row| row.get(0))?;
+    if same { progress::report(snapshot, identity).map(Some) } else { Ok(None) }
 }
 
 fn unbind_dependents(transaction: &Transaction<'_>, suite_id: i64, key: &str) -> Result<(), StoreError> {

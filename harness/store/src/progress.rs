@@ -102,6 +102,18 @@ impl Store {
         self.read(|snapshot| report(snapshot, identity))
     }
 
+    /// The definition of a cell; none if it is not known.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if it cannot be read back.
+    pub fn spec(&self, identity: &str) -> Result<Option<CellSpec>, StoreError> {
+        self.read(|snapshot| {
+            let mut statement = snapshot.prepare_cached("SELECT spec_json FROM cell WHERE identity = ?1")?;
+            let text: Option<String> = statement.query_row([identity], |row| row.get(0)).optional()?;
+            text.map(|text| from_json(&text, "stored cell definition")).transpose()
+        })
+    }
+
     /// The test predictions of a transfer cell: (row of the dataset, label, prediction).
     ///
     /// # Errors

@@ -95,8 +95,7 @@ pub fn past_cells(store: &Store) -> Result<Estimator, StoreError> {
     for suite in store.suites()? {
         for row in store.cells(suite.id)?.into_iter().filter(|row| row.status.is_finished()) {
             let Some(identity) = row.identity.filter(|identity| seen.insert(identity.clone())) else { continue };
-            let detail = store.find_cell(&identity)?;
-            if let (Some(spec), Some(report)) = (detail.spec, detail.report) {
+            if let (Some(spec), Some(report)) = (store.spec(&identity)?, store.report(&identity)?) {
                 let (kind, work) = kind_and_work(&spec);
                 estimator.add(&kind, work, report.seconds, bytes(&report));
             }

@@ -26,6 +26,7 @@ fn a_cell_goes_through_its_states() {
     let spec = pretrain_spec(100, 50, 1);
     assert_eq!(store.bind(suite_id, "run", "aaaa1", &spec).unwrap(), None);
     assert_eq!(store.bind(suite_id, "run", "aaaa1", &spec).unwrap(), None, "again");
+    assert_eq!((store.spec("aaaa1").unwrap(), store.spec("none").unwrap()), (Some(spec.clone()), None));
     store.start("aaaa1").unwrap();
     assert_eq!(status(&store, suite_id, "run"), CellStatus::Running);
     store.fail("aaaa1", &Failure::new(FailureKind::TimeLimit, "too slow")).unwrap();
@@ -71,6 +72,9 @@ fn a_finished_cell_is_never_overwritten() {
     store.finish("aaaa", &slower).unwrap();
     let mut other = report(measure_output(1.5000000000000002, f64::NAN));
     other.device = "cuda:0".into();
+    store.compare("aaaa", &slower).unwrap();
+    assert!(matches!(store.compare("aaaa", &other), Err(StoreError::Irreproducible { .. })));
+    assert!(matches!(store.compare("none", &other), Err(StoreError::UnknownCell { .. })));
     let error = store.finish("aaaa", &other).unwrap_err();
     let text = error.to_string();
     assert!(matches!(error, StoreError::Irreproducible { .. }), "{text}");
