@@ -216,7 +216,7 @@ fn listed(errors: &[clmbench_runner::plugins::PluginLoadError]) -> String {
 }
 
 fn cells(count: usize) -> String {
-    if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") }
+    crate::units::counted(count, "cell")
 }
 
 fn because(refused: usize) -> String {

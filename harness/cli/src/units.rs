@@ -70,6 +70,11 @@ fn whole(number: &str, scale: u64) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(scale).filter(|value| *value > 0)
 }
 
+/// `1 metric`, `2 metrics`.
+pub fn counted(count: usize, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,6 +16,12 @@ use crate::{
     units::{show_bytes, show_seconds},
 };
 
+/// Stages of cells, in the order in which they are computed.
+const STAGES: [&str; 5] = ["tokenise", "pretrain", "embed", "measure", "transfer"];
+
+/// Columns of a line's label.
+const LABEL: usize = 8;
+
 /// Fewest runs for any verdict.
 const VERDICT_RUNS: usize = 8;
 
@@ -32,7 +38,7 @@ pub fn run(arguments: &PlanArguments, global: &Global, console: Console) -> Resu
     };
     let survey = plan::survey(&plan, store.as_ref(), super::run::default_workers())?;
     let facts = Facts::new(&plan, survey);
-    if arguments.json.json { console.json("plan", &[facts]) } else { console.print(&facts.page()) }
+    if arguments.json.json { console.json("plan", &[facts]) } else { console.print(&facts.page(console.style.width)) }
 }
 
 /// Reads a suite and plans it with the plugins at hand; says which plugins were left out.
@@ -82,23 +88,16 @@ impl Facts {
         self.todo
     }
 
-    /// A few lines for people.
-    pub fn page(&self) -> String {
+    /// A few lines for people, at most `width` columns wide.
+    pub fn page(&self, width: usize) -> String {
         let summary = &self.summary;
-        let stages: Vec<String> = summary.stages.iter().map(|(stage, count)| format!("{count} {stage}")).collect();
-        let mut lines = vec![format!(
-            "suite {}: {} cells ({}), {} done, {} to do",
-            self.suite,
-            summary.cells,
-            stages.join(", "),
-            self.done,
-            self.todo
-        )];
+        let (suite, cells, stages) = (&self.suite, summary.cells, self.stages());
+        let mut lines = vec![("suite", format!("{suite}: {cells} cells ({stages}), {} done, {} to do", self.done, self.todo))];
         if summary.not_applicable > 0 {
-            lines.push(format!("  {} more do not apply", summary.not_applicable));
+            lines.push(("", format!("{} more do not apply", summary.not_applicable)));
         }
-        lines.push(format!("runs    {} independent pretraining runs: the n of every fit", summary.runs));
-        lines.push(format!("detects {}", self.power()));
+        lines.push(("runs", format!("{} independent pretraining runs: the n of every fit", summary.runs)));
+        lines.push(("detects", self.power()));
         let cost = [
             (summary.gradient_equivalents > 0.0)
                 .then(|| format!("metrics about {:.0} gradient-equivalents", summary.gradient_equivalents)),
@@ -110,9 +109,23 @@ impl Facts {
             cost.push("time unknown until each kind of cell has been computed once".to_owned());
         }
         if !cost.is_empty() {
-            lines.push(format!("cost    {}", cost.join(", ")));
+            lines.push(("cost", cost.join(", ")));
         }
-        lines.join("\n")
+        lines.iter().map(|(label, text)| labelled(label, text, width)).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Cells by stage, in the order in which they are computed.
+    fn stages(&self) -> String {
+        let summary = &self.summary;
+        let words = |stage: &&str| {
+            let count = *summary.stages.get(stage)?;
+            let controls = count.saturating_sub(summary.runs);
+            Some(match *stage {
+                "pretrain" if controls > 0 => format!("{} pretrain + {controls} controls", summary.runs),
+                stage => format!("{count} {stage}"),
+            })
+        };
+        STAGES.iter().filter_map(words).collect::<Vec<_>>().join(", ")
     }
 
     /// What this many runs could find, against what would be useful.
@@ -132,14 +145,32 @@ impl Facts {
     }
 }
 
+/// A label and text beside it, in lines of at most `width` columns (or a word).
+fn labelled(label: &str, text: &str, width: usize) -> String {
+    let mut lines = vec![format!("{label:<LABEL$}")];
+    for word in text.split_whitespace() {
+        let Some(line) = lines.last_mut() else { break };
+        let used = line.chars().count();
+        if used == LABEL {
+            line.push_str(word);
+        } else if used + 1 + word.chars().count() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(format!("{:LABEL$}{word}", ""));
+        }
+    }
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn facts(runs: usize) -> Facts {
         let summary = PlanSummary {
-            cells: 10,
-            stages: [("measure", 6), ("pretrain", 4)].into(),
+            cells: 106 + runs,
+            stages: [("measure", 80), ("pretrain", 4 + runs), ("tokenise", 2), ("transfer", 20)].into(),
             not_applicable: 0,
             runs,
             mde: minimum_detectable_r(runs),
@@ -160,10 +191,18 @@ mod tests {
 
     #[test]
     fn power_is_said_before_compute_is_spent() {
-        assert!(facts(3).page().contains("nothing: a fit needs 4 runs"));
-        assert!(facts(6).page().contains("below 8 runs every verdict"));
-        let twelve = facts(12).page();
+        assert!(facts(3).page(200).contains("nothing: a fit needs 4 runs"));
+        assert!(facts(6).page(200).contains("below 8 runs every verdict"));
+        let twelve = facts(12).page(200);
         assert!(twelve.contains("|r| >= 0.74") && twelve.contains("runs would detect the useful effect 0.5"), "{twelve}");
-        assert!(facts(60).page().contains("enough for the useful effect 0.5"));
+        assert!(facts(60).page(200).contains("enough for the useful effect 0.5"));
+    }
+    #[test]
+    fn the_page_keeps_to_the_terminal_and_the_order_of_work() {
+        let page = facts(8).page(60);
+        assert!(page.lines().all(|line| line.chars().count() <= 60), "{page}");
+        let first =
+            "suite   demo: 114 cells (2 tokenise, 8 pretrain + 4\n        controls, 80 measure, 20 transfer), 0 done, 10 to do\n";
+        assert!(page.starts_with(first), "{page}");
     }
 }

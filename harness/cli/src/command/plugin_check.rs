@@ -15,7 +15,9 @@ use crate::{
     arguments::CheckArguments,
     console::{Console, one_line},
     error::CliError,
-    plugins, worker,
+    plugins,
+    units::counted,
+    worker,
 };
 
 /// Longest time for the worker's own checks.
@@ -147,7 +149,9 @@ fn of_manifest(manifest: &PluginManifest) -> Vec<Check> {
     let (architectures, datasets, metrics) = (&manifest.architectures, &manifest.datasets, &manifest.metrics);
     let count = architectures.len() + datasets.len() + metrics.len();
     let empty = (count == 0).then(|| "it exports nothing; list your types in export_plugin!".to_owned());
-    let listed = format!("{} architectures, {} datasets, {} metrics", architectures.len(), datasets.len(), metrics.len());
+    let listed =
+        [counted(architectures.len(), "architecture"), counted(datasets.len(), "dataset"), counted(metrics.len(), "metric")]
+            .join(", ");
     let mut checks = vec![Check::new("exports", empty, listed)];
 
     let mut names = HashSet::new();

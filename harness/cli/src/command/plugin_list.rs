@@ -44,7 +44,7 @@ pub fn run(json: bool, global: &Global, console: Console) -> Result<(), CliError
         console.note("no plugins; `clmbench doctor` says which folders were searched");
     } else {
         let cells = |row: &Row<'_>| {
-            let version = format!("{} {}", row.plugin, row.version);
+            let version = format!("{} {}", short(row.plugin), row.version);
             [row.kind.to_owned(), row.name.clone(), row.offers.clone(), version].map(|cell| one_line(&cell, 200)).to_vec()
         };
         let table: Vec<Vec<String>> = rows.iter().map(cells).collect();
@@ -54,6 +54,11 @@ pub fn run(json: bool, global: &Global, console: Console) -> Result<(), CliError
         0 => Ok(()),
         _ => Err(CliError::PluginsLeftOut(discovery.errors)),
     }
+}
+
+/// The name without the start that all plugins should have, which costs columns and tells nothing. `--json` has all of it.
+fn short(plugin: &str) -> &str {
+    plugin.strip_prefix("clmbench-plugin-").filter(|rest| !rest.is_empty()).unwrap_or(plugin)
 }
 
 fn rows(set: &PluginSet) -> Vec<Row<'_>> {
@@ -112,4 +117,15 @@ fn rows(set: &PluginSet) -> Vec<Row<'_>> {
         }
     });
     architectures.chain(datasets).chain(metrics).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn the_common_start_of_names_is_left_out() {
+        assert_eq!(short("clmbench-plugin-moleculenet"), "moleculenet");
+        assert_eq!((short("clmbench-plugin-"), short("other")), ("clmbench-plugin-", "other"));
+    }
 }

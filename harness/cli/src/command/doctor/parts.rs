@@ -10,7 +10,11 @@ use clmbench_runner::plugins::{Describer, PluginFolders, discover};
 use clmbench_store::{Store, StoreError};
 
 use super::{Finding, State};
-use crate::{console, places, units::show_bytes, worker};
+use crate::{
+    console, places,
+    units::{counted, show_bytes},
+    worker,
+};
 
 const SETUP: &str = "cargo xtask setup  (in the checkout)";
 const BUILD: &str = "cargo xtask build  (in the checkout), or set CLMBENCH_WORKER to a clmbench-worker";
@@ -60,7 +64,8 @@ pub fn worker_and_device() -> (Finding, Finding) {
         }
         Err(why) => {
             let detail = format!("{} {why}", path.display());
-            (Finding::new("worker", State::Wrong, detail).then(BUILD), none("known once the worker answers"))
+            let next = format!("run {} to see what it says; {BUILD}", path.display());
+            (Finding::new("worker", State::Wrong, detail).then(next), none("known once the worker answers"))
         }
     }
 }
@@ -100,8 +105,12 @@ pub fn plugins(flags: &[PathBuf], worker_answers: bool) -> Vec<Finding> {
         let next = "cargo xtask build installs those of the checkout; --plugins DIR or CLMBENCH_PLUGINS names more";
         findings.push(Finding::new("plugins", State::Missing, searched).then(next));
     } else {
-        let (architectures, datasets, metrics) = (set.architectures().count(), set.datasets().count(), set.metrics().count());
-        let detail = format!("{count} with {architectures} architectures, {datasets} datasets, {metrics} metrics; {searched}");
+        let offers = [
+            counted(set.architectures().count(), "architecture"),
+            counted(set.datasets().count(), "dataset"),
+            counted(set.metrics().count(), "metric"),
+        ];
+        let detail = format!("{count} with {}; {searched}", offers.join(", "));
         findings.push(Finding::new("plugins", State::Ok, detail));
     }
     for error in discovery.errors {
