@@ -160,6 +160,17 @@ fn workers_are_kept_unless_they_grow_or_are_isolated() {
 }
 
 #[test]
+fn a_worker_that_died_while_it_was_idle_costs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut executor = LocalExecutor::new(options(folder.path()));
+    for ticket in [0, 2] {
+        assert!(end(&mut executor, job(ticket, folder.path(), "leave")).0.is_ok(), "it ends once this is done");
+        std::thread::sleep(Duration::from_millis(500));
+        assert!(end(&mut executor, job(ticket + 1, folder.path(), "fine")).0.is_ok());
+    }
+}
+
+#[test]
 fn stopping_gives_every_job_back() {
     let folder = tempfile::tempdir().unwrap();
     let mut executor = LocalExecutor::new(LocalOptions { workers: 2, ..options(folder.path()) });

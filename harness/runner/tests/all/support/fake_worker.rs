@@ -143,6 +143,9 @@ fn serve() {
         }
         let report = compute(&request);
         say(&Event::Done(Box::new(report)));
+        if word_of(&request) == "leave" {
+            break;
+        }
     }
     std::process::exit(0);
 }
