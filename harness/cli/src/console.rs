@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use clmbench_protocol::is_unsafe_to_show;
 use clmbench_report::Style;
 use serde::Serialize;
 
@@ -81,7 +82,7 @@ struct Envelope<'a, Row> {
 
 /// Text from elsewhere (plugins, SMILES, errors of tools) without control characters, so that it cannot steer the terminal.
 pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c == '\n' || c == '\t' || !control(c) { c } else { '\u{fffd}' }).collect()
+    text.chars().map(|c| if c == '\n' || c == '\t' || !is_unsafe_to_show(c) { c } else { '\u{fffd}' }).collect()
 }
 
 /// [`plain`] on one line, at most `longest` characters.
@@ -93,11 +94,6 @@ pub fn one_line(text: &str, longest: usize) -> String {
     let mut cut: String = joined.chars().take(longest.saturating_sub(1)).collect();
     cut.push('…');
     cut
-}
-
-/// Controls, and the Unicode marks that reorder or hide text.
-fn control(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Whether the locale can show more than ASCII; where none is set, it is taken to.

@@ -190,7 +190,8 @@ pub(crate) fn shown_long(text: &str) -> String {
 }
 
 fn cut(text: &str, longest: usize) -> String {
-    let mut shown: String = text.chars().take(longest).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let mut shown: String =
+        text.chars().take(longest).map(|c| if clmbench_protocol::is_unsafe_to_show(c) { '\u{fffd}' } else { c }).collect();
     if text.chars().count() > longest {
         shown.push('…');
     }

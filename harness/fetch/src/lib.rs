@@ -35,5 +35,5 @@ pub use download::Fetcher;
 pub use error::FetchError;
 pub use place::cache_dir;
 pub use progress::{Phase, Progress};
-pub use source::{cached_source_file, source_file};
+pub use source::cached_source_file;
 pub use wheel::Wheel;

@@ -12,25 +12,16 @@ use crate::{
     place::{self, Lock, beside},
 };
 
-/// The file in the cache, fetched if it is not there, its size and SHA-256 checked just now. As the environment says
-/// (see [`Fetcher::from_environment`]).
-///
-/// # Errors
-/// Everything in [`FetchError`]; a pin that is malformed is refused before anything is touched.
-pub fn source_file(file: &SourceFile, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, FetchError> {
-    Fetcher::from_environment()?.source_file(file, progress)
-}
-
 /// The file if it is in the cache with the right size and SHA-256. No network, no writing.
 pub fn cached_source_file(file: &SourceFile) -> Option<PathBuf> {
     Fetcher::from_environment().ok()?.cached_source_file(file)
 }
 
 impl Fetcher {
-    /// See [`source_file`].
+    /// The file in the cache, fetched if it is not there, its size and SHA-256 checked just now.
     ///
     /// # Errors
-    /// As [`source_file`].
+    /// Everything in [`FetchError`]; a pin that is malformed is refused before anything is touched.
     pub fn source_file(&self, file: &SourceFile, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, FetchError> {
         let path = self.data_path(file)?;
         if let Some(path) = self.cached_source_file(file) {

@@ -17,6 +17,7 @@ pub mod message;
 pub mod number;
 pub mod output;
 pub mod revision;
+pub mod text;
 
 pub use cell::*;
 pub use failure::*;
@@ -24,6 +25,7 @@ pub use manifest::*;
 pub use message::*;
 pub use number::Number;
 pub use output::*;
+pub use text::is_unsafe_to_show;
 
 /// Version of this protocol; host and worker refuse each other when it differs.
 pub const PROTOCOL_VERSION: u32 = 1;

@@ -8,6 +8,7 @@ use std::{
     thread,
 };
 
+use clmbench_runner::plugins::Card;
 use serde::Deserialize;
 
 use crate::{
@@ -26,7 +27,7 @@ const LAST_LINES: usize = 30;
 /// [`CliError::NotAPluginCrate`], [`CliError::Build`], [`CliError::File`], [`CliError::Tool`].
 pub fn run(arguments: &BuildArguments, console: Console) -> Result<(), CliError> {
     let dir = arguments.dir.canonicalize().map_err(|error| CliError::file(&arguments.dir, error))?;
-    let facts = PluginFile::read(&dir)?;
+    let facts = read_card(&dir)?;
     let target = target_folder(&dir)?;
     console.note(&format!("building {} in {} (target folder {})", facts.name, dir.display(), target.display()));
     let library = cargo_build(&dir, &target, &facts, console)?;
@@ -41,42 +42,27 @@ pub fn run(arguments: &BuildArguments, console: Console) -> Result<(), CliError>
     Ok(())
 }
 
-/// `plugin.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PluginFile {
-    name: String,
-    version: String,
-    library: String,
-}
-
-impl PluginFile {
-    /// Reads `plugin.toml` and compares it with `Cargo.toml`.
-    fn read(dir: &Path) -> Result<Self, CliError> {
-        let wrong = |message: String| CliError::NotAPluginCrate { path: dir.to_owned(), message };
-        let read = |name: &str| {
-            let path = dir.join(name);
-            std::fs::read_to_string(&path).map_err(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => wrong(format!("there is no {name} in it")),
-                _ => CliError::file(&path, error),
-            })
-        };
-        let facts: Self = toml::from_str(&read("plugin.toml")?).map_err(|error| wrong(format!("plugin.toml: {error}")))?;
-        let manifest: toml::Table =
-            read("Cargo.toml")?.parse().map_err(|error: toml::de::Error| wrong(format!("Cargo.toml: {error}")))?;
-        let package = |key: &str| manifest.get("package")?.get(key)?.as_str();
-        for (key, value) in [("name", &facts.name), ("version", &facts.version)] {
-            if package(key).is_some_and(|other| other != value) {
-                let other = package(key).unwrap_or_default();
-                return Err(wrong(format!("plugin.toml says {key} `{value}` but Cargo.toml `{other}`; make them equal")));
-            }
+/// Reads `plugin.toml` and compares it with `Cargo.toml`.
+fn read_card(dir: &Path) -> Result<Card, CliError> {
+    let wrong = |message: String| CliError::NotAPluginCrate { path: dir.to_owned(), message };
+    let read = |name: &str| {
+        let path = dir.join(name);
+        std::fs::read_to_string(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => wrong(format!("there is no {name} in it")),
+            _ => CliError::file(&path, error),
+        })
+    };
+    let facts = Card::parse(&read(Card::FILE)?).map_err(|reason| wrong(format!("plugin.toml: {reason}")))?;
+    let manifest: toml::Table =
+        read("Cargo.toml")?.parse().map_err(|error: toml::de::Error| wrong(format!("Cargo.toml: {error}")))?;
+    let package = |key: &str| manifest.get("package")?.get(key)?.as_str();
+    for (key, value) in [("name", &facts.name), ("version", &facts.version)] {
+        if package(key).is_some_and(|other| other != value) {
+            let other = package(key).unwrap_or_default();
+            return Err(wrong(format!("plugin.toml says {key} `{value}` but Cargo.toml `{other}`; make them equal")));
         }
-        let plain = |text: &str| !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\0']);
-        if !plain(&facts.name) || !plain(&facts.library) {
-            return Err(wrong("name and library in plugin.toml must be plain file names".to_owned()));
-        }
-        Ok(facts)
     }
+    Ok(facts)
 }
 
 /// The checkout's target folder when the crate's sdk lies in a checkout that has one (libtorch's bindings are there
@@ -100,7 +86,7 @@ fn target_folder(dir: &Path) -> Result<PathBuf, CliError> {
 }
 
 /// Runs cargo and returns the library that it made of this crate.
-fn cargo_build(dir: &Path, target: &Path, facts: &PluginFile, console: Console) -> Result<PathBuf, CliError> {
+fn cargo_build(dir: &Path, target: &Path, facts: &Card, console: Console) -> Result<PathBuf, CliError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut child = Command::new(&cargo)
         .args(["build", "--release", "--message-format=json-render-diagnostics"])
@@ -171,7 +157,7 @@ fn artifact(stream: impl Read, manifest: &Path) -> Option<PathBuf> {
 }
 
 /// Puts library and `plugin.toml` into `parent/<name>/`: written beside, then renamed, so that no half file is ever seen.
-fn install(dir: &Path, library: &Path, facts: &PluginFile, parent: &Path) -> Result<PathBuf, CliError> {
+fn install(dir: &Path, library: &Path, facts: &Card, parent: &Path) -> Result<PathBuf, CliError> {
     let folder = parent.join(&facts.name);
     std::fs::create_dir_all(&folder).map_err(|error| CliError::file(&folder, error))?;
     for (from, name) in [(library.to_owned(), facts.library.as_str()), (dir.join("plugin.toml"), "plugin.toml")] {
@@ -203,12 +189,12 @@ mod tests {
     fn a_version_that_drifted_is_named() {
         let plugin = "name = \"p\"\nversion = \"0.1.0\"\nlibrary = \"libp.so\"\n";
         let same = crate_with(plugin, "[package]\nname = \"p\"\nversion = \"0.1.0\"\n");
-        assert_eq!(PluginFile::read(same.path()).unwrap().library, "libp.so");
+        assert_eq!(read_card(same.path()).unwrap().library, "libp.so");
         let other = crate_with(plugin, "[package]\nname = \"p\"\nversion = \"0.2.0\"\n");
-        let text = PluginFile::read(other.path()).unwrap_err().to_string();
+        let text = read_card(other.path()).unwrap_err().to_string();
         assert!(text.contains("`0.1.0`") && text.contains("`0.2.0`"), "{text}");
         let escape = crate_with(&plugin.replace("libp.so", "../libp.so"), "[package]\nname = \"p\"\n");
-        assert!(PluginFile::read(escape.path()).is_err());
+        assert!(read_card(escape.path()).is_err());
     }
 
     #[test]
@@ -225,7 +211,7 @@ mod tests {
     #[test]
     fn installing_twice_replaces_and_leaves_nothing_beside() {
         let source = crate_with("name = \"p\"\nversion = \"1.0.0\"\nlibrary = \"libp.so\"\n", "[package]\nname = \"p\"\n");
-        let facts = PluginFile::read(source.path()).unwrap();
+        let facts = read_card(source.path()).unwrap();
         let library = source.path().join("libp.so");
         let parent = source.path().join("plugins");
         for content in ["first", "second"] {

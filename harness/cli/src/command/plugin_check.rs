@@ -8,7 +8,7 @@ use std::{
 };
 
 use clmbench_protocol::PluginManifest;
-use clmbench_runner::child;
+use clmbench_runner::{child, plugins::Card};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -56,7 +56,7 @@ pub fn run(arguments: &CheckArguments, console: Console) -> Result<(), CliError>
             let detail = format!("{} {}, digest {short}", manifest.name, manifest.version);
             checks.push(Check::new("loads", None, detail));
             if let Some(card) = &found.card {
-                checks.push(Check::new("plugin.toml", card.differs(&manifest), "name and version agree with the library"));
+                checks.push(Check::new("plugin.toml", differs(card, &manifest), "name and version agree with the library"));
             }
             checks.extend(of_manifest(&manifest));
             checks.extend(of_worker(&found.library)?);
@@ -96,13 +96,6 @@ struct Found {
     card: Option<Card>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Card {
-    name: String,
-    version: String,
-    library: String,
-}
-
 impl Found {
     /// From a plugin folder, a `plugin.toml` or a library. The path of the library is absolute: for a bare file name the
     /// system's loader would search its own folders.
@@ -117,15 +110,15 @@ impl Found {
             message,
             hint: "name a plugin folder (with plugin.toml and the library), its plugin.toml, or a library".to_owned(),
         };
-        let card = if path.is_dir() { path.join("plugin.toml") } else { path.to_owned() };
-        if card.file_name().is_none_or(|name| name != "plugin.toml") {
+        let card = if path.is_dir() { path.join(Card::FILE) } else { path.to_owned() };
+        if card.file_name().is_none_or(|name| name != Card::FILE) {
             return match path.is_file() {
                 true => Ok(Self { library: path.to_owned(), card: None }),
                 false => Err(wrong(format!("there is nothing at {}", path.display()))),
             };
         }
         let text = std::fs::read_to_string(&card).map_err(|error| wrong(format!("{}: {error}", card.display())))?;
-        let facts: Card = toml::from_str(&text).map_err(|error| wrong(format!("{}: {}", card.display(), error.message())))?;
+        let facts = Card::parse(&text).map_err(|reason| wrong(format!("{}: {reason}", card.display())))?;
         let library = card.with_file_name(&facts.library);
         if !library.is_file() {
             let hint = "build and install it with `clmbench plugin build DIR`, then check the installed folder".to_owned();
@@ -135,13 +128,12 @@ impl Found {
     }
 }
 
-impl Card {
-    fn differs(&self, manifest: &PluginManifest) -> Option<String> {
-        (self.name != manifest.name || self.version != manifest.version).then(|| {
-            let (name, version) = (&manifest.name, &manifest.version);
-            format!("it says {} {}, the library {name} {version}; build the plugin again", self.name, self.version)
-        })
-    }
+/// How a `plugin.toml` contradicts its library.
+fn differs(card: &Card, manifest: &PluginManifest) -> Option<String> {
+    (card.name != manifest.name || card.version != manifest.version).then(|| {
+        let (name, version) = (&manifest.name, &manifest.version);
+        format!("it says {} {}, the library {name} {version}; build the plugin again", card.name, card.version)
+    })
 }
 
 /// What can be said of the manifest as a whole.

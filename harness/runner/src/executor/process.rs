@@ -114,7 +114,8 @@ pub(crate) fn keep_short(log: &Path, longest: u64) {
 
 /// The last line that is not empty, without control characters, cut to 300 characters.
 pub(crate) fn last_line(text: &str) -> Option<String> {
-    let clean = |line: &str| -> String { line.trim().chars().filter(|letter| !letter.is_control()).collect() };
+    let clean =
+        |line: &str| -> String { line.trim().chars().filter(|letter| !clmbench_protocol::is_unsafe_to_show(*letter)).collect() };
     let line = text.lines().rev().map(clean).find(|line| !line.is_empty())?;
     if line.chars().count() <= SHOWN {
         return Some(line);

@@ -7,12 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
-
-use super::{Describer, Plugin, PluginLoadError, PluginSet};
-
-/// Name of the file that makes a folder a plugin.
-const CARD: &str = "plugin.toml";
+use super::{Card, Describer, Plugin, PluginLoadError, PluginSet};
 
 /// Folders that are searched, in this order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,14 +47,6 @@ pub struct Discovery {
     pub plugins: PluginSet,
     /// Those that cannot, each with file, reason and fix.
     pub errors: Vec<PluginLoadError>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Card {
-    name: String,
-    version: String,
-    library: String,
 }
 
 /// Searches the folders and asks a worker what each library offers.
@@ -109,13 +96,13 @@ fn candidates(folder: &Path, must_exist: bool, errors: &mut Vec<PluginLoadError>
         errors.push(error);
         return Vec::new();
     }
-    if must_exist && folder.join(CARD).is_file() {
+    if must_exist && folder.join(Card::FILE).is_file() {
         let fix = "Name the folder above it.";
         errors.push(PluginLoadError::new(folder, "this is a plugin itself, not a folder of plugins", fix));
         return Vec::new();
     }
     let mut found: Vec<PathBuf> =
-        entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.join(CARD).exists()).collect();
+        entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.join(Card::FILE).exists()).collect();
     found.sort();
     found
 }
@@ -123,16 +110,12 @@ fn candidates(folder: &Path, must_exist: bool, errors: &mut Vec<PluginLoadError>
 /// Reads one plugin folder.
 pub(super) fn load(folder: &Path, describer: &Describer) -> Result<Plugin, PluginLoadError> {
     refuse_world_writable(folder)?;
-    let card_path = folder.join(CARD);
+    let card_path = folder.join(Card::FILE);
     refuse_world_writable(&card_path)?;
     let example = "It holds three lines: `name = \"...\"`, `version = \"...\"` and `library = \"lib....so\"`; `clmbench plugin build` writes it.";
     let text = std::fs::read_to_string(&card_path)
         .map_err(|error| PluginLoadError::new(&card_path, format!("cannot be read ({error})"), "Allow reading it."))?;
-    let card: Card = toml::from_str(&text)
-        .map_err(|error| PluginLoadError::new(&card_path, error.message().lines().next().unwrap_or("not valid"), example))?;
-    if card.library.is_empty() || card.library.contains('/') || card.library == ".." {
-        return Err(PluginLoadError::new(&card_path, "`library` must be a file name in the same folder", example));
-    }
+    let card = Card::parse(&text).map_err(|reason| PluginLoadError::new(&card_path, reason, example))?;
     let library = folder.join(&card.library);
     let build = "Build the plugin again (`clmbench plugin build DIR`; for those of the workspace `cargo xtask build`).";
     if !library.is_file() {

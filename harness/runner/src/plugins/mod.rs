@@ -1,5 +1,6 @@
 //! Plugins: where they lie, what they offer, and what to ask a worker to load. Only a worker ever opens one.
 
+mod card;
 mod describe;
 mod discover;
 mod error;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clmbench_protocol::{ArchitectureInfo, DatasetInfo, MetricInfo, PluginFile, PluginManifest, PluginRef};
 
+pub use card::Card;
 pub(crate) use describe::blake3_file;
 pub use describe::{DESCRIBE_SECONDS, Describer};
 pub use discover::{Discovery, PluginFolders, discover};
