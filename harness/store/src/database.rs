@@ -95,10 +95,12 @@ fn set_up(connection: &Connection) -> Result<(), StoreError> {
 
 /// The schema's number; none for a file that is still empty. Refuses the databases of other applications.
 fn schema(connection: &Connection, path: &Path) -> Result<Option<i64>, StoreError> {
-    let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+    // One snapshot: between three separate reads another process could make the schema.
+    let snapshot = connection.unchecked_transaction()?;
+    let pragma = |name: &str| snapshot.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
     let application_id = pragma("application_id")?;
     let version = pragma("user_version")?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let tables: i64 = snapshot.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (application_id, version, tables) {
         (APPLICATION_ID, version, _) => Ok(Some(version)),
         (0, 0, 0) => Ok(None),
@@ -294,6 +296,24 @@ mod tests {
             .map_err(|error| StoreError::from(error).at(&path))
             .unwrap_err();
         assert!(matches!(&error, StoreError::DiskFull { path: named } if *named == path), "{error:?}");
+    }
+
+    #[test]
+    fn a_reader_beside_a_writer_that_makes_the_schema_sees_all_or_nothing() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("store.sqlite");
+            std::thread::scope(|scope| {
+                let writer = scope.spawn(|| open(folder.path()).map(drop));
+                while !writer.is_finished() {
+                    match open_reader(&path) {
+                        Ok(_) | Err(StoreError::Missing { .. }) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+                writer.join().unwrap().unwrap();
+            });
+        }
     }
 
     #[test]
