@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clmbench_runner::RunError;
+use clmbench_runner::{RunError, executor::ExecutorError};
 
 use crate::console::one_line;
 
@@ -163,7 +163,7 @@ impl CliError {
             Self::Run(RunError::Io { .. }) => Exit::Store,
             Self::Run(RunError::ChangedPlugin { .. }) => Exit::Environment,
             Self::Run(RunError::Interrupted(_)) => Exit::Interrupted,
-            Self::Run(RunError::Identity(_)) => Exit::Fault,
+            Self::Run(RunError::Identity(_) | RunError::Executor(ExecutorError::Panicked { .. })) => Exit::Fault,
             Self::Run(_) | Self::NoDevice { .. } => Exit::Environment,
             Self::CellsFailed { .. } | Self::ChecksFailed { .. } => Exit::Failed,
             Self::Interrupted => Exit::Interrupted,

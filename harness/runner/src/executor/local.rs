@@ -148,12 +148,7 @@ impl Seat {
     fn serve(self) {
         let mut worker: Option<Worker> = None;
         while let Some(job) = self.next_job() {
-            // A worker that is being used when a panic unwinds is dropped, and so killed.
-            let update = catch_unwind(AssertUnwindSafe(|| self.compute(&mut worker, &job))).unwrap_or_else(|panic| {
-                let words = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-                let error = ExecutorError::Panicked { reason: words.unwrap_or("no message").to_owned() };
-                Update::Broken { ticket: job.ticket, error }
-            });
+            let update = caught(job.ticket, || self.compute(&mut worker, &job));
             // Nobody listens once the executor is being dropped.
             let _ = self.updates.send(update);
         }
@@ -210,5 +205,27 @@ impl Seat {
                 result => return result,
             }
         }
+    }
+}
+
+/// What a computation says, also when it panics: a job without an answer would be waited for without end. (A worker that
+/// is in use when the panic unwinds is dropped, and so killed.)
+fn caught(ticket: u64, compute: impl FnOnce() -> Update) -> Update {
+    catch_unwind(AssertUnwindSafe(compute)).unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        let reason = words.unwrap_or("no message").to_owned();
+        Update::Broken { ticket, error: ExecutorError::Panicked { reason } }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_answer() {
+        assert_eq!(caught(1, || Update::Stopped { ticket: 1 }), Update::Stopped { ticket: 1 });
+        let error = ExecutorError::Panicked { reason: "no 7".into() };
+        assert_eq!(caught(2, || panic!("no {}", 7)), Update::Broken { ticket: 2, error });
     }
 }

@@ -31,6 +31,9 @@ const LONGEST_LOG: u64 = 64 << 20;
 /// Progress closer together than this is not passed on.
 const PROGRESS: Duration = Duration::from_millis(100);
 
+/// Most lines that are looked through for an end when a job is stopped; a worker may go on writing.
+const MOST_WAITING: usize = 1000;
+
 /// What became of a job.
 pub(super) enum Outcome {
     /// It ended; the worker can take another.
@@ -157,7 +160,6 @@ impl Worker {
         let mut stage: Option<String> = None;
         let mut last_progress: Option<Instant> = None;
         loop {
-            // What the worker has said counts before the wish to stop: a cell that is done stays done.
             match self.lines.recv_timeout(LOOK) {
                 Ok(Line::Text(text)) => match serde_json::from_str::<Event>(&text) {
                     Ok(Event::Progress { stage: now, done, total, unit, note }) => {
@@ -184,7 +186,8 @@ impl Worker {
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if stop.load(Ordering::SeqCst) {
-                return Outcome::Stopped;
+                // What the worker has said by now counts: a cell that is done stays done.
+                return self.last_word().unwrap_or(Outcome::Stopped);
             }
             process::keep_short(&cell_log, LONGEST_LOG);
             let seconds = watch.started.elapsed();
@@ -197,6 +200,18 @@ impl Worker {
                 return Outcome::Lost(verdict::over_memory(bytes, limit, stage.as_deref()));
             }
         }
+    }
+
+    /// The end of the cell, if it is among the lines that wait to be read.
+    fn last_word(&self) -> Option<Outcome> {
+        self.lines.try_iter().take(MOST_WAITING).find_map(|line| match line {
+            Line::Text(text) => match serde_json::from_str(&text) {
+                Ok(Event::Done(report)) => Some(Outcome::Ended(Ok(report))),
+                Ok(Event::Failed(failure)) => Some(Outcome::Ended(Err(failure))),
+                _ => None,
+            },
+            Line::Garbage(_) => None,
+        })
     }
 
     /// Whether the process is still there.
@@ -284,5 +299,60 @@ impl Watch {
             self.listed = Instant::now();
         }
         Some(self.members.iter().map(|member| process::resident_bytes(*member)).sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::mpsc;
+
+    use clmbench_protocol::{CellSpec, Number, PluginRef, RunRequest, SplitSpec, TokeniseDataset, TokenizerSpec};
+
+    use super::*;
+
+    fn job() -> Job {
+        let spec = CellSpec::TokeniseDataset(TokeniseDataset {
+            revision: 1,
+            plugin: PluginRef { name: "p".into(), version: "0.1.0".into(), digest: None },
+            source: "s".into(),
+            dataset: "d".into(),
+            files: Vec::new(),
+            sha256_csv: None,
+            tokenizer: TokenizerSpec::default(),
+            split: SplitSpec { algorithm: "scaffold".into(), seed: None, fractions: (Number(0.8), Number(0.1)) },
+        });
+        let request = RunRequest {
+            identity: "i".into(),
+            spec,
+            plugins: Vec::new(),
+            inputs: Default::default(),
+            work_dir: String::new(),
+            log: "/dev/null".into(),
+            device: "cpu".into(),
+        };
+        Job { ticket: 1, request, limits: Default::default() }
+    }
+
+    /// What becomes of a job of which the worker has said `events` when it is stopped.
+    fn stopped_after(events: &[Event]) -> Outcome {
+        let child = Command::new("sleep").arg("60").process_group(0).spawn().unwrap();
+        let (sender, lines) = mpsc::channel();
+        events.iter().for_each(|event| sender.send(Line::Text(serde_json::to_string(event).unwrap())).unwrap());
+        let (requests, _asked) = mpsc::channel();
+        let mut worker =
+            Worker { child, lines, requests: Some(requests), log: "/dev/null".into(), first_idle: None, ended: false };
+        worker.compute(&job(), &mpsc::channel().0, &AtomicBool::new(true))
+    }
+
+    #[test]
+    fn what_came_before_the_stop_counts() {
+        let progress = Event::Progress { stage: "s".into(), done: 1, total: 2, unit: "steps".into(), note: String::new() };
+        let failed = Event::Failed(Failure::new(FailureKind::NonFinite, "NaN"));
+        for events in [&[failed.clone()][..], &[progress.clone(), progress.clone(), failed]] {
+            assert!(matches!(stopped_after(events), Outcome::Ended(Err(failure)) if failure.kind == FailureKind::NonFinite));
+        }
+        assert!(matches!(stopped_after(&[progress]), Outcome::Stopped));
+        assert!(matches!(stopped_after(&[]), Outcome::Stopped));
     }
 }
