@@ -171,3 +171,29 @@ fn damaged_files_of_a_finished_cell_are_computed_again_before_they_are_read() {
     bench.check_artifacts();
     assert!(bench.cells().values().all(|cell| cell.0 == CellStatus::Done));
 }
+
+#[test]
+fn damage_that_size_and_time_do_not_tell_is_found_by_verify() {
+    let bench = Bench::new(SMALL);
+    bench.run();
+    let (_, identity, _) = bench.cells().into_iter().find(|(key, _)| key.starts_with("pretrain/")).unwrap().1;
+    let weights = bench.store().join("artifacts").join(identity.unwrap()).join("checkpoint-1/model.safetensors");
+    let (whole, modified) = (std::fs::read(&weights).unwrap(), std::fs::metadata(&weights).unwrap().modified().unwrap());
+    let mut bytes = whole.clone();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&weights, bytes).unwrap();
+    std::fs::File::options().write(true).open(&weights).unwrap().set_modified(modified).unwrap();
+    let more = SMALL.replace("id = \"fake/noise\"", "id = \"fake/noise\"\n[[metric]]\nid = \"fake/loss\"");
+    std::fs::write(bench.path("suite.toml"), more).unwrap();
+    let answer = bench.clmbench(&["run", "suite.toml", "--verify"]).code(0);
+    assert!(answer.stderr.contains("are not those that were written"), "{}", answer.stderr);
+    assert_eq!(std::fs::read(&weights).unwrap(), whole);
+}
+
+#[test]
+fn plan_keeps_to_80_columns() {
+    let bench = Bench::new(SUITE);
+    let answer = bench.with(&["plan", "suite.toml"], &[("COLUMNS", "80")]).code(0);
+    assert!(answer.stdout.lines().all(|line| line.chars().count() <= 80), "{}", answer.stdout);
+    assert!(answer.stdout.contains("8 pretrain + 4 controls"), "{}", answer.stdout);
+}
