@@ -246,7 +246,7 @@ impl StoreError {
     }
 }
 
-/// Inside the crate the path is added later, by [`StoreError::at`].
+/// Inside the crate the path is added later, by `StoreError::at`.
 impl From<rusqlite::Error> for StoreError {
     fn from(source: rusqlite::Error) -> Self {
         Self::Sqlite { path: PathBuf::new(), source }

@@ -10,7 +10,7 @@ use super::process::{describe_status, last_line, signal_name};
 const FOREIGN: [i32; 4] = [libc::SIGKILL, libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
 
 /// Whether a failure is a worker's death by a signal that somebody else sent, which says nothing against the cell. Read
-/// from the sentence that [`judge`] writes, so that it can also be told of a failure that was stored.
+/// from the sentence that `judge` writes, so that it can also be told of a failure that was stored.
 pub fn killed_from_outside(failure: &Failure) -> bool {
     let by = |signal: &i32| failure.message.starts_with(&format!("The worker was killed by {}", signal_name(*signal)));
     failure.kind == FailureKind::Died && FOREIGN.iter().any(by)
