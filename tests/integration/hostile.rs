@@ -28,7 +28,7 @@ names = ["sixty"]
 "#;
 
 /// Deeds, the word in the row of the cell that they cost, and what its reason says.
-const FAILURES: [(&str, &str, &str); 26] = [
+const FAILURES: [(&str, &str, &str); 29] = [
     ("panic", "panic", "the metric panics on purpose"),
     ("panic_in_libtorch", "panic", "libtorch: mat1 and mat2 shapes cannot be multiplied (2x2 and 3x5)"),
     ("error_of_libtorch", "plugin_error", "mat1 and mat2 shapes cannot be multiplied (2x2 and 3x5)"),
@@ -40,6 +40,9 @@ const FAILURES: [(&str, &str, &str); 26] = [
     ("unsupported", "unsupported", "label"),
     ("no_primary", "plugin_error", "primary value `value` is not among those it gave"),
     ("twice", "plugin_error", "`more` stands twice"),
+    ("stopped", "plugin_error", "say complete, budget or precision"),
+    ("artifact_outside", "plugin_error", "`../outside` is no name for an artifact"),
+    ("artifact_of_the_host", "plugin_error", "`cell.json` is no name for an artifact"),
     ("huge_answer", "protocol", "a line longer than"),
     ("huge_tensor", "memory_limit", "can't allocate memory"),
     ("weights", "weights_changed", "pass a delta to the probe instead"),
@@ -58,7 +61,7 @@ const FAILURES: [(&str, &str, &str); 26] = [
 ];
 
 /// Deeds that cost nothing.
-const HARMLESS: [&str; 4] = ["nothing", "stdout", "child", "state"];
+const HARMLESS: [&str; 5] = ["nothing", "stdout", "child", "state", "artifact"];
 
 /// Short, and long enough for an innocent cell on a busy machine.
 const LIMITS: [&str; 4] = ["--time-limit", "6s", "--memory-limit", "700MiB"];
@@ -110,7 +113,8 @@ fn every_deed_costs_one_cell_and_says_why() {
         assert_eq!(row.failure_kind.as_deref(), Some(kind), "{deed}: {reason}");
         assert!(reason.contains(words), "{deed}: {reason}");
         assert!(reason.chars().count() < 800 && !reason.contains("frame #"), "{deed}: {reason}");
-        assert_eq!(row.attempts, 1, "{deed}");
+        // A worker that somebody killed is replaced once; a cell that kills its own looks the same.
+        assert_eq!(row.attempts, if deed == "kill" { 2 } else { 1 }, "{deed}");
         let shown = real.clmbench(&["show", &row.key]).code(0).stdout;
         assert!(shown.contains(&format!("{kind}: ")) && !shown.contains('\u{1b}'), "{shown}");
     }
@@ -128,7 +132,9 @@ fn every_deed_costs_one_cell_and_says_why() {
 
     // Another run computes nothing, and says the same.
     let again = real.clmbench(&arguments).code(3);
-    assert_eq!(real.rows(), rows);
+    for (row, before) in real.rows().iter().zip(&rows).filter(|(row, _)| deed_of(row) != "kill") {
+        assert_eq!(row, before);
+    }
     assert!(again.stderr.contains("the metric panics on purpose"), "{}", again.stderr);
 }
 

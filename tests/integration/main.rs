@@ -4,8 +4,11 @@
 mod bench;
 mod binary;
 mod failures;
+mod golden;
 mod hostile;
 mod journey;
 mod kill;
+mod plugin_author;
 mod real;
+mod real_engine;
 mod store_errors;

@@ -39,6 +39,10 @@ impl Metric for Calls {
         let slope = gradient.f_dot(&Tensor::f_ones_like(&gradient)?)?.f_double_value(&[])?;
         let small = Tensor::f_full([parameters], 1e-3, (Kind::Float, Device::Cpu))?;
         let (up, down) = (loss(probe, 0, molecules, Some(&small))?, loss(probe, 0, molecules, Some(&(-&small)))?);
+        let vector = Tensor::f_ones([1, parameters], (Kind::Float, Device::Cpu))?;
+        let curvature = |method| -> Result<f64, PluginError> {
+            Ok(probe.hvp(sample(0, PIECE), &vector, method)?.f_sum(Kind::Float)?.f_double_value(&[])?)
+        };
         let embedded = probe.embed(SamplePart::Heldout, 0, 0)?;
         let halves = [probe.embed(SamplePart::Heldout, 0, PIECE)?, probe.embed(SamplePart::Heldout, PIECE, 0)?];
         let apart = (&embedded - Tensor::f_cat(&halves, 0)?).f_abs()?.f_max()?.f_double_value(&[])?;
@@ -50,6 +54,8 @@ impl Metric for Calls {
             ("gradient_norm", gradient.f_norm()?.f_double_value(&[])?),
             ("slope", slope),
             ("slope_of_losses", (up.0 / up.1 - down.0 / down.1) / 2e-3),
+            ("curvature", curvature(HvpMethod::DoubleBackward)?),
+            ("curvature_of_differences", curvature(HvpMethod::FiniteDifference)?),
             ("embedding_norm", embedded.f_norm()?.f_double_value(&[])?),
             ("embedding_difference", apart),
         ];

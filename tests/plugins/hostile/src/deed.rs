@@ -8,7 +8,7 @@ use crate::{architecture::WEIGHTS, process};
 pub struct Deed;
 
 /// Deeds of this file; those of [`process`] are done to the process.
-const DEEDS: [&str; 16] = [
+const DEEDS: [&str; 20] = [
     "nothing",
     "panic",
     "panic_in_libtorch",
@@ -21,6 +21,10 @@ const DEEDS: [&str; 16] = [
     "unsupported",
     "no_primary",
     "twice",
+    "stopped",
+    "artifact",
+    "artifact_outside",
+    "artifact_of_the_host",
     "huge_answer",
     "huge_tensor",
     "weights",
@@ -82,6 +86,10 @@ impl Metric for Deed {
             }
             "no_primary" => answer(vec![value("another", 1.0)]),
             "twice" => answer(vec![value("value", 1.0), value("more", 2.0), value("more", 3.0)]),
+            "stopped" => Ok(Measurement { stopped: "on a whim", ..answer(vec![value("value", 1.0)])? }),
+            "artifact" => leave("grid.csv"),
+            "artifact_outside" => leave("../outside"),
+            "artifact_of_the_host" => leave("cell.json"),
             "huge_answer" => answer(vec![value("value", 1.0), value(&"x".repeat(80 << 20), 2.0)]),
             "huge_tensor" => {
                 let tensor = Tensor::f_ones([1 << 42], (Kind::Float, Device::Cpu))?;
@@ -102,6 +110,11 @@ impl Metric for Deed {
 
 fn answer(values: Vec<Value>) -> Result<Measurement, PluginError> {
     Ok(Measurement::complete(values, 1))
+}
+
+/// A right answer with a file beside it.
+fn leave(name: &str) -> Result<Measurement, PluginError> {
+    Ok(Measurement { artifacts: vec![(name.into(), b"left behind".to_vec())], ..answer(vec![value("value", 1.0)])? })
 }
 
 fn value(name: &str, value: f64) -> Value {
