@@ -116,7 +116,9 @@ pub fn call(
     for artifact in answer.artifacts {
         let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_');
         let name = String::from(artifact.name);
-        let taken = ["values.json", "cell.json"].contains(&name.as_str()) || name.starts_with('.') || artifacts.iter().any(|(known, _)| *known == name);
+        let taken = ["values.json", "cell.json"].contains(&name.as_str())
+            || name.starts_with('.')
+            || artifacts.iter().any(|(known, _)| *known == name);
         if name.is_empty() || taken || !name.chars().all(plain) {
             return refused(format!(
                 "`{name}` is no name for an artifact; use letters, digits, `.`, `-` and `_`, each name once"
