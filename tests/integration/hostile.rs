@@ -215,9 +215,9 @@ fn an_architecture_that_breaks_the_contract_costs_its_own_runs() {
         }
     }
     // Embeddings that are no numbers do not become scores.
-    let nan = all.iter().filter(|(key, ..)| key.contains("control/hostile-deednan/"));
-    let scored = nan.filter(|(key, status, _)| key.starts_with("transfer/") && *status == CellStatus::Done).count();
-    assert_eq!(scored, 0, "{all:?}");
+    let control = "control/hostile-deednan/moses-500/seed0/checkpoint-0/sixty";
+    assert_eq!(find(&format!("embed/{control}")), failed("non_finite"));
+    assert_eq!(find(&format!("transfer/{control}/expt/probe")), Some((CellStatus::Refused, None)));
     real.check_artifacts();
 }
 

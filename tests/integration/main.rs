@@ -1,4 +1,4 @@
-//! Tests of the command `clmbench` with a fake worker: no libtorch, no network.
+//! Tests of the command `clmbench`: with a fake worker where libtorch is of no matter, else with the real one. No network.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod bench;

@@ -10,7 +10,7 @@ use clmbench_sdk::LIBTORCH_VERSION;
 
 use crate::{
     embed,
-    failure::{Result, io},
+    failure::{OrFail, Result, io},
     files,
     loader::Plugins,
     measure,
@@ -37,7 +37,8 @@ pub fn run(request: &RunRequest, plugins: &mut Plugins, reporter: &Reporter, bui
     plugins.require(&request.plugins)?;
     tch::set_num_threads(threads(&request.spec) as i32);
     seed::seed_libtorch(seed::derive("cell", &[request.identity.as_bytes()]));
-    // A plugin may have left gradients off in this thread; the cells after it are none the worse.
+    // A plugin may have left another rounding or gradients off in this thread; the cells after it are none the worse.
+    clmbench_torch_ext::default_float_environment().or_fail()?;
     let output = tch::with_grad(|| compute(request, plugins, &work, reporter))?;
     Ok(CellReport {
         output,

@@ -5,6 +5,7 @@
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/stack.h>
+#include <cfenv>
 #include <cstring>
 #include <vector>
 
@@ -61,6 +62,10 @@ char *clmbench_deterministic(bool on) {
 
 char *clmbench_flush_denormal(bool on) {
   return guarded([&] { at::globalContext().setFlushDenormal(on); });
+}
+
+char *clmbench_default_float_environment() {
+  return std::fesetenv(FE_DFL_ENV) == 0 ? nullptr : strdup("the floating-point environment cannot be set");
 }
 
 char *clmbench_cpu_autocast(bool on) {

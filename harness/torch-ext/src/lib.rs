@@ -28,6 +28,7 @@ unsafe extern "C" {
     fn clmbench_use_flash_attention(on: bool) -> *mut c_char;
     fn clmbench_deterministic(on: bool) -> *mut c_char;
     fn clmbench_flush_denormal(on: bool) -> *mut c_char;
+    fn clmbench_default_float_environment() -> *mut c_char;
     fn clmbench_cpu_autocast(on: bool) -> *mut c_char;
 }
 
@@ -110,6 +111,16 @@ pub fn clip_gradients(gradients: &[Tensor], largest: f64) -> Result<f64, TorchEr
     // SAFETY: `list` holds live at::Tensor pointers and `norm` is a valid place to write, both for the length of the call.
     check(unsafe { clmbench_clip_gradients(list.as_ptr(), list.len() as i64, largest, &mut norm) })?;
     Ok(norm)
+}
+
+/// Puts rounding and the treatment of denormal numbers back to the default in this thread. Libraries that were built with
+/// fast-math options change the latter when they are opened.
+///
+/// # Errors
+/// [`TorchError`] when the system refuses.
+pub fn default_float_environment() -> Result<(), TorchError> {
+    // SAFETY: no pointers; changes the state of this thread alone.
+    check(unsafe { clmbench_default_float_environment() })
 }
 
 /// Allows or forbids the flash kernel of scaled dot-product attention, in the whole process.

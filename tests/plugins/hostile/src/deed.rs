@@ -139,9 +139,10 @@ fn change_weights() {
     }
 }
 
-/// Changes what cells of one worker share: gradient mode, threads, generator, folder.
+/// Changes what cells of one worker share: gradient mode, rounding, threads, generator, folder.
 fn leave_state_behind() -> Result<(), PluginError> {
     std::mem::forget(tch::no_grad_guard());
+    process::round_upward();
     tch::set_num_threads(2);
     tch::manual_seed(1);
     std::env::set_current_dir("/").map_err(|error| PluginError::other(error.to_string()))

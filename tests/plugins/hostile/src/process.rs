@@ -23,6 +23,20 @@ pub const DEEDS: [(&str, fn()); 14] = [
     ("child", child),
 ];
 
+// SAFETY: declared as in <fenv.h>.
+unsafe extern "C" {
+    fn fesetround(mode: i32) -> i32;
+}
+
+/// Makes this thread round upward from now on.
+pub fn round_upward() {
+    const UPWARD: i32 = 0x800;
+    // SAFETY: fesetround takes no pointers.
+    unsafe {
+        fesetround(UPWARD);
+    }
+}
+
 fn raise(signal: i32) {
     // SAFETY: raise takes no pointers.
     unsafe {
