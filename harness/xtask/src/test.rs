@@ -20,5 +20,5 @@ pub fn run() -> Result<(), XtaskError> {
     plugins::install(&checkout, &metadata, &[plugins::PLUGINS, plugins::TEST_PLUGINS])?;
     run_cargo(&checkout, &["clippy", "--release", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     println!("xtask: {:.0} s up to the tests", started.elapsed().as_secs_f64());
-    run_cargo(&checkout, &["test", "--release", "--locked", "--workspace"])
+    run_cargo(&checkout, &["test", "--release", "--locked", "--workspace", "--no-fail-fast"])
 }
