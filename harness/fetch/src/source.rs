@@ -57,22 +57,26 @@ impl Fetcher {
         (right_size && sha256_file(&path).ok()? == file.sha256).then_some(path)
     }
 
-    /// `data/<sha256>/<name>`.
+    /// `data/<sha256>/<file name of the entry>`: the same place for everyone who names these bytes, whatever they call them.
     fn data_path(&self, file: &SourceFile) -> Result<PathBuf, FetchError> {
         let refuse = |field, value: &str, why| FetchError::BadPin { what: shown(&file.name), field, value: shown(value), why };
-        let name = &file.name;
-        let plain = !name.is_empty()
-            && name.len() <= 200
-            && !name.starts_with('.')
-            && !name.contains(['/', '\\'])
-            && !name.chars().any(char::is_control);
-        if !plain {
-            return Err(refuse("name", name, "is not a plain file name"));
+        let plain = |name: &str| {
+            !name.is_empty()
+                && name.len() <= 200
+                && !name.starts_with('.')
+                && !name.contains(['/', '\\'])
+                && !name.chars().any(char::is_control)
+        };
+        let entry = file.entry.rsplit('/').next().unwrap_or_default();
+        for (field, name) in [("name", file.name.as_str()), ("entry", entry)] {
+            if !plain(name) {
+                return Err(refuse(field, name, "is not a plain file name"));
+            }
         }
         if !is_sha256(&file.sha256) {
             return Err(refuse("sha256", &file.sha256, "is not 64 lower-case hex digits"));
         }
-        Ok(self.cache().join("data").join(&file.sha256).join(name))
+        Ok(self.cache().join("data").join(&file.sha256).join(entry))
     }
 }
 
@@ -100,6 +104,14 @@ mod tests {
         };
         let fetcher = Fetcher::new(dir.path().join("cache")).with_mirror(mirror.to_str().unwrap());
         (dir, fetcher, file)
+    }
+
+    #[test]
+    fn the_same_bytes_under_another_name_are_not_fetched_again() {
+        let (_dir, fetcher, file) = setting();
+        let path = fetcher.source_file(&file, &mut |_| ()).unwrap();
+        let renamed = SourceFile { name: "other.csv".into(), ..file };
+        assert_eq!(fetcher.cached_source_file(&renamed), Some(path));
     }
 
     #[test]
@@ -140,7 +152,8 @@ mod tests {
         let error = changed(&|f| f.sha256 = "../../x".into());
         assert!(matches!(error, FetchError::BadPin { field: "sha256", .. }), "{error}");
         let left = dir.path().join("cache/data").join(&good.sha256);
-        let files: Vec<_> = fs::read_dir(left).unwrap().map(|e| e.unwrap().file_name()).collect();
-        assert_eq!(files, ["a.csv.lock"]);
+        let mut files: Vec<_> = fs::read_dir(left).unwrap().map(|e| e.unwrap().file_name()).collect();
+        files.sort();
+        assert_eq!(files, ["a.csv.lock", "b.csv.lock"]);
     }
 }
