@@ -231,6 +231,7 @@ fn in_pretraining(real: &Real, moment: Duration) -> Option<(Child, u32)> {
         return Some((child, worker));
     }
     finish(child).code(0);
+    println!("skipped: the run had ended before it could be killed after {moment:?}");
     None
 }
 
