@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use clmbench_protocol::{CellOutput, CellReport, CellSpec, Failure, FailureKind, Number, RunRequest, revision};
+use clmbench_protocol::{CellOutput, CellReport, CellSpec, Failure, FailureKind, Protocol, RunRequest, TaskTransfer, revision};
 use clmbench_sdk::LIBTORCH_VERSION;
 
 use crate::{
@@ -83,18 +83,22 @@ fn compute(request: &RunRequest, plugins: &mut Plugins, work: &Path, reporter: &
             CellOutput::Measure(output)
         }
         CellSpec::Transfer(spec) => {
-            let output = transfer::run(spec, &input("embeddings")?, &input("dataset")?)?;
-            write_predictions(&work.join("predictions.csv"), &output.predictions)?;
+            let Protocol::Probe(probe) = &spec.protocol else {
+                return Err(Failure::new(FailureKind::Unsupported, "fine-tuning is not supported yet"));
+            };
+            let output = transfer::run(spec, probe, &input("embeddings")?, &input("dataset")?)?;
+            write_predictions(&work.join("predictions.csv"), &output.tasks)?;
             CellOutput::Transfer(output)
         }
     })
 }
 
 /// Writes the test predictions as CSV.
-fn write_predictions(path: &Path, rows: &[(u64, Number, Number)]) -> Result<()> {
+fn write_predictions(path: &Path, tasks: &[TaskTransfer]) -> Result<()> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let written = std::iter::once(["row", "label", "prediction"].map(str::to_owned))
-        .chain(rows.iter().map(|(row, label, value)| [row.to_string(), label.0.to_string(), value.0.to_string()]))
+    let rows = tasks.iter().flat_map(|task| task.predictions.iter().map(move |row| (&task.task, row)));
+    let written = std::iter::once(["task", "row", "label", "prediction"].map(str::to_owned))
+        .chain(rows.map(|(task, (row, label, value))| [task.clone(), row.to_string(), label.0.to_string(), value.0.to_string()]))
         .try_for_each(|record| writer.write_record(&record));
     let bytes = written.map_err(|error| error.to_string()).and_then(|()| writer.into_inner().map_err(|error| error.to_string()));
     let bytes = bytes.map_err(|error| Failure::new(FailureKind::Io, format!("{}: {error}", path.display())))?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clmbench_api::AttentionMode;
 use clmbench_molecules::{PreparedDataset, TokenCache};
-use clmbench_protocol::{Embed, EmbedOutput, Failure, FailureKind};
+use clmbench_protocol::{Embed, EmbedOutput, Failure, FailureKind, Precision};
 use tch::{Device, Kind, Tensor};
 
 use crate::{
@@ -55,8 +55,8 @@ pub fn pooled(model: &Model, cache: &TokenCache, molecules: &[u32], reporter: &R
 /// Unreadable inputs, what the plugin refuses, [`FailureKind::NonFinite`] for embeddings that are not finite.
 pub fn run(spec: &Embed, plugins: &mut Plugins, folders: (&Path, &Path, &Path), reporter: &Reporter) -> Result<EmbedOutput> {
     let (checkpoint_folder, dataset, work) = folders;
-    if spec.pooling != "mean" || spec.precision != "float32" {
-        let text = format!("pooling `{}` in {} is not known; there is: mean in float32", spec.pooling, spec.precision);
+    if spec.pooling != "mean" || spec.precision != Precision::Float32 {
+        let text = format!("pooling `{}` in {:?} is not known; there is: mean in float32", spec.pooling, spec.precision);
         return Err(Failure::new(FailureKind::Unsupported, text));
     }
     for folder in [dataset, checkpoint_folder] {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clmbench_api::PluginModuleRef;
-use clmbench_protocol::{ErrorKind, Failure, FailureKind, Measure, MeasureOutput, MetricInfo, MetricValue};
+use clmbench_protocol::{ErrorKind, Failure, FailureKind, Measure, MeasureOutput, MetricInfo, MetricValue, Precision};
 
 use crate::{
     checkpoint,
@@ -26,9 +26,9 @@ pub fn run(
     reporter: &Reporter,
 ) -> Result<MeasureOutput> {
     let (checkpoint_folder, corpus, work) = folders;
-    if spec.precision != "float32" || spec.dataset.is_some() {
+    if spec.precision != Precision::Float32 || spec.dataset.is_some() {
         let text = format!(
-            "metric `{}`: precision {} and label-aware metrics are not supported yet; there is: float32",
+            "metric `{}`: precision {:?} and label-aware metrics are not supported yet; there is: float32",
             spec.metric, spec.precision
         );
         return Err(Failure::new(FailureKind::Unsupported, text));

@@ -7,7 +7,7 @@ use std::{path::Path, time::Instant};
 
 use clmbench_api::AttentionMode;
 use clmbench_molecules::TokenCache;
-use clmbench_protocol::{CheckpointOutput, Failure, FailureKind, Objective, Pretrain, PretrainOutput};
+use clmbench_protocol::{CheckpointOutput, Failure, FailureKind, Objective, Precision, Pretrain, PretrainOutput, ScheduleKind};
 use clmbench_torch_ext::clip_gradients;
 use tch::{Device, Reduction, Tensor};
 
@@ -50,10 +50,10 @@ pub fn run(spec: &Pretrain, module: PluginModuleRef, folders: Folders<'_>, repor
         );
         return Err(Failure::new(FailureKind::CorruptFile, text));
     }
-    let known = spec.precision == "float32" && spec.schedule.kind == "constant_with_cooldown";
+    let known = spec.precision == Precision::Float32 && spec.schedule.kind == ScheduleKind::ConstantWithCooldown;
     if spec.objective != Objective::MaskedLm || !known {
         let text = format!(
-            "{:?} in {} with schedule {}: only masked language modelling in float32 with constant_with_cooldown is trained so far",
+            "{:?} in {:?} with schedule {:?}: only masked language modelling in float32 with constant_with_cooldown is trained so far",
             spec.objective, spec.precision, spec.schedule.kind
         );
         return Err(Failure::new(FailureKind::Unsupported, text));
@@ -285,6 +285,7 @@ impl<'a> Run<'a> {
             corpus_molecules: corpus,
             epochs: (molecules as f64 / corpus.max(1) as f64).into(),
             diverged,
+            divergence: None,
             checkpoints,
         }
     }

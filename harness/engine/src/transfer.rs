@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use clmbench_molecules::{Part, PreparedDataset};
-use clmbench_protocol::{Failure, FailureKind, Number, ScoreValue, TaskKind, Transfer, TransferOutput};
+use clmbench_protocol::{
+    Failure, FailureKind, Number, ProbeProtocol, ScoreValue, TaskKind, TaskTransfer, Transfer, TransferOutput, TransferTask,
+};
 use clmbench_stats::spearman;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -21,18 +23,8 @@ use crate::{
 /// # Errors
 /// Unreadable inputs; [`FailureKind::BadInput`] for too few labelled molecules; [`FailureKind::Unsupported`] for
 /// protocols and task types that are not there yet.
-pub fn run(spec: &Transfer, embeddings: &Path, dataset: &Path) -> Result<TransferOutput> {
-    if spec.protocol != "probe" || spec.task_kind != TaskKind::Regression {
-        let text = format!(
-            "protocol `{}` on a {:?} task is not supported yet; there is: probe on regression",
-            spec.protocol, spec.task_kind
-        );
-        return Err(Failure::new(FailureKind::Unsupported, text));
-    }
+pub fn run(spec: &Transfer, protocol: &ProbeProtocol, embeddings: &Path, dataset: &Path) -> Result<TransferOutput> {
     let data = PreparedDataset::open(dataset).or_fail()?;
-    let task = data
-        .task(&spec.task)
-        .ok_or_else(|| Failure::new(FailureKind::BadInput, format!("dataset {} has no task `{}`", spec.dataset, spec.task)))?;
     for (what, found, wanted) in
         [("data", &data.output.data_digest, &spec.data_digest), ("split", &data.output.split_digest, &spec.split_digest)]
     {
@@ -42,7 +34,7 @@ pub fn run(spec: &Transfer, embeddings: &Path, dataset: &Path) -> Result<Transfe
         }
     }
     let path = embeddings.join("embeddings.safetensors");
-    crate::files::expect_digest(&path, &spec.embedding_digest)?;
+    crate::files::expect_digest(&path, &protocol.embedding_digest)?;
     let matrix =
         weights::read(&path)?.into_iter().find(|(name, _)| name == MATRIX).map(|(_, tensor)| tensor).ok_or_else(|| {
             Failure::new(
@@ -55,6 +47,24 @@ pub fn run(spec: &Transfer, embeddings: &Path, dataset: &Path) -> Result<Transfe
         return Err(Failure::new(FailureKind::WrongShape, text));
     }
     let matrix = matrix.to_kind(Kind::Double);
+    let tasks = spec.tasks.iter().map(|task| probe(spec, protocol, task, &data, &matrix)).collect::<Result<Vec<_>>>()?;
+    Ok(TransferOutput { tasks, finetune: None })
+}
+
+fn probe(
+    spec: &Transfer,
+    protocol: &ProbeProtocol,
+    wanted: &TransferTask,
+    data: &PreparedDataset,
+    matrix: &Tensor,
+) -> Result<TaskTransfer> {
+    if wanted.kind != TaskKind::Regression {
+        let text = format!("probe on a {:?} task is not supported yet; there is: probe on regression", wanted.kind);
+        return Err(Failure::new(FailureKind::Unsupported, text));
+    }
+    let task = data
+        .task(&wanted.name)
+        .ok_or_else(|| Failure::new(FailureKind::BadInput, format!("dataset {} has no task `{}`", spec.dataset, wanted.name)))?;
     let part = |wanted: Part| -> Labelled {
         let rows: Vec<usize> = data.places(wanted).into_iter().filter(|place| !task[*place].is_nan()).collect();
         let labels = rows.iter().map(|place| task[*place]).collect();
@@ -66,35 +76,36 @@ pub fn run(spec: &Transfer, embeddings: &Path, dataset: &Path) -> Result<Transfe
             let text = format!(
                 "{}/{}: {} labelled {name} molecules; at least {least} are needed",
                 spec.dataset,
-                spec.task,
+                wanted.name,
                 part.rows.len()
             );
             return Err(Failure::new(FailureKind::BadInput, text));
         }
     }
-    let ridge = Ridge::new(&train.features(&matrix)?, &Tensor::from_slice(&train.labels))?;
-    let valid_features = valid.features(&matrix)?;
+    let ridge = Ridge::new(&train.features(matrix)?, &Tensor::from_slice(&train.labels))?;
+    let valid_features = valid.features(matrix)?;
     let mut validation = Vec::new();
-    for strength in &spec.strengths {
+    for strength in &protocol.strengths {
         let predicted = ridge.predict(&valid_features, strength.0)?;
         validation.push((*strength, Number(rmse(&valid.labels, &predicted))));
     }
     let best = validation.iter().copied().min_by(|a, b| a.1.0.total_cmp(&b.1.0));
     let (strength, _) = best.ok_or_else(|| Failure::new(FailureKind::BadInput, "the protocol names no ridge strengths"))?;
-    let predicted = ridge.predict(&test.features(&matrix)?, strength.0)?;
+    let predicted = ridge.predict(&test.features(matrix)?, strength.0)?;
     let baseline = train.labels.iter().sum::<f64>() / train.labels.len() as f64;
-    let scores = scores(&test.labels, &predicted, baseline, spec);
+    let scores = scores(&test.labels, &predicted, baseline, (spec, &wanted.score));
     if !scores.iter().any(|score| score.primary) {
         let known = scores.iter().map(|score| score.name.as_str()).collect::<Vec<_>>().join(", ");
         let text =
-            format!("{}/{}: score `{}` is not known for regression; there is: {known}", spec.dataset, spec.task, spec.score);
+            format!("{}/{}: score `{}` is not known for regression; there is: {known}", spec.dataset, wanted.name, wanted.score);
         return Err(Failure::new(FailureKind::Unsupported, text));
     }
-    Ok(TransferOutput {
-        task: spec.task.clone(),
-        task_kind: spec.task_kind,
+    Ok(TaskTransfer {
+        task: wanted.name.clone(),
+        task_kind: wanted.kind,
+        refused: None,
         counts: (train.rows.len() as u64, valid.rows.len() as u64, test.rows.len() as u64),
-        strength,
+        strength: Some(strength),
         validation,
         scores,
         predictions: (test.rows.iter().zip(&test.labels).zip(&predicted))
@@ -117,7 +128,7 @@ impl Labelled {
 
 type Score = fn(&[f64], &[f64]) -> f64;
 
-fn scores(labels: &[f64], predicted: &[f64], baseline: f64, spec: &Transfer) -> Vec<ScoreValue> {
+fn scores(labels: &[f64], predicted: &[f64], baseline: f64, (spec, primary): (&Transfer, &str)) -> Vec<ScoreValue> {
     let table: [(&str, Score, bool); 4] =
         [("rmse", rmse, false), ("mae", mae, false), ("r2", r2, true), ("spearman", rank_correlation, true)];
     let constant = vec![baseline; labels.len()];
@@ -125,7 +136,7 @@ fn scores(labels: &[f64], predicted: &[f64], baseline: f64, spec: &Transfer) -> 
         name: name.into(),
         value: score(labels, predicted).into(),
         higher_is_better,
-        primary: name == spec.score,
+        primary: name == primary,
         se_test: bootstrap(labels, predicted, score, spec.bootstrap, spec.seed).into(),
         se_seed: None,
         mean_predictor: score(labels, &constant).into(),

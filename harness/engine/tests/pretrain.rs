@@ -5,7 +5,7 @@ mod common;
 
 use std::sync::{Mutex, MutexGuard, atomic::Ordering};
 
-use clmbench_protocol::{FailureKind, Number};
+use clmbench_protocol::{FailureKind, Number, Precision, ScheduleKind};
 use common::{FUSE, corpus, pretrain, spec};
 
 /// The fuse and libtorch's generator are the process's, so these tests take turns.
@@ -112,8 +112,8 @@ fn no_tokens_is_the_untrained_control_and_odd_definitions_are_refused() {
         change(&mut spec);
         pretrain(&spec, &data, &tempfile::tempdir().unwrap().keep()).unwrap_err().kind
     };
-    assert_eq!(refused(&|spec| spec.precision = "bfloat16".into()), FailureKind::Unsupported);
-    assert_eq!(refused(&|spec| spec.schedule.kind = "cosine".into()), FailureKind::Unsupported);
+    assert_eq!(refused(&|spec| spec.precision = Precision::Bfloat16), FailureKind::Unsupported);
+    assert_eq!(refused(&|spec| spec.schedule.kind = ScheduleKind::Cosine), FailureKind::Unsupported);
     assert_eq!(refused(&|spec| spec.corpus_digest = "0".repeat(64)), FailureKind::CorruptFile);
     assert_eq!(refused(&|spec| spec.tokenizer_digest = "0".repeat(64)), FailureKind::CorruptFile);
 }

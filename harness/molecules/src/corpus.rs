@@ -78,6 +78,10 @@ pub fn prepare_corpus(
         truncated: drawn.truncated,
         unigram_cross_entropy: Number(unigram_cross_entropy),
         unigram_se: Number(unigram_se),
+        bigram_cross_entropy: Number(f64::NAN),
+        bigram_se: Number(f64::NAN),
+        two_neighbour_cross_entropy: Number(f64::NAN),
+        two_neighbour_se: Number(f64::NAN),
         train_digest,
         heldout_digest,
         tokenizer_digest: tokenizer.digest(),
@@ -230,6 +234,7 @@ fn coverage(dataset: &PreparedDataset, train_counts: &[u64], longest: usize) -> 
     let share = |bad: &dyn Fn(&[u16]) -> bool| Number(dataset.tokens.iter().filter(|ids| bad(ids)).count() as f64 / total);
     Coverage {
         dataset: dataset.output.dataset.clone(),
+        unknown_token_share: Number(f64::NAN),
         untrained_token_share: share(&|ids| ids.iter().any(|id| unigram::is_real(*id) && train_counts[usize::from(*id)] == 0)),
         untrained_position_share: share(&|ids| ids.len() > longest),
     }

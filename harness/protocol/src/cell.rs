@@ -6,8 +6,9 @@
 //! | `tokenise_corpus` | `source:<name>` each source file; `exclude:<n>` the folder of the n-th excluded dataset's cell | `train.bin`, `heldout.bin`, `heldout.csv`, `tokenizer.json` |
 //! | `pretrain` | `corpus`: folder of the corpus cell | one folder per checkpoint, `record.json` |
 //! | `embed` | `checkpoint`: its folder; `dataset`: folder of the dataset cell | `embeddings.safetensors` |
-//! | `measure` | `checkpoint`; `corpus`; `dataset` when the scope needs one | `values.json`, artifacts |
-//! | `transfer` | `embeddings`: folder of the embed cell; `dataset` | `predictions.csv` |
+//! | `measure` | `checkpoint`; `corpus`; `train`: folder of the smallest corpus cell, when [`Measure::train`] is set; `dataset` when the scope needs one | `values.json`, artifacts |
+//! | `transfer` (probe) | `embeddings`: folder of the embed cell; `dataset` | `predictions.csv` |
+//! | `transfer` (finetune) | `checkpoint`; `dataset` | `predictions.csv`, `end.safetensors` or `projection.safetensors` |
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -105,12 +106,39 @@ pub struct TokeniseDataset {
     pub split: SplitSpec,
 }
 
+/// How a source file of a corpus is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceFormat {
+    /// A header line, then comma-separated rows (`.csv`, `.csv.gz`).
+    #[default]
+    Csv,
+    /// One molecule a line, up to the first white space (`.smi`, `.txt`).
+    Lines,
+}
+
+/// How a molecule is written before it is tokenised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SmilesForm {
+    /// Canonical SMILES.
+    #[default]
+    Canonical,
+    /// As the source has it. Repeats and test molecules are still found by canonical SMILES.
+    AsWritten,
+    /// A random SMILES of the molecule, drawn once from the corpus seed.
+    Random,
+}
+
 /// One source of a corpus.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CorpusSource {
     /// The file.
     pub file: FileRef,
-    /// Column that holds the SMILES (case-sensitive header name).
+    /// How its bytes are read; gzip is told by its first bytes.
+    #[serde(default)]
+    pub format: SourceFormat,
+    /// Column that holds the SMILES (case-sensitive header name); empty for [`SourceFormat::Lines`].
     pub column: String,
     /// Keep only rows whose column `.0` equals `.1` (such as `split` = `train`).
     pub only: Option<(String, String)>,
@@ -135,6 +163,9 @@ pub struct TokeniseCorpus {
     pub sources: Vec<CorpusSource>,
     /// Seed of the order in which molecules are drawn.
     pub seed: u64,
+    /// How molecules are written, in the subset and in the held-out sample.
+    #[serde(default)]
+    pub form: SmilesForm,
     /// Tokenizer.
     pub tokenizer: TokenizerSpec,
     /// Digests of the datasets ([`crate::DatasetOutput::data_digest`] and split digest) whose test molecules are removed.
@@ -144,12 +175,33 @@ pub struct TokeniseCorpus {
 /// Learning-rate schedule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Schedule {
-    /// `constant_with_cooldown`.
-    pub kind: String,
-    /// Share of all steps for the linear warm-up.
+    /// Shape after the warm-up.
+    pub kind: ScheduleKind,
+    /// Share of all tokens for the linear warm-up.
     pub warmup: Number,
-    /// Share of the steps up to a checkpoint for its cool-down branch (linear, to zero).
+    /// Share of the tokens up to a checkpoint for its cool-down branch (linear, to zero); 0 for a cosine.
     pub cooldown: Number,
+}
+
+/// Shape of a learning-rate schedule after the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleKind {
+    /// Constant, with a cool-down branch to each checkpoint: all checkpoints are annealed.
+    ConstantWithCooldown,
+    /// Half a cosine to zero at the end of the run: only the last checkpoint is annealed.
+    Cosine,
+}
+
+/// Number format of a computation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 32-bit floats throughout.
+    #[default]
+    Float32,
+    /// Matrix products in bfloat16 under autocast; weights, moments, normalisations, softmax and loss in float32.
+    Bfloat16,
 }
 
 /// See [`CellSpec::Pretrain`].
@@ -175,6 +227,9 @@ pub struct Pretrain {
     pub checkpoints: u32,
     /// Molecules a step.
     pub batch: u32,
+    /// Parts in which a step's batch goes through the model, one after the other; their gradients are added up.
+    #[serde(default = "one")]
+    pub accumulate: u32,
     /// Peak learning rate.
     pub learning_rate: Number,
     /// Schedule.
@@ -189,10 +244,14 @@ pub struct Pretrain {
     pub clip: Number,
     /// Pretraining seed: initial weights, order of molecules, masks.
     pub seed: u64,
-    /// `float32`.
-    pub precision: String,
+    /// Number format of the training steps.
+    pub precision: Precision,
     /// libtorch threads.
     pub threads: u32,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// A checkpoint that a cell reads: everything needed to rebuild the model around the weights.
@@ -223,8 +282,8 @@ pub struct Embed {
     pub tokenizer_digest: String,
     /// `mean` over non-padding tokens of the last hidden states.
     pub pooling: String,
-    /// `float32`.
-    pub precision: String,
+    /// Number format.
+    pub precision: Precision,
     /// libtorch threads.
     pub threads: u32,
 }
@@ -273,15 +332,28 @@ pub struct Measure {
     pub heldout_digest: String,
     /// [`crate::CorpusOutput::tokenizer_digest`].
     pub tokenizer_digest: String,
+    /// Training molecules that the metric may read, when its parameter `sample` is `train`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<TrainSample>,
     /// Seed of probes and masks; the same for all checkpoints, so that masks are shared.
     pub seed: u64,
-    /// Precision.
-    pub precision: String,
+    /// Number format.
+    pub precision: Precision,
     /// libtorch threads.
     pub threads: u32,
     /// Dataset, for label-aware metrics: (data digest, split digest, task).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<(String, String, String)>,
+}
+
+/// The training molecules that metrics are offered: the smallest nested subset of the suite's corpus, which is part of every
+/// larger one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrainSample {
+    /// [`crate::CorpusOutput::train_digest`] of the smallest subset.
+    pub digest: String,
+    /// Its molecules.
+    pub molecules: u64,
 }
 
 /// Facts of a run at one checkpoint, which trivial predictors are made of.
@@ -299,33 +371,98 @@ pub struct RunFacts {
     pub training_flops: Number,
 }
 
-/// See [`CellSpec::Transfer`].
+/// See [`CellSpec::Transfer`]. One cell holds every task of a dataset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Transfer {
     /// `engine_revision` of this stage.
     pub revision: u32,
-    /// `probe`.
-    pub protocol: String,
-    /// Weights it belongs to: digest of the embedded checkpoint.
+    /// How transfer is measured.
+    pub protocol: Protocol,
+    /// Weights it belongs to: digest of the checkpoint.
     pub weights_digest: String,
-    /// [`crate::EmbedOutput::embedding_digest`].
-    pub embedding_digest: String,
     /// [`crate::DatasetOutput::data_digest`].
     pub data_digest: String,
     /// [`crate::DatasetOutput::split_digest`].
     pub split_digest: String,
     /// Dataset name.
     pub dataset: String,
-    /// Task.
-    pub task: String,
-    /// Regression or classification.
-    pub task_kind: TaskKind,
-    /// The task's score, such as `rmse`: the primary one among those computed.
-    pub score: String,
-    /// Ridge strengths tried; the one with the best validation score is kept.
-    pub strengths: Vec<Number>,
+    /// Tasks, in the order of the dataset.
+    pub tasks: Vec<TransferTask>,
     /// Resamples of the test molecules for `se_test`.
     pub bootstrap: u32,
     /// Seed of the bootstrap.
     pub seed: u64,
+}
+
+/// A task of a [`Transfer`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferTask {
+    /// Task.
+    pub name: String,
+    /// Regression or classification.
+    pub kind: TaskKind,
+    /// The task's score, such as `rmse`: the primary one among those computed.
+    pub score: String,
+}
+
+/// How transfer is measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Protocol {
+    /// Frozen encoder; ridge (regression) or L2 logistic regression (classification) on its embeddings, one model a task.
+    Probe(ProbeProtocol),
+    /// All weights trained with a linear head on the mean-pooled hidden states, all tasks at once.
+    Finetune(Box<FinetuneProtocol>),
+}
+
+impl Protocol {
+    /// The word in suites, keys and tables.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Probe(_) => "probe",
+            Self::Finetune(_) => "finetune",
+        }
+    }
+}
+
+/// See [`Protocol::Probe`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProbeProtocol {
+    /// [`crate::EmbedOutput::embedding_digest`].
+    pub embedding_digest: String,
+    /// L2 strengths tried; the one with the best validation score is kept.
+    pub strengths: Vec<Number>,
+}
+
+/// See [`Protocol::Finetune`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FinetuneProtocol {
+    /// The checkpoint to start from.
+    pub checkpoint: CheckpointRef,
+    /// [`crate::DatasetOutput::tokenizer_digest`].
+    pub tokenizer_digest: String,
+    /// Peak learning rates tried, each with the same budget; the one with the best validation score is kept.
+    pub learning_rates: Vec<Number>,
+    /// Whether the rates are a search (else the suite fixed one).
+    pub searched: bool,
+    /// Most epochs over the training molecules.
+    pub epochs: u32,
+    /// Epochs without a better validation score before a training ends; 0 = never before the last.
+    pub patience: u32,
+    /// Molecules a step.
+    pub batch: u32,
+    /// Share of the steps for the linear warm-up; the rate falls linearly to zero after it.
+    pub warmup: Number,
+    /// AdamW's weight decay, on matrices only.
+    pub weight_decay: Number,
+    /// AdamW's betas.
+    pub betas: (Number, Number),
+    /// Gradient norm is clipped to this.
+    pub clip: Number,
+    /// Transfer seed: initial head and order of molecules.
+    pub seed: u64,
+    /// Number format of the training steps.
+    pub precision: Precision,
+    /// libtorch threads.
+    pub threads: u32,
 }

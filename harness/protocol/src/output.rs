@@ -115,6 +115,14 @@ pub struct CorpusOutput {
     pub unigram_cross_entropy: Number,
     /// Standard error of it over held-out molecules (jackknife of the ratio).
     pub unigram_se: Number,
+    /// Cross-entropy of the held-out tokens given the token before each, from counts in the training subset, in nats a token.
+    pub bigram_cross_entropy: Number,
+    /// Standard error of it over held-out molecules.
+    pub bigram_se: Number,
+    /// Cross-entropy of the held-out tokens given both neighbours of each, from counts in the training subset, in nats a token.
+    pub two_neighbour_cross_entropy: Number,
+    /// Standard error of it over held-out molecules.
+    pub two_neighbour_se: Number,
     /// BLAKE3 of the training subset's tokens.
     pub train_digest: String,
     /// BLAKE3 of the held-out sample's tokens.
@@ -130,6 +138,8 @@ pub struct CorpusOutput {
 pub struct Coverage {
     /// Dataset.
     pub dataset: String,
+    /// Share of its molecules with a token outside the vocabulary.
+    pub unknown_token_share: Number,
     /// Share of its molecules with a token that the subset does not hold.
     pub untrained_token_share: Number,
     /// Share of its molecules longer than the longest of the subset.
@@ -149,6 +159,9 @@ pub struct PretrainOutput {
     pub epochs: Number,
     /// Whether the run diverged (training loss not finite, or above that of the first steps at the end).
     pub diverged: bool,
+    /// By which rule it diverged, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub divergence: Option<String>,
     /// Checkpoints in order of tokens.
     pub checkpoints: Vec<CheckpointOutput>,
 }
@@ -236,7 +249,7 @@ pub struct MeasureOutput {
 /// A downstream score.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScoreValue {
-    /// `rmse`, `mae`, `r2`, `spearman`.
+    /// `rmse`, `mae`, `r2`, `spearman`; `roc_auc`, `pr_auc`.
     pub name: String,
     /// The value on the test molecules.
     pub value: Number,
@@ -244,29 +257,73 @@ pub struct ScoreValue {
     pub higher_is_better: bool,
     /// Whether it is the task's recommended score.
     pub primary: bool,
-    /// Standard error over test molecules (bootstrap).
+    /// Standard error over test molecules (DeLong for `roc_auc`, bootstrap for the others).
     pub se_test: Number,
-    /// Standard error over transfer seeds; none where the protocol has no seed.
+    /// Standard error over transfer seeds; none where the protocol has no seed, or one seed alone.
     pub se_seed: Option<Number>,
-    /// The same score of the predictor that always says the training mean.
+    /// The same score of the predictor that always says the training mean (regression) or prevalence (classification).
     pub mean_predictor: Number,
+}
+
+/// Transfer of a checkpoint to the tasks of a dataset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TransferOutput {
+    /// Tasks in the order of the definition.
+    pub tasks: Vec<TaskTransfer>,
+    /// What fine-tuning tried and chose; none for a probe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finetune: Option<FinetuneRecord>,
 }
 
 /// Transfer of a checkpoint to one task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TransferOutput {
+pub struct TaskTransfer {
     /// Task.
     pub task: String,
     /// Regression or classification.
     pub task_kind: TaskKind,
     /// Molecules with labels for training, validation, testing.
     pub counts: (u64, u64, u64),
-    /// Ridge strength chosen on validation.
-    pub strength: Number,
-    /// Validation score of each strength tried: (strength, RMSE).
+    /// Why the task has no score (such as a part with one class only); its other fields are then empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// Probe: strength chosen on validation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strength: Option<Number>,
+    /// Probe: (strength, validation score) of each strength tried; RMSE for regression, log loss in nats for classification.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub validation: Vec<(Number, Number)>,
     /// Scores on the test molecules.
     pub scores: Vec<ScoreValue>,
-    /// Test predictions: (row of the dataset, label, prediction).
+    /// Test predictions: (row of the dataset, label, prediction); for classification the probability of class 1.
     pub predictions: Vec<(u64, Number, Number)>,
+}
+
+/// What fine-tuning tried and chose.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FinetuneRecord {
+    /// Every learning rate tried, in order.
+    pub tried: Vec<FinetuneTrial>,
+    /// Learning rate kept.
+    pub learning_rate: Number,
+    /// Epoch whose weights are kept, from 1.
+    pub epoch: u32,
+    /// What is kept for the parameter-space view: `end.safetensors` (weights at the kept epoch) up to 5M parameters, else
+    /// `projection.safetensors` (a seeded projection [epochs + 1, 4096] of the displacement from the start).
+    pub weights_file: String,
+    /// Norm of the displacement of the encoder's weights from the checkpoint at the kept epoch, relative to their norm.
+    pub relative_displacement: Number,
+}
+
+/// One learning rate of a fine-tuning.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FinetuneTrial {
+    /// Peak learning rate.
+    pub learning_rate: Number,
+    /// Validation loss after each epoch: mean squared error of standardised labels, or mean log loss in nats, over labelled entries.
+    pub validation: Vec<Number>,
+    /// Training loss of each epoch, the same quantity.
+    pub training: Vec<Number>,
+    /// Whether its loss stopped being finite.
+    pub diverged: bool,
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use clmbench_engine::pretrain::{self, Folders};
 use clmbench_engine::report::Reporter;
 use clmbench_molecules::{TokenCache, TokenCacheBuilder};
-use clmbench_protocol::{Number, Objective, PluginRef, Pretrain, PretrainOutput, Schedule, revision};
+use clmbench_protocol::{Number, Objective, PluginRef, Precision, Pretrain, PretrainOutput, Schedule, ScheduleKind, revision};
 use clmbench_sdk::abi_stable::prefix_type::PrefixTypeTrait;
 use clmbench_sdk::api::{AttentionMode, PluginModule, PluginModuleRef, Role};
 use clmbench_sdk::export::{self, Exports};
@@ -132,14 +132,15 @@ pub fn spec(corpus: &std::path::Path, tokens: u64, checkpoints: u32) -> Pretrain
         tokens,
         checkpoints,
         batch: 8,
+        accumulate: 1,
         learning_rate: Number(0.01),
-        schedule: Schedule { kind: "constant_with_cooldown".into(), warmup: Number(0.05), cooldown: Number(0.2) },
+        schedule: Schedule { kind: ScheduleKind::ConstantWithCooldown, warmup: Number(0.05), cooldown: Number(0.2) },
         mask_ratio: Number(0.15),
         weight_decay: Number(0.01),
         betas: (Number(0.9), Number(0.999)),
         clip: Number(1.0),
         seed: 3,
-        precision: "float32".into(),
+        precision: Precision::Float32,
         threads: 1,
     }
 }
