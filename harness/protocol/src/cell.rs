@@ -21,6 +21,7 @@ use crate::{
 /// A unit of work.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "a definition is made once a cell, never in bulk")]
 pub enum CellSpec {
     /// Parse, check, canonicalise, split and tokenise a dataset.
     TokeniseDataset(TokeniseDataset),
