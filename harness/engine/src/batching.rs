@@ -1,6 +1,7 @@
-//! Batches: molecules as tensors, padded to the longest of the batch.
+//! Batches: molecules as tensors, padded to the longest of the batch, with the tokens that are to be predicted.
 
 use clmbench_molecules::{cache::TokenCache, vocabulary::PAD};
+use clmbench_protocol::Objective;
 use tch::{Device, Kind, Tensor};
 
 use crate::masking::{MaskKey, Masking};
@@ -16,17 +17,43 @@ pub struct Batch {
     pub tokens: u64,
 }
 
+/// Which tokens of a molecule are predicted, and from which positions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Targets {
+    /// Masked language modelling: the tokens that the mask's key picks, each at its own position.
+    Masked(Masking),
+    /// Causal language modelling: every token but the first (the start), each at the position before it.
+    Next,
+}
+
+impl Targets {
+    /// What this objective predicts; `mask_ratio` and the entries of the vocabulary matter to masks alone.
+    pub fn new(objective: Objective, mask_ratio: f64, vocabulary: u64) -> Self {
+        match objective {
+            Objective::MaskedLm => Self::Masked(Masking { ratio: mask_ratio, vocabulary }),
+            Objective::CausalLm => Self::Next,
+        }
+    }
+}
+
 /// A batch with tokens to predict.
 #[derive(Debug)]
-pub struct MaskedBatch {
+pub struct TargetBatch {
     /// What is shown to the model.
     pub shown: Batch,
-    /// Indices of predicted tokens in the flattened [B * L], i64 [M].
+    /// Positions in the flattened [B * L] whose logits predict the targets, i64 [M].
     pub positions: Tensor,
     /// Tokens to predict, i64 [M].
     pub targets: Tensor,
     /// Row in the batch of each predicted token, [M].
     pub rows: Vec<u32>,
+}
+
+impl TargetBatch {
+    /// Tokens to predict, M.
+    pub fn predicted(&self) -> usize {
+        self.rows.len()
+    }
 }
 
 fn build(cache: &TokenCache, molecules: &[u32], mut visit: impl FnMut(usize, u32, usize, u16) -> u16) -> (Batch, usize) {
@@ -52,14 +79,21 @@ pub fn plain(cache: &TokenCache, molecules: &[u32], device: Device) -> Batch {
     Batch { ids: batch.ids.to_device(device), mask: batch.mask.to_device(device), tokens: batch.tokens }
 }
 
-/// The molecules under the masks of this key.
-pub fn masked(cache: &TokenCache, molecules: &[u32], masking: &Masking, key: MaskKey, device: Device) -> MaskedBatch {
+/// The molecules with what is to be predicted of them. The key draws the masks; it means nothing to [`Targets::Next`].
+pub fn with_targets(cache: &TokenCache, molecules: &[u32], targets: &Targets, key: MaskKey, device: Device) -> TargetBatch {
     let longest = molecules.iter().map(|molecule| cache.get(*molecule as usize).len()).max().unwrap_or(0);
-    let (mut positions, mut targets, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut positions, mut tokens, mut rows) = (Vec::new(), Vec::new(), Vec::new());
     let (batch, _) = build(cache, molecules, |row, molecule, position, token| {
-        let Some(shown) = masking.shown(key, u64::from(molecule), position as u64, token) else { return token };
-        positions.push((row * longest + position) as i64);
-        targets.push(i64::from(token));
+        let (from, shown) = match targets {
+            Targets::Masked(masking) => match masking.shown(key, u64::from(molecule), position as u64, token) {
+                Some(shown) => (position, shown),
+                None => return token,
+            },
+            Targets::Next if position > 0 => (position - 1, token),
+            Targets::Next => return token,
+        };
+        positions.push((row * longest + from) as i64);
+        tokens.push(i64::from(token));
         rows.push(row as u32);
         shown
     });
@@ -67,5 +101,73 @@ pub fn masked(cache: &TokenCache, molecules: &[u32], masking: &Masking, key: Mas
     let tensor = |values: &[i64]| {
         if values.is_empty() { Tensor::zeros([0], (Kind::Int64, device)) } else { Tensor::from_slice(values).to_device(device) }
     };
-    MaskedBatch { shown, positions: tensor(&positions), targets: tensor(&targets), rows }
+    TargetBatch { shown, positions: tensor(&positions), targets: tensor(&tokens), rows }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use clmbench_molecules::{TokenCache, TokenCacheBuilder};
+    use clmbench_protocol::Objective;
+    use tch::{Device, Tensor};
+
+    use super::{Targets, with_targets};
+    use crate::masking::{MaskKey, Masking};
+
+    const KEY: MaskKey = MaskKey { seed: 1, draw: 2 };
+
+    fn cache(molecules: &[&[u16]]) -> (tempfile::TempDir, TokenCache) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut builder = TokenCacheBuilder::new(16, 100);
+        for ids in molecules {
+            builder.push(ids).unwrap();
+        }
+        builder.write(&folder.path().join("train.bin")).unwrap();
+        let cache = TokenCache::open(&folder.path().join("train.bin")).unwrap();
+        (folder, cache)
+    }
+
+    fn list(tensor: &Tensor) -> Vec<i64> {
+        Vec::try_from(tensor).unwrap()
+    }
+
+    #[test]
+    fn the_next_token_is_predicted_up_to_the_end_and_the_start_never() {
+        let (_folder, cache) = cache(&[&[2, 10, 11, 3], &[2, 20, 3]]);
+        let batch = with_targets(&cache, &[1, 0], &Targets::new(Objective::CausalLm, 0.15, 100), KEY, Device::Cpu);
+        // Nothing is hidden; the padding stands behind and is neither predicted nor predicted from.
+        assert_eq!(list(&batch.shown.ids.view([-1])), [2, 20, 3, 0, 2, 10, 11, 3]);
+        assert_eq!(Vec::<f32>::try_from(batch.shown.mask.view([-1])).unwrap(), [1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
+        assert_eq!(list(&batch.positions), [0, 1, 4, 5, 6]);
+        assert_eq!(list(&batch.targets), [20, 3, 10, 11, 3]);
+        assert_eq!((batch.rows.as_slice(), batch.predicted(), batch.shown.tokens), ([0, 0, 1, 1, 1].as_slice(), 5, 7));
+    }
+
+    #[test]
+    fn masked_tokens_are_predicted_where_they_stand() {
+        let body: Vec<u16> = std::iter::once(2).chain(30..44).chain(std::iter::once(3)).collect();
+        let (_folder, cache) = cache(&[&[2, 10, 3], &body]);
+        let masking = Masking { ratio: 0.4, vocabulary: 100 };
+        let batch = with_targets(&cache, &[0, 1], &Targets::Masked(masking), KEY, Device::Cpu);
+        let (positions, ids) = (list(&batch.positions), list(&batch.shown.ids.view([-1])));
+        assert!(batch.predicted() > 2);
+        for (position, target) in positions.iter().zip(list(&batch.targets)) {
+            let (row, column) = (*position / 16, *position % 16);
+            let token = cache.get(row as usize)[column as usize];
+            assert_eq!(target, i64::from(token));
+            let shown = masking.shown(KEY, row as u64, column as u64, token);
+            assert_eq!(Some(ids[*position as usize]), shown.map(i64::from));
+        }
+        for (position, id) in ids.iter().enumerate().filter(|(position, _)| !positions.contains(&(*position as i64))) {
+            let token = cache.get(position / 16).get(position % 16).copied().unwrap_or(0);
+            assert_eq!(*id, i64::from(token));
+        }
+    }
+
+    #[test]
+    fn a_lone_start_token_has_nothing_to_predict() {
+        let (_folder, cache) = cache(&[&[2]]);
+        let batch = with_targets(&cache, &[0], &Targets::Next, KEY, Device::Cpu);
+        assert_eq!((batch.predicted(), batch.positions.size(), batch.targets.size()), (0, vec![0], vec![0]));
+    }
 }

@@ -12,9 +12,10 @@ use clmbench_torch_ext::clip_gradients;
 use tch::{Device, Reduction, Tensor};
 
 use crate::{
-    batching, checkpoint,
+    batching::{self, Targets},
+    checkpoint,
     failure::{OrFail, Result},
-    masking::{MaskKey, Masking},
+    masking::MaskKey,
     model::{Model, Vocabulary, backward},
     optimizer::AdamW,
     order,
@@ -76,7 +77,7 @@ struct Run<'a> {
     reporter: &'a Reporter,
     optimizer: AdamW,
     schedule: TokenSchedule,
-    masking: Masking,
+    targets: Targets,
     lengths: Vec<usize>,
     epoch: Option<(u64, Vec<Vec<u32>>)>,
     mask_seed: u64,
@@ -118,7 +119,7 @@ impl<'a> Run<'a> {
                 cooldown: spec.schedule.cooldown.0,
                 checkpoints: spec.checkpoints.max(1),
             },
-            masking: Masking { ratio: spec.mask_ratio.0, vocabulary: cache.vocabulary_size() as u64 },
+            targets: Targets::new(spec.objective, spec.mask_ratio.0, cache.vocabulary_size() as u64),
             lengths: (0..cache.len()).map(|index| cache.get(index).len()).collect(),
             epoch: None,
             mask_seed: seed::derive("training masks", &[&spec.seed.to_le_bytes()]),
@@ -183,10 +184,10 @@ impl<'a> Run<'a> {
     fn train_until(&mut self, position: &mut Position, leg: Leg, tokens: u64) -> Result<bool> {
         while position.tokens < tokens {
             let batch = self.next_batch(position);
-            let batch = batching::masked(
+            let batch = batching::with_targets(
                 self.cache,
                 &batch,
-                &self.masking,
+                &self.targets,
                 MaskKey { seed: self.mask_seed, draw: position.epoch },
                 Device::Cpu,
             );
@@ -228,7 +229,7 @@ impl<'a> Run<'a> {
     }
 
     /// One optimiser step; returns the mean loss over the batch's predicted tokens, in nats.
-    fn step(&mut self, batch: &batching::MaskedBatch, rate: f64) -> Result<f64> {
+    fn step(&mut self, batch: &batching::TargetBatch, rate: f64) -> Result<f64> {
         let hidden = self.model.hidden(&batch.shown.ids, &batch.shown.mask, AttentionMode::Fast)?;
         let logits = self.model.logits(&hidden, &batch.positions)?;
         let loss = logits.f_cross_entropy_loss(&batch.targets, None::<Tensor>, Reduction::Mean, -100, 0.0).or_fail()?;

@@ -24,7 +24,7 @@ use clmbench_sdk::{
 use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::{
-    batching::{self, MaskedBatch},
+    batching::{self, TargetBatch, Targets},
     embed::{self, BATCH_TOKENS},
     failure::{OrFail, Result, to_plugin_error},
     masking::{MaskKey, Masking},
@@ -128,11 +128,11 @@ impl<'a> ProbeHost<'a> {
         Ok((chosen, order::by_length(&lengths, BATCH_TOKENS)))
     }
 
-    fn masked(&self, sample: Sample, molecules: &[u32]) -> Result<MaskedBatch> {
+    fn masked(&self, sample: Sample, molecules: &[u32]) -> Result<TargetBatch> {
         let cache = self.cache(sample.part)?;
-        let masking = Masking { ratio: MASK_RATIO, vocabulary: self.model.vocabulary.size };
+        let targets = Targets::Masked(Masking { ratio: MASK_RATIO, vocabulary: self.model.vocabulary.size });
         let key = MaskKey { seed: self.mask_seed, draw: sample.draw };
-        Ok(batching::masked(cache, molecules, &masking, key, Device::Cpu))
+        Ok(batching::with_targets(cache, molecules, &targets, key, Device::Cpu))
     }
 
     /// Reports progress in per cent: the steps that the metric told of, and how far the call of the current one is.
@@ -148,7 +148,7 @@ impl<'a> ProbeHost<'a> {
     }
 
     /// Negative log likelihood of each predicted token, [M].
-    fn nll(&self, batch: &MaskedBatch, mode: AttentionMode) -> Result<Tensor> {
+    fn nll(&self, batch: &TargetBatch, mode: AttentionMode) -> Result<Tensor> {
         let hidden = self.model.hidden(&batch.shown.ids, &batch.shown.mask, mode)?;
         let logits = self.model.logits(&hidden, &batch.positions)?;
         logits.f_cross_entropy_loss(&batch.targets, None::<Tensor>, Reduction::None, -100, 0.0).or_fail()

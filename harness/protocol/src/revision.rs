@@ -3,7 +3,7 @@
 /// Tokenising datasets and corpora.
 pub const TOKENISE: u32 = 1;
 /// Pretraining.
-pub const PRETRAIN: u32 = 1;
+pub const PRETRAIN: u32 = 2;
 /// Embedding.
 pub const EMBED: u32 = 1;
 /// The probe that metrics are given.
