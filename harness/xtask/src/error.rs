@@ -56,6 +56,17 @@ pub enum XtaskError {
         /// What to do.
         advice: &'static str,
     },
+    /// A cell that a table needs has no result.
+    #[error("`{key}` ended as {status}; `clmbench show` on it says why")]
+    Cell {
+        /// Its key.
+        key: String,
+        /// Its status.
+        status: String,
+    },
+    /// A check of `verify` does not hold; the table above says which.
+    #[error("{0}")]
+    Check(String),
     /// House rules are broken; the offences have been listed.
     #[error("{0} offences against the house rules; each line above names one")]
     Tidy(usize),
@@ -65,7 +76,7 @@ impl XtaskError {
     /// As the help says.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Tidy(_) => 1,
+            Self::Tidy(_) | Self::Check(_) => 1,
             Self::Child { code, .. } => *code,
             // As shells do; 130 is Ctrl-C.
             Self::Signal { signal, .. } => u8::try_from(128 + signal).unwrap_or(255),

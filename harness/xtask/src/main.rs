@@ -3,15 +3,18 @@
 //! Depends on nothing that needs libtorch, because it is what puts libtorch there.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "with the cli the only crate that prints")]
 
+mod bench;
 mod build;
 mod cargo;
 mod error;
+mod perf;
 mod plugins;
 mod setup;
 mod show;
 mod test;
 mod tidy;
 mod tools;
+mod verify;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -43,7 +46,7 @@ Environment:
   CLMBENCH_MIRROR   folder or URL that holds the wheels by name, used instead of pip
   LIBTORCH          a libtorch 2.11.0 of your own, linked instead of a download
 
-Exit status: 0 done; 1 house rules broken; 2 usage; 4 something is missing on this
+Exit status: 0 done; 1 house rules broken or a check of `verify` not held; 2 usage; 4 something is missing on this
 machine; otherwise that of the command that failed.";
 
 #[derive(Debug, Subcommand)]
@@ -65,6 +68,22 @@ enum Command {
     },
     /// Set up, check house rules and format, build, lint, run every test.
     Test(SetupArguments),
+    /// Build, then measure speed; minutes, with nothing else running.
+    Perf {
+        #[command(flatten)]
+        setup: SetupArguments,
+        /// What to time.
+        #[command(subcommand)]
+        what: perf::Perf,
+    },
+    /// Build, then run a slow check; its table is committed in benchmarks/.
+    Verify {
+        #[command(flatten)]
+        setup: SetupArguments,
+        /// What to check.
+        #[command(subcommand)]
+        what: verify::Verify,
+    },
     /// Check the house rules: who may depend on whom, where unsafe and printing may be, file sizes, layout.
     ///
     /// One line for each rule, and file:line for each offence. Needs neither libtorch nor a build.
@@ -101,6 +120,8 @@ fn main() -> ExitCode {
         Command::Build(setup) => setup.run().and_then(|()| build::run()),
         Command::Demo { setup, store } => setup.run().and_then(|()| build::demo(store.as_deref())),
         Command::Test(setup) => setup.run().and_then(|()| test::run()),
+        Command::Perf { setup, what } => setup.run().and_then(|()| build::run()).and_then(|()| perf::run(&what)),
+        Command::Verify { setup, what } => setup.run().and_then(|()| build::run()).and_then(|()| verify::run(&what)),
         Command::Tidy => cargo::checkout().and_then(|checkout| tidy::run(&checkout)),
     };
     match result {

@@ -1,6 +1,6 @@
 //! `plugin list`: everything that the plugins at hand offer.
 
-use clmbench_protocol::{ParameterInfo, SourceFile};
+use clmbench_protocol::{ParameterInfo, PresetInfo, SourceFile};
 use clmbench_runner::plugins::{Plugin, PluginSet};
 use serde::Serialize;
 
@@ -29,6 +29,8 @@ struct Row<'a> {
     citation: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     files: &'a [SourceFile],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    presets: &'a [PresetInfo],
 }
 
 /// Prints the rows; plugins that cannot be used are said on standard error.
@@ -77,6 +79,7 @@ fn rows(set: &PluginSet) -> Vec<Row<'_>> {
             licence: None,
             citation: None,
             files: &[],
+            presets: &offer.info.presets,
         }
     });
     let datasets = set.datasets().map(|offer| {
@@ -94,6 +97,7 @@ fn rows(set: &PluginSet) -> Vec<Row<'_>> {
             licence: Some(&offer.info.licence),
             citation: Some(&offer.info.citation),
             files: &offer.info.files,
+            presets: &[],
         }
     });
     let metrics = set.metrics().map(|offer| {
@@ -114,6 +118,7 @@ fn rows(set: &PluginSet) -> Vec<Row<'_>> {
             licence: None,
             citation: Some(&offer.info.citation),
             files: &[],
+            presets: &[],
         }
     });
     architectures.chain(datasets).chain(metrics).collect()

@@ -1,0 +1,40 @@
+//! `cargo xtask perf`: how fast it is, measured through the program itself.
+
+mod pretrain;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::error::XtaskError;
+
+/// What can be timed.
+#[derive(Debug, Subcommand)]
+pub enum Perf {
+    /// Real (non-padding) tokens per second of pretraining at 0.83M and 4.87M parameters, on all cores.
+    ///
+    /// Runs beside nothing else; several rounds, the two sizes in turn, medians and ranges. With --peer, a plain and a
+    /// tuned PyTorch loop (benchmarks/perf/peers/pretrain.py) run in the same rounds, and the table gives ratios.
+    Pretrain(PretrainArguments),
+}
+
+/// Arguments of `perf pretrain`.
+#[derive(Debug, Args)]
+pub struct PretrainArguments {
+    /// Fewer tokens and rounds: two minutes instead of ten.
+    #[arg(long)]
+    pub quick: bool,
+    /// A Python with torch 2.11 for the peers.
+    #[arg(long, value_name = "PYTHON")]
+    pub peer: Option<PathBuf>,
+    /// Also write the table to benchmarks/perf/PRETRAIN.md.
+    #[arg(long)]
+    pub write: bool,
+}
+
+/// Runs it; the build must be there.
+pub fn run(what: &Perf) -> Result<(), XtaskError> {
+    match what {
+        Perf::Pretrain(arguments) => pretrain::run(arguments),
+    }
+}

@@ -1,0 +1,63 @@
+//! `cargo xtask verify`: slow checks, whose tables are committed.
+
+mod heldout_loss;
+mod learning_rates;
+
+use clap::{Args, Subcommand};
+
+use crate::{
+    bench::{Bench, Cell},
+    error::XtaskError,
+};
+
+/// What can be verified.
+#[derive(Debug, Subcommand)]
+pub enum Verify {
+    /// Search the peak learning rate of each preset on held-out loss, and compare with the rates the presets carry.
+    ///
+    /// The same rates, tokens, batch and seed for every size. Fails where a preset carries another rate than the best one.
+    Lr(SearchArguments),
+    /// Train the 0.83M preset until it must beat count models: held-out loss below that of two neighbours.
+    Loss(VerifyArguments),
+}
+
+/// Arguments of every check.
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// Go on with the cells that an earlier, interrupted check left.
+    #[arg(long)]
+    pub resume: bool,
+    /// Also write the table to its file in benchmarks/.
+    #[arg(long)]
+    pub write: bool,
+}
+
+/// Arguments of `verify lr`.
+#[derive(Debug, Args)]
+pub struct SearchArguments {
+    /// Architecture.
+    #[arg(long, default_value = "bert")]
+    pub architecture: String,
+    #[command(flatten)]
+    common: VerifyArguments,
+}
+
+/// Runs it; the build must be there.
+pub fn run(what: &Verify) -> Result<(), XtaskError> {
+    match what {
+        Verify::Lr(arguments) => learning_rates::run(arguments),
+        Verify::Loss(arguments) => heldout_loss::run(arguments),
+    }
+}
+
+/// Held-out loss and its standard error at the last checkpoint of a run, by the key of its pretrain cell.
+fn heldout_loss(cells: &[Cell], pretrain: &Cell) -> Option<(f64, f64)> {
+    let run = pretrain.key.strip_prefix("pretrain/")?;
+    let start = format!("measure/{run}/");
+    cells.iter().filter(|cell| cell.key.starts_with(&start) && cell.status == "done").find_map(Cell::primary)
+}
+
+/// The cells of a run that may have diverged or failed: only those with this start of the key.
+fn cells(bench: &Bench, suite: &str) -> Result<Vec<Cell>, XtaskError> {
+    bench.cells(suite, |key| ["pretrain/", "measure/", "tokenise/mixed"].iter().any(|start| key.starts_with(start)))
+}
