@@ -11,7 +11,9 @@
 //! | what could this design have seen? | [`power`], [`random_band`] |
 //! | does the metric add to size, tokens and corpus? | [`gain`] |
 //! | what may be said? | [`verdict`] |
+//! | how well are two classes told apart? | [`auc`] |
 
+pub mod auc;
 pub mod bootstrap;
 pub mod correlation;
 pub mod cross_validation;
@@ -27,6 +29,7 @@ pub mod refusal;
 pub mod seed;
 pub mod verdict;
 
+pub use auc::{average_precision, delong, delong_paired, roc_auc};
 pub use bootstrap::{Interval, SMALLEST_N_FOR_INTERVALS, bca, spearman_interval};
 pub use correlation::{average_ranks, kendall_tau_b, pearson, spearman};
 pub use cross_validation::q2_by_groups;

@@ -16,6 +16,21 @@ pub enum Refusal {
         /// Runs it takes.
         needed: usize,
     },
+    /// A class with too few molecules.
+    #[error(
+        "{what} needs at least {needed} molecule{} of each class and has {positives} of class 1 and {negatives} of class 0",
+        if *needed == 1 { "" } else { "s" }
+    )]
+    Classes {
+        /// What was asked for.
+        what: String,
+        /// Molecules of class 1.
+        positives: usize,
+        /// Molecules of class 0.
+        negatives: usize,
+        /// Molecules of each class that it takes.
+        needed: usize,
+    },
     /// No run has a value.
     #[error("{what}")]
     NoValues {
@@ -79,6 +94,7 @@ impl Refusal {
     pub fn word(&self) -> &'static str {
         match self {
             Self::TooFew { .. } => "too_few",
+            Self::Classes { .. } => "classes",
             Self::NoValues { .. } => "no_values",
             Self::Constant { .. } => "constant",
             Self::RankDeficient { .. } => "rank_deficient",
