@@ -10,7 +10,7 @@ use std::{
 use crate::{
     cargo::{self, run_cargo},
     error::XtaskError,
-    plugins,
+    plugins, record,
 };
 
 /// Builds the workspace and installs its plugins beside the executables.
@@ -20,8 +20,8 @@ pub fn run() -> Result<(), XtaskError> {
     plugins::install(&checkout, &cargo::metadata(&checkout, false)?, &[plugins::PLUGINS])
 }
 
-/// Builds, then runs the demo suite to its leaderboards.
-pub fn demo(store: Option<&Path>) -> Result<(), XtaskError> {
+/// Builds, then runs the demo suite to its leaderboards; `record` also writes them to `results/<date>-demo/`.
+pub fn demo(store: Option<&Path>, record: bool) -> Result<(), XtaskError> {
     run()?;
     let checkout = cargo::checkout()?;
     let target = cargo::metadata(&checkout, false)?.target_directory;
@@ -45,7 +45,12 @@ pub fn demo(store: Option<&Path>) -> Result<(), XtaskError> {
         return ran;
     }
     clmbench(&["leaderboard", "models"])?;
-    println!("\nxtask: demo: {:.0} s after the build; results in {}", started.elapsed().as_secs_f64(), store.display());
+    let seconds = started.elapsed().as_secs_f64();
+    println!("\nxtask: demo: {seconds:.0} s after the build; results in {}", store.display());
+    if record {
+        let folder = record::record(&checkout, &executable, &store, &suite, seconds)?;
+        println!("xtask: recorded in {}", folder.display());
+    }
     ran
 }
 

@@ -9,6 +9,7 @@ mod cargo;
 mod error;
 mod perf;
 mod plugins;
+mod record;
 mod setup;
 mod show;
 mod test;
@@ -65,6 +66,9 @@ enum Command {
         /// Folder for the results; a finished cell in it is not computed again.
         #[arg(long, value_name = "DIR")]
         store: Option<PathBuf>,
+        /// Also write suite, tables and environment to results/<date>-demo/.
+        #[arg(long)]
+        record: bool,
     },
     /// Set up, check house rules and format, build, lint, run every test.
     Test(SetupArguments),
@@ -118,7 +122,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Setup(setup) => setup.run(),
         Command::Build(setup) => setup.run().and_then(|()| build::run()),
-        Command::Demo { setup, store } => setup.run().and_then(|()| build::demo(store.as_deref())),
+        Command::Demo { setup, store, record } => setup.run().and_then(|()| build::demo(store.as_deref(), record)),
         Command::Test(setup) => setup.run().and_then(|()| test::run()),
         Command::Perf { setup, what } => setup.run().and_then(|()| build::run()).and_then(|()| perf::run(&what)),
         Command::Verify { setup, what } => setup.run().and_then(|()| build::run()).and_then(|()| verify::run(&what)),
