@@ -9,6 +9,7 @@ use clmbench_protocol::{CellOutput, CellReport, CellSpec, Failure, FailureKind, 
 use clmbench_sdk::LIBTORCH_VERSION;
 
 use crate::{
+    device::{Devices, InUse},
     embed,
     failure::{OrFail, Result, io},
     files,
@@ -29,10 +30,8 @@ pub fn run(request: &RunRequest, plugins: &mut Plugins, reporter: &Reporter, bui
     limits::begin_cell();
     let work = PathBuf::from(&request.work_dir);
     std::fs::create_dir_all(&work).map_err(|error| io(&work, "creating", &error))?;
-    if request.device != "cpu" {
-        let text = format!("device `{}` is not supported yet; use --device cpu", request.device);
-        return Err(Failure::new(FailureKind::Unsupported, text));
-    }
+    let device = Devices::find().choose(&request.device)?;
+    let _in_use = InUse::begin(device)?;
     check_revision(&request.spec)?;
     plugins.require(&request.plugins)?;
     tch::set_num_threads(threads(&request.spec) as i32);

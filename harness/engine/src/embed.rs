@@ -23,7 +23,7 @@ pub const BATCH_TOKENS: usize = 4096;
 /// Name of the matrix in `embeddings.safetensors`.
 pub const MATRIX: &str = "embeddings";
 
-/// Mean-pooled embeddings [N, D] of molecules, in the order given.
+/// Mean-pooled embeddings [N, D] of molecules, in the order given, on the CPU.
 ///
 /// # Errors
 /// What the plugin refuses.
@@ -33,11 +33,12 @@ pub fn pooled(model: &Model, cache: &TokenCache, molecules: &[u32], reporter: &R
     let (mut rows, mut order_of) = (Vec::new(), Vec::new());
     for chosen in order::by_length(&lengths, BATCH_TOKENS) {
         let chosen_molecules: Vec<u32> = chosen.iter().map(|index| molecules[*index as usize]).collect();
-        let batch = batching::plain(cache, &chosen_molecules, Device::Cpu);
+        let batch = batching::plain(cache, &chosen_molecules, model.device());
         let hidden = model.hidden(&batch.ids, &batch.mask, AttentionMode::Fast)?; // [B, L, D]
         let weights = batch.mask.unsqueeze(-1); // [B, L, 1]
         let summed = (hidden * &weights).f_sum_dim_intlist(&[1_i64][..], false, Kind::Float).or_fail()?;
-        rows.push(summed / weights.sum_dim_intlist(&[1_i64][..], false, Kind::Float));
+        let means = summed / weights.sum_dim_intlist(&[1_i64][..], false, Kind::Float);
+        rows.push(means.f_to_device(Device::Cpu).or_fail()?);
         order_of.extend(chosen.iter().map(|index| i64::from(*index)));
         reporter.report("embed", order_of.len() as u64, molecules.len() as u64, "molecules", String::new);
     }

@@ -1,6 +1,11 @@
-//! Opens plugins: our handshake first, then abi_stable's layout check. Libraries are never unloaded.
+//! Opens plugins: our handshake first, then abi_stable's layout check; and libtorch's CUDA library. Libraries are never
+//! unloaded.
 
-use std::{collections::BTreeMap, ffi::CStr, path::Path};
+use std::{
+    collections::BTreeMap,
+    ffi::CStr,
+    path::{Path, PathBuf},
+};
 
 use abi_stable::library::lib_header_from_path;
 use clmbench_api::{
@@ -128,6 +133,65 @@ fn greet(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Tells cuBLAS to take workspaces that make its products repeatable, which libtorch asks for when it is to be deterministic.
+/// To be called first thing in `main`. A choice that the user made in the environment stays.
+pub fn repeatable_products() {
+    const VARIABLE: &str = "CUBLAS_WORKSPACE_CONFIG";
+    if std::env::var_os(VARIABLE).is_none() {
+        // SAFETY: called before the process has other threads, so nobody reads the environment meanwhile.
+        unsafe { std::env::set_var(VARIABLE, ":4096:8") };
+    }
+}
+
+/// libtorch's CUDA library, as [`open_cuda`] found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CudaLibrary {
+    /// Open: its kernels and hooks are registered.
+    Open,
+    /// Not there: a libtorch for the CPU.
+    Missing,
+    /// There, but it cannot be opened, for this reason.
+    Refused(String),
+}
+
+/// Name of libtorch's CUDA library.
+const CUDA: &str = "libtorch_cuda.so";
+
+/// Opens libtorch's CUDA library, which programs that are linked against the CPU's do not name: beside `libtorch_cpu.so`, or
+/// where the loader looks. To be called before libtorch is asked for devices.
+pub fn open_cuda() -> CudaLibrary {
+    use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+    let beside = beside_libtorch(&std::fs::read_to_string("/proc/self/maps").unwrap_or_default());
+    let beside = beside.filter(|path| path.is_file());
+    let certain = beside.is_some();
+    let path = beside.unwrap_or_else(|| CUDA.into());
+    // SAFETY: opening runs the initialisers of libtorch's own library, which register kernels and hooks.
+    match unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_GLOBAL) } {
+        Ok(library) => {
+            // Kept open for good: its kernels stay registered.
+            std::mem::forget(library);
+            CudaLibrary::Open
+        }
+        Err(error) => {
+            let reason = one_line(&error.to_string());
+            // The loader names the file that it did not find: this one, or one that this one needs.
+            if !certain && reason.starts_with(&format!("{CUDA}: cannot open shared object file")) {
+                CudaLibrary::Missing
+            } else {
+                log(&format!("{}: {reason}", path.display()));
+                CudaLibrary::Refused(reason)
+            }
+        }
+    }
+}
+
+/// Where the CUDA library lies if it is part of the libtorch in this memory map (`/proc/self/maps`).
+fn beside_libtorch(maps: &str) -> Option<PathBuf> {
+    let place =
+        maps.lines().find_map(|line| line.find('/').map(|at| &line[at..]).filter(|path| path.ends_with("/libtorch_cpu.so")))?;
+    Some(Path::new(place).with_file_name(CUDA))
+}
+
 /// The lines of an abi_stable error that a reader needs: Error, Expected, Found.
 fn layout_words(message: &str) -> String {
     let mut words: Vec<&str> = Vec::new();
@@ -150,4 +214,32 @@ fn log(text: &str) {
     use std::io::Write;
     // Standard error is the cell's log here; a log that cannot be written must not fail the cell.
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::path::Path;
+
+    use super::{CudaLibrary, beside_libtorch, open_cuda};
+
+    #[test]
+    fn the_cuda_library_is_looked_for_beside_libtorch() {
+        let maps = "7f00-7f01 r-xp 0000 08:01 12   /usr/lib/libc.so.6\n\
+                    7f02-7f03 r--p 0000 08:01 13   /a folder/torch/lib/libtorch_cpu.so\n7f04-7f05 rw-p 0 00:00 0";
+        assert_eq!(beside_libtorch(maps).as_deref(), Some(Path::new("/a folder/torch/lib/libtorch_cuda.so")));
+        assert_eq!(beside_libtorch("7f00-7f01 r-xp 0000 08:01 12   /usr/lib/libc.so.6"), None);
+        assert_eq!(beside_libtorch(""), None);
+    }
+
+    #[test]
+    fn a_libtorch_without_cuda_is_no_error() {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        // Makes this test depend on libtorch, so that its library is mapped.
+        assert_eq!(tch::Tensor::from_slice(&[1.0_f32]).size(), [1]);
+        let expected = beside_libtorch(&maps).unwrap();
+        if !expected.exists() {
+            assert_eq!(open_cuda(), CudaLibrary::Missing);
+        }
+    }
 }

@@ -6,9 +6,12 @@ use clmbench_api::{AttentionMode, ModelBox, PluginModuleRef, Role};
 use clmbench_protocol::{Failure, FailureKind};
 use clmbench_sdk::tensor::{lend, take};
 use serde_json::{Map, Value};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use crate::failure::{OrFail, Result};
+use crate::{
+    device,
+    failure::{OrFail, Result},
+};
 
 /// A trainable parameter.
 #[derive(Debug)]
@@ -37,10 +40,11 @@ pub struct Model {
     pub parameters: Vec<Parameter>,
     /// Entries of the vocabulary.
     pub vocabulary: Vocabulary,
+    device: Device,
 }
 
 impl Model {
-    /// Builds a model with fresh weights from libtorch's global generator.
+    /// Builds a model with fresh weights from libtorch's global generator, on the CPU, and moves it to the device of the cell.
     ///
     /// # Errors
     /// What the plugin refuses; [`FailureKind::WrongShape`] for parameters that break the contract.
@@ -58,13 +62,13 @@ impl Model {
         Self::from_box(inner, vocabulary)
     }
 
-    /// Wraps a model.
+    /// Wraps a model and moves its parameters to the device of the cell ([`device::current`]).
     ///
     /// # Errors
     /// [`FailureKind::WrongShape`] for parameters that break the contract.
     pub fn from_box(inner: ModelBox, vocabulary: Vocabulary) -> Result<Self> {
         let rows = inner.parameters().or_fail()?.into_iter();
-        let parameters: Vec<Parameter> =
+        let mut parameters: Vec<Parameter> =
             rows.map(|row| Parameter { name: row.name.into(), role: row.role, tensor: take(row.tensor) }).collect();
         for (index, row) in parameters.iter().enumerate() {
             let refused = |what: &str| {
@@ -77,7 +81,16 @@ impl Model {
                 return refused("is not a float32 tensor that requires a gradient");
             }
         }
-        Ok(Self { inner, parameters, vocabulary })
+        let device = device::current();
+        for row in parameters.iter_mut().filter(|row| row.tensor.device() != device) {
+            move_to(&mut row.tensor, device)?;
+        }
+        Ok(Self { inner, parameters, vocabulary, device })
+    }
+
+    /// Where the parameters lie, and so where ids, masks and positions have to be.
+    pub fn device(&self) -> Device {
+        self.device
     }
 
     /// Hidden states [B, L, D].
@@ -147,6 +160,17 @@ impl Model {
     }
 }
 
+/// Moves the storage of a parameter. Every handle of it sees the move, also the model's own.
+fn move_to(tensor: &mut Tensor, device: Device) -> Result<()> {
+    let moved = tensor.detach().f_to_device(device).or_fail()?;
+    put(tensor, &moved)
+}
+
+fn put(tensor: &mut Tensor, values: &Tensor) -> Result<()> {
+    let _guard = tch::no_grad_guard();
+    tensor.f_set_data(values).or_fail()
+}
+
 /// Gradients of a scalar with respect to these tensors; undefined for those that it does not depend on.
 ///
 /// # Errors
@@ -157,4 +181,32 @@ pub fn backward(loss: &Tensor, tensors: &[Tensor]) -> Result<Vec<Tensor>> {
         return Err(Failure::new(FailureKind::PluginError, text));
     }
     Tensor::f_run_backward(&[loss], tensors, false, false).or_fail()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tch::{Device, Tensor};
+
+    use super::put;
+    use crate::toy;
+
+    #[test]
+    fn every_handle_of_a_parameter_sees_that_its_storage_moved() {
+        let mut tensor = Tensor::from_slice(&[1.0_f32, 2.0]).set_requires_grad(true);
+        let other = tensor.shallow_clone();
+        let elsewhere = Tensor::from_slice(&[3.0_f32, 4.0]);
+        put(&mut tensor, &elsewhere).unwrap();
+        assert_eq!(other.data_ptr(), elsewhere.data_ptr());
+        assert!(other.requires_grad() && other.is_leaf());
+        let gradients = Tensor::run_backward(&[(&other * &other).sum(tch::Kind::Float)], &[tensor], false, false);
+        assert_eq!(Vec::<f32>::try_from(&gradients[0]).unwrap(), [6.0, 8.0]);
+    }
+
+    #[test]
+    fn outside_of_cells_models_are_on_the_cpu() {
+        let model = toy::model().unwrap();
+        assert_eq!(model.device(), Device::Cpu);
+        assert!(model.parameters.iter().all(|row| row.tensor.device() == Device::Cpu));
+    }
 }

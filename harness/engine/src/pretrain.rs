@@ -9,7 +9,7 @@ use clmbench_api::AttentionMode;
 use clmbench_molecules::TokenCache;
 use clmbench_protocol::{CheckpointOutput, Failure, FailureKind, Objective, Precision, Pretrain, PretrainOutput, ScheduleKind};
 use clmbench_torch_ext::clip_gradients;
-use tch::{Device, Reduction, Tensor};
+use tch::{Reduction, Tensor};
 
 use crate::{
     batching::{self, Targets},
@@ -189,7 +189,7 @@ impl<'a> Run<'a> {
                 &batch,
                 &self.targets,
                 MaskKey { seed: self.mask_seed, draw: position.epoch },
-                Device::Cpu,
+                self.model.device(),
             );
             position.batch += 1;
             position.molecules += batch.shown.ids.size()[0] as u64;

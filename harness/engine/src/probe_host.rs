@@ -132,7 +132,7 @@ impl<'a> ProbeHost<'a> {
         let cache = self.cache(sample.part)?;
         let targets = Targets::Masked(Masking { ratio: MASK_RATIO, vocabulary: self.model.vocabulary.size });
         let key = MaskKey { seed: self.mask_seed, draw: sample.draw };
-        Ok(batching::with_targets(cache, molecules, &targets, key, Device::Cpu))
+        Ok(batching::with_targets(cache, molecules, &targets, key, self.model.device()))
     }
 
     /// Reports progress in per cent: the steps that the metric told of, and how far the call of the current one is.
@@ -309,6 +309,7 @@ impl<'a> ProbeHost<'a> {
             for tensor in rows {
                 let count = tensor.numel() as i64;
                 let part = delta.f_narrow(0, offset, count).or_fail()?.f_view_as(tensor).or_fail()?;
+                let part = part.f_to_device(tensor.device()).or_fail()?;
                 let _ = tensor.shallow_clone().f_add_(&part).or_fail()?;
                 offset += count;
             }
@@ -335,6 +336,11 @@ impl Drop for Restore {
             let _ = tensor.f_copy_(saved);
         }
     }
+}
+
+/// Tensors of metrics lie on the CPU, whatever the device of the model.
+fn give_from_cpu(tensor: Tensor) -> RawTensor {
+    give(tensor.to_device(Device::Cpu))
 }
 
 fn unsupported<T>(call: &str) -> RResult<T, Fault> {
@@ -364,12 +370,12 @@ impl ProbeApi for ProbeHost<'_> {
         if labels == Labels::Sampled {
             return unsupported("gradient with sampled labels");
         }
-        guard(|| tch::with_grad(|| self.shifted(delta, || self.gradient(sample))).map(give).map_err(to_plugin_error))
+        guard(|| tch::with_grad(|| self.shifted(delta, || self.gradient(sample))).map(give_from_cpu).map_err(to_plugin_error))
     }
 
     fn hvp(&self, sample: Sample, vectors: RawTensor, method: HvpMethod) -> RResult<RawTensor, Fault> {
-        let vectors = take(vectors);
-        guard(|| tch::with_grad(|| self.hessian(sample, &vectors, method)).map(give).map_err(to_plugin_error))
+        let vectors = take(vectors).to_device(self.model.device());
+        guard(|| tch::with_grad(|| self.hessian(sample, &vectors, method)).map(give_from_cpu).map_err(to_plugin_error))
     }
 
     fn embed(&self, part: SamplePart, start: u64, count: u64) -> RResult<RawTensor, Fault> {

@@ -35,6 +35,9 @@ pub struct Parameter {
 }
 
 /// A model. Dropout is off: losses and curvature are functions of the weights alone.
+///
+/// It is built on the CPU. The host may move its parameters to another device afterwards; all other tensors of a call must
+/// therefore be made on the device of its arguments.
 pub trait Model: Send {
     /// Trainable parameters in a fixed order; a tied table once.
     fn parameters(&self) -> Vec<Parameter>;

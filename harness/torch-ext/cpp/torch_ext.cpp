@@ -57,7 +57,11 @@ char *clmbench_use_flash_attention(bool on) {
 }
 
 char *clmbench_deterministic(bool on) {
-  return guarded([&] { at::globalContext().setDeterministicAlgorithms(on, /*warn_only=*/false); });
+  return guarded([&] {
+    at::globalContext().setDeterministicAlgorithms(on, /*warn_only=*/false);
+    // Fresh memory is never read here; filling it would only cost time.
+    at::globalContext().setDeterministicFillUninitializedMemory(false);
+  });
 }
 
 char *clmbench_flush_denormal(bool on) {

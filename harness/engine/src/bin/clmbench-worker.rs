@@ -7,6 +7,8 @@ use std::{path::Path, process::ExitCode};
 
 use clmbench_engine::{
     check,
+    device::Devices,
+    loader,
     worker::{channel::Channel, limits, serve::serve},
 };
 
@@ -15,6 +17,7 @@ const USAGE: &str = "usage: clmbench-worker [--describe FILE | --check FILE]\n\
 
 fn main() -> ExitCode {
     clmbench_torch_ext::keep_memory();
+    loader::repeatable_products();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => work(),
@@ -50,6 +53,8 @@ fn complain(text: &str) {
 fn work() -> std::io::Result<()> {
     limits::die_with_parent()?;
     let mut channel = Channel::take_over()?;
+    // Before the limit, which counts from the memory that is used then.
+    Devices::find();
     limits::limit_memory()?;
     let build = format!("{} {}", env!("CARGO_PKG_VERSION"), own_digest());
     serve(&mut channel, &build)

@@ -10,7 +10,7 @@ use clmbench_protocol::{Event, Failure, FailureKind, PROTOCOL_VERSION, Request, 
 use clmbench_sdk::{LIBTORCH_VERSION, error::panic_text};
 
 use super::channel::{Channel, Sender, log_to};
-use crate::{cells, loader::Plugins, report::Reporter};
+use crate::{cells, device::Devices, loader::Plugins, report::Reporter};
 
 /// Serves until the host says quit or closes its end.
 ///
@@ -22,7 +22,7 @@ pub fn serve(channel: &mut Channel, build: &str) -> io::Result<()> {
         protocol: PROTOCOL_VERSION,
         build: build.into(),
         libtorch: LIBTORCH_VERSION.into(),
-        devices: vec!["cpu".into()],
+        devices: Devices::find().names(),
     })?;
     let mut plugins = Plugins::default();
     while let Some(line) = channel.next_line()? {
