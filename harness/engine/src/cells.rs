@@ -5,7 +5,9 @@ use std::{
     time::Instant,
 };
 
-use clmbench_protocol::{CellOutput, CellReport, CellSpec, Failure, FailureKind, Protocol, RunRequest, TaskTransfer, revision};
+use clmbench_protocol::{
+    CellOutput, CellReport, CellSpec, Failure, FailureKind, Protocol, RunRequest, TaskTransfer, Transfer, revision,
+};
 use clmbench_sdk::LIBTORCH_VERSION;
 
 use crate::{
@@ -82,10 +84,14 @@ fn compute(request: &RunRequest, plugins: &mut Plugins, work: &Path, reporter: &
             CellOutput::Measure(output)
         }
         CellSpec::Transfer(spec) => {
-            let Protocol::Probe(probe) = &spec.protocol else {
-                return Err(Failure::new(FailureKind::Unsupported, "fine-tuning is not supported yet"));
+            let dataset = input("dataset")?;
+            let output = match &spec.protocol {
+                Protocol::Probe(protocol) => transfer::run_probe(spec, protocol, &input("embeddings")?, &dataset)?,
+                Protocol::Finetune(protocol) => {
+                    let folders = (input("checkpoint")?, dataset);
+                    transfer::run_finetune(spec, protocol, plugins, (&folders.0, &folders.1, work), reporter)?
+                }
             };
-            let output = transfer::run(spec, probe, &input("embeddings")?, &input("dataset")?)?;
             write_predictions(&work.join("predictions.csv"), &output.tasks)?;
             CellOutput::Transfer(output)
         }
@@ -110,6 +116,7 @@ fn threads(spec: &CellSpec) -> u32 {
         CellSpec::Pretrain(spec) => spec.threads,
         CellSpec::Embed(spec) => spec.threads,
         CellSpec::Measure(spec) => spec.threads,
+        CellSpec::Transfer(Transfer { protocol: Protocol::Finetune(protocol), .. }) => protocol.threads,
         CellSpec::TokeniseDataset(_) | CellSpec::TokeniseCorpus(_) | CellSpec::Transfer(_) => 1,
     }
     .max(1)

@@ -23,22 +23,43 @@ pub const BATCH_TOKENS: usize = 4096;
 /// Name of the matrix in `embeddings.safetensors`.
 pub const MATRIX: &str = "embeddings";
 
+/// Mean [B, D] over the real tokens of hidden states [B, L, D]; mask [B, L] is 1 for real tokens.
+///
+/// # Errors
+/// Whatever libtorch refuses.
+pub fn mean_pool(hidden: &Tensor, mask: &Tensor) -> Result<Tensor> {
+    let weights = mask.f_unsqueeze(-1).or_fail()?; // [B, L, 1]
+    let summed = hidden.f_mul(&weights).or_fail()?.f_sum_dim_intlist(&[1_i64][..], false, Kind::Float).or_fail()?;
+    summed.f_div(&weights.f_sum_dim_intlist(&[1_i64][..], false, Kind::Float).or_fail()?).or_fail()
+}
+
 /// Mean-pooled embeddings [N, D] of molecules, in the order given, on the CPU.
 ///
 /// # Errors
 /// What the plugin refuses.
 pub fn pooled(model: &Model, cache: &TokenCache, molecules: &[u32], reporter: &Reporter) -> Result<Tensor> {
+    pooled_in_batches(model, cache, molecules, BATCH_TOKENS, reporter)
+}
+
+/// [`pooled`] in batches of at most this many tokens, padding included.
+///
+/// # Errors
+/// As [`pooled`].
+pub fn pooled_in_batches(
+    model: &Model,
+    cache: &TokenCache,
+    molecules: &[u32],
+    tokens: usize,
+    reporter: &Reporter,
+) -> Result<Tensor> {
     let _guard = tch::no_grad_guard();
     let lengths: Vec<usize> = molecules.iter().map(|molecule| cache.get(*molecule as usize).len()).collect();
     let (mut rows, mut order_of) = (Vec::new(), Vec::new());
-    for chosen in order::by_length(&lengths, BATCH_TOKENS) {
+    for chosen in order::by_length(&lengths, tokens) {
         let chosen_molecules: Vec<u32> = chosen.iter().map(|index| molecules[*index as usize]).collect();
         let batch = batching::plain(cache, &chosen_molecules, model.device());
         let hidden = model.hidden(&batch.ids, &batch.mask, AttentionMode::Fast)?; // [B, L, D]
-        let weights = batch.mask.unsqueeze(-1); // [B, L, 1]
-        let summed = (hidden * &weights).f_sum_dim_intlist(&[1_i64][..], false, Kind::Float).or_fail()?;
-        let means = summed / weights.sum_dim_intlist(&[1_i64][..], false, Kind::Float);
-        rows.push(means.f_to_device(Device::Cpu).or_fail()?);
+        rows.push(mean_pool(&hidden, &batch.mask)?.f_to_device(Device::Cpu).or_fail()?);
         order_of.extend(chosen.iter().map(|index| i64::from(*index)));
         reporter.report("embed", order_of.len() as u64, molecules.len() as u64, "molecules", String::new);
     }

@@ -5,13 +5,15 @@
 
 use tch::{Kind, Tensor};
 
-use crate::failure::{OrFail, Result};
+use crate::{
+    failure::{OrFail, Result},
+    standard::Standard,
+};
 
 /// The decomposition of a training set.
 #[derive(Debug)]
 pub struct Ridge {
-    mean: Tensor,
-    scale: Tensor,
+    standard: Standard,
     target_mean: f64,
     singular: Tensor,
     right: Tensor,
@@ -25,16 +27,11 @@ impl Ridge {
     /// Whatever libtorch refuses.
     pub fn new(features: &Tensor, target: &Tensor) -> Result<Self> {
         let _guard = tch::no_grad_guard();
-        let mean = features.f_mean_dim(&[0_i64][..], true, Kind::Double).or_fail()?;
-        let centred = features - &mean;
-        let spread = centred.f_square().or_fail()?.f_mean_dim(&[0_i64][..], true, Kind::Double).or_fail()?.sqrt();
-        // Embeddings are float32: a dimension that varies by rounding only is constant.
-        let constant = spread.le_tensor(&((mean.abs() + 1e-3) * 1e-6));
-        let scale = spread.reciprocal().f_masked_fill(&constant, 0.0).or_fail()?;
-        let (left, singular, right) = (centred * &scale).f_svd(true, true).or_fail()?;
+        let standard = Standard::of(features)?;
+        let (left, singular, right) = standard.apply(features)?.f_svd(true, true).or_fail()?;
         let target_mean = target.mean(Kind::Double).f_double_value(&[]).or_fail()?;
         let projected = left.f_transpose(0, 1).or_fail()?.f_matmul(&(target - target_mean)).or_fail()?;
-        Ok(Self { mean, scale, target_mean, singular, right, projected })
+        Ok(Self { standard, target_mean, singular, right, projected })
     }
 
     /// Predictions [M] for features [M, D] at this strength.
@@ -45,7 +42,7 @@ impl Ridge {
         let _guard = tch::no_grad_guard();
         let shrunk = &self.singular / (self.singular.square() + strength) * &self.projected;
         let weights = self.right.f_matmul(&shrunk).or_fail()?;
-        let predicted = ((features - &self.mean) * &self.scale).f_matmul(&weights).or_fail()? + self.target_mean;
+        let predicted = self.standard.apply(features)?.f_matmul(&weights).or_fail()? + self.target_mean;
         Vec::<f64>::try_from(predicted.contiguous()).or_fail()
     }
 }
@@ -92,6 +89,33 @@ mod tests {
         let predicted = Ridge::new(&x, &y).unwrap().predict(&x, 1e-9).unwrap();
         for (found, wanted) in predicted.iter().zip(Vec::<f64>::try_from(&y).unwrap()) {
             assert!((found - wanted).abs() < 1e-6, "{found} is not {wanted}");
+        }
+    }
+
+    #[test]
+    fn linfa_finds_the_same_predictions() {
+        use linfa::{
+            Dataset,
+            traits::{Fit, Predict},
+        };
+        use linfa_elasticnet::ElasticNet;
+        tch::manual_seed(7);
+        let options = (Kind::Double, Device::Cpu);
+        let x = Tensor::randn([60, 5], options) * 2.0 - 3.0;
+        let y = x.matmul(&Tensor::from_slice(&[1.0, -0.5, 0.0, 2.0, 0.3])) + Tensor::randn([60], options);
+        let ridge = Ridge::new(&x, &y).unwrap();
+        // linfa centres the target but not the features, and its penalty is ours per molecule: both are done by hand.
+        let z = super::Standard::of(&x).unwrap().apply(&x).unwrap();
+        let z = ndarray::Array2::from_shape_vec((60, 5), Vec::try_from(z.reshape([300])).unwrap()).unwrap();
+        let target = ndarray::Array1::from_vec(Vec::<f64>::try_from(&y).unwrap());
+        let data = Dataset::new(z, target);
+        for strength in [0.01, 1.0, 30.0, 1000.0] {
+            let fitted =
+                ElasticNet::ridge().penalty(strength / 60.0).tolerance(1e-14).max_iterations(100_000).fit(&data).unwrap();
+            let found = ridge.predict(&x, strength).unwrap();
+            for (found, wanted) in found.iter().zip(fitted.predict(&data).iter()) {
+                assert!((found - wanted).abs() < 1e-6, "{found} is not linfa's {wanted} at {strength}");
+            }
         }
     }
 }

@@ -9,4 +9,4 @@ pub const EMBED: u32 = 1;
 /// The probe that metrics are given.
 pub const MEASURE: u32 = 1;
 /// Transfer protocols.
-pub const TRANSFER: u32 = 1;
+pub const TRANSFER: u32 = 2;
