@@ -31,5 +31,5 @@ mod value;
 
 pub use error::StoreError;
 pub use fit_row::{FitRow, FitsState};
-pub use rows::{CellDetail, CellRow, CellStatus, MetricRow, NewCell, NewSuite, RunRow, ScoreRow, SuiteRow};
+pub use rows::{CellDetail, CellRow, CellStatus, MetricRow, NewCell, NewSuite, RefusedTaskRow, RunRow, ScoreRow, SuiteRow};
 pub use store::Store;

@@ -114,13 +114,19 @@ impl Store {
         })
     }
 
-    /// The test predictions of a transfer cell: (row of the dataset, label, prediction).
+    /// The test predictions of a transfer cell for one of its tasks: (row of the dataset, label, prediction). A task that was
+    /// refused has none.
     ///
     /// # Errors
-    /// [`StoreError::UnknownCell`] if there are none for this identity; [`StoreError::Corrupt`] if the bytes are malformed.
-    pub fn predictions(&self, identity: &str) -> Result<Vec<(u64, f64, f64)>, StoreError> {
+    /// [`StoreError::UnknownCell`] if there is no such cell or task; [`StoreError::Corrupt`] if the bytes are malformed.
+    pub fn predictions(&self, identity: &str, task: &str) -> Result<Vec<(u64, f64, f64)>, StoreError> {
         self.read(|snapshot| {
-            predictions(snapshot, identity)?.ok_or_else(|| StoreError::UnknownCell { cell: format!("{identity} (transfer)") })
+            let position: Option<i64> = snapshot
+                .prepare_cached("SELECT position FROM transfer_task WHERE identity = ?1 AND task = ?2")?
+                .query_row([identity, task], |row| row.get(0))
+                .optional()?;
+            let found = position.map(|position| predictions(snapshot, identity, position)).transpose()?.flatten();
+            found.ok_or_else(|| StoreError::UnknownCell { cell: format!("{identity} (transfer to {task})") })
         })
     }
 }
@@ -140,9 +146,11 @@ pub(crate) fn report(snapshot: &Transaction<'_>, identity: &str) -> Result<Optio
     let Some(row) = rows.next()? else { return Ok(None) };
     let mut output: CellOutput = from_json(&row.get::<_, String>(0)?, "stored result")?;
     if let CellOutput::Transfer(transfer) = &mut output {
-        let stored = predictions(snapshot, identity)?
-            .ok_or_else(|| StoreError::malformed(format!("the predictions of cell {identity} are gone")))?;
-        transfer.predictions = stored.into_iter().map(|(row, label, value)| (row, label.into(), value.into())).collect();
+        for (position, task) in transfer.tasks.iter_mut().enumerate() {
+            let stored = predictions(snapshot, identity, position as i64)?
+                .ok_or_else(|| StoreError::malformed(format!("the predictions of cell {identity} are gone")))?;
+            task.predictions = stored.into_iter().map(|(row, label, value)| (row, label.into(), value.into())).collect();
+        }
     }
     Ok(Some(CellReport {
         output,
@@ -158,9 +166,10 @@ pub(crate) fn report(snapshot: &Transaction<'_>, identity: &str) -> Result<Optio
 /// Rows of (row of the dataset, label, prediction).
 type Predictions = Vec<(u64, f64, f64)>;
 
-fn predictions(snapshot: &Transaction<'_>, identity: &str) -> Result<Option<Predictions>, StoreError> {
-    let mut statement = snapshot.prepare_cached("SELECT data, molecules, blake3 FROM prediction WHERE identity = ?1")?;
-    let mut rows = statement.query([identity])?;
+fn predictions(snapshot: &Transaction<'_>, identity: &str, task_position: i64) -> Result<Option<Predictions>, StoreError> {
+    let mut statement =
+        snapshot.prepare_cached("SELECT data, molecules, blake3 FROM prediction WHERE identity = ?1 AND task_position = ?2")?;
+    let mut rows = statement.query(params![identity, task_position])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let data = row.get_ref(0)?.as_blob().map_err(|error| StoreError::malformed(error.to_string()))?;
     prediction::decode(identity, data, count(row.get(1)?)?, &row.get::<_, String>(2)?).map(Some)
@@ -170,7 +179,7 @@ fn predictions(snapshot: &Transaction<'_>, identity: &str) -> Result<Option<Pred
 fn without_predictions(output: &CellOutput) -> CellOutput {
     let mut output = output.clone();
     if let CellOutput::Transfer(transfer) = &mut output {
-        transfer.predictions.clear();
+        transfer.tasks.iter_mut().for_each(|task| task.predictions.clear());
     }
     output
 }

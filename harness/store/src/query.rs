@@ -9,7 +9,7 @@ use clmbench_protocol::{CellOutput, CorpusOutput, DatasetOutput};
 use rusqlite::Transaction;
 
 use crate::{
-    MetricRow, RunRow, ScoreRow, Store, StoreError,
+    MetricRow, RefusedTaskRow, RunRow, ScoreRow, Store, StoreError,
     plan::require_suite,
     value::{Float, count, from_json, from_word, seed, small},
 };
@@ -21,6 +21,7 @@ const BOUND: &str = "(SELECT identity, label, min(position) AS position FROM pla
 /// A checkpoint of a run of the suite.
 struct Owner {
     run: String,
+    folder: String,
     annealed: bool,
     last: bool,
     tokens: u64,
@@ -44,7 +45,7 @@ impl Store {
                    coalesce(l.training_flops, 0.0), r.epochs, r.control, r.diverged, r.tokenizer_digest, r.corpus_digest,
                    coalesce(l.weights_digest, ''),
                    (SELECT count(*) FROM checkpoint a WHERE a.run = r.identity AND a.annealed),
-                   c.seconds, c.device, c.libtorch, r.learning_rate
+                   c.seconds, c.device, c.libtorch, r.learning_rate, r.divergence
                  FROM {BOUND} b JOIN run r ON r.identity = b.identity JOIN cell c ON c.identity = r.identity
                    LEFT JOIN checkpoint l ON l.run = r.identity
                      AND l.position = (SELECT max(position) FROM checkpoint WHERE run = r.identity AND last)
@@ -70,6 +71,7 @@ impl Store {
                     epochs: row.get::<_, Float>(12)?.0,
                     control: row.get(13)?,
                     diverged: row.get(14)?,
+                    divergence: row.get(23)?,
                     tokenizer_digest: row.get(15)?,
                     corpus_digest: row.get(16)?,
                     last_weights: row.get(17)?,
@@ -154,12 +156,13 @@ impl Store {
         self.read(|snapshot| {
             let owners = owners(snapshot, suite_id)?;
             let mut statement = snapshot.prepare(&format!(
-                "SELECT t.identity, t.weights_digest, t.dataset, t.task, t.task_kind, t.protocol, t.split_digest, t.data_digest,
-                   s.name, s.value, s.higher_is_better, s.is_primary, s.se_test, s.se_seed, s.mean_predictor, t.n_train,
-                   t.n_validation, t.n_test, t.seed, c.seconds, c.device, c.libtorch
+                "SELECT t.identity, t.weights_digest, t.dataset, k.task, k.task_kind, t.protocol, t.split_digest, t.data_digest,
+                   s.name, s.value, s.higher_is_better, s.is_primary, s.se_test, s.se_seed, s.mean_predictor, k.n_train,
+                   k.n_validation, k.n_test, t.seed, c.seconds, c.device, c.libtorch, t.searched
                  FROM {BOUND} b JOIN transfer t ON t.identity = b.identity JOIN cell c ON c.identity = b.identity
-                   JOIN score s ON s.identity = t.identity
-                 ORDER BY b.position, s.position"
+                   JOIN transfer_task k ON k.identity = t.identity
+                   JOIN score s ON s.identity = k.identity AND s.task_position = k.position
+                 ORDER BY b.position, k.position, s.position"
             ))?;
             let mut rows = statement.query([suite_id])?;
             let mut found = Vec::new();
@@ -170,6 +173,7 @@ impl Store {
                         cell: row.get(0)?,
                         run: owner.run.clone(),
                         weights_digest: weights_digest.clone(),
+                        checkpoint: owner.folder.clone(),
                         annealed: owner.annealed,
                         last: owner.last,
                         dataset: row.get(2)?,
@@ -189,9 +193,47 @@ impl Store {
                         n_validation: count(row.get(16)?)?,
                         n_test: count(row.get(17)?)?,
                         seed: seed(&row.get::<_, String>(18)?)?,
+                        fixed_learning_rate: row.get::<_, Option<bool>>(22)? == Some(false),
                         seconds: row.get::<_, Float>(19)?.0,
                         device: row.get(20)?,
                         libtorch: row.get(21)?,
+                    });
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    /// The tasks of a suite's finished transfer cells that have no score, with the reason, one row for each run.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownSuite`].
+    pub fn refused_tasks(&self, suite_id: i64) -> Result<Vec<RefusedTaskRow>, StoreError> {
+        self.read(|snapshot| {
+            let owners = owners(snapshot, suite_id)?;
+            let mut statement = snapshot.prepare(&format!(
+                "SELECT t.identity, t.weights_digest, t.dataset, k.task, k.score, t.protocol, t.split_digest, t.data_digest,
+                   k.refused
+                 FROM {BOUND} b JOIN transfer t ON t.identity = b.identity
+                   JOIN transfer_task k ON k.identity = t.identity
+                 WHERE k.refused IS NOT NULL ORDER BY b.position, k.position"
+            ))?;
+            let mut rows = statement.query([suite_id])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                for owner in owners.get(&row.get::<_, String>(1)?).into_iter().flatten() {
+                    found.push(RefusedTaskRow {
+                        cell: row.get(0)?,
+                        run: owner.run.clone(),
+                        checkpoint: owner.folder.clone(),
+                        last: owner.last,
+                        dataset: row.get(2)?,
+                        task: row.get(3)?,
+                        score: row.get(4)?,
+                        protocol: row.get(5)?,
+                        split_digest: row.get(6)?,
+                        data_digest: row.get(7)?,
+                        reason: row.get(8)?,
                     });
                 }
             }
@@ -242,7 +284,7 @@ impl Store {
 fn owners(snapshot: &Transaction<'_>, suite_id: i64) -> Result<HashMap<String, Vec<Owner>>, StoreError> {
     require_suite(snapshot, suite_id)?;
     let mut statement = snapshot.prepare(&format!(
-        "SELECT k.weights_digest, k.run, k.annealed, k.last, k.tokens, r.corpus_molecules
+        "SELECT k.weights_digest, k.run, k.annealed, k.last, k.tokens, r.corpus_molecules, k.folder
          FROM {BOUND} b JOIN run r ON r.identity = b.identity JOIN checkpoint k ON k.run = r.identity
          ORDER BY b.position, k.position"
     ))?;
@@ -251,6 +293,7 @@ fn owners(snapshot: &Transaction<'_>, suite_id: i64) -> Result<HashMap<String, V
     while let Some(row) = rows.next()? {
         owners.entry(row.get(0)?).or_default().push(Owner {
             run: row.get(1)?,
+            folder: row.get(6)?,
             annealed: row.get(2)?,
             last: row.get(3)?,
             tokens: count(row.get(4)?)?,

@@ -212,6 +212,8 @@ pub struct RunRow {
     pub control: bool,
     /// Whether it diverged.
     pub diverged: bool,
+    /// By which rule it diverged, in words.
+    pub divergence: Option<String>,
     /// Digest of the tokenizer.
     pub tokenizer_digest: String,
     /// Digest of the corpus subset's tokens.
@@ -299,6 +301,8 @@ pub struct ScoreRow {
     pub run: String,
     /// Digest of the checkpoint's weights.
     pub weights_digest: String,
+    /// Folder of the checkpoint in its run.
+    pub checkpoint: String,
     /// Whether the checkpoint's learning rate was cooled down to zero.
     pub annealed: bool,
     /// Whether the checkpoint is the run's last.
@@ -330,7 +334,7 @@ pub struct ScoreRow {
     /// Standard error over transfer seeds.
     #[serde(serialize_with = "optional_number")]
     pub se_seed: Option<f64>,
-    /// The same score of the predictor that always says the training mean.
+    /// The same score of the predictor that always says the training mean or prevalence.
     #[serde(serialize_with = "number")]
     pub mean_predictor: f64,
     /// Molecules with labels for training.
@@ -339,8 +343,10 @@ pub struct ScoreRow {
     pub n_validation: u64,
     /// Molecules with labels for testing.
     pub n_test: u64,
-    /// Seed of the cell.
+    /// Transfer seed of a fine-tuning; of a probe, which has none, the seed of its bootstrap.
     pub seed: u64,
+    /// Whether the suite fixed the learning rate of a fine-tuning, which was not searched for then.
+    pub fixed_learning_rate: bool,
     /// Wall time of the cell, in seconds.
     #[serde(serialize_with = "number")]
     pub seconds: f64,
@@ -348,4 +354,31 @@ pub struct ScoreRow {
     pub device: String,
     /// libtorch version.
     pub libtorch: String,
+}
+
+/// A task of a finished transfer cell that has no score.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RefusedTaskRow {
+    /// Identity of the transfer cell.
+    pub cell: String,
+    /// Identity of the run's pretrain cell.
+    pub run: String,
+    /// Folder of the checkpoint in its run.
+    pub checkpoint: String,
+    /// Whether the checkpoint is the run's last.
+    pub last: bool,
+    /// Dataset.
+    pub dataset: String,
+    /// Task.
+    pub task: String,
+    /// Name of the primary score it would have.
+    pub score: String,
+    /// `probe` or `finetune`.
+    pub protocol: String,
+    /// Digest of the split.
+    pub split_digest: String,
+    /// Digest of molecules, labels and tokens.
+    pub data_digest: String,
+    /// Why it has none, such as a part with one class only.
+    pub reason: String,
 }

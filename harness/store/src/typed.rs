@@ -1,8 +1,8 @@
 //! The typed rows of a finished cell, from its definition and its result.
 
 use clmbench_protocol::{
-    CellOutput, CellSpec, CorpusOutput, DatasetOutput, Measure, MeasureOutput, Number, Pretrain, PretrainOutput, TokeniseDataset,
-    Transfer, TransferOutput,
+    CellOutput, CellSpec, CorpusOutput, DatasetOutput, Measure, MeasureOutput, Number, Pretrain, PretrainOutput, Protocol,
+    TaskTransfer, TokeniseDataset, Transfer, TransferOutput,
 };
 use rusqlite::{Transaction, params};
 
@@ -40,7 +40,9 @@ fn optional(number: Option<Number>) -> Option<Float> {
 }
 
 fn corpus(transaction: &Transaction<'_>, identity: &str, output: &CorpusOutput) -> Result<(), StoreError> {
-    transaction.prepare_cached("INSERT INTO corpus VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?.execute(params![
+    transaction
+        .prepare_cached("INSERT INTO corpus VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)")?
+        .execute(params![
         identity,
         output.corpus,
         integer(output.molecules)?,
@@ -51,7 +53,11 @@ fn corpus(transaction: &Transaction<'_>, identity: &str, output: &CorpusOutput) 
         float(output.unigram_se),
         output.train_digest,
         output.heldout_digest,
-        output.tokenizer_digest
+        output.tokenizer_digest,
+        float(output.bigram_cross_entropy),
+        float(output.bigram_se),
+        float(output.two_neighbour_cross_entropy),
+        float(output.two_neighbour_se)
     ])?;
     Ok(())
 }
@@ -89,8 +95,8 @@ fn run(transaction: &Transaction<'_>, identity: &str, spec: &Pretrain, output: &
         .prepare_cached(
             "INSERT INTO run (identity, plugin_name, plugin_version, architecture, objective, config_json, corpus_digest,
                tokenizer_digest, tokens, learning_rate, batch, seed, corpus_molecules, non_embedding_parameters,
-               total_parameters, epochs, control, diverged)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+               total_parameters, epochs, control, diverged, divergence)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
         )?
         .execute(params![
             identity,
@@ -110,7 +116,8 @@ fn run(transaction: &Transaction<'_>, identity: &str, spec: &Pretrain, output: &
             integer(output.total_parameters)?,
             float(output.epochs),
             spec.tokens == 0,
-            output.diverged
+            output.diverged,
+            output.divergence
         ])?;
     let mut insert =
         transaction.prepare_cached("INSERT INTO checkpoint VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?;
@@ -179,30 +186,73 @@ fn measurement(transaction: &Transaction<'_>, identity: &str, spec: &Measure, ou
 }
 
 fn transfer(transaction: &Transaction<'_>, identity: &str, spec: &Transfer, output: &TransferOutput) -> Result<(), StoreError> {
-    let (train, validation, test) = output.counts;
-    transaction
-        .prepare_cached("INSERT INTO transfer VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)")?
-        .execute(params![
+    let (embedding, tuned) = match &spec.protocol {
+        Protocol::Probe(probe) => (Some(&probe.embedding_digest), None),
+        Protocol::Finetune(tuned) => (None, Some(tuned)),
+    };
+    let record = output.finetune.as_ref();
+    transaction.prepare_cached("INSERT INTO transfer VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?.execute(
+        params![
             identity,
-            spec.protocol,
+            spec.protocol.word(),
             spec.weights_digest,
-            spec.embedding_digest,
             spec.data_digest,
             spec.split_digest,
             spec.dataset,
-            spec.task,
-            word(&spec.task_kind)?,
-            float(output.strength),
-            spec.seed.to_string(),
+            embedding,
+            tuned.map_or(spec.seed, |tuned| tuned.seed).to_string(),
+            record.map(|record| float(record.learning_rate)),
+            record.map(|record| record.epoch),
+            tuned.map(|tuned| tuned.searched)
+        ],
+    )?;
+    if output.tasks.len() != spec.tasks.len() {
+        return Err(StoreError::invalid(format!(
+            "the result of cell {identity} holds {} tasks, its definition {}",
+            output.tasks.len(),
+            spec.tasks.len()
+        )));
+    }
+    for (position, (task, asked)) in output.tasks.iter().zip(&spec.tasks).enumerate() {
+        if task.task != asked.name {
+            return Err(StoreError::invalid(format!(
+                "the result of cell {identity} has task `{}` where its definition has `{}`",
+                task.task, asked.name
+            )));
+        }
+        task_rows(transaction, identity, position as i64, &asked.score, task)?;
+    }
+    Ok(())
+}
+
+fn task_rows(
+    transaction: &Transaction<'_>,
+    identity: &str,
+    position: i64,
+    primary: &str,
+    task: &TaskTransfer,
+) -> Result<(), StoreError> {
+    let (train, validation, test) = task.counts;
+    transaction.prepare_cached("INSERT INTO transfer_task VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?.execute(
+        params![
+            identity,
+            position,
+            task.task,
+            word(&task.task_kind)?,
+            primary,
+            task.refused,
+            optional(task.strength),
             integer(train)?,
             integer(validation)?,
             integer(test)?
-        ])?;
-    let mut insert = transaction.prepare_cached("INSERT INTO score VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
-    for (position, score) in output.scores.iter().enumerate() {
+        ],
+    )?;
+    let mut insert = transaction.prepare_cached("INSERT INTO score VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
+    for (number, score) in task.scores.iter().enumerate() {
         insert.execute(params![
             identity,
-            position as i64,
+            position,
+            number as i64,
             score.name,
             float(score.value),
             score.higher_is_better,
@@ -212,11 +262,12 @@ fn transfer(transaction: &Transaction<'_>, identity: &str, spec: &Transfer, outp
             float(score.mean_predictor)
         ])?;
     }
-    let rows = output.predictions.iter().map(|(row, label, prediction)| (*row, label.0, prediction.0));
+    let rows = task.predictions.iter().map(|(row, label, prediction)| (*row, label.0, prediction.0));
     let data = prediction::encode(rows);
-    transaction.prepare_cached("INSERT INTO prediction VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+    transaction.prepare_cached("INSERT INTO prediction VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
         identity,
-        integer(output.predictions.len() as u64)?,
+        position,
+        integer(task.predictions.len() as u64)?,
         prediction::checksum(&data),
         data
     ])?;

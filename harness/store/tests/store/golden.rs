@@ -2,6 +2,7 @@
 
 use std::{fmt::Write as _, path::Path};
 
+use clmbench_protocol::{CellSpec, Number};
 use clmbench_store::{CellStatus, FitRow, Store};
 use tempfile::tempdir;
 
@@ -39,8 +40,20 @@ fn a_store_of_schema_1_is_read() {
     assert!(values[0] == 1.5 && values[1].is_nan(), "{values:?}");
     let score = store.score_rows(suite.id).unwrap().remove(0);
     assert_eq!((score.score.as_str(), score.value), ("rmse", 2.5));
-    assert_eq!(store.predictions("transfer").unwrap(), [(3, 1.0, -0.5), (9, 2.0, f64::INFINITY)]);
-    assert!(store.report("transfer").unwrap().is_some());
+    assert_eq!(store.predictions("transfer", "expt").unwrap(), [(3, 1.0, -0.5), (9, 2.0, f64::INFINITY)]);
+    // Definitions and results read as they would be written now, with NaN for what schema 1 did not know.
+    let mut spec = transfer_spec("w-4");
+    if let CellSpec::Transfer(transfer) = &mut spec {
+        transfer.revision = 1;
+    }
+    assert_eq!(store.spec("transfer").unwrap(), Some(spec));
+    let predictions = vec![(3, 1.0, -0.5), (9, 2.0, f64::INFINITY)];
+    assert_eq!(store.report("transfer").unwrap().unwrap().output, transfer_output(2.5, predictions));
+    assert_eq!(store.spec("run").unwrap(), Some(pretrain_spec(400, 50, u64::MAX)));
+    assert_eq!(store.spec("corpus").unwrap(), Some(corpus_spec(50)));
+    let corpus = store.corpora(suite.id).unwrap().remove(0);
+    assert!(corpus.bigram_cross_entropy.0.is_nan() && corpus.two_neighbour_se.0.is_nan());
+    assert_eq!((corpus.unigram_cross_entropy, corpus.tokens), (Number(2.5), 1_500));
     let fit = store.fits(suite.id).unwrap().remove(0);
     assert_eq!((fit.metric.as_str(), fit.verdict.as_str(), fit.mde), ("loss/mlm_loss", "cannot_tell", Some(0.85)));
 }

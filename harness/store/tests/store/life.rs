@@ -141,7 +141,7 @@ fn what_does_not_fit_is_refused() {
     invalid(store.finish("aaaa", &endless));
     assert_eq!(status(&store, suite_id, "a"), CellStatus::Todo);
     assert!(store.runs(suite_id).unwrap().is_empty());
-    assert!(matches!(store.predictions("aaaa"), Err(StoreError::UnknownCell { .. })));
+    assert!(matches!(store.predictions("aaaa", "expt"), Err(StoreError::UnknownCell { .. })));
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn non_finite_values_and_foreign_text_come_back_as_given() {
     let scores = store.score_rows(suite_id).unwrap();
     assert_eq!((scores[0].value, scores[0].se_seed), (f64::NEG_INFINITY, None));
     let bits = |rows: &[(u64, f64, f64)]| rows.iter().map(|row| (row.0, row.1.to_bits(), row.2.to_bits())).collect::<Vec<_>>();
-    assert_eq!(bits(&store.predictions("tttt").unwrap()), bits(&predictions));
+    assert_eq!(bits(&store.predictions("tttt", "expt").unwrap()), bits(&predictions));
     let json = serde_json::to_value(&metrics[0]).unwrap();
     assert_eq!((&json["value"], &json["se_sample"]), (&"NaN".into(), &serde_json::Value::Null));
 }

@@ -2,8 +2,10 @@
 
 use clmbench_protocol::{
     Budget, CellOutput, CellReport, CellSpec, CheckpointOutput, CheckpointRef, CorpusOutput, DatasetOutput, ErrorKind, FileRef,
-    Measure, MeasureOutput, MetricValue, Number, Objective, OutputFile, PluginRef, Pretrain, PretrainOutput, RunFacts, Schedule,
-    ScoreValue, SplitSpec, TaskInfo, TaskKind, TokeniseCorpus, TokeniseDataset, TokenizerSpec, Transfer, TransferOutput,
+    FinetuneProtocol, FinetuneRecord, FinetuneTrial, Measure, MeasureOutput, MetricValue, Number, Objective, OutputFile,
+    PluginRef, Precision, Pretrain, PretrainOutput, ProbeProtocol, Protocol, RunFacts, Schedule, ScheduleKind, ScoreValue,
+    SmilesForm, SplitSpec, TaskInfo, TaskKind, TaskTransfer, TokeniseCorpus, TokeniseDataset, TokenizerSpec, Transfer,
+    TransferOutput, TransferTask,
 };
 use clmbench_store::{NewCell, NewSuite};
 use serde_json::{Map, json};
@@ -56,6 +58,7 @@ pub fn corpus_spec(size: u64) -> CellSpec {
         heldout: 10,
         sources: vec![],
         seed: u64::MAX,
+        form: SmilesForm::Canonical,
         tokenizer: TokenizerSpec::default(),
         exclude: vec![],
     })
@@ -74,6 +77,10 @@ pub fn corpus_output(size: u64) -> CellOutput {
         truncated: 0,
         unigram_cross_entropy: Number(2.5),
         unigram_se: Number(0.01),
+        bigram_cross_entropy: Number(1.75),
+        bigram_se: Number(0.02),
+        two_neighbour_cross_entropy: Number(1.25),
+        two_neighbour_se: Number(0.03),
         train_digest: format!("train-{size}"),
         heldout_digest: "heldout".into(),
         tokenizer_digest: "tokenizer".into(),
@@ -126,14 +133,15 @@ pub fn pretrain_spec(tokens: u64, corpus: u64, seed: u64) -> CellSpec {
         tokens,
         checkpoints: 2,
         batch: 32,
+        accumulate: 1,
         learning_rate: Number(1e-3),
-        schedule: Schedule { kind: "constant_with_cooldown".into(), warmup: Number(0.1), cooldown: Number(0.2) },
+        schedule: Schedule { kind: ScheduleKind::ConstantWithCooldown, warmup: Number(0.1), cooldown: Number(0.2) },
         mask_ratio: Number(0.15),
         weight_decay: Number(0.01),
         betas: (Number(0.9), Number(0.98)),
         clip: Number(1.0),
         seed,
-        precision: "float32".into(),
+        precision: Precision::Float32,
         threads: 1,
     })
 }
@@ -157,6 +165,7 @@ pub fn pretrain_output(tokens: u64, corpus: u64, weights: &str, diverged: bool) 
         corpus_molecules: corpus,
         epochs: Number(2.5),
         diverged,
+        divergence: diverged.then(|| "the training loss is not finite".into()),
         checkpoints: vec![checkpoint(2, true, false), checkpoint(3, false, false), checkpoint(4, true, true)],
     })
 }
@@ -188,8 +197,9 @@ pub fn measure_spec(metric: &str, weights: &str, tokens: u64, corpus: u64) -> Ce
         },
         heldout_digest: "heldout".into(),
         tokenizer_digest: "tokenizer".into(),
+        train: None,
         seed: 3,
-        precision: "float32".into(),
+        precision: Precision::Float32,
         threads: 1,
         dataset: None,
     })
@@ -214,41 +224,133 @@ pub fn measure_output(primary: f64, other: f64) -> CellOutput {
     })
 }
 
+fn task(name: &str, kind: TaskKind, score: &str) -> TransferTask {
+    TransferTask { name: name.into(), kind, score: score.into() }
+}
+
 pub fn transfer_spec(weights: &str) -> CellSpec {
     CellSpec::Transfer(Transfer {
-        revision: 1,
-        protocol: "probe".into(),
+        revision: 2,
+        protocol: Protocol::Probe(ProbeProtocol {
+            embedding_digest: "embedding".into(),
+            strengths: vec![Number(0.1), Number(1.0)],
+        }),
         weights_digest: weights.into(),
-        embedding_digest: "embedding".into(),
         data_digest: "data".into(),
         split_digest: "split".into(),
         dataset: "freesolv".into(),
-        task: "expt".into(),
-        task_kind: TaskKind::Regression,
-        score: "rmse".into(),
-        strengths: vec![Number(0.1), Number(1.0)],
+        tasks: vec![task("expt", TaskKind::Regression, "rmse")],
         bootstrap: 1_000,
         seed: 5,
     })
 }
 
-pub fn transfer_output(rmse: f64, predictions: Vec<(u64, f64, f64)>) -> CellOutput {
-    let score = |name: &str, value: f64, higher_is_better: bool, primary: bool| ScoreValue {
+/// A fine-tuning on two tasks for classification.
+pub fn finetune_spec(weights: &str, seed: u64, searched: bool) -> CellSpec {
+    CellSpec::Transfer(Transfer {
+        revision: 2,
+        protocol: Protocol::Finetune(Box::new(FinetuneProtocol {
+            checkpoint: checkpoint(weights),
+            tokenizer_digest: "tokenizer".into(),
+            learning_rates: vec![Number(1e-4), Number(3e-4)],
+            searched,
+            epochs: 3,
+            patience: 5,
+            batch: 32,
+            warmup: Number(0.1),
+            weight_decay: Number(0.01),
+            betas: (Number(0.9), Number(0.999)),
+            clip: Number(1.0),
+            seed,
+            precision: Precision::Float32,
+            threads: 1,
+        })),
+        weights_digest: weights.into(),
+        data_digest: "toxic".into(),
+        split_digest: "toxic split".into(),
+        dataset: "tox21".into(),
+        tasks: vec![task("nr-ar", TaskKind::Classification, "roc_auc"), task("sr-p53", TaskKind::Classification, "roc_auc")],
+        bootstrap: 1_000,
+        seed: 5,
+    })
+}
+
+fn score(name: &str, value: f64, higher_is_better: bool, primary: bool, mean_predictor: f64) -> ScoreValue {
+    ScoreValue {
         name: name.into(),
         value: Number(value),
         higher_is_better,
         primary,
         se_test: Number(0.1),
         se_seed: None,
-        mean_predictor: Number(4.2),
-    };
+        mean_predictor: Number(mean_predictor),
+    }
+}
+
+fn numbers(predictions: Vec<(u64, f64, f64)>) -> Vec<(u64, Number, Number)> {
+    predictions.into_iter().map(|(row, label, value)| (row, Number(label), Number(value))).collect()
+}
+
+pub fn transfer_output(rmse: f64, predictions: Vec<(u64, f64, f64)>) -> CellOutput {
     CellOutput::Transfer(TransferOutput {
-        task: "expt".into(),
-        task_kind: TaskKind::Regression,
-        counts: (513, 64, 65),
-        strength: Number(1.0),
-        validation: vec![(Number(0.1), Number(2.0)), (Number(1.0), Number(f64::INFINITY))],
-        scores: vec![score("rmse", rmse, false, true), score("r2", f64::NEG_INFINITY, true, false)],
-        predictions: predictions.into_iter().map(|(row, label, value)| (row, Number(label), Number(value))).collect(),
+        tasks: vec![TaskTransfer {
+            task: "expt".into(),
+            task_kind: TaskKind::Regression,
+            counts: (513, 64, 65),
+            refused: None,
+            strength: Some(Number(1.0)),
+            validation: vec![(Number(0.1), Number(2.0)), (Number(1.0), Number(f64::INFINITY))],
+            scores: vec![score("rmse", rmse, false, true, 4.2), score("r2", f64::NEG_INFINITY, true, false, 4.2)],
+            predictions: numbers(predictions),
+        }],
+        finetune: None,
+    })
+}
+
+/// One task with scores and one that is refused.
+pub fn finetune_output(roc_auc: f64, predictions: Vec<(u64, f64, f64)>) -> CellOutput {
+    CellOutput::Transfer(TransferOutput {
+        tasks: vec![
+            TaskTransfer {
+                task: "nr-ar".into(),
+                task_kind: TaskKind::Classification,
+                counts: (400, 50, 51),
+                refused: None,
+                strength: None,
+                validation: vec![],
+                scores: vec![score("roc_auc", roc_auc, true, true, 0.5), score("pr_auc", 0.3, true, false, 0.1)],
+                predictions: numbers(predictions),
+            },
+            TaskTransfer {
+                task: "sr-p53".into(),
+                task_kind: TaskKind::Classification,
+                counts: (400, 50, 48),
+                refused: Some("the test molecules are all of class 0".into()),
+                strength: None,
+                validation: vec![],
+                scores: vec![],
+                predictions: vec![],
+            },
+        ],
+        finetune: Some(FinetuneRecord {
+            tried: vec![
+                FinetuneTrial {
+                    learning_rate: Number(1e-4),
+                    validation: vec![Number(0.6), Number(0.5)],
+                    training: vec![Number(0.7), Number(0.4)],
+                    diverged: false,
+                },
+                FinetuneTrial {
+                    learning_rate: Number(3e-4),
+                    validation: vec![Number(f64::NAN)],
+                    training: vec![Number(f64::INFINITY)],
+                    diverged: true,
+                },
+            ],
+            learning_rate: Number(1e-4),
+            epoch: 2,
+            weights_file: "end.safetensors".into(),
+            relative_displacement: Number(0.01),
+        }),
     })
 }

@@ -5,6 +5,7 @@ mod crash;
 mod golden;
 mod lease;
 mod life;
+#[allow(dead_code)]
 mod made_up;
 mod queries;
 mod scale;
