@@ -1,6 +1,6 @@
 //! Corpora by name: from the catalogue of pinned files to the sources of a cell.
 
-use clmbench_protocol::{CorpusSource, FileRef, Number, SourceFile};
+use clmbench_protocol::{CorpusSource, FileRef, Number, SourceFile, SourceFormat};
 
 /// A source of a corpus, and the file it must be fetched from.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,7 @@ pub fn catalogue(name: &str) -> Option<Vec<CorpusPart>> {
     let parts = files.into_iter().map(|file| CorpusPart {
         source: CorpusSource {
             file: file_ref(&file.source),
+            format: SourceFormat::Csv,
             column: file.column,
             only: file.only,
             group: file.group,

@@ -2,7 +2,7 @@
 
 use clmbench_protocol::{
     CellOutput, CellReport, CellSpec, CheckpointOutput, CheckpointRef, CorpusOutput, DatasetOutput, Embed, FileRef, Measure,
-    Pretrain, PretrainOutput, RunFacts, TokeniseCorpus, TokeniseDataset, Transfer,
+    Pretrain, PretrainOutput, Protocol, RunFacts, TokeniseCorpus, TokeniseDataset, Transfer,
 };
 
 use super::Plan;
@@ -15,7 +15,8 @@ pub(super) enum Draft {
     Pretrain { spec: Box<Pretrain>, corpus: usize },
     Embed { spec: Box<Embed>, run: usize, folder: String, dataset: usize },
     Measure { spec: Box<Measure>, run: usize, folder: String, corpus: usize, dataset: Option<(usize, String)> },
-    Transfer { spec: Box<Transfer>, embed: usize, run: usize, folder: String, dataset: usize },
+    Probe { spec: Box<Transfer>, embed: usize, run: usize, folder: String, dataset: usize },
+    Finetune { spec: Box<Transfer>, run: usize, folder: String, dataset: usize },
 }
 
 /// A finished upstream cell.
@@ -132,18 +133,24 @@ impl Plan {
                 }
                 (CellSpec::Measure(spec), inputs)
             }
-            Draft::Transfer { spec, embed, run, folder, dataset } => {
-                let mut spec = (**spec).clone();
-                let (_, checkpoint) = upstream.checkpoint(*run, folder)?;
-                let data = upstream.dataset(*dataset)?;
-                spec.weights_digest = checkpoint.weights_digest.clone();
-                spec.embedding_digest = match upstream.output(*embed)? {
-                    CellOutput::Embed(output) => output.embedding_digest.clone(),
-                    _ => return Err(upstream.no_output(*embed)),
-                };
-                spec.data_digest = data.data_digest.clone();
-                spec.split_digest = data.split_digest.clone();
+            Draft::Probe { spec, embed, run, folder, dataset } => {
+                let (mut spec, _) = upstream.transfer(spec, *run, folder, *dataset)?;
+                if let Protocol::Probe(probe) = &mut spec.protocol {
+                    probe.embedding_digest = match upstream.output(*embed)? {
+                        CellOutput::Embed(output) => output.embedding_digest.clone(),
+                        _ => return Err(upstream.no_output(*embed)),
+                    };
+                }
                 let inputs = vec![("embeddings".into(), whole(*embed)), ("dataset".into(), whole(*dataset))];
+                (CellSpec::Transfer(spec), inputs)
+            }
+            Draft::Finetune { spec, run, folder, dataset } => {
+                let (mut spec, tokenizer) = upstream.transfer(spec, *run, folder, *dataset)?;
+                if let Protocol::Finetune(finetune) = &mut spec.protocol {
+                    finetune.checkpoint.weights_digest = spec.weights_digest.clone();
+                    finetune.tokenizer_digest = tokenizer;
+                }
+                let inputs = vec![("checkpoint".into(), inside(*run, folder)), ("dataset".into(), whole(*dataset))];
                 (CellSpec::Transfer(spec), inputs)
             }
         };
@@ -192,6 +199,17 @@ impl<'a> Upstream<'_, '_, 'a> {
             CellOutput::TokeniseDataset(output) => Ok(output),
             _ => Err(self.no_output(cell)),
         }
+    }
+
+    /// A transfer with the digests of its checkpoint and dataset filled in, and the digest of the dataset's tokenizer.
+    fn transfer(&self, spec: &Transfer, run: usize, folder: &str, dataset: usize) -> Result<(Transfer, String), Refusal> {
+        let mut spec = spec.clone();
+        let (_, checkpoint) = self.checkpoint(run, folder)?;
+        let data = self.dataset(dataset)?;
+        spec.weights_digest = checkpoint.weights_digest.clone();
+        spec.data_digest = data.data_digest.clone();
+        spec.split_digest = data.split_digest.clone();
+        Ok((spec, data.tokenizer_digest.clone()))
     }
 
     fn corpus(&self, cell: usize) -> Result<&'a CorpusOutput, Refusal> {

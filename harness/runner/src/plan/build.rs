@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use clmbench_protocol::{
-    Embed, Measure, Number, Objective, Pretrain, RunFacts, Scope, SourceFile, SplitSpec, TaskInfo, TaskKind, TokeniseCorpus,
-    TokeniseDataset, TokenizerSpec, Transfer, revision,
+    Embed, FinetuneProtocol, Measure, Number, Objective, Precision, Pretrain, ProbeProtocol, Protocol, RunFacts, Scope,
+    SmilesForm, SourceFile, SplitSpec, TaskInfo, TokeniseCorpus, TokeniseDataset, TokenizerSpec, Transfer, TransferTask,
+    revision,
 };
 
 use super::{
@@ -18,14 +19,13 @@ use crate::{
     corpora::{CorpusLookup, file_ref},
     nearest::hint,
     plugins::{Plugin, PluginSet},
-    suite::{Checkpoints, Suite},
+    suite::{Checkpoints, FinetuneEntry, ProtocolEntry, ProtocolKind, Suite},
 };
 
 /// Ridge strengths of the probe.
 const STRENGTHS: [f64; 13] = [1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 /// Resamples of the test molecules.
 const BOOTSTRAP: u32 = 1000;
-const PRECISION: &str = "float32";
 
 /// A dataset cell and what it offers.
 struct DatasetCell {
@@ -163,6 +163,7 @@ impl Builder<'_> {
                     heldout: entry.heldout,
                     sources: parts.iter().map(|part| part.source.clone()).collect(),
                     seed: suite.seed,
+                    form: SmilesForm::Canonical,
                     tokenizer: TokenizerSpec::default(),
                     exclude: Vec::new(),
                 };
@@ -211,22 +212,19 @@ impl Builder<'_> {
             tokens,
             checkpoints: if control { 1 } else { entry.checkpoints },
             batch: entry.batch,
+            accumulate: 1,
             learning_rate: Number(model.learning_rate),
             schedule: entry.schedule.clone(),
             mask_ratio: Number(if model.info.objective == Objective::MaskedLm { 0.15 } else { 0.0 }),
             weight_decay: Number(0.01),
             betas: (Number(0.9), Number(0.999)),
             clip: Number(1.0),
-            seed: self.suite.seed * 1000 + u64::from(seed),
-            precision: PRECISION.into(),
+            seed: self.derived_seed(seed),
+            precision: Precision::Float32,
             threads: threads(&model.config),
         };
         let draft = Draft::Pretrain { spec: Box::new(spec), corpus: corpus.cell };
         let mut cell = planned("pretrain", key, vec![corpus.cell], draft);
-        if model.info.objective != Objective::MaskedLm {
-            let (name, trained) = (&model.info.name, words(model.info.objective));
-            cell.not_applicable = Some(format!("`{name}` is trained by {trained}, which is not implemented yet"));
-        }
         cell.plugins = vec![model.file.clone()];
         cell.threads = threads(&model.config);
         cell.work = estimate::pretrain_work(&model.config, tokens);
@@ -235,19 +233,19 @@ impl Builder<'_> {
 
     fn transfers(&mut self, runs: &[RunCell<'_>], datasets: &[DatasetCell]) {
         let suite = self.suite;
-        let all = suite.protocols.iter().any(|protocol| protocol.checkpoints == Checkpoints::All);
         for run in runs {
             let folders = run.checkpoints();
             let last = folders.len().saturating_sub(1);
-            for (number, folder) in folders.iter().enumerate().filter(|(number, _)| all || *number == last) {
+            let taken = |protocol: &ProtocolEntry, number: usize| protocol.checkpoints == Checkpoints::All || number == last;
+            for (number, folder) in folders.iter().enumerate() {
+                let protocols: Vec<&ProtocolEntry> = suite.protocols.iter().filter(|protocol| taken(protocol, number)).collect();
                 for dataset in datasets {
-                    let embed = self.embed(run, folder, dataset);
-                    for protocol in &suite.protocols {
-                        if protocol.checkpoints == Checkpoints::Final && number != last {
-                            continue;
-                        }
-                        for task in &dataset.tasks {
-                            self.transfer(run, folder, dataset, embed, task, protocol.kind.word());
+                    for protocol in &protocols {
+                        match &protocol.kind {
+                            ProtocolKind::Probe => self.probe(run, folder, dataset),
+                            ProtocolKind::Finetune(finetune) => {
+                                (0..finetune.seeds).for_each(|seed| self.finetune(run, folder, dataset, finetune, seed));
+                            }
                         }
                     }
                 }
@@ -262,53 +260,79 @@ impl Builder<'_> {
             data_digest: String::new(),
             tokenizer_digest: String::new(),
             pooling: "mean".into(),
-            precision: PRECISION.into(),
+            precision: Precision::Float32,
             threads: threads(&run.model.config),
         };
         let key = format!("embed/{}/{folder}/{}", run.name, dataset.name);
         let draft = Draft::Embed { spec: Box::new(spec), run: run.cell, folder: folder.to_owned(), dataset: dataset.cell };
         let mut cell = planned("embed", key, vec![run.cell, dataset.cell], draft);
-        if !dataset.tasks.is_empty() && dataset.tasks.iter().all(|task| task.kind == TaskKind::Classification) {
-            cell.not_applicable = Some(no_classification(&dataset.name));
-        }
         cell.plugins = vec![run.model.file.clone()];
         cell.threads = threads(&run.model.config);
         cell.work = estimate::pass_work(&run.model.config);
         self.push(cell)
     }
 
-    fn transfer(
-        &mut self,
-        run: &RunCell<'_>,
-        folder: &str,
-        dataset: &DatasetCell,
-        embed: usize,
-        task: &TaskInfo,
-        protocol: &str,
-    ) {
-        let spec = Transfer {
+    /// A definition in which the digests of upstream outputs are blank.
+    fn transfer_to(&self, dataset: &DatasetCell, protocol: Protocol) -> Box<Transfer> {
+        let task = |task: &TaskInfo| TransferTask { name: task.name.clone(), kind: task.kind, score: task.score.clone() };
+        Box::new(Transfer {
             revision: revision::TRANSFER,
-            protocol: protocol.to_owned(),
+            protocol,
             weights_digest: String::new(),
-            embedding_digest: String::new(),
             data_digest: String::new(),
             split_digest: String::new(),
             dataset: dataset.dataset.clone(),
-            task: task.name.clone(),
-            task_kind: task.kind,
-            score: task.score.clone(),
-            strengths: STRENGTHS.map(Number).to_vec(),
+            tasks: dataset.tasks.iter().map(task).collect(),
             bootstrap: BOOTSTRAP,
             seed: self.suite.seed,
-        };
-        let key = format!("transfer/{}/{folder}/{}/{}/{protocol}", run.name, dataset.name, task.name);
-        let draft =
-            Draft::Transfer { spec: Box::new(spec), embed, run: run.cell, folder: folder.to_owned(), dataset: dataset.cell };
+        })
+    }
+
+    /// An embed cell and the probe on it.
+    fn probe(&mut self, run: &RunCell<'_>, folder: &str, dataset: &DatasetCell) {
+        let embed = self.embed(run, folder, dataset);
+        let strengths = STRENGTHS.map(Number).to_vec();
+        let spec = self.transfer_to(dataset, Protocol::Probe(ProbeProtocol { embedding_digest: String::new(), strengths }));
+        let key = format!("transfer/{}/{folder}/{}/probe", run.name, dataset.name);
+        let draft = Draft::Probe { spec, embed, run: run.cell, folder: folder.to_owned(), dataset: dataset.cell };
         let mut cell = planned("transfer", key, vec![embed, run.cell, dataset.cell], draft);
-        if task.kind == TaskKind::Classification {
-            cell.not_applicable = Some(no_classification(&format!("{}/{}", dataset.name, task.name)));
-        }
+        cell.kind = estimate::PROBE.into();
         self.push(cell);
+    }
+
+    fn finetune(&mut self, run: &RunCell<'_>, folder: &str, dataset: &DatasetCell, entry: &FinetuneEntry, seed: u32) {
+        let config = &run.model.config;
+        let protocol = FinetuneProtocol {
+            checkpoint: blank_checkpoint(run.model),
+            tokenizer_digest: String::new(),
+            learning_rates: entry.learning_rates.iter().copied().map(Number).collect(),
+            searched: entry.searched,
+            epochs: entry.epochs,
+            patience: entry.patience,
+            batch: entry.batch,
+            warmup: Number(0.1),
+            weight_decay: Number(0.01),
+            betas: (Number(0.9), Number(0.999)),
+            clip: Number(1.0),
+            seed: self.derived_seed(seed),
+            precision: Precision::Float32,
+            threads: threads(config),
+        };
+        let work = estimate::finetune_work(&protocol);
+        let spec = self.transfer_to(dataset, Protocol::Finetune(Box::new(protocol)));
+        let key = format!("transfer/{}/{folder}/{}/finetune/seed{seed}", run.name, dataset.name);
+        let draft = Draft::Finetune { spec, run: run.cell, folder: folder.to_owned(), dataset: dataset.cell };
+        let mut cell = planned("transfer", key, vec![run.cell, dataset.cell], draft);
+        cell.plugins = vec![run.model.file.clone()];
+        cell.threads = threads(config);
+        cell.kind = estimate::finetune_kind(&dataset.dataset);
+        cell.work = work;
+        self.push(cell);
+    }
+
+    /// Seed of the `index`-th pretraining or transfer seed.
+    fn derived_seed(&self, index: u32) -> u64 {
+        self.suite.seed * 1000 + u64::from(index)
     }
 
     fn measures(&mut self, runs: &[RunCell<'_>], datasets: &[DatasetCell], metrics: &[Metric]) {
@@ -353,8 +377,9 @@ impl Builder<'_> {
             },
             heldout_digest: String::new(),
             tokenizer_digest: String::new(),
+            train: None,
             seed: self.suite.seed,
-            precision: PRECISION.into(),
+            precision: Precision::Float32,
             threads: threads(&run.model.config),
             dataset: None,
         };
@@ -403,10 +428,6 @@ fn not_applicable(metric: &Metric, model: &Model) -> Option<String> {
         Scope::CheckpointDataset => Some(format!("`{}` reads labels of a dataset, which is not implemented yet", info.id)),
         _ => None,
     }
-}
-
-fn no_classification(what: &str) -> String {
-    format!("`{what}` is for classification, and transfer by probe is implemented for regression only")
 }
 
 /// What needs a cell that does not apply does not apply either, for the same reason.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use clmbench_protocol::{CellReport, CellSpec};
+use clmbench_protocol::{CellReport, CellSpec, FinetuneProtocol, Protocol};
 use clmbench_store::{Store, StoreError};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -38,6 +38,19 @@ pub(super) fn measure_kind(metric: &str) -> String {
     format!("measure:{metric}")
 }
 
+/// Kind of the cells of probes.
+pub(super) const PROBE: &str = "transfer:probe";
+
+/// Kind of the fine-tunings on a dataset, which all have its molecules.
+pub(super) fn finetune_kind(dataset: &str) -> String {
+    format!("transfer:finetune:{dataset}")
+}
+
+/// Work of a fine-tuning within its kind, in parameters x epochs: a gradient costs three passes, each rate all epochs.
+pub(super) fn finetune_work(protocol: &FinetuneProtocol) -> f64 {
+    size(&protocol.checkpoint.config) * f64::from(protocol.epochs) * protocol.learning_rates.len() as f64
+}
+
 /// Kind and work of a complete definition; the same as those of the planned cell.
 fn kind_and_work(spec: &CellSpec) -> (String, f64) {
     match spec {
@@ -46,7 +59,10 @@ fn kind_and_work(spec: &CellSpec) -> (String, f64) {
         CellSpec::Pretrain(spec) => ("pretrain".into(), pretrain_work(&spec.config, spec.tokens)),
         CellSpec::Embed(spec) => ("embed".into(), pass_work(&spec.checkpoint.config)),
         CellSpec::Measure(spec) => (measure_kind(&spec.metric), pass_work(&spec.checkpoint.config)),
-        CellSpec::Transfer(_) => ("transfer".into(), 1.0),
+        CellSpec::Transfer(spec) => match &spec.protocol {
+            Protocol::Probe(_) => (PROBE.into(), 1.0),
+            Protocol::Finetune(protocol) => (finetune_kind(&spec.dataset), finetune_work(protocol)),
+        },
     }
 }
 

@@ -145,17 +145,43 @@ pub struct ProtocolEntry {
 }
 
 /// How transfer is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ProtocolKind {
     /// Frozen encoder, ridge or logistic regression on mean-pooled hidden states.
     Probe,
+    /// All weights.
+    Finetune(FinetuneEntry),
+}
+
+/// What a `[[protocol]]` table says of fine-tuning.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FinetuneEntry {
+    /// Peak learning rates tried.
+    pub learning_rates: Vec<f64>,
+    /// Whether they are a search; else the suite fixed one.
+    pub searched: bool,
+    /// Most epochs.
+    pub epochs: u32,
+    /// Transfer seeds.
+    pub seeds: u32,
+    /// Molecules a step.
+    pub batch: u32,
+    /// Epochs without a better validation score before a training ends; 0 = never before the last.
+    pub patience: u32,
+}
+
+impl Default for FinetuneEntry {
+    fn default() -> Self {
+        Self { learning_rates: vec![1e-4, 3e-4, 1e-3], searched: true, epochs: 20, seeds: 1, batch: 32, patience: 5 }
+    }
 }
 
 impl ProtocolKind {
     /// The word in suites, keys and tables.
-    pub fn word(self) -> &'static str {
+    pub fn word(&self) -> &'static str {
         match self {
             Self::Probe => "probe",
+            Self::Finetune(_) => "finetune",
         }
     }
 }

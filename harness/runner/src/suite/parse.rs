@@ -2,19 +2,23 @@
 
 use std::collections::HashMap;
 
-use clmbench_protocol::{Budget, CostClass, Number, Schedule};
+use clmbench_protocol::{Budget, CostClass, Number, Schedule, ScheduleKind};
 use serde_json::Map;
 use toml::de::DeTable;
 
 use super::{
-    BATCH, Checkpoints, CorpusEntry, DatasetEntry, HELDOUT, LearningRate, MetricEntry, ModelEntry, Place, ProtocolEntry,
-    ProtocolKind, Suite, SuiteError, USEFUL_EFFECT, Which,
+    BATCH, Checkpoints, CorpusEntry, DatasetEntry, FinetuneEntry, HELDOUT, LearningRate, MetricEntry, ModelEntry, Place,
+    ProtocolEntry, ProtocolKind, Suite, SuiteError, USEFUL_EFFECT, Which,
     reader::{Section, Text},
 };
 use crate::nearest::hint;
 
 /// Largest count that a suite may name; keeps derived seeds and sums far from overflow.
 const LARGEST: u64 = 1_000_000_000_000;
+/// Keys of `[[protocol]]`.
+const PROTOCOL_KEYS: [&str; 8] = ["kind", "checkpoints", "seeds", "epochs", "lr", "rates", "batch", "patience"];
+/// Those that only fine-tuning has.
+const FINETUNE_KEYS: [&str; 6] = ["seeds", "epochs", "lr", "rates", "batch", "patience"];
 const OUTCOMES: [&str; 3] = ["predicts", "does_not_predict", "cannot_tell"];
 
 pub(super) fn parse(file: &str, toml: &str) -> Result<Suite, SuiteError> {
@@ -66,7 +70,7 @@ pub(super) fn parse(file: &str, toml: &str) -> Result<Suite, SuiteError> {
     )?;
     let datasets = each(text, &root, "dataset", &["source", "names", "split"], dataset)?;
     let metrics = each(text, &root, "metric", &["id", "select", "budget", "params"], metric)?;
-    let mut protocols = each(text, &root, "protocol", &["kind", "checkpoints", "seeds", "epochs"], protocol)?;
+    let mut protocols = each(text, &root, "protocol", &PROTOCOL_KEYS, protocol)?;
     if corpora.is_empty() {
         return Err(root.missing("corpus", "[[corpus]] name = \"mixed\", sizes = [5_000]"));
     }
@@ -200,15 +204,11 @@ fn schedule(section: &Section<'_>) -> Result<Schedule, SuiteError> {
     let word = section.string("schedule", "constant-with-cooldown")?.unwrap_or_else(|| "constant-with-cooldown".into());
     match word.replace('_', "-").as_str() {
         "constant-with-cooldown" => {
-            Ok(Schedule { kind: "constant_with_cooldown".into(), warmup: Number(0.05), cooldown: Number(0.15) })
+            Ok(Schedule { kind: ScheduleKind::ConstantWithCooldown, warmup: Number(0.05), cooldown: Number(0.15) })
         }
-        "cosine" => Err(SuiteError::NotSupported {
-            place: section.place_of("schedule"),
-            what: "`schedule = \"cosine\"`".into(),
-            next: "Write `schedule = \"constant-with-cooldown\"`, which anneals every checkpoint.".into(),
-        }),
+        "cosine" => Ok(Schedule { kind: ScheduleKind::Cosine, warmup: Number(0.05), cooldown: Number(0.0) }),
         _ => {
-            let known = hint(&word, &["constant-with-cooldown"]);
+            let known = hint(&word, &["constant-with-cooldown", "cosine"]);
             Err(section.value_error("schedule", format!("`{}` is not a schedule.{known}", word.escape_debug())))
         }
     }
@@ -276,32 +276,64 @@ fn selection(section: &Section<'_>, select: &str) -> Result<Which, SuiteError> {
 
 fn protocol(section: &Section<'_>) -> Result<ProtocolEntry, SuiteError> {
     let kind = section.string("kind", "probe")?.ok_or_else(|| section.missing("kind", "kind = \"probe\""))?;
-    match kind.as_str() {
-        "probe" => {}
-        "finetune" => {
-            return Err(SuiteError::NotSupported {
-                place: section.place.clone(),
-                what: "`kind = \"finetune\"`".into(),
-                next: "Write `kind = \"probe\"`, or remove the table.".into(),
-            });
+    let (kind, usual) = match kind.as_str() {
+        "probe" => {
+            if let Some(key) = FINETUNE_KEYS.into_iter().find(|key| section.has(key)) {
+                let message = "a probe has a closed form: it has no seeds, epochs or learning rates. Remove the key.";
+                return Err(section.value_error(key, message));
+            }
+            (ProtocolKind::Probe, Checkpoints::All)
         }
+        "finetune" => (ProtocolKind::Finetune(finetune(section)?), Checkpoints::Final),
         _ => {
             let known = hint(&kind, &["probe", "finetune"]);
             return Err(section.value_error("kind", format!("`{}` is not a protocol.{known}", kind.escape_debug())));
         }
-    }
-    for key in ["seeds", "epochs"] {
-        if section.integer(key, 0, LARGEST, "1")?.is_some() {
-            return Err(section.value_error(key, "a probe has a closed form: it has no seeds and no epochs. Remove the key."));
-        }
-    }
+    };
     let checkpoints = match section.string("checkpoints", "final")?.as_deref() {
-        None | Some("all") => Checkpoints::All,
+        None => usual,
+        Some("all") => Checkpoints::All,
         Some("final") => Checkpoints::Final,
         Some(other) => {
             let known = hint(other, &["all", "final"]);
             return Err(section.value_error("checkpoints", format!("`{}` is not known.{known}", other.escape_debug())));
         }
     };
-    Ok(ProtocolEntry { kind: ProtocolKind::Probe, checkpoints, place: section.place.clone() })
+    Ok(ProtocolEntry { kind, checkpoints, place: section.place.clone() })
+}
+
+fn finetune(section: &Section<'_>) -> Result<FinetuneEntry, SuiteError> {
+    let usual = FinetuneEntry::default();
+    let is_rate = |rate: f64| rate > 0.0 && rate < 10.0;
+    let not_a_rate = |key: &str, rate: f64| section.value_error(key, format!("{rate} is not a learning rate, such as 3e-4."));
+    let fixed = if section.is_string("lr") {
+        match section.string("lr", "search")?.as_deref() {
+            Some("search") => None,
+            _ => return Err(section.value_error("lr", "must be `\"search\"` (on validation) or a number, such as `lr = 3e-4`.")),
+        }
+    } else {
+        section.float("lr", "\"search\"` or `3e-4")?
+    };
+    let searched = fixed.is_none();
+    let learning_rates = match (fixed, section.floats("rates", "rates = [1e-4, 3e-4, 1e-3]")?) {
+        (Some(_), Some(_)) => return Err(section.value_error("rates", "stands beside a fixed `lr`; keep one of the two.")),
+        (Some(rate), None) if is_rate(rate) => vec![rate],
+        (Some(rate), None) => return Err(not_a_rate("lr", rate)),
+        (None, Some(rates)) => match rates.iter().copied().find(|rate| !is_rate(*rate)) {
+            Some(rate) => return Err(not_a_rate("rates", rate)),
+            None => rates,
+        },
+        (None, None) => usual.learning_rates,
+    };
+    let count = |key: &str, from: u64, to: u64, default: u32| -> Result<u32, SuiteError> {
+        Ok(section.integer(key, from, to, &default.to_string())?.and_then(|number| u32::try_from(number).ok()).unwrap_or(default))
+    };
+    Ok(FinetuneEntry {
+        learning_rates,
+        searched,
+        epochs: count("epochs", 1, 10_000, usual.epochs)?,
+        seeds: count("seeds", 1, 1000, usual.seeds)?,
+        batch: count("batch", 1, 1_000_000, usual.batch)?,
+        patience: count("patience", 0, 10_000, usual.patience)?,
+    })
 }

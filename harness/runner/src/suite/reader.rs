@@ -132,6 +132,11 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Whether a key is written.
+    pub fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
     /// Whether the value of a key is a string.
     pub fn is_string(&self, key: &str) -> bool {
         self.get(key).is_some_and(|value| matches!(value.get_ref(), DeValue::String(_)))
@@ -168,6 +173,22 @@ impl<'a> Section<'a> {
         let mut numbers = Vec::new();
         for item in items {
             let number = self.integer_of(key, item, from, to, example)?;
+            if numbers.contains(&number) {
+                return Err(self.value_error(key, format!("{number} is written twice; remove one.")));
+            }
+            numbers.push(number);
+        }
+        Ok(Some(numbers))
+    }
+
+    /// A list of different finite numbers.
+    pub fn floats(&self, key: &str, example: &str) -> Result<Option<Vec<f64>>, SuiteError> {
+        let Some(items) = self.list(key, example)? else { return Ok(None) };
+        let mut numbers = Vec::new();
+        for item in items {
+            let Some(number) = plain(item.get_ref()).as_ref().and_then(Value::as_f64) else {
+                return Err(self.wrong(key, &format!("a list of finite numbers, such as `{example}`"), item));
+            };
             if numbers.contains(&number) {
                 return Err(self.value_error(key, format!("{number} is written twice; remove one.")));
             }

@@ -21,12 +21,12 @@ fn the_canonical_form_is_as_documented() {
 #[test]
 fn golden_identities_stay() {
     let text = "{\"identity_version\":1,\"spec\":{\"bootstrap\":1000,\"data_digest\":\"d\",\"dataset\":\"freesolv\",\
-                \"embedding_digest\":\"e\",\"kind\":\"transfer\",\"protocol\":\"probe\",\"revision\":1,\"score\":\"rmse\",\"seed\":7,\
-                \"split_digest\":\"s\",\"strengths\":[0x3fb999999999999a,0x4024000000000000],\"task\":\"expt\",\
-                \"task_kind\":\"regression\",\"weights_digest\":\"w\"}}";
-    let found = identity(&CellSpec::Transfer(transfer("probe"))).unwrap();
+                \"kind\":\"transfer\",\"protocol\":{\"embedding_digest\":\"e\",\"kind\":\"probe\",\
+                \"strengths\":[0x3fb999999999999a,0x4024000000000000]},\"revision\":1,\"seed\":7,\"split_digest\":\"s\",\
+                \"tasks\":[{\"kind\":\"regression\",\"name\":\"expt\",\"score\":\"rmse\"}],\"weights_digest\":\"w\"}}";
+    let found = identity(&CellSpec::Transfer(transfer("freesolv"))).unwrap();
     assert_eq!(found, blake3::hash(text.as_bytes()).to_hex().to_string());
-    assert_eq!(found, "ccbb9788dbf2d45caf4d1ffd0fc2b1508e8e580eff1b0204c124a06e2cda7e02");
+    assert_eq!(found, "7dfd57326d5c412baf756938267c0bb4d16367d3b60cf1683eb22a9b2905b0f6");
 }
 
 /// One definition of every kind, from a plan whose upstream outputs are made up by the fake worker's rules.

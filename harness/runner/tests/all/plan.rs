@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use clmbench_protocol::{CellSpec, Number};
+use clmbench_protocol::{CellSpec, Number, Protocol};
 use clmbench_runner::{
     identity::identity,
     plan::{self, Finished, Input, Plan},
@@ -30,14 +30,17 @@ fn the_demo_has_these_cells() {
     assert_eq!(demo.runs, 8);
     assert!(demo.cells.iter().all(|cell| cell.threads == 1));
     let stages: Vec<_> = demo.stages().into_iter().collect();
-    // 1 dataset + 2 corpora; 8 runs + 4 controls; (8 x 2 + 4) x 1 dataset; 8 x 2 x 5 metrics; one task.
-    assert_eq!(stages, [("embed", 20), ("measure", 80), ("pretrain", 12), ("tokenise", 3), ("transfer", 20)]);
+    // 4 datasets + 2 corpora; 8 runs + 4 controls; (8 + 4) x 4 datasets, probed and fine-tuned; 8 x 10 metrics.
+    assert_eq!(stages, [("embed", 48), ("measure", 80), ("pretrain", 12), ("tokenise", 6), ("transfer", 96)]);
     let summary = demo.summary(&|runs| Some(1.0 / runs as f64));
-    assert_eq!((summary.cells, summary.not_applicable, summary.mde), (135, 0, Some(0.125)));
-    assert_eq!(summary.gradient_equivalents, 16.0, "one cheap metric on 16 checkpoints");
+    assert_eq!((summary.cells, summary.not_applicable, summary.mde), (242, 0, Some(0.125)));
+    assert_eq!(summary.gradient_equivalents, 808.0, "one cheap and five moderate metrics at a quick budget on 8 checkpoints");
     let keys: Vec<&str> = demo.cells.iter().map(|cell| cell.key.as_str()).collect();
     let first = [
         "tokenise/freesolv",
+        "tokenise/lipo",
+        "tokenise/bbbp",
+        "tokenise/bace",
         "tokenise/mixed-5000",
         "tokenise/mixed-20000",
         "pretrain/bert-layers1-width64/mixed-5000/seed0",
@@ -56,10 +59,12 @@ fn the_demo_has_these_cells() {
     ];
     assert_eq!(keys[..first.len()], first);
     for key in [
-        "embed/bert-layers4-width128/mixed-20000/seed0/checkpoint-2/freesolv",
+        "embed/bert-layers4-width128/mixed-20000/seed0/checkpoint-1/freesolv",
         "embed/control/bert-layers1-width64/mixed-5000/seed0/checkpoint-0/freesolv",
         "measure/bert-layers1-width64/mixed-5000/seed0/checkpoint-1/loss.mlm_loss",
-        "transfer/bert-layers1-width64/mixed-5000/seed0/checkpoint-1/freesolv/expt/probe",
+        "transfer/bert-layers1-width64/mixed-5000/seed0/checkpoint-1/freesolv/probe",
+        "transfer/bert-layers1-width64/mixed-5000/seed0/checkpoint-1/bace/finetune/seed0",
+        "transfer/control/bert-layers1-width64/mixed-5000/seed0/checkpoint-0/lipo/finetune/seed0",
     ] {
         assert!(keys.contains(&key), "{key} is not among {keys:#?}");
     }
@@ -68,8 +73,8 @@ fn the_demo_has_these_cells() {
         assert!(cell.needs.iter().all(|need| *need < demo.find(&cell.key).unwrap()), "{} comes before what it needs", cell.key);
     }
     let names: Vec<&str> = demo.plugins.iter().map(|plugin| plugin.manifest.name.as_str()).collect();
-    assert_eq!(names, ["models", "sets", "loss", "trivial"], "unused plugins are not recorded");
-    assert_eq!(demo.sources.len(), 2);
+    assert_eq!(names, ["models", "sets", "loss", "curvature", "trivial"], "unused plugins are not recorded");
+    assert_eq!(demo.sources.len(), 5, "MOSES and four datasets");
 }
 
 #[test]
@@ -83,17 +88,17 @@ fn a_small_plan_is_this_list() {
         "control/bert-0.06M/mixed-50/seed0",
         "control/bert-0.83M/mixed-50/seed0",
         "embed/bert-0.06M/mixed-50/seed0/checkpoint-1/freesolv",
-        "transfer/bert-0.06M/mixed-50/seed0/checkpoint-1/freesolv/expt/probe",
+        "transfer/bert-0.06M/mixed-50/seed0/checkpoint-1/freesolv/probe",
         "embed/bert-0.06M/mixed-50/seed0/checkpoint-2/freesolv",
-        "transfer/bert-0.06M/mixed-50/seed0/checkpoint-2/freesolv/expt/probe",
+        "transfer/bert-0.06M/mixed-50/seed0/checkpoint-2/freesolv/probe",
         "embed/bert-0.83M/mixed-50/seed0/checkpoint-1/freesolv",
-        "transfer/bert-0.83M/mixed-50/seed0/checkpoint-1/freesolv/expt/probe",
+        "transfer/bert-0.83M/mixed-50/seed0/checkpoint-1/freesolv/probe",
         "embed/bert-0.83M/mixed-50/seed0/checkpoint-2/freesolv",
-        "transfer/bert-0.83M/mixed-50/seed0/checkpoint-2/freesolv/expt/probe",
+        "transfer/bert-0.83M/mixed-50/seed0/checkpoint-2/freesolv/probe",
         "embed/control/bert-0.06M/mixed-50/seed0/checkpoint-0/freesolv",
-        "transfer/control/bert-0.06M/mixed-50/seed0/checkpoint-0/freesolv/expt/probe",
+        "transfer/control/bert-0.06M/mixed-50/seed0/checkpoint-0/freesolv/probe",
         "embed/control/bert-0.83M/mixed-50/seed0/checkpoint-0/freesolv",
-        "transfer/control/bert-0.83M/mixed-50/seed0/checkpoint-0/freesolv/expt/probe",
+        "transfer/control/bert-0.83M/mixed-50/seed0/checkpoint-0/freesolv/probe",
         "measure/bert-0.06M/mixed-50/seed0/checkpoint-1/loss.mlm_loss",
         "measure/bert-0.06M/mixed-50/seed0/checkpoint-1/trivial.flops",
         "measure/bert-0.06M/mixed-50/seed0/checkpoint-2/loss.mlm_loss",
@@ -145,7 +150,8 @@ fn parameters_follow_the_written_rules() {
                 assert_eq!(spec.params.contains_key("repeats"), pre_release);
             }
             CellSpec::Transfer(spec) => {
-                assert_eq!((spec.strengths.len(), spec.strengths[0].0, spec.strengths[12].0), (13, 1e-4, 1e8));
+                let Protocol::Probe(probe) = &spec.protocol else { panic!("{:?}", spec.protocol) };
+                assert_eq!((probe.strengths.len(), probe.strengths[0].0, probe.strengths[12].0), (13, 1e-4, 1e8));
                 assert_eq!((spec.bootstrap, spec.seed), (1000, 3));
             }
             _ => {}
@@ -178,23 +184,14 @@ fn what_does_not_apply_says_why() {
     assert_eq!(measured("scope.labels/freesolv/expt"), 4);
     assert_eq!(measured("trivial.flops"), 4, "named and selected counts once");
 
-    // Classification, 2 checkpoints of 2 runs and 1 of 2 controls: 6 embeddings, 6 transfers.
+    // Classification is transferred like regression.
     let plan = planned(&small("").replacen("freesolv", "bace", 1));
-    assert_eq!(
-        reasons(&plan),
-        named(&[
-            ("`bace` is for classification, and transfer by probe is implemented for regression only", 6),
-            ("`bace/expt` is for classification, and transfer by probe is implemented for regression only", 6),
-        ])
-    );
+    assert_eq!(reasons(&plan), HashMap::new());
     assert_eq!(plan.runs, 2);
-    // A model that cannot be trained: nothing but data cells is left.
+    // A causal model is trained; a metric of masked models does not apply to it.
     let plan = planned(&small("").replacen("\"bert\"", "\"gpt\"", 1));
-    let counts = reasons(&plan);
-    assert_eq!(counts.get("`gpt` is trained by causal language modelling, which is not implemented yet"), Some(&20));
     let metric = "`loss/mlm_loss` applies to masked language modelling, and `gpt` is trained by causal language modelling";
-    assert_eq!((counts.get(metric), counts.len()), (Some(&4), 2));
-    assert_eq!((plan.runs, plan.stages().into_iter().collect::<Vec<_>>()), (0, vec![("tokenise", 2)]));
+    assert_eq!((reasons(&plan), plan.runs), (named(&[(metric, 4)]), 2));
 }
 
 #[test]

@@ -214,7 +214,7 @@ fn a_diverged_run_is_kept_and_nothing_follows_it() {
     let row = store.find_cell(key).unwrap().row;
     assert_eq!(row.status, CellStatus::Refused);
     assert_eq!(row.reason.as_deref(), Some("needs `pretrain/bert-0.06M/mixed-50/seed0`, which diverged"));
-    let key = "transfer/bert-0.06M/mixed-50/seed0/checkpoint-1/freesolv/expt/probe";
+    let key = "transfer/bert-0.06M/mixed-50/seed0/checkpoint-1/freesolv/probe";
     let reason = store.find_cell(key).unwrap().row.reason.unwrap();
     assert_eq!(reason, "needs `embed/bert-0.06M/mixed-50/seed0/checkpoint-1/freesolv`, which was refused");
 }

@@ -1,7 +1,7 @@
 //! A worker without libtorch. A script makes this test binary its own worker: it runs the one test below, which
 //! speaks the protocol on the descriptors that the script has set aside.
 //!
-//! What a cell does is told by its own definition: a transfer's `protocol` or a metric's id names the mischief.
+//! What a cell does is told by its own definition: a transfer's `dataset` or a metric's id names the mischief.
 
 use std::{
     collections::BTreeMap,
@@ -153,7 +153,7 @@ fn serve() {
 /// The mischief that a cell's definition asks for.
 fn word_of(request: &RunRequest) -> &str {
     let word = match &request.spec {
-        CellSpec::Transfer(spec) => spec.protocol.as_str(),
+        CellSpec::Transfer(spec) => spec.dataset.as_str(),
         CellSpec::Measure(spec) => spec.metric.as_str(),
         _ => "",
     };
@@ -222,6 +222,10 @@ fn compute(request: &RunRequest) -> CellReport {
             truncated: 0,
             unigram_cross_entropy: Number(2.0),
             unigram_se: Number(0.1),
+            bigram_cross_entropy: Number(1.5),
+            bigram_se: Number(0.1),
+            two_neighbour_cross_entropy: Number(1.2),
+            two_neighbour_se: Number(0.1),
             train_digest: of("train"),
             heldout_digest: of("heldout"),
             tokenizer_digest: digest("", "tokenizer"),
@@ -234,19 +238,21 @@ fn compute(request: &RunRequest) -> CellReport {
                 folder: format!("checkpoint-{number}"),
                 step: u64::from(number),
                 tokens: spec.tokens * u64::from(number) / u64::from(spec.checkpoints),
-                annealed: true,
+                annealed: spec.schedule.kind == ScheduleKind::ConstantWithCooldown || number == spec.checkpoints,
                 last: spec.tokens == 0 || number == spec.checkpoints,
                 learning_rate: Number(0.0),
                 training_loss: Number(1.0),
                 training_flops: Number(spec.tokens as f64),
                 weights_digest: of(&format!("weights {number}")),
             };
+            let diverged = spec.learning_rate.0 > 1.0 && spec.tokens > 0;
             CellOutput::Pretrain(PretrainOutput {
                 non_embedding_parameters: 1000,
                 total_parameters: 2000,
                 corpus_molecules: 50,
                 epochs: Number(if spec.batch == IRREPRODUCIBLE_BATCH { computed_before as f64 } else { 1.0 }),
-                diverged: spec.learning_rate.0 > 1.0 && spec.tokens > 0,
+                diverged,
+                divergence: diverged.then(|| "the loss is not finite".into()),
                 checkpoints: numbers.map(checkpoint).collect(),
             })
         }
@@ -267,21 +273,17 @@ fn compute(request: &RunRequest) -> CellReport {
             stopped: "complete".into(),
         }),
         CellSpec::Transfer(spec) => CellOutput::Transfer(TransferOutput {
-            task: spec.task.clone(),
-            task_kind: spec.task_kind,
-            counts: (8, 1, 1),
-            strength: Number(1.0),
-            validation: Vec::new(),
-            scores: vec![ScoreValue {
-                name: "rmse".into(),
-                value: Number(2.0),
-                higher_is_better: false,
-                primary: true,
-                se_test: Number(0.1),
-                se_seed: None,
-                mean_predictor: Number(3.0),
-            }],
-            predictions: vec![(9, Number(1.0), Number(1.5))],
+            tasks: spec.tasks.iter().map(|task| answer(task, spec)).collect(),
+            finetune: match &spec.protocol {
+                Protocol::Probe(_) => None,
+                Protocol::Finetune(protocol) => Some(FinetuneRecord {
+                    tried: Vec::new(),
+                    learning_rate: protocol.learning_rates[0],
+                    epoch: protocol.epochs,
+                    weights_file: "end.safetensors".into(),
+                    relative_displacement: Number(0.1),
+                }),
+            },
         }),
     };
     let mut files = Vec::new();
@@ -304,6 +306,27 @@ fn compute(request: &RunRequest) -> CellReport {
     }
 }
 
+fn answer(task: &TransferTask, spec: &Transfer) -> TaskTransfer {
+    TaskTransfer {
+        task: task.name.clone(),
+        task_kind: task.kind,
+        counts: (8, 1, 1),
+        refused: None,
+        strength: matches!(spec.protocol, Protocol::Probe(_)).then_some(Number(1.0)),
+        validation: Vec::new(),
+        scores: vec![ScoreValue {
+            name: task.score.clone(),
+            value: Number(2.0),
+            higher_is_better: task.kind == TaskKind::Classification,
+            primary: true,
+            se_test: Number(0.1),
+            se_seed: None,
+            mean_predictor: Number(3.0),
+        }],
+        predictions: vec![(9, Number(1.0), Number(1.5))],
+    }
+}
+
 /// A request for a transfer cell that does `mischief`, in a folder of its own.
 pub fn request(folder: &Path, mischief: &str) -> RunRequest {
     let identity = blake3::hash(mischief.as_bytes()).to_hex().to_string();
@@ -320,19 +343,16 @@ pub fn request(folder: &Path, mischief: &str) -> RunRequest {
     }
 }
 
-pub fn transfer(protocol: &str) -> Transfer {
+pub fn transfer(dataset: &str) -> Transfer {
+    let strengths = vec![Number(0.1), Number(10.0)];
     Transfer {
         revision: 1,
-        protocol: protocol.into(),
+        protocol: Protocol::Probe(ProbeProtocol { embedding_digest: "e".into(), strengths }),
         weights_digest: "w".into(),
-        embedding_digest: "e".into(),
         data_digest: "d".into(),
         split_digest: "s".into(),
-        dataset: "freesolv".into(),
-        task: "expt".into(),
-        task_kind: TaskKind::Regression,
-        score: "rmse".into(),
-        strengths: vec![Number(0.1), Number(10.0)],
+        dataset: dataset.into(),
+        tasks: vec![TransferTask { name: "expt".into(), kind: TaskKind::Regression, score: "rmse".into() }],
         bootstrap: 1000,
         seed: 7,
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clmbench_protocol::{
     ArchitectureInfo, Comparable, CorpusSource, CostClass, DatasetInfo, Direction, FileRef, MetricInfo, Number, Objective,
-    ParameterInfo, ParameterKind, PluginManifest, PresetInfo, Scope, SourceFile, TaskInfo, TaskKind,
+    ParameterInfo, ParameterKind, PluginManifest, PresetInfo, Scope, SourceFile, SourceFormat, TaskInfo, TaskKind,
 };
 use clmbench_runner::{Plan, PluginSet, Suite, corpora::CorpusPart, plan, plugins::Plugin};
 use serde_json::json;
@@ -51,8 +51,9 @@ pub fn architecture(name: &str) -> ArchitectureInfo {
 }
 
 pub fn dataset(name: &str) -> DatasetInfo {
-    let kind = if name == "bace" { TaskKind::Classification } else { TaskKind::Regression };
-    let task = TaskInfo { name: "expt".into(), kind, unit: "kcal/mol".into(), score: "rmse".into() };
+    let kind = if ["bace", "bbbp"].contains(&name) { TaskKind::Classification } else { TaskKind::Regression };
+    let score = if kind == TaskKind::Classification { "roc_auc" } else { "rmse" };
+    let task = TaskInfo { name: "expt".into(), kind, unit: "kcal/mol".into(), score: score.into() };
     DatasetInfo {
         source: "moleculenet".into(),
         name: name.into(),
@@ -99,13 +100,13 @@ pub fn plugin(name: &str, version: &str) -> Plugin {
     }
 }
 
-/// bert, gpt, three datasets (bace is for classification), a loss, the trivial family, one of each odd scope, and metrics
+/// bert, gpt, four datasets (bbbp and bace are for classification), a loss, the curvature and landscape metrics of the demo, the trivial family, one of each odd scope, and metrics
 /// that make the fake worker misbehave.
 pub fn plugins() -> PluginSet {
     let mut architectures = plugin("models", "0.1.0");
     architectures.manifest.architectures = vec![architecture("bert"), architecture("gpt")];
     let mut datasets = plugin("sets", "0.1.0");
-    datasets.manifest.datasets = vec![dataset("freesolv"), dataset("lipo"), dataset("bace")];
+    datasets.manifest.datasets = ["freesolv", "lipo", "bbbp", "bace"].map(dataset).to_vec();
     let mut losses = plugin("loss", "0.2.0-dev");
     let mut masked = metric("loss/mlm_loss", CostClass::Cheap);
     masked.objectives = vec![Objective::MaskedLm];
@@ -113,6 +114,10 @@ pub fn plugins() -> PluginSet {
     losses.manifest.metrics = vec![masked];
     let hostile = ["abort", "killed", "killed_once"].map(|name| format!("hostile/{name}"));
     losses.manifest.metrics.extend(hostile.map(|id| metric(&id, CostClass::Moderate)));
+    let mut curvature = plugin("curvature", "0.1.0");
+    let ids =
+        ["hessian/trace_hutchinson", "hessian/trace_fisher", "sharpness/sam", "sharpness/average_l2", "landscape/flatness_1d"];
+    curvature.manifest.metrics = ids.map(|id| metric(id, CostClass::Moderate)).to_vec();
     let mut trivial = plugin("trivial", "0.1.0");
     let names = ["parameters", "tokens", "corpus", "flops"];
     trivial.manifest.metrics = names.map(|name| metric(&format!("trivial/{name}"), CostClass::Free)).to_vec();
@@ -124,7 +129,7 @@ pub fn plugins() -> PluginSet {
         scoped("scope/pair", Scope::Pair),
         scoped("scope/transfer", Scope::Transfer),
     ];
-    let (set, errors) = PluginSet::new(vec![architectures, datasets, losses, trivial, scopes]);
+    let (set, errors) = PluginSet::new(vec![architectures, datasets, losses, curvature, trivial, scopes]);
     assert!(errors.is_empty(), "{errors:?}");
     set
 }
@@ -133,6 +138,7 @@ pub fn corpora(name: &str) -> Option<Vec<CorpusPart>> {
     let part = |file: SourceFile| CorpusPart {
         source: CorpusSource {
             file: FileRef { name: file.name.clone(), sha256: file.sha256.clone() },
+            format: SourceFormat::Csv,
             column: "SMILES".into(),
             only: None,
             group: "moses".into(),
