@@ -71,7 +71,7 @@ fn values(real: &Real) -> Value {
         .collect();
     let measured = ["checkpoint-1", "checkpoint-2"]
         .map(|folder| real.output(&format!("measure/{run}/{folder}/loss.mlm_loss"))["values"].clone());
-    let transferred = real.output(&format!("transfer/{run}/checkpoint-2/freesolv/expt/probe"));
+    let transferred = real.output(&format!("transfer/{run}/checkpoint-2/freesolv/probe"))["tasks"][0].clone();
     // Ranks may swap where predictions are nearly equal.
     let scores = transferred["scores"].as_array().unwrap().iter().filter(|score| score["name"] != "spearman");
     let scores: Vec<&Value> = scores.collect();

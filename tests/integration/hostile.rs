@@ -217,7 +217,7 @@ fn an_architecture_that_breaks_the_contract_costs_its_own_runs() {
     // Embeddings that are no numbers do not become scores.
     let control = "control/hostile-deednan/moses-500/seed0/checkpoint-0/sixty";
     assert_eq!(find(&format!("embed/{control}")), failed("non_finite"));
-    assert_eq!(find(&format!("transfer/{control}/expt/probe")), Some((CellStatus::Refused, None)));
+    assert_eq!(find(&format!("transfer/{control}/probe")), Some((CellStatus::Refused, None)));
     real.check_artifacts();
 }
 

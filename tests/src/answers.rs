@@ -13,11 +13,12 @@ use std::{
 
 use clmbench_protocol::{
     CellOutput, CellSpec, CheckpointOutput, CorpusOutput, Coverage, DatasetOutput, Embed, EmbedOutput, ErrorKind, Failure,
-    FailureKind, Measure, MeasureOutput, MetricValue, Number, OutputFile, Pretrain, PretrainOutput, ScoreValue, TokeniseCorpus,
-    TokeniseDataset, Transfer, TransferOutput, fault,
+    FailureKind, FinetuneRecord, FinetuneTrial, Measure, MeasureOutput, MetricValue, Number, OutputFile, Pretrain,
+    PretrainOutput, Protocol, ScheduleKind, ScoreValue, TaskKind, TaskTransfer, TokeniseCorpus, TokeniseDataset, Transfer,
+    TransferOutput, TransferTask, fault,
 };
 
-use crate::manifest::{parameters_of, task};
+use crate::manifest::{parameters_of, tasks_of};
 
 /// Molecules for training, validation and testing.
 const COUNTS: (u64, u64, u64) = (80, 10, 10);
@@ -91,7 +92,7 @@ fn dataset(spec: &TokeniseDataset, work: &mut Work<'_>) -> io::Result<DatasetOut
     Ok(DatasetOutput {
         source: spec.source.clone(),
         dataset: spec.dataset.clone(),
-        tasks: vec![task()],
+        tasks: tasks_of(&spec.dataset),
         rows: 101,
         invalid: vec![(17, "a bracket is not closed in `C[NH`".into())],
         counts: COUNTS,
@@ -103,7 +104,7 @@ fn dataset(spec: &TokeniseDataset, work: &mut Work<'_>) -> io::Result<DatasetOut
         split_digest: digest(&format!("split {} {data_digest}", spec.split.algorithm)),
         data_digest,
         tokenizer_digest,
-        train_sd: vec![Number(3.0)],
+        train_sd: vec![Number(3.0); tasks_of(&spec.dataset).len()],
     })
 }
 
@@ -122,11 +123,16 @@ fn corpus(spec: &TokeniseCorpus, work: &mut Work<'_>) -> io::Result<CorpusOutput
         truncated: 0,
         unigram_cross_entropy: Number(2.5),
         unigram_se: Number(0.01),
+        bigram_cross_entropy: Number(1.8),
+        bigram_se: Number(0.02),
+        two_neighbour_cross_entropy: Number(1.4),
+        two_neighbour_se: Number(0.03),
         train_digest: work.write("train.bin", &format!("{sample} {}", spec.size), None)?,
         heldout_digest: work.write("heldout.bin", &sample, None)?,
         tokenizer_digest,
         coverage: vec![Coverage {
             dataset: "alpha".into(),
+            unknown_token_share: Number(0.0),
             untrained_token_share: Number(0.05),
             untrained_position_share: Number(0.0),
         }],
@@ -153,7 +159,7 @@ fn pretrain(spec: &Pretrain, inputs: &BTreeMap<String, String>, work: &mut Work<
             folder,
             step: tokens / 1_000,
             tokens,
-            annealed: true,
+            annealed: spec.schedule.kind == ScheduleKind::ConstantWithCooldown || number == count,
             last: number == count,
             learning_rate: Number(0.0),
             training_loss: Number(4.0 - quality),
@@ -168,6 +174,7 @@ fn pretrain(spec: &Pretrain, inputs: &BTreeMap<String, String>, work: &mut Work<
         corpus_molecules,
         epochs: Number(1.5),
         diverged: false,
+        divergence: None,
         checkpoints,
     })
 }
@@ -229,34 +236,110 @@ fn measure(spec: &Measure, inputs: &BTreeMap<String, String>, work: &mut Work<'_
 }
 
 fn transfer(spec: &Transfer, inputs: &BTreeMap<String, String>, work: &mut Work<'_>) -> io::Result<TransferOutput> {
-    let quality = quality(inputs, "embeddings", "embeddings.safetensors")?;
-    let spread = (3.0 - quality + 0.1 * noise(&format!("score {}", spec.weights_digest))).abs();
+    let (quality, seed) = match &spec.protocol {
+        Protocol::Probe(_) => (quality(inputs, "embeddings", "embeddings.safetensors")?, String::new()),
+        Protocol::Finetune(finetune) => {
+            work.write("end.safetensors", &format!("{} {}", spec.weights_digest, finetune.seed), None)?;
+            (0.3 + quality(inputs, "checkpoint", "model.safetensors")?, format!(" {}", finetune.seed))
+        }
+    };
+    let name = format!("{}{seed}", spec.weights_digest);
+    let spread = (3.0 - quality + 0.1 * noise(&format!("score {name}"))).abs();
+    let probe = matches!(spec.protocol, Protocol::Probe(_));
+    let tasks: Vec<TaskTransfer> = spec.tasks.iter().map(|task| task_of(task, probe, spread, &name)).collect();
+    let predictions: Vec<_> = tasks.iter().map(|task| &task.predictions).collect();
+    work.write("predictions.csv", &format!("{predictions:?}"), None)?;
+    let finetune = match &spec.protocol {
+        Protocol::Probe(_) => None,
+        Protocol::Finetune(protocol) => Some(FinetuneRecord {
+            tried: protocol.learning_rates.iter().map(|rate| trial(*rate, protocol.epochs)).collect(),
+            learning_rate: protocol.learning_rates.first().copied().unwrap_or(Number(0.0)),
+            epoch: protocol.epochs,
+            weights_file: "end.safetensors".into(),
+            relative_displacement: Number(0.02),
+        }),
+    };
+    Ok(TransferOutput { tasks, finetune })
+}
+
+fn trial(learning_rate: Number, epochs: u32) -> FinetuneTrial {
+    let losses = |start: f64| (0..epochs).map(|epoch| Number(start / f64::from(epoch + 1))).collect();
+    FinetuneTrial { learning_rate, validation: losses(0.9), training: losses(0.8), diverged: false }
+}
+
+/// Answers of one task; a task whose name starts with `one_class` is refused.
+fn task_of(task: &TransferTask, probe: bool, spread: f64, name: &str) -> TaskTransfer {
+    let empty = TaskTransfer {
+        task: task.name.clone(),
+        task_kind: task.kind,
+        counts: COUNTS,
+        refused: None,
+        strength: None,
+        validation: Vec::new(),
+        scores: Vec::new(),
+        predictions: Vec::new(),
+    };
+    if task.name.starts_with("one_class") {
+        return TaskTransfer { refused: Some("the test molecules are all of class 0".into()), ..empty };
+    }
     let (_, _, test) = COUNTS;
+    let labelled = |row: u64| match task.kind {
+        TaskKind::Regression => noise(&format!("label {row}")),
+        TaskKind::Classification => (row % 2) as f64,
+    };
     let predictions: Vec<(u64, Number, Number)> = (0..test)
         .map(|row| {
-            let label = noise(&format!("label {row}"));
-            (90 + row, Number(label), Number(label + spread * noise(&format!("{} {row}", spec.weights_digest))))
+            let label = labelled(row);
+            (90 + row, Number(label), Number(label + spread * noise(&format!("{name} {} {row}", task.name))))
         })
         .collect();
-    let squares: f64 = predictions.iter().map(|(_, label, value)| (label.0 - value.0).powi(2)).sum();
-    let rmse = (squares / test as f64).sqrt();
-    work.write("predictions.csv", &format!("{predictions:?}"), None)?;
-    let score = |name: &str, value: f64, higher_is_better: bool, primary: bool| ScoreValue {
+    let scores = match task.kind {
+        TaskKind::Regression => {
+            let squares: f64 = predictions.iter().map(|(_, label, value)| (label.0 - value.0).powi(2)).sum();
+            let rmse = (squares / test as f64).sqrt();
+            vec![score("rmse", rmse, false, true, 3.0), score("mae", rmse / 2.0, false, false, 3.0)]
+        }
+        TaskKind::Classification => {
+            let roc_auc = auc(&predictions);
+            vec![score("roc_auc", roc_auc, true, true, 0.5), score("pr_auc", roc_auc * 0.9, true, false, 0.5)]
+        }
+    };
+    let loss = scores[0].value;
+    let strength = probe.then_some(Number(1.0));
+    TaskTransfer {
+        strength,
+        validation: strength.map(|strength| (strength, loss)).into_iter().collect(),
+        scores,
+        predictions,
+        ..empty
+    }
+}
+
+/// Share of pairs of both classes in the right order; ties count half.
+fn auc(predictions: &[(u64, Number, Number)]) -> f64 {
+    let of = |class: f64| predictions.iter().filter(move |(_, label, _)| label.0 == class).map(|(_, _, value)| value.0);
+    let pairs = of(1.0).flat_map(|high| of(0.0).map(move |low| (high, low)));
+    let (right, all) = pairs.fold((0.0, 0.0), |(right, all), (high, low)| {
+        let point = if high > low {
+            1.0
+        } else if high == low {
+            0.5
+        } else {
+            0.0
+        };
+        (right + point, all + 1.0)
+    });
+    right / all
+}
+
+fn score(name: &str, value: f64, higher_is_better: bool, primary: bool, mean_predictor: f64) -> ScoreValue {
+    ScoreValue {
         name: name.into(),
         value: Number(value),
         higher_is_better,
         primary,
         se_test: Number(0.1),
         se_seed: None,
-        mean_predictor: Number(3.0),
-    };
-    Ok(TransferOutput {
-        task: spec.task.clone(),
-        task_kind: spec.task_kind,
-        counts: COUNTS,
-        strength: spec.strengths.first().copied().unwrap_or(Number(1.0)),
-        validation: spec.strengths.iter().map(|strength| (*strength, Number(rmse))).collect(),
-        scores: vec![score("rmse", rmse, false, true), score("mae", rmse / 2.0, false, false)],
-        predictions,
-    })
+        mean_predictor: Number(mean_predictor),
+    }
 }

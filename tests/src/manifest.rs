@@ -15,7 +15,7 @@ pub const PRESETS: [(&str, u64, u64); 4] = [("a", 1, 64), ("b", 2, 96), ("c", 3,
 /// Metrics that say something about the run and not about the weights.
 pub const TRIVIAL: [&str; 4] = ["trivial/parameters", "trivial/tokens", "trivial/corpus", "trivial/flops"];
 
-/// The manifest: architecture `fake`, dataset `fake/alpha`, metrics `fake/loss` (good), `fake/noise` (none) and `trivial/*`.
+/// The manifest: architecture `fake`, datasets `fake/alpha` and `fake/beta`, metrics `fake/loss` (good), `fake/noise` (none) and `trivial/*`.
 pub fn manifest(version: &str) -> PluginManifest {
     let mut metrics = vec![
         metric("fake/loss", "nats/token", Direction::LowerIsBetter, CostClass::Cheap, false),
@@ -28,7 +28,7 @@ pub fn manifest(version: &str) -> PluginManifest {
         api: (1, 0),
         libtorch: "2.11.0".into(),
         architectures: vec![architecture()],
-        datasets: vec![dataset()],
+        datasets: vec![dataset("alpha"), dataset("beta")],
         metrics,
     }
 }
@@ -69,17 +69,26 @@ pub fn parameters_of(config: &Map<String, Value>) -> u64 {
     non_embedding_parameters(get("layers"), get("width"))
 }
 
-/// The one task of the dataset.
-pub fn task() -> TaskInfo {
-    TaskInfo { name: "affinity".into(), kind: TaskKind::Regression, unit: "kcal/mol".into(), score: "rmse".into() }
+/// The tasks of a dataset: `alpha` has one for regression, `beta` three for classification, of which one is refused.
+pub fn tasks_of(dataset: &str) -> Vec<TaskInfo> {
+    let class = |name: &str| {
+        let (unit, score) = (String::new(), "roc_auc".into());
+        TaskInfo { name: name.into(), kind: TaskKind::Classification, unit, score }
+    };
+    match dataset {
+        "beta" => vec![class("first"), class("second"), class("one_class")],
+        _ => {
+            vec![TaskInfo { name: "affinity".into(), kind: TaskKind::Regression, unit: "kcal/mol".into(), score: "rmse".into() }]
+        }
+    }
 }
 
-fn dataset() -> DatasetInfo {
+fn dataset(name: &str) -> DatasetInfo {
     DatasetInfo {
         source: "fake".into(),
-        name: "alpha".into(),
+        name: name.into(),
         doc: "No molecules.".into(),
-        tasks: vec![task()],
+        tasks: tasks_of(name),
         recommended_split: "scaffold".into(),
         files: Vec::new(),
         sha256_csv: None,

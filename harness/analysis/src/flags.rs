@@ -20,7 +20,7 @@ use clmbench_stats::{Interval, spearman};
 use crate::{details::ExcludedRun, points::Point};
 
 /// Share of a dataset's molecules that a corpus may leave untrained before the row is flagged.
-const LARGEST_UNTRAINED_SHARE: f64 = 0.20;
+pub const LARGEST_UNTRAINED_SHARE: f64 = 0.20;
 
 /// From this |Spearman| on, simulated intervals of a metric with few values cover far less than their level.
 const NEARLY_PERFECT: f64 = 0.9;
@@ -68,8 +68,8 @@ fn out_of_vocabulary(point: &Point<'_>, corpora: &[CorpusOutput], dataset: &str)
     let corpus = corpora.iter().find(|corpus| corpus.train_digest == point.run.corpus_digest);
     let coverage = corpus.and_then(|corpus| corpus.coverage.iter().find(|coverage| coverage.dataset == dataset));
     coverage.is_some_and(|coverage| {
-        coverage.untrained_token_share.0 > LARGEST_UNTRAINED_SHARE
-            || coverage.untrained_position_share.0 > LARGEST_UNTRAINED_SHARE
+        let shares = [coverage.unknown_token_share, coverage.untrained_token_share, coverage.untrained_position_share];
+        shares.iter().any(|share| share.0 > LARGEST_UNTRAINED_SHARE)
     })
 }
 

@@ -27,6 +27,7 @@ pub use details::{Details, ExcludedRun, FitPoint, GainDetails};
 pub use error::AnalysisError;
 pub use expectation::{Expectation, Unexpected, expectation};
 pub use fit::fit_rows;
+pub use flags::LARGEST_UNTRAINED_SHARE;
 pub use inputs::{FailedCell, Inputs};
 pub use models::{ModelBoard, ModelKind, ModelRow, model_board};
 pub use points::{Score, ScoreGroup, scores_by_group};

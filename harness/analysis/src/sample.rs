@@ -2,7 +2,7 @@
 
 use clmbench_protocol::{
     Budget, CheckpointRef, Comparable, CorpusOutput, CostClass, Coverage, Direction, ErrorKind, Measure, MetricInfo, Objective,
-    PluginRef, RunFacts, Scope, TaskKind,
+    PluginRef, Precision, RunFacts, Scope, TaskKind,
 };
 use clmbench_store::{MetricRow, RunRow, ScoreRow};
 
@@ -29,6 +29,7 @@ pub(crate) fn run_row(number: usize) -> RunRow {
         epochs: 10.0,
         control: false,
         diverged: false,
+        divergence: None,
         tokenizer_digest: "tokenizer".into(),
         corpus_digest: "corpus".into(),
         last_weights: format!("weights{number:03}"),
@@ -94,8 +95,9 @@ pub(crate) fn failed_cell(metric: &str, number: u64) -> FailedCell {
         },
         heldout_digest: "heldout".into(),
         tokenizer_digest: "tokenizer".into(),
+        train: None,
         seed: 1,
-        precision: "float32".into(),
+        precision: Precision::Float32,
         threads: 1,
         dataset: None,
     };
@@ -107,6 +109,7 @@ pub(crate) fn score_row(run: &str, value: f64) -> ScoreRow {
         cell: format!("transfer {run}"),
         run: run.into(),
         weights_digest: run.replace("run", "weights"),
+        checkpoint: "checkpoint-3".into(),
         annealed: true,
         last: true,
         dataset: "freesolv".into(),
@@ -126,6 +129,7 @@ pub(crate) fn score_row(run: &str, value: f64) -> ScoreRow {
         n_validation: 64,
         n_test: 65,
         seed: 1,
+        fixed_learning_rate: false,
         seconds: 0.1,
         device: "cpu".into(),
         libtorch: "2.11.0".into(),
@@ -177,11 +181,16 @@ pub(crate) fn suite(n: usize) -> Inputs {
         truncated: 0,
         unigram_cross_entropy: 2.2.into(),
         unigram_se: 0.01.into(),
+        bigram_cross_entropy: 1.6.into(),
+        bigram_se: 0.01.into(),
+        two_neighbour_cross_entropy: 1.1.into(),
+        two_neighbour_se: 0.01.into(),
         train_digest: "corpus".into(),
         heldout_digest: "heldout".into(),
         tokenizer_digest: "tokenizer".into(),
         coverage: vec![Coverage {
             dataset: "freesolv".into(),
+            unknown_token_share: 0.0.into(),
             untrained_token_share: 0.01.into(),
             untrained_position_share: 0.0.into(),
         }],

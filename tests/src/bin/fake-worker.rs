@@ -160,6 +160,7 @@ fn run(request: &RunRequest, misdeed: Option<Misdeed>) -> io::Result<()> {
         Ok((mut output, files)) => {
             if let (clmbench_protocol::CellOutput::Pretrain(output), Some(Misdeed::Diverge)) = (&mut output, misdeed) {
                 output.diverged = true;
+                output.divergence = Some("the training loss is above that of the first steps at the end".into());
             }
             Event::Done(Box::new(CellReport {
                 output,
