@@ -1,13 +1,23 @@
 //! Draws a corpus subset and its held-out sample from unlabelled sources and tokenises them.
 //!
 //! Candidates come in a fixed order (by hash within a group, by weight between groups). Walking it, invalid molecules, repeats and test molecules of
-//! the suite's datasets are left out; the first survivors are the held-out sample, the next ones the training subset. So the held-out sample
+//! the suite's datasets are left out and counted; the first survivors are the held-out sample, the next ones the training subset. So the held-out sample
 //! is the same for every size, it shares no molecule with any subset, and subsets are nested.
+//!
+//! Repeats and test molecules are found by canonical SMILES whatever the form; so the molecules are the same in every form, and only how they are written differs:
+//!
+//! | form | how a molecule is written |
+//! |---|---|
+//! | canonical | its canonical SMILES |
+//! | as written | as in the source; of several spellings that which is drawn first |
+//! | random | [`smiles::random`] of its canonical SMILES under the corpus seed, one for good |
+//!
+//! Molecules of more tokens than the tokenizer allows keep their first ones ([`SmilesTokenizer::encode`]) and are counted.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `train.bin`, `heldout.bin` | tokens of the canonical SMILES, in the order of drawing |
-//! | `heldout.csv` | canonical SMILES of the held-out sample, column `smiles` |
+//! | `train.bin`, `heldout.bin` | tokens of the molecules in their form, in the order of drawing |
+//! | `heldout.csv` | the held-out molecules in their form, column `smiles` |
 //! | `tokenizer.json` | the tokenizer |
 
 use std::{
@@ -16,15 +26,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clmbench_protocol::{CorpusOutput, Coverage, Number, TokeniseCorpus};
+use clmbench_protocol::{CorpusOutput, Coverage, Number, SmilesForm, TokeniseCorpus};
 
 use crate::{
     cache::TokenCacheBuilder,
+    count_models::CountModels,
     digest::{sha256_file, write_whole},
     draw::{Draw, Group, Texts},
     error::MoleculesError,
     prepared::{Part, PreparedDataset},
-    smiles,
+    smiles::{self, InvalidMolecule},
     source::{Selection, read_smiles},
     tokenizer::SmilesTokenizer,
     unigram,
@@ -59,13 +70,14 @@ pub fn prepare_corpus(
     let drawn = walk(spec, &groups, &forbidden, &tokenizer, progress)?;
     drop(groups);
 
-    write_heldout(&folder.join("heldout.csv"), &drawn.heldout_canonical)?;
+    write_heldout(&folder.join("heldout.csv"), &drawn.heldout_smiles)?;
     let heldout_digest = drawn.heldout.write(&folder.join("heldout.bin"))?;
     let train_digest = drawn.train.write(&folder.join("train.bin"))?;
     tokenizer.write(&folder.join("tokenizer.json"))?;
 
     let counts = unigram::counts(&drawn.train, tokenizer.vocabulary_size());
     let (unigram_cross_entropy, unigram_se) = unigram::cross_entropy(&counts, &drawn.heldout);
+    let neighbours = CountModels::new(&drawn.train, &counts).cross_entropies(&drawn.heldout);
     Ok(CorpusOutput {
         corpus: spec.corpus.clone(),
         molecules: drawn.train.len() as u64,
@@ -78,10 +90,10 @@ pub fn prepare_corpus(
         truncated: drawn.truncated,
         unigram_cross_entropy: Number(unigram_cross_entropy),
         unigram_se: Number(unigram_se),
-        bigram_cross_entropy: Number(f64::NAN),
-        bigram_se: Number(f64::NAN),
-        two_neighbour_cross_entropy: Number(f64::NAN),
-        two_neighbour_se: Number(f64::NAN),
+        bigram_cross_entropy: Number(neighbours.bigram.0),
+        bigram_se: Number(neighbours.bigram.1),
+        two_neighbour_cross_entropy: Number(neighbours.two_neighbour.0),
+        two_neighbour_se: Number(neighbours.two_neighbour.1),
         train_digest,
         heldout_digest,
         tokenizer_digest: tokenizer.digest(),
@@ -127,7 +139,8 @@ fn read_groups(spec: &TokeniseCorpus, sources: &BTreeMap<String, PathBuf>) -> Re
         }
         let place = groups.iter().position(|group| group.name == source.group).unwrap_or(groups.len());
         if place == groups.len() {
-            groups.push(Group { name: source.group.clone(), weight, candidates: Texts::default() });
+            let name = source.group.clone();
+            groups.push(Group { name, weight, candidates: Texts::default(), rows: Vec::new(), files: Vec::new() });
         }
         let group = &mut groups[place];
         if group.weight.to_bits() != weight.to_bits() {
@@ -140,17 +153,22 @@ fn read_groups(spec: &TokeniseCorpus, sources: &BTreeMap<String, PathBuf>) -> Re
             return Err(MoleculesError::WrongDigest { path: path.clone(), found, wanted: source.file.sha256.clone() });
         }
         let only = source.only.as_ref().map(|(column, value)| (column.as_str(), value.as_str()));
-        read_smiles(path, Selection { name, column: &source.column, only }, |text| group.candidates.push(text))?;
+        group.files.push((group.candidates.len(), name.clone()));
+        read_smiles(path, Selection { name, format: source.format, column: &source.column, only }, |row, text| {
+            group.candidates.push(text);
+            group.rows.push(u32::try_from(row).unwrap_or(u32::MAX));
+        })?;
     }
     Ok(groups)
 }
 
 struct Drawn {
     heldout: TokenCacheBuilder,
-    heldout_canonical: Vec<String>,
+    heldout_smiles: Vec<String>,
     train: TokenCacheBuilder,
     candidates: u64,
     invalid: u64,
+    first_invalid: Option<String>,
     duplicates: u64,
     excluded: u64,
     truncated: u64,
@@ -166,10 +184,11 @@ fn walk(
     let empty = || TokenCacheBuilder::new(tokenizer.max_tokens(), tokenizer.vocabulary_size());
     let mut drawn = Drawn {
         heldout: empty(),
-        heldout_canonical: Vec::new(),
+        heldout_smiles: Vec::new(),
         train: empty(),
         candidates: 0,
         invalid: 0,
+        first_invalid: None,
         duplicates: 0,
         excluded: 0,
         truncated: 0,
@@ -178,7 +197,7 @@ fn walk(
     let mut seen: HashSet<[u8; 16]> = HashSet::new();
     let mut candidates = Draw::new(groups, spec.seed)?;
     while (seen.len() as u64) < needed {
-        let Some(text) = candidates.next() else {
+        let Some(candidate) = candidates.next() else {
             return Err(MoleculesError::TooFewMolecules {
                 corpus: spec.corpus.clone(),
                 wanted: needed,
@@ -187,14 +206,20 @@ fn walk(
                 available: seen.len() as u64,
                 candidates: drawn.candidates,
                 invalid: drawn.invalid,
+                first_invalid: drawn.first_invalid,
                 duplicates: drawn.duplicates,
                 excluded: drawn.excluded,
             });
         };
         drawn.candidates += 1;
-        let Ok(canonical) = smiles::canonical(text) else {
-            drawn.invalid += 1;
-            continue;
+        let (canonical, written) = match spell(candidate.text, spec) {
+            Ok(both) => both,
+            Err(reason) => {
+                drawn.invalid += 1;
+                let origin = || groups[candidate.group].origin(candidate.index);
+                drawn.first_invalid.get_or_insert_with(|| format!("{}: {reason}", origin()));
+                continue;
+            }
         };
         let hash = short_hash(&canonical);
         if forbidden.contains(&hash) {
@@ -205,11 +230,12 @@ fn walk(
             drawn.duplicates += 1;
             continue;
         }
-        let encoded = tokenizer.encode(&canonical)?;
+        candidates.keep(candidate.group);
+        let encoded = tokenizer.encode(&written)?;
         drawn.truncated += u64::from(encoded.truncated);
         if (drawn.heldout.len() as u64) < spec.heldout {
             drawn.heldout.push(&encoded.ids)?;
-            drawn.heldout_canonical.push(canonical);
+            drawn.heldout_smiles.push(written);
         } else {
             drawn.train.push(&encoded.ids)?;
         }
@@ -221,11 +247,22 @@ fn walk(
     Ok(drawn)
 }
 
-fn write_heldout(path: &Path, canonical: &[String]) -> Result<(), MoleculesError> {
+/// Canonical SMILES of a candidate, and how it is written.
+fn spell(text: &str, spec: &TokeniseCorpus) -> Result<(String, String), InvalidMolecule> {
+    let canonical = smiles::canonical(text)?;
+    let written = match spec.form {
+        SmilesForm::Canonical => canonical.clone(),
+        SmilesForm::AsWritten => text.trim().to_owned(),
+        SmilesForm::Random => smiles::random(&canonical, spec.seed)?,
+    };
+    Ok((canonical, written))
+}
+
+fn write_heldout(path: &Path, molecules: &[String]) -> Result<(), MoleculesError> {
     write_whole(path, |file| {
         file.write_all(b"smiles\n")?;
-        // A canonical SMILES holds neither comma nor quote nor line end.
-        canonical.iter().try_for_each(|text| writeln!(file, "{text}"))
+        // A valid SMILES holds neither comma nor quote nor line end.
+        molecules.iter().try_for_each(|text| writeln!(file, "{text}"))
     })
 }
 
@@ -234,7 +271,7 @@ fn coverage(dataset: &PreparedDataset, train_counts: &[u64], longest: usize) -> 
     let share = |bad: &dyn Fn(&[u16]) -> bool| Number(dataset.tokens.iter().filter(|ids| bad(ids)).count() as f64 / total);
     Coverage {
         dataset: dataset.output.dataset.clone(),
-        unknown_token_share: Number(f64::NAN),
+        unknown_token_share: Number(dataset.output.unknown_token_molecules as f64 / total),
         untrained_token_share: share(&|ids| ids.iter().any(|id| unigram::is_real(*id) && train_counts[usize::from(*id)] == 0)),
         untrained_position_share: share(&|ids| ids.len() > longest),
     }

@@ -33,6 +33,14 @@ pub enum MoleculesError {
         /// The file.
         file: String,
     },
+    /// A file is in a form that is not read.
+    #[error("{file} is {what}; only plain text (UTF-8) and gzip are read, so convert it first")]
+    NotText {
+        /// The file.
+        file: String,
+        /// What it is.
+        what: &'static str,
+    },
     /// A column is missing.
     #[error("{file} has no column `{column}`{}; its columns are {found}", nearest(.near))]
     MissingColumn {
@@ -140,8 +148,9 @@ pub enum MoleculesError {
     /// The sources hold too few molecules.
     #[error(
         "corpus `{corpus}` needs {wanted} molecules ({heldout} held out and {size} to train on) but its sources give only {available} \
-         ({candidates} candidates, of which {invalid} invalid, {duplicates} repeated, {excluded} in test sets); ask for at most {}",
-        available.saturating_sub(*heldout)
+         ({candidates} rows, of which {invalid} invalid, {duplicates} repeated, {excluded} in test sets){}; {}",
+        first(.first_invalid),
+        advice(*available, *heldout)
     )]
     TooFewMolecules {
         /// The corpus.
@@ -154,10 +163,12 @@ pub enum MoleculesError {
         size: u64,
         /// Molecules that could be had.
         available: u64,
-        /// Candidates looked at.
+        /// Candidates looked at: all selected rows of the sources.
         candidates: u64,
         /// Candidates that are no valid molecule.
         invalid: u64,
+        /// The first of them: file, row and reason.
+        first_invalid: Option<String>,
         /// Candidates that repeat an earlier one.
         duplicates: u64,
         /// Candidates that are test molecules.
@@ -204,6 +215,17 @@ impl From<MoleculesError> for Failure {
 
 fn nearest(near: &Option<String>) -> String {
     near.as_ref().map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
+}
+
+fn first(invalid: &Option<String>) -> String {
+    invalid.as_ref().map(|text| format!("; the first invalid one is {text}")).unwrap_or_default()
+}
+
+fn advice(available: u64, heldout: u64) -> String {
+    match available.checked_sub(heldout) {
+        Some(left) if left > 0 => format!("ask for at most {left}"),
+        _ => "that is not even enough for the held-out sample: check which column holds the SMILES, or add sources".to_owned(),
+    }
 }
 
 /// The candidate most similar to `wanted`, if any is similar enough to be a slip.

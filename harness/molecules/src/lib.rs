@@ -8,13 +8,15 @@
 //! | [`split`] | DeepChem's scaffold split |
 //! | [`table`] | labels: parsing, checking, the normalised CSV |
 //! | [`dataset`], [`prepared`] | a labelled dataset: preparing it, reading it back |
-//! | [`corpus`], [`source`], [`unigram`] | an unlabelled corpus: drawing, filtering, tokenising |
+//! | [`corpus`], [`source`] | an unlabelled corpus: drawing, filtering, tokenising |
+//! | [`unigram`], [`count_models`] | what counting tokens alone achieves on it |
 //! | [`digest`] | digests of files, listing of a folder |
 //!
 //! Everything is deterministic: the same input bytes and specification give the same output bytes.
 
 pub mod cache;
 pub mod corpus;
+pub mod count_models;
 pub mod dataset;
 pub mod digest;
 mod draw;

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use chematic_smiles::{
     RdkitSmilesError, RdkitSmilesParams, SmilesError, SmilesParseLimits, parse_with_limits, rdkit_canonical_smiles,
-    rdkit_murcko_scaffold, rdkit_smiles,
+    rdkit_murcko_scaffold, rdkit_random_smiles, rdkit_smiles,
 };
 
 /// Largest molecule in atoms. Canonicalising takes time that grows faster than the size; no data set of drug-like molecules comes near.
@@ -83,6 +83,32 @@ pub fn scaffold(text: &str) -> Result<String, InvalidMolecule> {
     })
 }
 
+/// A random SMILES of the molecule with this canonical SMILES: random first atom and random order of branches, as RDKit's
+/// `MolToRandomSmilesVect(mol, 1, randomSeed)` (SMILES enumeration: Bjerrum 2017, arXiv:1703.07076). It is a function of `seed` and
+/// `canonical` alone: the library's generator, which is one for the whole process, is seeded anew for each molecule.
+///
+/// # Errors
+/// [`InvalidMolecule`] with the reason. No input panics.
+pub fn random(canonical: &str, seed: u64) -> Result<String, InvalidMolecule> {
+    let text = checked(canonical)?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"random SMILES").update(&seed.to_le_bytes()).update(text.as_bytes());
+    let mut number = [0; 8];
+    number.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    seeded(text, (u64::from_le_bytes(number) % LARGEST_SEED) as u32 + 1)
+}
+
+/// Seeds of RDKit's generator (boost's `minstd_rand`, modulus 2^31 - 1) that give streams of their own: 1 to this. 0 would go on with an older stream.
+const LARGEST_SEED: u64 = (1 << 31) - 2;
+
+fn seeded(text: &str, seed: u32) -> Result<String, InvalidMolecule> {
+    guarded(|| {
+        let parsed = parse_with_limits(text, &limits()).map_err(syntax)?;
+        let mut drawn = rdkit_random_smiles(&parsed, 1, seed, &RdkitSmilesParams::default()).map_err(chemistry)?;
+        drawn.pop().ok_or_else(|| InvalidMolecule::Chemistry("it has no random SMILES".into()))
+    })
+}
+
 fn checked(text: &str) -> Result<&str, InvalidMolecule> {
     let text = text.trim();
     if text.is_empty() {
@@ -124,4 +150,42 @@ fn guarded<T>(compute: impl FnOnce() -> Result<T, InvalidMolecule>) -> Result<T,
             .unwrap_or_default();
         Err(InvalidMolecule::Panic(what))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// `Chem.MolToRandomSmilesVect(Chem.MolFromSmiles(text), 1, randomSeed=seed)[0]` of RDKit 2026.09.1.
+    #[test]
+    fn random_forms_are_those_of_rdkit() {
+        let cases = [
+            ("CC(=O)Oc1ccccc1C(=O)O", 1, "O=C(C)Oc1ccccc1C(O)=O"),
+            ("CC(=O)Oc1ccccc1C(=O)O", 42, "c1ccc(C(=O)O)c(c1)OC(C)=O"),
+            ("CC(=O)Oc1ccccc1C(=O)O", 2_147_483_646, "c1c(c(ccc1)OC(=O)C)C(=O)O"),
+            ("C[C@H](N)C(=O)O", 1, "[C@H](C(O)=O)(N)C"),
+            ("C[C@H](N)C(=O)O", 42, "C[C@@H](C(=O)O)N"),
+            ("O=C([O-])/C=C/c1ccccc1.[Na+]", 1, "C(=C\\c1ccccc1)/C(=O)[O-].[Na+]"),
+            ("O=C([O-])/C=C/c1ccccc1.[Na+]", 42, "c1(/C=C/C([O-])=O)ccccc1.[Na+]"),
+            ("CN1CCC[C@H]1c1cccnc1", 2_147_483_646, "CN1[C@H](c2cccnc2)CCC1"),
+        ];
+        for (text, seed, wanted) in cases {
+            assert_eq!(seeded(text, seed).unwrap(), wanted, "{text} {seed}");
+        }
+    }
+
+    #[test]
+    fn a_random_form_is_another_spelling_and_depends_on_seed_and_molecule_alone() {
+        let text = "CN1CCC[C@H]1c1cccnc1";
+        let first = random(text, 7).unwrap();
+        let forms: std::collections::HashSet<String> = (0..50).map(|seed| random(text, seed).unwrap()).collect();
+        assert!(forms.len() > 20, "{}", forms.len());
+        assert!(forms.iter().all(|form| canonical(form).unwrap() == text));
+        // Whatever was drawn in between, by any thread.
+        assert_eq!(random(text, 7).unwrap(), first);
+        assert_eq!(std::thread::spawn(|| random("CN1CCC[C@H]1c1cccnc1", 7)).join().unwrap().unwrap(), first);
+        assert_eq!(random("", 7), Err(InvalidMolecule::Empty));
+        assert!(matches!(random("C(", 7), Err(InvalidMolecule::Syntax(_))));
+    }
 }

@@ -92,7 +92,8 @@ impl SmilesTokenizer {
         Ok(Self { inner, json, max_tokens: max_tokens as usize })
     }
 
-    /// Tokens of a SMILES.
+    /// Tokens of a SMILES between `[CLS]` and `[SEP]`. If that is more than the longest sequence, the first `max_tokens - 2` tokens are kept, the rest is cut off,
+    /// and `[SEP]` still ends it; [`Tokens::truncated`] says so.
     ///
     /// # Errors
     /// [`MoleculesError::Tokenizer`] if the regex engine gives up.

@@ -37,7 +37,7 @@ pub fn cross_entropy(train_counts: &[u64], heldout: &TokenCacheBuilder) -> (f64,
 }
 
 /// Ratio of two sums and its jackknife standard error: sqrt((n - 1) / n * sum (r_i - mean r)^2) over the ratios r_i that leave one out.
-fn ratio_with_jackknife(sums: &[(f64, f64)]) -> (f64, f64) {
+pub(crate) fn ratio_with_jackknife(sums: &[(f64, f64)]) -> (f64, f64) {
     let total = sums.iter().fold((0.0, 0.0), |total, sum| (total.0 + sum.0, total.1 + sum.1));
     let left_out: Vec<f64> = sums.iter().map(|sum| (total.0 - sum.0) / (total.1 - sum.1)).collect();
     let count = sums.len() as f64;

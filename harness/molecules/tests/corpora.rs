@@ -5,13 +5,14 @@ mod common;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    io::Write,
     path::{Path, PathBuf},
 };
 
 use clmbench_molecules::{
     MoleculesError, PreparedDataset, SmilesTokenizer, TokenCache, prepare_corpus, prepare_dataset, smiles, vocabulary::vocabulary,
 };
-use clmbench_protocol::{CorpusOutput, TaskKind, TokeniseCorpus, TokenizerSpec};
+use clmbench_protocol::{CorpusOutput, CorpusSource, SmilesForm, SourceFormat, TaskKind, TokeniseCorpus, TokenizerSpec};
 
 /// Chains over three letters, starting from a ring: every number gives another molecule.
 fn chain(prefix: &str, number: usize) -> String {
@@ -72,25 +73,86 @@ fn spelled(path: &Path) -> Vec<String> {
     cache.iter().map(|ids| ids[1..ids.len() - 1].iter().map(|id| vocabulary[usize::from(*id)].as_str()).collect()).collect()
 }
 
+const FORMS: [SmilesForm; 3] = [SmilesForm::Canonical, SmilesForm::AsWritten, SmilesForm::Random];
+
+fn canonical(texts: &[String]) -> Vec<String> {
+    texts.iter().map(|text| smiles::canonical(text).unwrap()).collect()
+}
+
 #[test]
-fn subsets_are_nested_and_the_heldout_sample_is_the_same() {
+fn subsets_are_nested_and_the_heldout_sample_is_the_same_in_every_form() {
     let bench = Bench::new();
-    let (small, small_folder) = bench.prepare(&bench.spec(40, 20), &[], "small");
-    let (large, large_folder) = bench.prepare(&bench.spec(200, 20), &[], "large");
-    let (small, large) = (small.unwrap(), large.unwrap());
-    assert_eq!((small.molecules, large.molecules, small.heldout_molecules), (40, 200, 20));
-    assert_eq!(small.heldout_digest, large.heldout_digest);
-    let [few, many] = [&small_folder, &large_folder].map(|folder| spelled(&folder.join("train.bin")));
-    assert_eq!(few[..], many[..40]);
-    let heldout = spelled(&large_folder.join("heldout.bin"));
-    let text = std::fs::read_to_string(large_folder.join("heldout.csv")).unwrap();
-    assert_eq!(text, format!("smiles\n{}\n", heldout.join("\n")));
-    let all: HashSet<&String> = heldout.iter().chain(&many).collect();
-    assert_eq!(all.len(), 220, "no molecule twice, none in both");
-    assert!(all.iter().all(|text| &smiles::canonical(text).unwrap() == *text), "canonical forms are what is tokenised");
-    // A quarter of the candidates is from the second source.
-    let from_b = many.iter().filter(|text| text.contains('n')).count();
-    assert!((40..=60).contains(&from_b), "{from_b}");
+    let mut molecules = Vec::new();
+    for form in FORMS {
+        let spec = |size| TokeniseCorpus { form, ..bench.spec(size, 20) };
+        let (small, small_folder) = bench.prepare(&spec(40), &[], "small");
+        let (large, large_folder) = bench.prepare(&spec(200), &[], "large");
+        let (small, large) = (small.unwrap(), large.unwrap());
+        assert_eq!((small.molecules, large.molecules, small.heldout_molecules), (40, 200, 20));
+        assert_eq!(small.heldout_digest, large.heldout_digest);
+        let [few, many] = [&small_folder, &large_folder].map(|folder| spelled(&folder.join("train.bin")));
+        assert_eq!(few[..], many[..40]);
+        let heldout = spelled(&large_folder.join("heldout.bin"));
+        let text = std::fs::read_to_string(large_folder.join("heldout.csv")).unwrap();
+        assert_eq!(text, format!("smiles\n{}\n", heldout.join("\n")), "what is tokenised is kept");
+        let all: Vec<String> = heldout.into_iter().chain(many).collect();
+        let distinct: HashSet<String> = canonical(&all).into_iter().collect();
+        assert_eq!(distinct.len(), 220, "no molecule twice, none in both");
+        // A quarter is from the second source.
+        let from_b = all.iter().filter(|text| text.contains('n') || text.contains("N=")).count();
+        assert!((40..=70).contains(&from_b), "{from_b}");
+        molecules.push(all);
+    }
+    let [plain, written, random] = &molecules[..] else { unreachable!() };
+    assert_eq!(&canonical(plain), plain, "canonical forms are their own");
+    assert_eq!(&canonical(written), plain, "the same molecules in the same order");
+    assert_eq!(&canonical(random), plain);
+    let sources: Vec<String> = bench.sources.values().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let lines: HashSet<&str> = sources.iter().flat_map(|text| text.lines()).collect();
+    assert!(written.iter().all(|text| lines.contains(text.as_str())));
+    assert!(written.iter().any(|text| text.contains("C1=CC")), "also those that are not canonical");
+    let moved = random.iter().zip(plain).filter(|(one, other)| one != other).count();
+    assert!(moved > 180, "{moved}");
+    for (text, molecule) in random.iter().zip(plain) {
+        assert_eq!(text, &smiles::random(molecule, 7).unwrap());
+    }
+}
+
+#[test]
+fn many_files_of_every_kind_make_one_corpus() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let lines = |prefix: &str, numbers: std::ops::Range<usize>| numbers.map(|n| chain(prefix, n)).collect::<Vec<_>>();
+    let table = |rows: &[String]| format!("name,SMILES\n{}", rows.iter().map(|text| format!("x,{text}\n")).collect::<String>());
+    let zipped = |text: &str| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let list = lines("c1ccccc1", 0..40).join(" benzene\r\n") + "\r\n# forty\r\n\r\n";
+    let files = [
+        (write("a.smi", list.as_bytes()), "a", 2.0, SourceFormat::Lines),
+        (write("b.txt", &zipped(&lines("c1ccccc1", 30..80).join("\n"))), "a", 2.0, SourceFormat::Lines),
+        (write("c.csv", table(&lines("c1ccncc1", 0..30)).as_bytes()), "c", 1.0, SourceFormat::Csv),
+        (write("d.csv.gz", &zipped(&table(&lines("c1ccncc1", 30..60)))), "c", 1.0, SourceFormat::Csv),
+    ];
+    let sources = files.iter().map(|(path, group, weight, format)| {
+        let column = if *format == SourceFormat::Csv { "SMILES" } else { "" };
+        CorpusSource { format: *format, column: column.into(), ..common::corpus_source(path, group, *weight) }
+    });
+    let spec = common::corpus_spec(sources.collect(), 110, 30);
+    let paths = files.iter().map(|(path, ..)| (path.file_name().unwrap().to_str().unwrap().to_owned(), path.clone())).collect();
+    let output = prepare_corpus(&spec, &paths, &[], folder.path(), &mut |_, _| {}).unwrap();
+    // 80 different benzenes in 90 rows, 60 pyridines; all 140 are needed.
+    assert_eq!((output.molecules, output.duplicates, output.invalid), (110, 10, 0));
+    let (train, heldout) = (spelled(&folder.path().join("train.bin")), spelled(&folder.path().join("heldout.bin")));
+    let pyridines = |texts: &[String]| texts.iter().filter(|text| text.contains('n')).count();
+    assert_eq!(pyridines(&heldout), 10, "shares are of the molecules that are kept");
+    assert_eq!(pyridines(&heldout) + pyridines(&train[..60]), 30);
 }
 
 #[test]
@@ -109,6 +171,33 @@ fn a_used_up_source_leaves_its_place_to_the_others_and_too_few_is_said() {
 }
 
 #[test]
+fn next_to_nothing_and_only_invalid_molecules_say_how_many_there_were_and_how_many_are_wanted() {
+    let attempt = |text: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list.smi");
+        std::fs::write(&path, text).unwrap();
+        let source =
+            CorpusSource { format: SourceFormat::Lines, column: String::new(), ..common::corpus_source(&path, "a", 1.0) };
+        let spec = common::corpus_spec(vec![source], 10, 5);
+        let paths = BTreeMap::from([("list.smi".to_owned(), path)]);
+        let out = folder.path().join("out");
+        std::fs::create_dir(&out).unwrap();
+        let error = prepare_corpus(&spec, &paths, &[], &out, &mut |_, _| {}).unwrap_err();
+        assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0, "nothing half-written");
+        error.to_string()
+    };
+    assert!(attempt("").contains("list.smi has no rows"));
+    assert!(attempt("# only a comment\n\n").contains("list.smi has no rows"));
+    let one = attempt("CCO ethanol\n");
+    assert!(one.contains("needs 15 molecules") && one.contains("only 1 (1 rows") && one.contains("not even enough"), "{one}");
+    let none = attempt("# names\nfoo\n\0\nC(\n");
+    assert!(none.contains("only 0 (3 rows, of which 3 invalid"), "{none}");
+    assert!(none.contains("the first invalid one is list.smi, row "), "{none}");
+    let few = attempt(&(0..8).map(|number| chain("c1ccccc1", number) + "\n").collect::<String>());
+    assert!(few.contains("ask for at most 3"), "{few}");
+}
+
+#[test]
 fn test_molecules_of_datasets_are_in_no_part_of_the_corpus() {
     let bench = Bench::new();
     // A dataset of 30 molecules of the sources; the groups of its scaffolds are benzene 20, pyridine 10.
@@ -123,14 +212,18 @@ fn test_molecules_of_datasets_are_in_no_part_of_the_corpus() {
 
     let mut spec = bench.spec(470, 20);
     spec.exclude = vec![(dataset.data_digest.clone(), dataset.split_digest.clone())];
-    let (output, out) = bench.prepare(&spec, std::slice::from_ref(&folder), "out");
-    let output = output.unwrap();
-    // Ten molecules, of which one is in the source twice.
-    assert_eq!((output.molecules, output.excluded), (470, 11));
-    let taken: HashSet<String> = spelled(&out.join("train.bin")).into_iter().chain(spelled(&out.join("heldout.bin"))).collect();
     let prepared = PreparedDataset::open(&folder).unwrap();
-    for (canonical, part) in prepared.canonical.iter().zip(&prepared.parts) {
-        assert_eq!(taken.contains(canonical), part.word() == "train", "{canonical}");
+    for form in FORMS {
+        spec.form = form;
+        let (output, out) = bench.prepare(&spec, std::slice::from_ref(&folder), "out");
+        let output = output.unwrap();
+        // Ten molecules, of which one is in the source twice.
+        assert_eq!((output.molecules, output.excluded), (470, 11));
+        let taken = [spelled(&out.join("train.bin")), spelled(&out.join("heldout.bin"))].concat();
+        let taken: HashSet<String> = canonical(&taken).into_iter().collect();
+        for (canonical, part) in prepared.canonical.iter().zip(&prepared.parts) {
+            assert_eq!(taken.contains(canonical), part.word() == "train", "{canonical}");
+        }
     }
 
     // Folders that are not the named ones.
@@ -169,9 +262,37 @@ fn the_unigram_baseline_and_the_coverage_are_those_of_a_plain_count() {
     assert_eq!((output.tokens, output.heldout_tokens), (total as u64, number as u64));
     assert!((output.unigram_cross_entropy.0 - wanted).abs() < 1e-9, "{} {wanted}", output.unigram_cross_entropy.0);
     assert!(output.unigram_se.0 > 0.0 && output.unigram_se.0 < 0.2);
+
+    // The bigram by its formula, from pieces alone.
+    let mut after: HashMap<&str, HashMap<&str, f64>> = HashMap::new();
+    for molecule in &train {
+        for (place, piece) in molecule.iter().enumerate() {
+            let before = if place == 0 { "" } else { &molecule[place - 1] };
+            *after.entry(before).or_default().entry(piece).or_default() += 1.0;
+        }
+    }
+    let surprise = |before: &str, piece: &String| {
+        let Some(seen) = after.get(before) else { return nats(piece) };
+        let kinds = seen.len() as f64;
+        let count = seen.get(piece.as_str()).copied().unwrap_or(0.0);
+        -((count + kinds * (-nats(piece)).exp()) / (seen.values().sum::<f64>() + kinds)).ln()
+    };
+    let of = |molecule: &Vec<String>| -> f64 {
+        molecule
+            .iter()
+            .enumerate()
+            .map(|(place, piece)| surprise(if place == 0 { "" } else { &molecule[place - 1] }, piece))
+            .sum()
+    };
+    let wanted = heldout.iter().map(of).sum::<f64>() / number as f64;
+    assert!((output.bigram_cross_entropy.0 - wanted).abs() < 1e-9, "{} {wanted}", output.bigram_cross_entropy.0);
+    assert!(output.bigram_cross_entropy.0 < output.unigram_cross_entropy.0);
+    assert!(output.two_neighbour_cross_entropy.0 < output.bigram_cross_entropy.0);
+    assert!(output.bigram_se.0 > 0.0 && output.two_neighbour_se.0 > 0.0);
     // Chlorine, sulphur and the unknown token are never trained; one molecule of eight is too long.
     assert_eq!(output.coverage[0].dataset, "set");
     assert!((output.coverage[0].untrained_token_share.0 - 3.0 / 8.0).abs() < 1e-12);
+    assert!((output.coverage[0].unknown_token_share.0 - 1.0 / 8.0).abs() < 1e-12, "the uranium");
     assert!((output.coverage[0].untrained_position_share.0 - 1.0 / 8.0).abs() < 1e-12);
 }
 
@@ -190,8 +311,8 @@ fn golden_digests() {
     }
     let (other, _) = bench.prepare(&TokeniseCorpus { seed: 8, ..spec }, &[], "other");
     assert_ne!(other.unwrap().train_digest, output.train_digest);
-    assert_eq!(output.train_digest, "48b263507994b2b87e2a5f5b1c2763ae9a7669ce4d624e37cb49b679e2e766b5");
-    assert_eq!(output.heldout_digest, "43ac77cf72ff772b3d7509f2d3d20f58cb9066da40d002440e2ee4328b1983fc");
+    assert_eq!(output.train_digest, "cf200b948080bb9365c761f8af2f8998819cc2a9d9b732b8226f4565b78bbcdc");
+    assert_eq!(output.heldout_digest, "a906f68082ab0dfecccb975f138f27b36fe17fc617425d91ba9847e5756c733b");
 }
 
 #[test]

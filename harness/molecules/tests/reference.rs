@@ -4,7 +4,7 @@
 mod common;
 
 use clmbench_molecules::{PreparedDataset, SmilesTokenizer, prepare_dataset, smiles, source};
-use clmbench_protocol::{TaskKind, TokenizerSpec};
+use clmbench_protocol::{SourceFormat, TaskKind, TokenizerSpec};
 
 const SCAFFOLD_SETS: [(&str, TaskKind); 5] = [
     ("freesolv", TaskKind::Regression),
@@ -66,7 +66,7 @@ fn normalised_tables_have_the_digests_of_the_manifest() {
 }
 
 #[test]
-fn no_character_is_lost_and_unknown_tokens_are_rare() {
+fn no_character_is_lost_unknown_tokens_are_rare_and_random_forms_are_the_same_molecule() {
     let Some(shared) = common::shared() else { return };
     let tokenizer = SmilesTokenizer::new(&TokenizerSpec::default()).unwrap();
     let mut files: Vec<_> = std::fs::read_dir(&shared).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -77,9 +77,11 @@ fn no_character_is_lost_and_unknown_tokens_are_rare() {
     for path in files {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let mut texts = Vec::new();
-        source::read_smiles(&path, source::Selection { name: &name, column: "smiles", only: None }, |text| {
-            texts.push(text.to_owned())
-        })
+        source::read_smiles(
+            &path,
+            source::Selection { name: &name, format: SourceFormat::Csv, column: "smiles", only: None },
+            |_, text| texts.push(text.to_owned()),
+        )
         .unwrap();
         let stride = if all || texts.len() < 5_000 { 1 } else { texts.len() / 2_500 };
         let (mut molecules, mut unknown, mut truncated) = (0_u32, 0_u32, 0_u32);
@@ -90,6 +92,10 @@ fn no_character_is_lost_and_unknown_tokens_are_rare() {
             let tokens = tokenizer.encode(&canonical).unwrap();
             molecules += 1;
             unknown += u32::from(tokens.unknown);
+            if molecules % 5 == 0 {
+                let random = smiles::random(&canonical, u64::from(molecules)).unwrap();
+                assert_eq!(smiles::canonical(&random).as_ref(), Ok(&canonical), "{name}: {random}");
+            }
             truncated += u32::from(tokens.truncated);
         }
         let share = f64::from(unknown) / f64::from(molecules);

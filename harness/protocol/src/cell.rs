@@ -145,7 +145,7 @@ pub struct CorpusSource {
     pub only: Option<(String, String)>,
     /// Group of sources that shares a weight, such as `moses`.
     pub group: String,
-    /// Share of the group in any prefix of the drawing order, until it is used up.
+    /// Share of the group among the first molecules drawn and kept, however many, until it is used up.
     pub weight: Number,
 }
 

@@ -49,7 +49,7 @@ pub struct CorpusFile {
     pub only: Option<(String, String)>,
     /// Group of sources that shares a weight.
     pub group: String,
-    /// Share of the group in any prefix of the drawing order, until it is used up. The shares of a corpus sum to 1.
+    /// Share of the group among the first molecules drawn and kept, however many, until it is used up. The shares of a corpus sum to 1.
     pub weight: f64,
 }
 

@@ -9,7 +9,8 @@ use std::{
 
 use clmbench_molecules::{RawTable, digest};
 use clmbench_protocol::{
-    CorpusSource, FileRef, Number, PluginRef, SplitSpec, TaskInfo, TaskKind, TokeniseCorpus, TokeniseDataset, TokenizerSpec,
+    CorpusSource, FileRef, Number, PluginRef, SmilesForm, SourceFormat, SplitSpec, TaskInfo, TaskKind, TokeniseCorpus,
+    TokeniseDataset, TokenizerSpec,
 };
 
 /// The folder of reference data beside the checkout, if it is there.
@@ -66,6 +67,7 @@ pub fn dataset_spec(name: &str) -> TokeniseDataset {
 pub fn corpus_source(path: &Path, group: &str, weight: f64) -> CorpusSource {
     CorpusSource {
         file: FileRef { name: path.file_name().unwrap().to_str().unwrap().into(), sha256: digest::sha256_file(path).unwrap() },
+        format: SourceFormat::Csv,
         column: "smiles".into(),
         only: None,
         group: group.into(),
@@ -82,6 +84,7 @@ pub fn corpus_spec(sources: Vec<CorpusSource>, size: u64, heldout: u64) -> Token
         heldout,
         sources,
         seed: 7,
+        form: SmilesForm::Canonical,
         tokenizer: TokenizerSpec::default(),
         exclude: Vec::new(),
     }

@@ -88,7 +88,7 @@ pub const SETS: [Set; 7] = [
     Set {
         name: "bbbp",
         doc: "Whether a molecule passes the blood-brain barrier (1 = it does): 2,039 molecules; the 11 rows of MoleculeNet's 2,050 \
-              that are no valid SMILES are not in the package. 64 molecules occur more than once, 10 of them with both classes.",
+              that are no valid SMILES are not in the package. 60 molecules occur more than once, 10 of them with both classes.",
         task: "p_np",
         split: "scaffold",
         entry: "C_2039_BBBP_2.csv",
