@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use clmbench_api::PluginModuleRef;
 use clmbench_protocol::{CheckpointOutput, CheckpointRef, Failure, FailureKind, Pretrain, fault};
 use serde::{Deserialize, Serialize};
 
@@ -69,13 +70,20 @@ fn remove(folder: &Path) -> Result<()> {
 /// # Errors
 /// What cannot be read, built or accepted.
 pub fn open(folder: &Path, reference: &CheckpointRef, plugins: &mut Plugins) -> Result<Model> {
+    open_with(folder, reference, plugins.get(&reference.plugin.name)?.module)
+}
+
+/// [`open`] with the plugin of the architecture at hand.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(folder: &Path, reference: &CheckpointRef, module: PluginModuleRef) -> Result<Model> {
     let path = folder.join("clmbench.json");
     let record: Record = files::read_json(&path)?;
     if record.checkpoint.weights_digest != reference.weights_digest {
         let text = format!("{} is the record of other weights; run again to rebuild the checkpoint", path.display());
         return Err(Failure::new(FailureKind::CorruptFile, text));
     }
-    let module = plugins.get(&reference.plugin.name)?.module;
     let model = Model::build(module, &reference.architecture, &reference.config, record.vocabulary)?;
     model.load(&folder.join("model.safetensors"), &reference.weights_digest)?;
     Ok(model)

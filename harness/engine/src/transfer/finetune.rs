@@ -158,8 +158,12 @@ fn relative_displacement(setup: &Setup<'_>, moved: &[bool]) -> Result<f64> {
     Ok((path / whole).sqrt())
 }
 
-/// Writes what is kept for the parameter-space view; its name.
-fn keep(setup: &Setup<'_>, trial: &Trial, work: &Path) -> Result<String> {
+/// Writes what is kept of a trial for the parameter-space view: the model's weights as they are, or the sketches where the
+/// setup has them. Returns the file's name.
+///
+/// # Errors
+/// What cannot be written.
+pub fn keep(setup: &Setup<'_>, trial: &Trial, work: &Path) -> Result<String> {
     if setup.sketch.is_none() {
         let rows: Vec<_> = setup.model.parameters.iter().map(|row| (row.name.clone(), &row.tensor)).collect();
         weights::write(&work.join(END), &rows)?;
