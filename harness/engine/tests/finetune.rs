@@ -392,7 +392,7 @@ fn patience_ends_a_training_that_does_not_get_better() {
 fn test_labels_change_nothing_but_scores() {
     let _turn = turn();
     let (plain, mut other) = (regression(), regression());
-    (0..MOLECULES).filter(|m| m % 10 >= 8).for_each(|m| other.labels[m] = -100.0 * other.labels[m]);
+    (0..MOLECULES).filter(|m| m % 10 >= 8).for_each(|m| other.labels[m] *= -100.0);
     let protocol = protocol(&[0.01, 0.002], 2);
     let (a, b) = (tuned(&[plain], &protocol), tuned(&[other], &protocol));
     assert_eq!((a.finetune.clone(), predictions(&a, 0)), (b.finetune.clone(), predictions(&b, 0)));
