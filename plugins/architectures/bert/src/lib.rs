@@ -188,8 +188,9 @@ impl Block {
                 Tensor::f_scaled_dot_product_attention(&query, &key, &value, Some(bias), 0.0, false, None, false)?
             }
             AttentionMode::TwiceDifferentiable => {
-                let scores = query.f_matmul(&key.f_transpose(-2, -1)?)? / (head_width as f64).sqrt() + bias;
-                scores.f_softmax(-1, Kind::Float)?.f_matmul(&value)?
+                let query = query * (1.0 / (head_width as f64).sqrt());
+                let scores = query.f_matmul(&key.f_transpose(-2, -1)?)? + bias;
+                shares(&scores, value.kind())?.f_matmul(&value)?
             }
         };
         Ok(attended.f_transpose(1, 2)?.f_reshape([batch, length, width])?)
@@ -205,6 +206,18 @@ impl Block {
         self.down.list(&format!("{name}.output.dense"), rows);
         self.output_norm.list(&format!("{name}.output.LayerNorm"), rows);
     }
+}
+
+/// 0 for real tokens, -inf for padding, [B, L].
+fn attention_bias(mask: &Tensor) -> Result<Tensor, PluginError> {
+    Ok(mask.f_zeros_like()?.f_masked_fill(&mask.f_eq(0.0)?, f64::NEG_INFINITY)?)
+}
+
+/// Softmax over the last dimension, never computed in less than float32, in this kind: under autocast the product that
+/// follows stays in bfloat16.
+fn shares(scores: &Tensor, kind: Kind) -> Result<Tensor, PluginError> {
+    let exact = if scores.kind() == Kind::Double { Kind::Double } else { Kind::Float };
+    Ok(scores.f_softmax(-1, exact)?.f_to_kind(kind)?)
 }
 
 /// The whole model.
@@ -267,8 +280,7 @@ impl Model for BertModel {
         let positions = self.positions.f_narrow(0, 0, length)?;
         let segment = self.segments.f_select(0, 0)?;
         let mut hidden = self.embedding_norm.forward(&(words + positions + segment))?; // [B, L, D]
-        let bias = mask.f_eq(0.0)?.f_to_kind(Kind::Float)?.f_view([batch, 1, 1, length])?;
-        let bias = bias.f_masked_fill(&bias.f_gt(0.0)?, f64::NEG_INFINITY)?;
+        let bias = attention_bias(mask)?.f_to_kind(self.words.kind())?.f_view([batch, 1, 1, length])?;
         for block in &self.blocks {
             hidden = block.forward(&hidden, &bias, mode)?;
         }

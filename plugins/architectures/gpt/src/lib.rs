@@ -195,21 +195,19 @@ impl Block {
     /// Attention heads side by side, [B, L, D].
     fn attend(&self, input: &Tensor, call: &Call) -> Result<Tensor, PluginError> {
         let (batch, length, width) = input.size3()?;
-        let shape = [batch, length, width / self.head_width, 3, self.head_width];
-        let all = self.query_key_value.forward(input)?.f_view(shape)?; // [B, L, heads, 3, head_width]
-        let turned = call.rotary.turn(&all.f_narrow(3, 0, 2)?)?;
-        let value = all.f_select(3, 2)?.f_transpose(1, 2)?; // [B, heads, L, head_width]
-        let query = turned.f_select(3, 0)?.f_transpose(1, 2)?;
-        let key = turned.f_select(3, 1)?.f_transpose(1, 2)?;
+        let turned = call.rotary.turn(&self.query_key_value.forward(input)?)?;
+        let parts =
+            turned.f_view([batch, length, width / self.head_width, 3, self.head_width])?.f_transpose(1, 2)?.f_unbind(3)?;
+        let [query, key, value] = &parts[..] else { return Err(PluginError::Shape("no query, key and value".into())) };
         let attended = match &call.bias {
             None => {
-                let (query, key) = (query.f_to_kind(value.kind())?, key.f_to_kind(value.kind())?);
-                Tensor::f_scaled_dot_product_attention(&query, &key, &value, None::<Tensor>, 0.0, true, None, false)?
+                // [B, heads, L, head_width]
+                Tensor::f_scaled_dot_product_attention(query, key, value, None::<Tensor>, 0.0, true, None, false)?
             }
             Some(bias) => {
                 let query = query * (1.0 / (self.head_width as f64).sqrt());
                 let scores = query.f_matmul(&key.f_transpose(-2, -1)?)? + bias;
-                shares(&scores, value.kind())?.f_matmul(&value)?
+                shares(&scores, value.kind())?.f_matmul(value)?
             }
         };
         Ok(attended.f_transpose(1, 2)?.f_reshape([batch, length, width])?)
@@ -275,7 +273,8 @@ impl Model for GptModel {
                 Some(full.f_triu(1)?)
             }
         };
-        let call = Call { rotary: Rotary::new(length, self.config.head_width, ids.device())?, bias };
+        let heads = self.config.width / self.config.head_width;
+        let call = Call { rotary: Rotary::new(length, heads, self.config.head_width, ids.device())?, bias };
         let mut hidden = Tensor::f_embedding(&self.words, ids, -1, false, false)?; // [B, L, D]
         for block in &self.blocks {
             hidden = block.forward(&hidden, &call)?;

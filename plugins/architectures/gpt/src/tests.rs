@@ -10,6 +10,7 @@ mod reference;
 const TINY: Config = Config { layers: 2, width: 16, head_width: 8, ffn_multiple: 4, vocab_size: 11, max_positions: 12 };
 
 fn tiny() -> GptModel {
+    tch::set_num_threads(1);
     tch::manual_seed(3);
     GptModel::new(TINY)
 }
@@ -120,14 +121,16 @@ fn a_later_token_changes_nothing_before_it() {
 #[test]
 fn turned_queries_and_keys_depend_on_their_distance_alone() {
     tch::manual_seed(5);
-    let rotary = Rotary::new(40, 8, Device::Cpu).unwrap();
-    let at_every_position = |vector: &Tensor| {
-        let repeated = vector.view([1, 1, 1, 1, 8]).expand([1, 40, 1, 1, 8], false);
-        rotary.turn(&repeated).unwrap().view([40, 8])
-    };
+    let rotary = Rotary::new(40, 2, 8, Device::Cpu).unwrap();
     let options = (Kind::Float, Device::Cpu);
-    let (query, key) = (Tensor::randn([8], options), Tensor::randn([8], options));
-    let products = at_every_position(&query).matmul(&at_every_position(&key).transpose(0, 1)); // [m, n]
+    let (query, key, value) = (Tensor::randn([8], options), Tensor::randn([8], options), Tensor::randn([8], options));
+    // The same vectors in both heads of every position, as `query_key_value` gives them.
+    let given = Tensor::cat(&[&query, &key, &value], 0).repeat([2]).view([1, 1, 48]).expand([1, 40, 48], false).contiguous();
+    let turned = rotary.turn(&given).unwrap().view([40, 2, 3, 8]);
+    assert!(largest(&(turned.select(1, 0) - turned.select(1, 1))) == 0.0, "heads are turned alike");
+    let (queries, keys, values) =
+        (turned.select(1, 1).select(1, 0), turned.select(1, 1).select(1, 1), turned.select(1, 1).select(1, 2));
+    let products = queries.matmul(&keys.transpose(0, 1)); // [m, n]
     for distance in [-7_i64, 0, 3] {
         let diagonal = products.diagonal(distance, 0, 1);
         assert!(largest(&(&diagonal - diagonal.get(0))) < 1e-4);
@@ -135,8 +138,9 @@ fn turned_queries_and_keys_depend_on_their_distance_alone() {
     // Not trivially: the product does change with the distance, and at distance 0 it is that of the vectors themselves.
     assert!((products.double_value(&[0, 0]) - query.dot(&key).double_value(&[])).abs() < 1e-5);
     assert!((products.double_value(&[0, 0]) - products.double_value(&[0, 3])).abs() > 1e-2);
-    // Lengths are kept.
-    assert!(largest(&(at_every_position(&query).norm_scalaropt_dim(2, [1], false) - query.norm())) < 1e-5);
+    // Lengths are kept, and values are not turned at all.
+    assert!(largest(&(queries.norm_scalaropt_dim(2, [1], false) - query.norm())) < 1e-5);
+    assert!(largest(&(values - value)) == 0.0);
 }
 
 #[test]
@@ -215,7 +219,7 @@ fn under_autocast_products_are_bfloat16_and_the_residual_stream_is_float32() {
     let _autocast = CpuAutocast::enable().unwrap();
     let hidden = Tensor::embedding(&model.words, &ids, -1, false, false);
     let bias = Tensor::full([5, 5], f64::NEG_INFINITY, (Kind::Float, Device::Cpu)).triu(1);
-    let call = Call { rotary: Rotary::new(5, 8, Device::Cpu).unwrap(), bias: Some(bias) };
+    let call = Call { rotary: Rotary::new(5, 2, 8, Device::Cpu).unwrap(), bias: Some(bias) };
     let block = &model.blocks[0];
     assert_eq!(block.attend(&block.attention_norm.forward(&hidden).unwrap(), &call).unwrap().kind(), Kind::BFloat16);
     assert_eq!(block.forward(&hidden, &call).unwrap().kind(), Kind::Float);

@@ -58,7 +58,7 @@ pub fn hidden(model: &GptModel, tokens: &[i64]) -> Vec<Row> {
     for block in &model.blocks {
         let fused: Vec<Row> = states.iter().map(|x| linear(&norm(x, &block.attention_norm), &block.query_key_value)).collect();
         let part = |position: usize, of_head: usize, which: usize| &fused[position][(3 * of_head + which) * head..][..head];
-        for position in 0..tokens.len() {
+        for (position, state) in states.iter_mut().enumerate() {
             let mut attended = Vec::new();
             for of_head in 0..width / head {
                 let query = turn(part(position, of_head, 0), position);
@@ -73,7 +73,7 @@ pub fn hidden(model: &GptModel, tokens: &[i64]) -> Vec<Row> {
                     attended.push(sum / total);
                 }
             }
-            states[position] = add(&states[position], &linear(&attended, &block.output));
+            *state = add(state, &linear(&attended, &block.output));
         }
         for state in &mut states {
             let up: Row = linear(&norm(state, &block.feed_norm), &block.up).into_iter().map(gelu).collect();
