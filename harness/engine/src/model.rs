@@ -155,8 +155,7 @@ impl Model {
     /// # Errors
     /// [`FailureKind::CorruptFile`] naming file and tensor.
     pub fn load(&self, path: &Path, digest: &str) -> Result<()> {
-        crate::files::expect_digest(path, digest)?;
-        crate::weights::read_into(path, &self.parameters)
+        crate::weights::read_into(path, digest, &self.parameters)
     }
 }
 

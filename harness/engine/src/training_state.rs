@@ -1,6 +1,13 @@
-//! The state of a run between two checkpoints, saved so that an interrupted run goes on instead of starting over.
+//! The state of a run that is under way, saved so that an interrupted run goes on instead of starting over.
+//!
+//! A state is one file of tensors (weights, moments, step counters) and one of positions that names it with its digest and
+//! is written last; on a cool-down branch there are two files of tensors, the trunk's and the branch's. The last two states
+//! are kept: if the newest is not whole, the one before it is used.
 
-use std::path::Path;
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use clmbench_protocol::{CheckpointOutput, Number, PretrainOutput};
 use serde::{Deserialize, Serialize};
@@ -13,10 +20,14 @@ use crate::{
     weights,
 };
 
-/// Folder of the state inside the cell's folder.
+/// Folder of the states inside the cell's folder.
 const FOLDER: &str = "state";
+/// States that are kept.
+const KEPT: usize = 2;
+/// Saving may take this share of the time at most, but for states that must be saved.
+const LARGEST_SHARE: f64 = 0.05;
 
-/// Where a run stands on its trunk.
+/// Where a run stands on its trunk or on a branch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct Position {
     /// Epoch.
@@ -37,11 +48,195 @@ pub struct Position {
     pub checkpoints: Vec<CheckpointOutput>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Saved {
-    position: Position,
-    tensors: String,
+/// Where a run stands.
+#[derive(Debug, Default)]
+pub struct Standing {
+    /// On the trunk; where the branch left it, while there is one.
+    pub trunk: Position,
+    /// On the branch to the next checkpoint.
+    pub branch: Option<Position>,
+    /// The optimiser's state on the trunk, while there is a branch.
+    pub kept: Vec<Tensor>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct TensorFile {
+    name: String,
     digest: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Saved {
+    trunk: Position,
+    trunk_tensors: TensorFile,
+    branch: Option<(Position, TensorFile)>,
+}
+
+impl Saved {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.trunk_tensors.name.as_str()).chain(self.branch.iter().map(|(_, file)| file.name.as_str()))
+    }
+}
+
+/// The saved states of a run.
+#[derive(Debug)]
+pub struct States {
+    folder: PathBuf,
+    every: Duration,
+    saved_at: Instant,
+    took: Duration,
+    /// Number of the last state.
+    serial: u64,
+    trunk: Option<TensorFile>,
+    /// Files of each state that is kept, oldest first.
+    kept: Vec<Vec<String>>,
+}
+
+fn position_file(serial: u64) -> String {
+    format!("position-{serial}.json")
+}
+
+impl States {
+    /// The states in a cell's folder, to be saved every so often, and where the newest whole one stands, with the optimiser
+    /// put back to it. What is not whole is removed; with no whole state the run starts over.
+    ///
+    /// # Errors
+    /// What libtorch refuses, what cannot be removed.
+    pub fn open(work: &Path, every: Duration, optimizer: &mut AdamW) -> Result<(Self, Option<Standing>)> {
+        let folder = work.join(FOLDER);
+        let start = Instant::now();
+        let mut states = Self { folder, every, saved_at: start, took: Duration::ZERO, serial: 0, trunk: None, kept: Vec::new() };
+        let mut serials: Vec<u64> = states.names()?.iter().filter_map(|name| serial_of(name)).collect();
+        serials.sort_unstable();
+        // Never the number of a state that was once there, whole or not.
+        states.serial = serials.last().copied().unwrap_or(0);
+        let mut standing = None;
+        while let Some(serial) = serials.pop() {
+            let Ok(saved) = files::read_json::<Saved>(&states.folder.join(position_file(serial))) else { continue };
+            let Some(found) = states.restore(&saved, work, optimizer)? else { continue };
+            states.kept = vec![saved.names().map(str::to_owned).chain([position_file(serial)]).collect()];
+            states.trunk = Some(saved.trunk_tensors);
+            standing = Some(found);
+            break;
+        }
+        states.tidy()?;
+        states.saved_at = Instant::now();
+        Ok((states, standing))
+    }
+
+    fn restore(&self, saved: &Saved, work: &Path, optimizer: &mut AdamW) -> Result<Option<Standing>> {
+        if !all_whole(work, &saved.trunk.checkpoints) {
+            return Ok(None);
+        }
+        let read = |file: &TensorFile| {
+            let path = self.folder.join(&file.name);
+            files::expect_digest(&path, &file.digest).ok()?;
+            let rows: Vec<Tensor> = weights::read(&path).ok()?.into_iter().map(|(_, tensor)| tensor).collect();
+            let same = rows.len() == optimizer.state().count()
+                && rows.iter().zip(optimizer.state()).all(|(saved, tensor)| saved.size() == tensor.size());
+            same.then_some(rows)
+        };
+        let Some(trunk) = read(&saved.trunk_tensors) else { return Ok(None) };
+        let mut standing = Standing { trunk: saved.trunk.clone(), branch: None, kept: Vec::new() };
+        let Some((position, file)) = &saved.branch else {
+            optimizer.restore(&trunk)?;
+            return Ok(Some(standing));
+        };
+        let Some(branch) = read(file) else { return Ok(None) };
+        optimizer.restore(&branch)?;
+        standing.branch = Some(position.clone());
+        standing.kept = trunk;
+        Ok(Some(standing))
+    }
+
+    /// Whether it is time to save a state: after the interval, and not so often that saving takes a notable share of the time.
+    pub fn due(&self) -> bool {
+        self.saved_at.elapsed() >= self.every.max(self.took.div_f64(LARGEST_SHARE))
+    }
+
+    /// Saves a state on the trunk.
+    ///
+    /// # Errors
+    /// What cannot be written.
+    pub fn save_trunk(&mut self, optimizer: &AdamW, trunk: &Position) -> Result<()> {
+        let file = self.write_tensors(optimizer)?;
+        self.trunk = Some(file);
+        self.save_position(trunk)
+    }
+
+    /// Saves a state on the trunk whose tensors are those of the last one there, such as after a branch from it has ended.
+    ///
+    /// # Errors
+    /// What cannot be written.
+    pub fn save_position(&mut self, trunk: &Position) -> Result<()> {
+        self.save(trunk, None)
+    }
+
+    /// Saves a state on a branch from the trunk's last saved state.
+    ///
+    /// # Errors
+    /// What cannot be written.
+    pub fn save_branch(&mut self, optimizer: &AdamW, trunk: &Position, branch: &Position) -> Result<()> {
+        let file = self.write_tensors(optimizer)?;
+        self.save(trunk, Some((branch.clone(), file)))
+    }
+
+    fn write_tensors(&mut self, optimizer: &AdamW) -> Result<TensorFile> {
+        let start = Instant::now();
+        std::fs::create_dir_all(&self.folder).map_err(|error| io(&self.folder, "creating", &error))?;
+        let rows: Vec<(String, &Tensor)> = optimizer.state().enumerate().map(|(i, t)| (format!("{i:06}"), t)).collect();
+        let name = format!("tensors-{}.safetensors", self.serial + 1);
+        let digest = weights::write(&self.folder.join(&name), &rows)?;
+        self.took = start.elapsed();
+        Ok(TensorFile { name, digest })
+    }
+
+    fn save(&mut self, trunk: &Position, branch: Option<(Position, TensorFile)>) -> Result<()> {
+        // No state of the trunk can only mean that none was asked for: there is nothing to go back to then.
+        let Some(trunk_tensors) = self.trunk.clone() else { return Ok(()) };
+        self.serial += 1;
+        let saved = Saved { trunk: trunk.clone(), trunk_tensors, branch };
+        let name = position_file(self.serial);
+        files::write_json(&self.folder.join(&name), &saved)?;
+        self.kept.push(saved.names().map(str::to_owned).chain([name]).collect());
+        if self.kept.len() > KEPT {
+            self.kept.remove(0);
+        }
+        self.tidy()?;
+        self.saved_at = Instant::now();
+        Ok(())
+    }
+
+    fn names(&self) -> Result<Vec<String>> {
+        let entries = match std::fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(|error| io(&self.folder, "reading", &error))?,
+        };
+        Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+    }
+
+    /// Removes what belongs to no state that is kept.
+    fn tidy(&self) -> Result<()> {
+        for name in self.names()? {
+            if !self.kept.iter().flatten().any(|kept| *kept == name) {
+                let path = self.folder.join(&name);
+                std::fs::remove_file(&path).map_err(|error| io(&path, "removing", &error))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn serial_of(name: &str) -> Option<u64> {
+    name.strip_prefix("position-")?.strip_suffix(".json")?.parse().ok()
+}
+
+fn all_whole(work: &Path, checkpoints: &[CheckpointOutput]) -> bool {
+    checkpoints.iter().all(|row| {
+        let folder = work.join(&row.folder);
+        files::expect_digest(&folder.join("model.safetensors"), &row.weights_digest).is_ok()
+            && folder.join("clmbench.json").exists()
+    })
 }
 
 /// The training record that stays with a finished run.
@@ -55,57 +250,6 @@ struct Record {
 /// File of the training record.
 const RECORD: &str = "record.json";
 
-/// Saves the trunk's state; the position is written last and names the digest of the tensors.
-///
-/// # Errors
-/// What cannot be written.
-pub fn save(work: &Path, optimizer: &AdamW, position: &Position) -> Result<()> {
-    let folder = work.join(FOLDER);
-    std::fs::create_dir_all(&folder).map_err(|error| io(&folder, "creating", &error))?;
-    let rows: Vec<(String, &Tensor)> = optimizer.state().enumerate().map(|(i, t)| (format!("{i:06}"), t)).collect();
-    // A name of its own for each state, so that the last one stays whole until the next is.
-    let tensors = format!("tensors-{}.safetensors", position.step);
-    let digest = weights::write(&folder.join(&tensors), &rows)?;
-    let saved = Saved { position: position.clone(), tensors, digest };
-    files::write_json(&folder.join("position.json"), &saved)?;
-    let entries = std::fs::read_dir(&folder).map_err(|error| io(&folder, "reading", &error))?;
-    for path in entries.flatten().map(|entry| entry.path()) {
-        let name = path.file_name().and_then(|name| name.to_str());
-        if name != Some("position.json") && name != Some(saved.tensors.as_str()) {
-            std::fs::remove_file(&path).map_err(|error| io(&path, "removing", &error))?;
-        }
-    }
-    Ok(())
-}
-
-/// The saved state, if there is one that is whole; the optimiser is put back to it.
-///
-/// # Errors
-/// What libtorch refuses. A state that is not whole is ignored: the run then starts over.
-pub fn load(work: &Path, optimizer: &mut AdamW) -> Result<Option<Position>> {
-    let folder = work.join(FOLDER);
-    let Ok(saved) = files::read_json::<Saved>(&folder.join("position.json")) else { return Ok(None) };
-    let tensors = folder.join(&saved.tensors);
-    if files::expect_digest(&tensors, &saved.digest).is_err() || !all_whole(work, &saved.position.checkpoints) {
-        return Ok(None);
-    }
-    let rows: Vec<Tensor> = weights::read(&tensors)?.into_iter().map(|(_, tensor)| tensor).collect();
-    let fits = rows.len() == optimizer.state().count() && rows.iter().zip(optimizer.state()).all(|(a, b)| a.size() == b.size());
-    if !fits {
-        return Ok(None);
-    }
-    optimizer.restore(&rows)?;
-    Ok(Some(saved.position))
-}
-
-fn all_whole(work: &Path, checkpoints: &[CheckpointOutput]) -> bool {
-    checkpoints.iter().all(|row| {
-        let folder = work.join(&row.folder);
-        files::expect_digest(&folder.join("model.safetensors"), &row.weights_digest).is_ok()
-            && folder.join("clmbench.json").exists()
-    })
-}
-
 /// The output of a run that had finished when its worker was killed, before the host could take it.
 pub fn finished(work: &Path) -> Option<PretrainOutput> {
     let record: Record = files::read_json(&work.join(RECORD)).ok()?;
@@ -117,16 +261,16 @@ pub fn finished(work: &Path) -> Option<PretrainOutput> {
     Some(record.output)
 }
 
-/// Removes everything in the cell's folder but the state and the checkpoints that it counts.
+/// Removes everything in the cell's folder but the states and the checkpoints that they count.
 ///
 /// # Errors
 /// What cannot be removed.
-pub fn tidy(work: &Path, kept: Option<&Position>) -> Result<()> {
+pub fn tidy(work: &Path, kept: Option<&Standing>) -> Result<()> {
     let entries = std::fs::read_dir(work).map_err(|error| io(work, "reading", &error))?;
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let counted = kept.is_some_and(|position| {
-            name == FOLDER || position.checkpoints.iter().any(|row| name.to_str() == Some(row.folder.as_str()))
+        let counted = kept.is_some_and(|standing| {
+            name == FOLDER || standing.trunk.checkpoints.iter().any(|row| name.to_str() == Some(row.folder.as_str()))
         });
         if !counted {
             let path = entry.path();
@@ -137,7 +281,7 @@ pub fn tidy(work: &Path, kept: Option<&Position>) -> Result<()> {
     Ok(())
 }
 
-/// Writes the training record of a finished run and removes the state.
+/// Writes the training record of a finished run and removes the states.
 ///
 /// # Errors
 /// What cannot be written or removed.

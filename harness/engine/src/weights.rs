@@ -64,8 +64,12 @@ fn corrupt(path: &Path, what: &str) -> Failure {
 /// # Errors
 /// [`FailureKind::CorruptFile`] naming file and tensor.
 pub fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
-    let bytes = std::fs::read(path).map_err(|error| io(path, "reading", &error))?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| corrupt(path, &format!("not a safetensors file ({error})")))?;
+    parse(path, &std::fs::read(path).map_err(|error| io(path, "reading", &error))?)
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
+    let file = SafeTensors::deserialize(bytes)
+        .map_err(|error| corrupt(path, &format!("not a whole safetensors file ({error}); run again to rebuild it")))?;
     let mut rows = Vec::new();
     for (name, view) in file.tensors() {
         if view.dtype() != Dtype::F32 {
@@ -78,12 +82,14 @@ pub fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
     Ok(rows)
 }
 
-/// Copies the tensors of a file into parameters of the same names and shapes.
+/// Copies the tensors of a file with this digest into parameters of the same names and shapes.
 ///
 /// # Errors
-/// [`FailureKind::CorruptFile`] listing missing, unexpected and mis-shaped tensors by name; nothing is copied then.
-pub fn read_into(path: &Path, parameters: &[Parameter]) -> Result<()> {
-    let rows = read(path)?;
+/// [`FailureKind::CorruptFile`] naming the file, and missing, unexpected and mis-shaped tensors if there are any, or else
+/// the digest; nothing is copied then.
+pub fn read_into(path: &Path, digest: &str, parameters: &[Parameter]) -> Result<()> {
+    let bytes = std::fs::read(path).map_err(|error| io(path, "reading", &error))?;
+    let rows = parse(path, &bytes)?;
     let find = |name: &str| rows.binary_search_by(|row| row.0.as_str().cmp(name)).ok().map(|index| &rows[index].1);
     let mut wrong = Vec::new();
     for row in parameters {
@@ -98,7 +104,12 @@ pub fn read_into(path: &Path, parameters: &[Parameter]) -> Result<()> {
     let extra = rows.iter().filter(|(name, _)| !parameters.iter().any(|row| row.name == *name));
     wrong.extend(extra.map(|(name, _)| format!("`{name}` is unexpected")));
     if !wrong.is_empty() {
-        return Err(corrupt(path, &wrong.join("; ")));
+        return Err(corrupt(path, &(wrong.join("; ") + "; run again to rebuild it")));
+    }
+    let found = blake3::hash(&bytes).to_hex();
+    if found.as_str() != digest {
+        let text = format!("digest {found}, not {digest}: it was changed or damaged; run again to rebuild it");
+        return Err(corrupt(path, &text));
     }
     let _guard = tch::no_grad_guard();
     for row in parameters {
@@ -131,7 +142,14 @@ mod tests {
         let digest = write(&path, &[("a.weight".into(), &source)]).unwrap();
         assert_eq!(digest, crate::files::digest_of(&path).unwrap());
         let target = parameter("a.weight", &[0.0; 3]);
-        read_into(&path, std::slice::from_ref(&target)).unwrap();
+        read_into(&path, &digest, std::slice::from_ref(&target)).unwrap();
+        assert!(target.tensor.equal(&source));
+        // One value changed: every tensor is there and in shape, and still nothing is copied.
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let message = read_into(&path, &digest, std::slice::from_ref(&target)).unwrap_err().message;
+        assert!(message.contains("model.safetensors") && message.contains("changed or damaged"), "{message}");
         assert!(target.tensor.equal(&source));
     }
 
@@ -148,13 +166,13 @@ mod tests {
         )
         .unwrap();
         let targets = [parameter("a", &[0.0; 4]), parameter("b", &[0.0; 2])];
-        let message = read_into(&path, &targets).unwrap_err().message;
+        let message = read_into(&path, "", &targets).unwrap_err().message;
         for part in ["`a` has shape [1, 4], not [4]", "`b` is missing", "`x` is unexpected"] {
             assert!(message.contains(part), "{message}");
         }
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
-        let message = read_into(&path, &targets).unwrap_err().message;
-        assert!(message.contains("not a safetensors file"), "{message}");
+        let message = read_into(&path, "", &targets).unwrap_err().message;
+        assert!(message.contains("model.safetensors: not a whole safetensors file"), "{message}");
     }
 }
