@@ -24,8 +24,22 @@ use crate::{
 const FOLDER: &str = "state";
 /// States that are kept.
 const KEPT: usize = 2;
-/// Saving may take this share of the time at most, but for states that must be saved.
-const LARGEST_SHARE: f64 = 0.05;
+
+/// How often states are saved, beside those at the branch points.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Saving {
+    /// Time between two states.
+    pub every: Duration,
+    /// Share of the time that saving may take; the time between two states is longer where it would take more.
+    pub share: f64,
+}
+
+impl Default for Saving {
+    /// Every 30 seconds, for a twentieth of the time at most.
+    fn default() -> Self {
+        Self { every: Duration::from_secs(30), share: 0.05 }
+    }
+}
 
 /// Where a run stands on its trunk or on a branch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -82,7 +96,7 @@ impl Saved {
 #[derive(Debug)]
 pub struct States {
     folder: PathBuf,
-    every: Duration,
+    saving: Saving,
     saved_at: Instant,
     took: Duration,
     /// Number of the last state.
@@ -102,10 +116,10 @@ impl States {
     ///
     /// # Errors
     /// What libtorch refuses, what cannot be removed.
-    pub fn open(work: &Path, every: Duration, optimizer: &mut AdamW) -> Result<(Self, Option<Standing>)> {
+    pub fn open(work: &Path, saving: Saving, optimizer: &mut AdamW) -> Result<(Self, Option<Standing>)> {
         let folder = work.join(FOLDER);
         let start = Instant::now();
-        let mut states = Self { folder, every, saved_at: start, took: Duration::ZERO, serial: 0, trunk: None, kept: Vec::new() };
+        let mut states = Self { folder, saving, saved_at: start, took: Duration::ZERO, serial: 0, trunk: None, kept: Vec::new() };
         let mut serials: Vec<u64> = states.names()?.iter().filter_map(|name| serial_of(name)).collect();
         serials.sort_unstable();
         // Never the number of a state that was once there, whole or not.
@@ -149,9 +163,9 @@ impl States {
         Ok(Some(standing))
     }
 
-    /// Whether it is time to save a state: after the interval, and not so often that saving takes a notable share of the time.
+    /// Whether it is time to save a state.
     pub fn due(&self) -> bool {
-        self.saved_at.elapsed() >= self.every.max(self.took.div_f64(LARGEST_SHARE))
+        self.saved_at.elapsed() >= self.saving.every.max(self.took.div_f64(self.saving.share))
     }
 
     /// Saves a state on the trunk.

@@ -3,10 +3,7 @@
 //! Every number of it is a function of the cell's definition: order and masks come from keyed generators, the thread count
 //! is part of the definition, and a run that goes on from saved state equals one that was never interrupted.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{path::Path, time::Instant};
 
 use clmbench_api::PluginModuleRef;
 use clmbench_molecules::TokenCache;
@@ -22,7 +19,7 @@ use crate::{
     report::Reporter,
     schedule::TokenSchedule,
     seed,
-    training_state::{self, Position, Standing, States},
+    training_state::{self, Position, Saving, Standing, States},
 };
 
 mod definition;
@@ -40,18 +37,15 @@ pub struct Folders<'a> {
     pub work: &'a Path,
 }
 
-/// Training time between two saved states, beside those at the branch points.
-pub const SAVE_EVERY: Duration = Duration::from_secs(30);
-
 /// Pretrains (or only initialises, when `tokens` is 0) a model and writes its checkpoints.
 ///
 /// # Errors
 /// Unreadable inputs, what the plugin refuses, what cannot be written.
 pub fn run(spec: &Pretrain, module: PluginModuleRef, folders: Folders<'_>, reporter: &Reporter) -> Result<PretrainOutput> {
-    run_saving(spec, module, folders, SAVE_EVERY, reporter)
+    run_saving(spec, module, folders, Saving::default(), reporter)
 }
 
-/// [`run`] with a state saved so often; values do not depend on it.
+/// [`run`] with states saved as often as said; values do not depend on it.
 ///
 /// # Errors
 /// Those of [`run`].
@@ -59,7 +53,7 @@ pub fn run_saving(
     spec: &Pretrain,
     module: PluginModuleRef,
     folders: Folders<'_>,
-    save_every: Duration,
+    saving: Saving,
     reporter: &Reporter,
 ) -> Result<PretrainOutput> {
     let cache = TokenCache::open(&folders.corpus.join("train.bin")).or_fail()?;
@@ -77,7 +71,7 @@ pub fn run_saving(
     let vocabulary = Vocabulary { size: cache.vocabulary_size() as u64, max_tokens: cache.max_tokens() as u64 };
     seed::seed_libtorch(seed::derive("initial weights", &[&spec.seed.to_le_bytes()]));
     let model = Model::build(module, &spec.architecture, &spec.config, vocabulary)?;
-    Run::new(spec, &model, &cache, &tokenizer, folders.work, reporter).finish(save_every)
+    Run::new(spec, &model, &cache, &tokenizer, folders.work, reporter).finish(saving)
 }
 
 struct Run<'a> {
@@ -134,7 +128,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn finish(mut self, save_every: Duration) -> Result<PretrainOutput> {
+    fn finish(mut self, saving: Saving) -> Result<PretrainOutput> {
         if self.spec.tokens == 0 {
             training_state::tidy(self.work, None)?;
             let row = self.write(&Position::default(), 0, f64::NAN)?;
@@ -143,7 +137,7 @@ impl<'a> Run<'a> {
         if let Some(output) = training_state::finished(self.work) {
             return Ok(output);
         }
-        let (mut states, saved) = States::open(self.work, save_every, &mut self.stepper.optimizer)?;
+        let (mut states, saved) = States::open(self.work, saving, &mut self.stepper.optimizer)?;
         training_state::tidy(self.work, saved.as_ref())?;
         let mut at = saved.unwrap_or_default();
         self.done = (1..=at.trunk.checkpoints.len() as u32).map(|index| self.schedule.cooldown_tokens(index)).sum::<u64>();

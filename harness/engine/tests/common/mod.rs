@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use clmbench_engine::pretrain::{self, Folders};
 use clmbench_engine::report::Reporter;
+use clmbench_engine::training_state::Saving;
 use clmbench_molecules::{TokenCache, TokenCacheBuilder};
 use clmbench_protocol::{Number, Objective, PluginRef, Precision, Pretrain, PretrainOutput, Schedule, ScheduleKind, revision};
 use clmbench_sdk::abi_stable::prefix_type::PrefixTypeTrait;
@@ -151,4 +152,14 @@ pub fn pretrain(
     work: &std::path::Path,
 ) -> clmbench_engine::failure::Result<PretrainOutput> {
     pretrain::run(spec, module(), Folders { corpus, work }, &Reporter::silent())
+}
+
+/// [`pretrain`] that saves its state after every step.
+pub fn pretrain_saving(
+    spec: &Pretrain,
+    corpus: &std::path::Path,
+    work: &std::path::Path,
+) -> clmbench_engine::failure::Result<PretrainOutput> {
+    let always = Saving { every: std::time::Duration::ZERO, share: f64::INFINITY };
+    pretrain::run_saving(spec, module(), Folders { corpus, work }, always, &Reporter::silent())
 }
