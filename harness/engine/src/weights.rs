@@ -68,8 +68,9 @@ pub fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
-    let file = SafeTensors::deserialize(bytes)
-        .map_err(|error| corrupt(path, &format!("not a whole safetensors file ({error}); run again to rebuild it")))?;
+    let file = SafeTensors::deserialize(bytes).map_err(|error| {
+        corrupt(path, &format!("not a whole safetensors file ({error}): it was changed or damaged; run again to rebuild it"))
+    })?;
     let mut rows = Vec::new();
     for (name, view) in file.tensors() {
         if view.dtype() != Dtype::F32 {

@@ -356,7 +356,8 @@ fn the_weights_at_the_end_load_into_the_model() {
     let record = output.finetune.as_ref().unwrap();
     assert_eq!(record.weights_file, "end.safetensors");
     let (start, end) = (model(1), model(2));
-    clmbench_engine::weights::read_into(&folder.path().join("end.safetensors"), &end.parameters).unwrap();
+    let file = folder.path().join("end.safetensors");
+    end.load(&file, &clmbench_engine::files::digest_of(&file).unwrap()).unwrap();
     let norm = |pick: &dyn Fn(usize) -> Tensor| {
         (0..start.parameters.len()).map(|row| pick(row).square().sum(Kind::Double).double_value(&[])).sum::<f64>().sqrt()
     };
