@@ -5,6 +5,8 @@ use clmbench_torch_ext::CpuAutocast;
 
 use super::{Bert, BertModel, Block, Config, Linear, Norm, attention_bias, shares};
 
+mod reference;
+
 fn tiny() -> BertModel {
     tch::set_num_threads(1);
     tch::manual_seed(3);
@@ -78,6 +80,24 @@ fn the_formula_counts_the_tensors_of_a_built_model() {
     };
     for (layers, width) in [(1, 64), (4, 128), (5, 192), (6, 256), (8, 512), (12, 768)] {
         assert_eq!(counted(layers, width), super::count::non_embedding(layers, width, 4));
+    }
+}
+
+#[test]
+fn it_computes_what_its_published_layout_says() {
+    let model = sharp(Kind::Double);
+    let (ids, mask) = batch();
+    for mode in [AttentionMode::Fast, AttentionMode::TwiceDifferentiable] {
+        let found = model.logits(&model.hidden(&ids, &mask, mode).unwrap(), None).unwrap().view([2, 5, 11]);
+        for (row, length) in [(0, 5), (1, 3)] {
+            let tokens = Vec::<i64>::try_from(ids.select(0, row).narrow(0, 0, length)).unwrap();
+            for (position, wanted) in reference::logits(&model, &tokens).iter().enumerate() {
+                let found = Vec::<f64>::try_from(found.select(0, row).select(0, position as i64)).unwrap();
+                for (found, wanted) in found.iter().zip(wanted) {
+                    assert!((found - wanted).abs() < 1e-8, "{mode:?}, row {row}, position {position}: {found} is not {wanted}");
+                }
+            }
+        }
     }
 }
 
