@@ -144,6 +144,11 @@ fn architecture(checks: &mut Vec<Check>, plugin: &Plugin, info: &ArchitectureInf
         }
     });
     note(checks, &format!("architecture {name}: shapes, determinism, both attention modes"), shapes, |()| "hold".into());
+    let objective = info.objective;
+    note(checks, &format!("architecture {name}: sees what it may see"), sight(&model, objective), |()| match objective {
+        Objective::MaskedLm => "padding changes nothing".into(),
+        Objective::CausalLm => "padding changes nothing, nor does a later token".into(),
+    });
     note(checks, &format!("architecture {name}: twice differentiable where it says so"), second_derivative(&model), |()| {
         "a second derivative exists and is finite".into()
     });
@@ -171,6 +176,26 @@ fn forward(model: &Model, mode: AttentionMode) -> Result<Tensor> {
     let (ids, mask) = tiny_batch();
     let hidden = model.hidden(&ids, &mask, mode)?;
     model.logits(&hidden, &Tensor::from_slice(&[1_i64, 5]))
+}
+
+/// Hidden states of real tokens do not depend on padding, nor, in causal models, on the tokens that follow.
+fn sight(model: &Model, objective: Objective) -> Result<()> {
+    let _guard = tch::no_grad_guard();
+    let (ids, mask) = tiny_batch();
+    let differ = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]) > 1e-4;
+    for mode in [AttentionMode::Fast, AttentionMode::TwiceDifferentiable] {
+        let hidden = model.hidden(&ids, &mask, mode)?;
+        let alone = model.hidden(&ids.narrow(0, 1, 1).narrow(1, 0, 3), &mask.narrow(0, 1, 1).narrow(1, 0, 3), mode)?;
+        if differ(&hidden.select(0, 1).narrow(0, 0, 3), &alone.select(0, 0)) {
+            return broken(format!("padding changes the hidden states of real tokens ({mode:?}); use the mask"));
+        }
+        let other = Tensor::from_slice(&[2_i64, 7, 11, 3, 2, 8, 3, 0]).view([2, 4]);
+        let changed = model.hidden(&other, &mask, mode)?;
+        if objective == Objective::CausalLm && differ(&hidden.narrow(1, 0, 2), &changed.narrow(1, 0, 2)) {
+            return broken(format!("a token changes the hidden states before it ({mode:?}), but the model is to predict it"));
+        }
+    }
+    Ok(())
 }
 
 /// A Hessian-vector product by double backward, as curvature metrics take it.
@@ -257,4 +282,21 @@ fn measure_twice(plugin: &Plugin, info: &MetricInfo, params: &str) -> Result<Mea
 /// What keeps it from loading.
 pub fn describe(path: &Path) -> Result<clmbench_protocol::PluginManifest> {
     loader::open(path).map(|plugin| plugin.manifest)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use clmbench_protocol::Objective;
+
+    use super::sight;
+    use crate::toy;
+
+    #[test]
+    fn a_model_that_looks_ahead_is_no_causal_one() {
+        let model = toy::model().unwrap();
+        assert!(sight(&model, Objective::MaskedLm).is_ok());
+        let failure = sight(&model, Objective::CausalLm).unwrap_err();
+        assert!(failure.message.contains("changes the hidden states before it"), "{failure}");
+    }
 }
