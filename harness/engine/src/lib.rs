@@ -6,6 +6,7 @@ pub mod batching;
 pub mod cells;
 pub mod check;
 pub mod checkpoint;
+pub mod descent;
 pub mod device;
 pub mod embed;
 pub mod failure;

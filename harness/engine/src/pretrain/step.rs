@@ -1,14 +1,13 @@
 //! One optimiser step: forward and backward through the parts of a batch, clipping, AdamW.
 
-use clmbench_api::AttentionMode;
 use clmbench_protocol::{Precision, Pretrain};
-use clmbench_torch_ext::{CpuAutocast, clip_gradients};
 use tch::{Kind, Reduction, Tensor};
 
 use crate::{
     batching::TargetBatch,
+    descent::{clipped_step, number_format, own_gradients},
     failure::{OrFail, Result},
-    model::{Model, backward},
+    model::Model,
     optimizer::AdamW,
 };
 
@@ -50,15 +49,10 @@ impl<'a> Stepper<'a> {
         if !loss.is_finite() {
             return Ok(Outcome::Loss(loss));
         }
-        let defined: Vec<Tensor> = gradients.iter().filter(|tensor| tensor.defined()).map(Tensor::shallow_clone).collect();
-        let norm = {
-            let _guard = tch::no_grad_guard();
-            clip_gradients(&defined, self.clip).or_fail()?
-        };
+        let norm = clipped_step(&mut self.optimizer, &gradients, self.clip, rate)?;
         if !norm.is_finite() {
             return Ok(Outcome::GradientNorm(norm));
         }
-        self.optimizer.step(&gradients, rate)?;
         Ok(Outcome::Done(loss))
     }
 
@@ -74,7 +68,7 @@ impl<'a> Stepper<'a> {
         for part in parts.iter().filter(|part| part.predicted() > 0) {
             let loss = self.loss(part)?.f_div_scalar(predicted).or_fail()?;
             mean += loss.f_double_value(&[]).or_fail()?;
-            let gradients = own(backward(&loss, &self.weights)?)?;
+            let gradients = own_gradients(&loss, &self.weights)?;
             if sums.is_empty() {
                 sums = gradients;
                 continue;
@@ -93,31 +87,11 @@ impl<'a> Stepper<'a> {
 
     /// Sum of the loss over the predicted tokens of a part, in nats, in float32.
     fn loss(&self, part: &TargetBatch) -> Result<Tensor> {
-        // The CPU's fused attention is slow in bfloat16, above all backward; matrix products are fast. The guard empties the
-        // cache of cast weights when it goes, so that the next step casts the weights that this one changes.
-        let (_guard, mode) = match self.precision {
-            Precision::Float32 => (None, AttentionMode::Fast),
-            Precision::Bfloat16 => (Some(CpuAutocast::enable().or_fail()?), AttentionMode::TwiceDifferentiable),
-        };
+        let (_guard, mode) = number_format(self.precision)?;
         let hidden = self.model.hidden(&part.shown.ids, &part.shown.mask, mode)?;
         let logits = self.model.logits(&hidden, &part.positions)?.f_to_kind(Kind::Float).or_fail()?;
         logits.f_cross_entropy_loss(&part.targets, None::<Tensor>, Reduction::Sum, -100, 0.0).or_fail()
     }
-}
-
-/// Gradients that may be changed in place: autograd hands out one tensor for two parameters that are only added up, and
-/// expanded ones for sums.
-fn own(mut gradients: Vec<Tensor>) -> Result<Vec<Tensor>> {
-    let _guard = tch::no_grad_guard();
-    let mut seen = std::collections::HashSet::new();
-    for gradient in gradients.iter_mut().filter(|gradient| gradient.defined()) {
-        if !seen.insert(gradient.data_ptr()) || !gradient.is_contiguous() {
-            let mut fresh = Tensor::f_zeros(gradient.size(), (gradient.kind(), gradient.device())).or_fail()?;
-            fresh.f_copy_(gradient).or_fail()?;
-            *gradient = fresh;
-        }
-    }
-    Ok(gradients)
 }
 
 #[cfg(test)]

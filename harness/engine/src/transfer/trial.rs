@@ -1,17 +1,16 @@
 //! One training of all weights at one learning rate.
 
-use clmbench_api::AttentionMode;
 use clmbench_molecules::TokenCache;
-use clmbench_protocol::{FinetuneProtocol, FinetuneTrial, Number, Precision};
-use clmbench_torch_ext::{CpuAutocast, clip_gradients};
+use clmbench_protocol::{FinetuneProtocol, FinetuneTrial, Number};
 use tch::{Kind, Tensor};
 
 use super::{head::Head, sketch::Sketch, targets::Targets};
 use crate::{
     batching,
+    descent::{clipped_step, number_format, own_gradients},
     embed::{self, mean_pool},
     failure::{OrFail, Result},
-    model::{Model, backward},
+    model::Model,
     optimizer::AdamW,
     order,
     report::Reporter,
@@ -180,33 +179,21 @@ impl Run<'_> {
         if !sum.is_finite() {
             return Ok(None);
         }
-        let gradients = own(backward(&loss.f_div_scalar(count.max(1.0)).or_fail()?, &self.weights)?)?;
+        let gradients = own_gradients(&loss.f_div_scalar(count.max(1.0)).or_fail()?, &self.weights)?;
         for (moved, gradient) in self.trial.moved.iter_mut().zip(&gradients) {
             *moved |= gradient.defined();
         }
-        let defined: Vec<Tensor> = gradients.iter().filter(|tensor| tensor.defined()).map(Tensor::shallow_clone).collect();
-        let norm = {
-            let _guard = tch::no_grad_guard();
-            clip_gradients(&defined, self.setup.protocol.clip.0).or_fail()?
-        };
-        if !norm.is_finite() {
-            return Ok(None);
-        }
-        self.optimizer.step(&gradients, rate)?;
-        Ok(Some((sum, count)))
+        let norm = clipped_step(&mut self.optimizer, &gradients, self.setup.protocol.clip.0, rate)?;
+        Ok(norm.is_finite().then_some((sum, count)))
     }
 
     /// Sum of the loss over the labelled entries of a batch, and their number.
     fn loss(&self, molecules: &[u32]) -> Result<(Tensor, f64)> {
         let model = self.setup.model;
         let batch = batching::plain(self.setup.cache, molecules, model.device());
-        let hidden = match self.setup.protocol.precision {
-            Precision::Float32 => model.hidden(&batch.ids, &batch.mask, AttentionMode::Fast)?,
-            Precision::Bfloat16 => {
-                // As in pretraining: the CPU's fused attention is slow in bfloat16, matrix products are fast.
-                let _guard = CpuAutocast::enable().or_fail()?;
-                model.hidden(&batch.ids, &batch.mask, AttentionMode::TwiceDifferentiable)?
-            }
+        let hidden = {
+            let (_guard, mode) = number_format(self.setup.protocol.precision)?;
+            model.hidden(&batch.ids, &batch.mask, mode)?
         };
         let pooled = mean_pool(&hidden.f_to_kind(Kind::Float).or_fail()?, &batch.mask)?;
         self.setup.targets.loss(&self.head.outputs(&pooled)?, molecules)
@@ -220,19 +207,6 @@ impl Run<'_> {
             self.setup.targets.loss(&outputs(self.setup, &self.head, molecules, embed::BATCH_TOKENS)?, molecules)?;
         Ok(sum.f_double_value(&[]).or_fail()? / count)
     }
-}
-
-/// Gradients that may be scaled in place: autograd may hand out one tensor for two parameters that are only added up, and
-/// expanded ones for sums.
-fn own(mut gradients: Vec<Tensor>) -> Result<Vec<Tensor>> {
-    let _guard = tch::no_grad_guard();
-    let mut seen = std::collections::HashSet::new();
-    for gradient in gradients.iter_mut().filter(|gradient| gradient.defined()) {
-        if !seen.insert(gradient.data_ptr()) || !gradient.is_contiguous() {
-            *gradient = gradient.f_contiguous().or_fail()?.copy();
-        }
-    }
-    Ok(gradients)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use clmbench_molecules::TokenCache;
 use clmbench_protocol::{Number, Objective, PluginRef, Precision, Pretrain, Schedule, ScheduleKind};
 use tch::{Device, Kind, Tensor};
 
-use super::{Outcome, Stepper, own};
+use super::{Outcome, Stepper};
 use crate::{
     batching::{TargetBatch, Targets, with_targets},
     masking::MaskKey,
@@ -129,19 +129,6 @@ fn bfloat16_follows_float32_and_leaves_the_weights_float32() {
     }
     // A step sees the weights that the one before it left: nothing of the cache of cast weights stays.
     assert!(half[0] != half[1]);
-}
-
-#[test]
-fn gradients_that_share_memory_are_taken_apart() {
-    let one = Tensor::from_slice(&[1.0_f32, 2.0]);
-    let wide = Tensor::from_slice(&[3.0_f32]).expand([4], false);
-    let owned = own(vec![one.shallow_clone(), one.shallow_clone(), wide, Tensor::new()]).unwrap();
-    for gradient in &owned[..3] {
-        let _ = gradient.shallow_clone().g_mul_scalar_(2.0);
-    }
-    let list = |tensor: &Tensor| Vec::<f32>::try_from(tensor).unwrap();
-    assert_eq!((list(&owned[0]), list(&owned[1]), list(&owned[2])), (vec![2.0, 4.0], vec![2.0, 4.0], vec![6.0; 4]));
-    assert!(!owned[3].defined());
 }
 
 #[test]
