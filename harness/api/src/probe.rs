@@ -5,7 +5,7 @@ use abi_stable::{
     std_types::{ROption, RResult, RStr, RString, RVec},
 };
 
-use crate::{Fault, RawTensor, Role};
+use crate::{Fault, FaultKind, RawTensor, Role};
 
 /// Molecules that a loss is taken over.
 #[repr(u8)]
@@ -119,6 +119,28 @@ pub trait ProbeApi {
     /// Whether the host asks the metric to stop.
     #[sabi(last_prefix_field)]
     fn cancelled(&self) -> bool;
+
+    /// A copy of the weights [P], in the order of the parameter table (since 1.1).
+    fn weights(&self) -> RResult<RawTensor, Fault> {
+        since("weights", "1.1")
+    }
+
+    /// Number of predicted tokens of each molecule of the sample, without a pass through the model (since 1.1).
+    fn predicted(&self, _sample: Sample) -> RResult<RVec<u64>, Fault> {
+        since("predicted", "1.1")
+    }
+
+    /// What the metric has spent so far, in gradient-equivalents over the whole held-out sample (since 1.1).
+    fn spent(&self) -> RResult<f64, Fault> {
+        since("spent", "1.1")
+    }
+}
+
+fn since<T>(call: &str, version: &str) -> RResult<T, Fault> {
+    RResult::RErr(Fault::new(
+        FaultKind::Unsupported,
+        format!("this host has no call `{call}`: it came with plugin API {version}"),
+    ))
 }
 
 /// A borrowed probe.

@@ -14,13 +14,16 @@
 pub mod architecture;
 pub mod dataset;
 pub mod error;
+pub mod estimation;
 pub mod export;
 pub mod init;
 pub mod metric;
 pub mod params;
 pub mod probe;
+pub mod random;
 pub mod statistics;
 pub mod tensor;
+pub mod testing;
 
 pub use abi_stable;
 pub use clmbench_api as api;
@@ -49,6 +52,6 @@ pub mod prelude {
 
     pub use crate::{
         Architecture, Dataset, Files, LossRows, Measurement, Metric, Model, Parameter, Params, ParsedTable, PluginError, Probe,
-        Sample, Value, export_plugin, init, statistics,
+        Sample, Value, estimation, export_plugin, init, random, statistics,
     };
 }

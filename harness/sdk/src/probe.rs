@@ -113,6 +113,30 @@ impl<'a> Probe<'a> {
         self.0.budget()
     }
 
+    /// A copy of the weights [P], in the order of the parameter table.
+    ///
+    /// # Errors
+    /// Whatever the host refuses.
+    pub fn weights(&self) -> Result<Tensor, PluginError> {
+        Ok(tensor::take(self.0.weights().into_result()?))
+    }
+
+    /// Number of predicted tokens of each molecule of the sample; costs no pass through the model.
+    ///
+    /// # Errors
+    /// As [`Probe::loss`].
+    pub fn predicted(&self, sample: Sample) -> Result<Vec<f64>, PluginError> {
+        Ok(self.0.predicted(sample).into_result()?.iter().map(|count| *count as f64).collect())
+    }
+
+    /// What has been spent so far, in gradient-equivalents over the whole held-out sample.
+    ///
+    /// # Errors
+    /// Whatever the host refuses.
+    pub fn spent(&self) -> Result<f64, PluginError> {
+        Ok(self.0.spent().into_result()?)
+    }
+
     /// Tells the host how far the metric is.
     ///
     /// # Errors
