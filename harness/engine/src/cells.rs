@@ -78,8 +78,10 @@ fn compute(request: &RunRequest, plugins: &mut Plugins, work: &Path, reporter: &
             CellOutput::Embed(embed::run(spec, plugins, (&input("checkpoint")?, &input("dataset")?, work), reporter)?)
         }
         CellSpec::Measure(spec) => {
-            let folders = (input("checkpoint")?, input("corpus")?);
-            let output = measure::run(spec, &request.identity, plugins, (&folders.0, &folders.1, work), reporter)?;
+            let (checkpoint, corpus) = (input("checkpoint")?, input("corpus")?);
+            let train = spec.train.as_ref().map(|_| input("train")).transpose()?;
+            let folders = measure::Folders { checkpoint: &checkpoint, corpus: &corpus, train: train.as_deref(), work };
+            let output = measure::run(spec, &request.identity, plugins, folders, reporter)?;
             files::write_json(&work.join("values.json"), &output)?;
             CellOutput::Measure(output)
         }

@@ -7,8 +7,7 @@ use std::{
 
 use clmbench_api::AttentionMode;
 use clmbench_protocol::{
-    ArchitectureInfo, Budget, Failure, FailureKind, MeasureOutput, MetricInfo, Objective, ParameterInfo, ParameterKind, RunFacts,
-    Scope,
+    ArchitectureInfo, Failure, FailureKind, MeasureOutput, MetricInfo, Objective, ParameterInfo, ParameterKind, Scope,
 };
 use clmbench_sdk::error::panic_text;
 use serde::Serialize;
@@ -20,7 +19,6 @@ use crate::{
     loader::{self, Plugin},
     measure,
     model::{Model, Vocabulary},
-    probe_host::{ProbeHost, Setting},
     report::Reporter,
     seed, toy,
 };
@@ -230,44 +228,37 @@ fn metric(checks: &mut Vec<Check>, plugin: &Plugin, info: &MetricInfo) {
     else {
         return;
     };
-    let applies = info.objectives.is_empty() || info.objectives.contains(&Objective::MaskedLm);
-    if info.scope != Scope::Checkpoint || !applies {
-        let detail = "it looks at more than one masked-LM checkpoint; it is tried when a suite runs it".into();
+    if info.scope != Scope::Checkpoint {
+        let detail = "it looks at more than one checkpoint; it is tried when a suite runs it".into();
         checks.push(Check { check: format!("metric {id}: measures"), ok: None, detail });
         return;
     }
-    let measured = measure_twice(plugin, info, &Value::Object(params).to_string());
-    note(checks, &format!("metric {id}: finite, with errors, the same twice, weights untouched"), measured, |output| {
-        let primary = output.values.iter().find(|value| value.primary);
-        primary.map_or_else(String::new, |value| {
-            format!("{} = {:.4} +- {:.4} {}", value.name, value.value.0, value.std_error.0, value.unit)
-        })
-    });
+    let params = Value::Object(params).to_string();
+    for (objective, word) in [(Objective::MaskedLm, "masked"), (Objective::CausalLm, "causal")] {
+        if !info.objectives.is_empty() && !info.objectives.contains(&objective) {
+            continue;
+        }
+        let check = format!("metric {id} on a {word} model: finite, with errors, the same twice, weights untouched");
+        note(checks, &check, measure_twice(plugin, info, objective, &params), |output| {
+            let primary = output.values.iter().find(|value| value.primary);
+            primary.map_or_else(String::new, |value| {
+                format!("{} = {:.4} +- {:.4} {}", value.name, value.value.0, value.std_error.0, value.unit)
+            })
+        });
+    }
 }
 
-fn measure_twice(plugin: &Plugin, info: &MetricInfo, params: &str) -> Result<MeasureOutput> {
+fn measure_twice(plugin: &Plugin, info: &MetricInfo, objective: Objective, params: &str) -> Result<MeasureOutput> {
     let folder =
         tempfile::tempdir().map_err(|error| crate::failure::io(&std::env::temp_dir(), "creating a folder in", &error))?;
-    let both = || -> Result<(MeasureOutput, MeasureOutput)> {
-        toy::corpus(folder.path())?;
-        let model = toy::model()?;
-        let reporter = Reporter::silent();
-        let (inner, all) = model.counts();
-        let facts = RunFacts {
-            non_embedding_parameters: inner,
-            total_parameters: all,
-            tokens: 1000,
-            corpus_molecules: 64,
-            training_flops: (6000.0 * inner as f64).into(),
-        };
-        let once = || {
-            let setting = Setting { facts: facts.clone(), identity: "check", seed: 1, budget: Budget::Quick, note: &info.id };
-            measure::call(plugin.module, info, params, &model, &ProbeHost::new(&model, folder.path(), setting, &reporter)?)
-                .map(|(output, _)| output)
-        };
-        Ok((once()?, once()?))
+    toy::corpus(folder.path())?;
+    let model = toy::model(objective)?;
+    let reporter = Reporter::silent();
+    let once = || {
+        let probe = toy::probe(&model, objective, folder.path(), &info.id, &reporter)?;
+        measure::call(plugin.module, info, params, &model, &probe).map(|(output, _)| output)
     };
-    let (first, second) = both()?;
+    let (first, second) = (once()?, once()?);
     let same =
         first.values.iter().zip(&second.values).all(|(a, b)| a.name == b.name && a.value.0.to_bits() == b.value.0.to_bits());
     if !same || first.values.len() != second.values.len() {

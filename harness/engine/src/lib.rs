@@ -19,7 +19,7 @@ pub mod model;
 pub mod optimizer;
 pub mod order;
 pub mod pretrain;
-pub mod probe_host;
+pub mod probe;
 pub mod report;
 pub mod ridge;
 pub mod schedule;

@@ -47,6 +47,11 @@ fn unit(number: u64) -> f64 {
     (number >> 11) as f64 / (1_u64 << 53) as f64
 }
 
+/// A number uniform in [0, 1) at (seed, draw, molecule, position), for other choices than masks.
+pub fn uniform(key: MaskKey, molecule: u64, position: u64) -> f64 {
+    unit(number(key, molecule, position, 0))
+}
+
 impl Masking {
     /// Whether the token at `position` of the molecule is predicted, and what is shown in its place.
     pub fn shown(&self, key: MaskKey, molecule: u64, position: u64, token: u16) -> Option<u16> {

@@ -10,11 +10,24 @@ use crate::{
     failure::{OrFail, Result},
     loader::Plugins,
     model::Model,
-    probe_host::{ProbeHost, Setting},
+    probe::{ProbeHost, Samples, Setting},
     report::Reporter,
 };
 
-/// Computes a measure cell from the folders of checkpoint, corpus and this cell.
+/// Folders of a measure cell.
+#[derive(Debug, Clone, Copy)]
+pub struct Folders<'a> {
+    /// The checkpoint.
+    pub checkpoint: &'a Path,
+    /// The corpus cell of the run.
+    pub corpus: &'a Path,
+    /// The smallest corpus cell, when [`Measure::train`] is set.
+    pub train: Option<&'a Path>,
+    /// Where artifacts go.
+    pub work: &'a Path,
+}
+
+/// Computes a measure cell.
 ///
 /// # Errors
 /// Unreadable inputs, what the metric refuses, values that break its contract.
@@ -22,10 +35,9 @@ pub fn run(
     spec: &Measure,
     identity: &str,
     plugins: &mut Plugins,
-    folders: (&Path, &Path, &Path),
+    folders: Folders<'_>,
     reporter: &Reporter,
 ) -> Result<MeasureOutput> {
-    let (checkpoint_folder, corpus, work) = folders;
     if spec.precision != Precision::Float32 || spec.dataset.is_some() {
         let text = format!(
             "metric `{}`: precision {:?} and label-aware metrics are not supported yet; there is: float32",
@@ -33,25 +45,37 @@ pub fn run(
         );
         return Err(Failure::new(FailureKind::Unsupported, text));
     }
-    let model = checkpoint::open(checkpoint_folder, &spec.checkpoint, plugins)?;
-    for folder in [corpus, checkpoint_folder] {
+    let model = checkpoint::open(folders.checkpoint, &spec.checkpoint, plugins)?;
+    let train = match (&spec.train, folders.train) {
+        (Some(sample), Some(folder)) => Some((folder, sample)),
+        (Some(_), None) => return Err(Failure::new(FailureKind::Protocol, "the host gave no input `train`")),
+        (None, _) => None,
+    };
+    for folder in [Some(folders.corpus), Some(folders.checkpoint), train.map(|(folder, _)| folder)].into_iter().flatten() {
         crate::files::expect_digest(&folder.join("tokenizer.json"), &spec.tokenizer_digest)?;
     }
     let plugin = plugins.get(&spec.plugin.name)?.clone();
     let info = plugin.manifest.metrics.iter().find(|info| info.id == spec.metric).ok_or_else(|| {
         Failure::new(FailureKind::Protocol, format!("plugin `{}` exports no metric `{}`", spec.plugin.name, spec.metric))
     })?;
-    let setting =
-        Setting { facts: spec.record.clone(), identity, seed: spec.seed, budget: spec.budget, note: spec.metric.as_str() };
-    let probe = ProbeHost::new(&model, corpus, setting, reporter)?;
+    let setting = Setting {
+        objective: spec.checkpoint.objective,
+        facts: spec.record.clone(),
+        identity,
+        seed: spec.seed,
+        budget: spec.budget,
+        note: spec.metric.as_str(),
+    };
+    let probe = ProbeHost::new(&model, Samples { corpus: folders.corpus, train }, setting, reporter)?;
     if probe.heldout_digest() != spec.heldout_digest {
-        let text = format!("the held-out sample in {} is not the one planned with; run again to rebuild it", corpus.display());
+        let text =
+            format!("the held-out sample in {} is not the one planned with; run again to rebuild it", folders.corpus.display());
         return Err(Failure::new(FailureKind::CorruptFile, text));
     }
     let params = serde_json::Value::Object(spec.params.clone()).to_string();
     let (output, artifacts) = call(plugin.module, info, &params, &model, &probe)?;
     for (name, bytes) in artifacts {
-        crate::files::write(&work.join(name), &bytes)?;
+        crate::files::write(&folders.work.join(name), &bytes)?;
     }
     Ok(output)
 }

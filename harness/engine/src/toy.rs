@@ -1,15 +1,19 @@
-//! A tiny model and corpus, made on the spot, on which plugins are tried: embedding, one mixing layer, tied decoder.
+//! A tiny model and corpus, made on the spot, on which plugins are tried: embedding, one mixing layer, tied decoder,
+//! for either objective.
 
 use std::path::Path;
 
 use clmbench_api::{AttentionMode, Role};
-use clmbench_molecules::TokenCacheBuilder;
+use clmbench_molecules::{TokenCache, TokenCacheBuilder};
+use clmbench_protocol::{Budget, Objective, RunFacts, TrainSample};
 use clmbench_sdk::{Model as SdkModel, Parameter, PluginError, init, model_box};
 use tch::{Kind, Tensor};
 
 use crate::{
     failure::{OrFail, Result},
     model::{Model, Vocabulary},
+    probe::{ProbeHost, Samples, Setting},
+    report::Reporter,
     seed,
 };
 
@@ -20,6 +24,7 @@ pub const MAX_TOKENS: u64 = 16;
 const WIDTH: i64 = 8;
 
 struct Toy {
+    objective: Objective,
     words: Tensor,
     mixing: Tensor,
     bias: Tensor,
@@ -38,8 +43,12 @@ impl SdkModel for Toy {
     fn hidden(&self, ids: &Tensor, mask: &Tensor, _mode: AttentionMode) -> std::result::Result<Tensor, PluginError> {
         let embedded = Tensor::f_embedding(&self.words, ids, -1, false, false)?; // [B, L, D]
         let weights = mask.unsqueeze(-1);
-        let mean = (&embedded * &weights).sum_dim_intlist(&[1_i64][..], true, Kind::Float)
-            / weights.sum_dim_intlist(&[1_i64][..], true, Kind::Float);
+        // What a position sees: the mean of all tokens, or of those up to it.
+        let total = |tensor: &Tensor| match self.objective {
+            Objective::MaskedLm => tensor.f_sum_dim_intlist(&[1_i64][..], true, Kind::Float),
+            Objective::CausalLm => tensor.f_cumsum(1, Kind::Float),
+        };
+        let mean = total(&(&embedded * &weights))? / total(&weights)?;
         Ok((embedded + mean).f_linear(&self.mixing, None::<Tensor>)?.f_tanh()?)
     }
 
@@ -54,18 +63,44 @@ impl SdkModel for Toy {
     }
 }
 
-/// The toy model, the same every time.
+/// The toy model of an objective, the same every time.
 ///
 /// # Errors
 /// Whatever libtorch refuses.
-pub fn model() -> Result<Model> {
+pub fn model(objective: Objective) -> Result<Model> {
     seed::seed_libtorch(1);
     let toy = Toy {
+        objective,
         words: init::normal(&[VOCABULARY as i64, WIDTH], 0.3),
         mixing: init::normal(&[WIDTH, WIDTH], 0.3),
         bias: init::constant(&[VOCABULARY as i64], 0.0),
     };
     Model::from_box(model_box(Box::new(toy)), Vocabulary { size: VOCABULARY, max_tokens: MAX_TOKENS })
+}
+
+/// A probe of a toy model on the toy corpus in a folder, with its training part, at the quick budget.
+///
+/// # Errors
+/// A folder without the corpus.
+pub fn probe<'a>(
+    model: &'a Model,
+    objective: Objective,
+    folder: &Path,
+    note: &'a str,
+    reporter: &'a Reporter,
+) -> Result<ProbeHost<'a>> {
+    let (inner, all) = model.counts();
+    let facts = RunFacts {
+        non_embedding_parameters: inner,
+        total_parameters: all,
+        tokens: 1000,
+        corpus_molecules: 64,
+        training_flops: (6000.0 * inner as f64).into(),
+    };
+    let train = TokenCache::open(&folder.join("train.bin")).or_fail()?;
+    let train = TrainSample { digest: train.digest().into(), molecules: train.len() as u64 };
+    let setting = Setting { objective, facts, identity: "toy", seed: 7, budget: Budget::Quick, note };
+    ProbeHost::new(model, Samples { corpus: folder, train: Some((folder, &train)) }, setting, reporter)
 }
 
 /// Writes the toy corpus (`train.bin`, `heldout.bin`) into a folder.

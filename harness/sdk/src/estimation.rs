@@ -48,6 +48,14 @@ impl Molecules {
         Sample { part: self.part, start: 0, count: self.count, draw }
     }
 
+    /// Whether another draw gives other masks: not where every token is predicted (causal LM).
+    ///
+    /// # Errors
+    /// Whatever the host refuses.
+    pub fn draws_differ(&self, probe: &Probe<'_>) -> Result<bool, PluginError> {
+        Ok(probe.predicted(self.whole(0))? != probe.predicted(self.whole(1))?)
+    }
+
     /// `most` groups of nearly equal size, fewer if there are fewer molecules; together they hold every molecule once.
     pub fn groups(&self, most: u64, draw: u64) -> Vec<Sample> {
         let groups = most.clamp(1, self.count);
