@@ -252,7 +252,7 @@ fn measure_twice(plugin: &Plugin, info: &MetricInfo, objective: Objective, param
     let folder =
         tempfile::tempdir().map_err(|error| crate::failure::io(&std::env::temp_dir(), "creating a folder in", &error))?;
     toy::corpus(folder.path())?;
-    let model = toy::model(objective)?;
+    let model = toy::model_for(objective)?;
     let reporter = Reporter::silent();
     let once = || {
         let probe = toy::probe(&model, objective, folder.path(), &info.id, &reporter)?;

@@ -63,11 +63,19 @@ impl SdkModel for Toy {
     }
 }
 
+/// The toy model for masked language modelling, the same every time.
+///
+/// # Errors
+/// Whatever libtorch refuses.
+pub fn model() -> Result<Model> {
+    model_for(Objective::MaskedLm)
+}
+
 /// The toy model of an objective, the same every time.
 ///
 /// # Errors
 /// Whatever libtorch refuses.
-pub fn model(objective: Objective) -> Result<Model> {
+pub fn model_for(objective: Objective) -> Result<Model> {
     seed::seed_libtorch(1);
     let toy = Toy {
         objective,

@@ -31,7 +31,7 @@ fn with_probe_of(objective: Objective, body: impl FnOnce(&Probe<'_>, &Model, &Pa
     let _turn: MutexGuard<'_, ()> = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let folder = tempfile::tempdir().unwrap();
     toy::corpus(folder.path()).unwrap();
-    let model = toy::model(objective).unwrap();
+    let model = toy::model_for(objective).unwrap();
     let reporter = Reporter::silent();
     let host = toy::probe(&model, objective, folder.path(), "test", &reporter).unwrap();
     body(&Probe::new(host.edge()), &model, folder.path());
