@@ -10,7 +10,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use clmbench_engine::loader::{CudaLibrary, open_cuda};
+use clmbench_engine::{
+    device::Devices,
+    loader::{CudaLibrary, open_cuda},
+};
 use clmbench_protocol::{CellSpec, Event, Failure, FailureKind, Request, RunRequest};
 
 /// The devices that a worker offers, and its answer to a pretraining cell on this device. With `libraries`, the loader
@@ -44,15 +47,6 @@ fn worker(device: &str, libraries: Option<&Path>) -> (Vec<String>, Failure) {
     (devices, failure)
 }
 
-/// Whether this libtorch is one for the CPU; says so if not, as the tests of its absence then say nothing.
-fn without_cuda() -> bool {
-    let without = open_cuda() == CudaLibrary::Missing;
-    if !without {
-        let _ = writeln!(std::io::stderr(), "skipped: this libtorch has a CUDA library, so its absence cannot be tested");
-    }
-    without
-}
-
 #[test]
 fn the_cpu_is_offered_and_a_cell_there_goes_on_to_its_plugin() {
     let (devices, failure) = worker("cpu", None);
@@ -62,26 +56,31 @@ fn the_cpu_is_offered_and_a_cell_there_goes_on_to_its_plugin() {
 }
 
 #[test]
-fn a_gpu_that_is_not_there_is_refused_with_the_next_step() {
-    if without_cuda() {
-        let (devices, failure) = worker("cuda:0", None);
-        assert_eq!(devices, ["cpu"]);
-        assert_eq!(failure.kind, FailureKind::Unsupported);
-        assert!(failure.message.contains("xtask setup --cuda") && failure.message.ends_with("choose one of: cpu"), "{failure}");
+fn a_gpu_that_is_not_there_is_refused_with_the_reason() {
+    let here = Devices::find();
+    if here.gpus > 0 {
+        let _ = writeln!(std::io::stderr(), "skipped: this machine has a GPU, so its absence cannot be tested");
+        return;
     }
+    let (devices, failure) = worker("cuda:0", None);
+    assert_eq!(devices, ["cpu"]);
+    assert_eq!(failure.kind, FailureKind::Unsupported);
+    assert!(failure.message.contains(&here.why_none) && failure.message.ends_with("choose one of: cpu"), "{failure}");
 }
 
 #[test]
 fn a_cuda_library_that_cannot_be_opened_leaves_the_cpu_and_is_named() {
-    if without_cuda() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("libtorch_cuda.so"), "no library").unwrap();
-        let (devices, failure) = worker("cuda:0", Some(folder.path()));
-        assert_eq!(devices, ["cpu"]);
-        assert!(failure.message.contains("libtorch_cuda cannot be opened"), "{failure}");
-        let (_, failure) = worker("cpu", Some(folder.path()));
-        assert!(failure.message.contains("the host named no file"), "{failure}");
+    if open_cuda() != CudaLibrary::Missing {
+        let _ = writeln!(std::io::stderr(), "skipped: this libtorch has a CUDA library of its own, which is found first");
+        return;
     }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("libtorch_cuda.so"), "no library").unwrap();
+    let (devices, failure) = worker("cuda:0", Some(folder.path()));
+    assert_eq!(devices, ["cpu"]);
+    assert!(failure.message.contains("libtorch_cuda cannot be opened"), "{failure}");
+    let (_, failure) = worker("cpu", Some(folder.path()));
+    assert!(failure.message.contains("the host named no file"), "{failure}");
 }
 
 #[test]
