@@ -7,6 +7,7 @@ use clmbench_analysis::{PredictorBoard, PredictorRow};
 use crate::{
     Style,
     layout::{Column, draw},
+    overview,
     text::{MISSING, finish, interval, p_value, plain, plural, seconds, two, two_or_missing, wrap},
 };
 
@@ -22,6 +23,14 @@ pub fn predictor_table(board: &PredictorBoard, style: Style) -> String {
     }
     let shared = Shared::of(&board.rows);
     let mut text = wrap(&title(board, &shared), width);
+    if overview::wanted(&board.rows) {
+        text.push_str(&overview::blocks(&board.rows, style));
+        text.push_str(&wrap(overview::LEGEND, width));
+        for line in footer(board, &shared, &IN_NO_OVERVIEW.map(str::to_owned)) {
+            text.push_str(&wrap(&plain(&line), width));
+        }
+        return finish(text, style);
+    }
     let (table, left_out) = draw(columns(&board.rows, &shared, width), style);
     text.push_str(&table);
     for line in footer(board, &shared, &left_out) {
@@ -29,6 +38,10 @@ pub fn predictor_table(board: &PredictorBoard, style: Style) -> String {
     }
     finish(text, style)
 }
+
+/// Columns that an overview of many fits has not.
+const IN_NO_OVERVIEW: [&str; 12] =
+    ["mde", "p", "p raw", "tau", "slope/SD", "R2", "Q2", "gain [95 %]", "gain verdict", "cost", "flags", "verdict"];
 
 /// What is the same in all rows stands in the title instead of a column.
 struct Shared {
@@ -145,6 +158,7 @@ fn verdict(row: &PredictorRow) -> String {
 
 fn footer(board: &PredictorBoard, shared: &Shared, left_out: &[String]) -> Vec<String> {
     let rows = &board.rows;
+    let overview = overview::wanted(rows);
     let shown = |header: &str| !left_out.iter().any(|left| left == header);
     let mut lines = Vec::new();
     let checkpoints = rows.iter().map(|row| row.fit.n_checkpoints).max().unwrap_or_default();
@@ -178,7 +192,11 @@ fn footer(board: &PredictorBoard, shared: &Shared, left_out: &[String]) -> Vec<S
             lines.push(format!("{letter}: {flag}, {}.", flag_meaning(flag)));
         } else {
             let flagged: Vec<&PredictorRow> = rows.iter().filter(|row| row.fit.flags.contains(flag)).collect();
-            let named = if flagged.len() == rows.len() { "all".to_owned() } else { listed(rows, &flagged) };
+            let named = match flagged.len() == rows.len() {
+                true => "all".to_owned(),
+                false if overview => overview::where_they_are(&flagged),
+                false => listed(rows, &flagged),
+            };
             lines.push(format!("{flag} ({}): {named}.", flag_meaning(flag)));
         }
     }
@@ -196,7 +214,7 @@ fn footer(board: &PredictorBoard, shared: &Shared, left_out: &[String]) -> Vec<S
         let more = if excluded.len() > 4 { format!(" and {} more", excluded.len() - 4) } else { String::new() };
         lines.push(format!("Not counted: {}{more}.", names.join(", ")));
     }
-    if !left_out.is_empty() {
+    if !left_out.is_empty() && !overview {
         lines.push(format!("Not shown at this width: {}; --json has every column.", left_out.join(", ")));
     }
     if board.stale {

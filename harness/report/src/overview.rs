@@ -1,0 +1,139 @@
+//! Many fits on one screen: a row a predictor, a column a task, a block a protocol. The whole of a fit is in the table of one task.
+
+use std::collections::BTreeSet;
+
+use clmbench_analysis::PredictorRow;
+
+use crate::{
+    Style,
+    layout::{Column, draw},
+    text::{MISSING, interval, two_or_missing},
+};
+
+/// More fits than this are drawn as an overview, when they are of more than two tasks and protocols.
+const MOST_ROWS: usize = 24;
+
+/// Whether the rows are too many for a table with a line each.
+pub(crate) fn wanted(rows: &[PredictorRow]) -> bool {
+    rows.len() > MOST_ROWS && columns_of(rows).len() > 2
+}
+
+/// A task under a protocol, and a pool where one task has several: what a column stands for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Target {
+    protocol: String,
+    dataset: String,
+    task: String,
+    score: String,
+    pool: String,
+}
+
+fn target(row: &PredictorRow) -> Target {
+    let fit = &row.fit;
+    Target {
+        protocol: fit.protocol.clone(),
+        dataset: fit.dataset.clone(),
+        task: fit.task.clone(),
+        score: fit.score.clone(),
+        // Metrics that ignore the evaluation sample differ from the others in that part of the pool only.
+        pool: row.details.pool.split_digest.clone() + &row.details.pool.tokenizer_digest,
+    }
+}
+
+fn columns_of(rows: &[PredictorRow]) -> BTreeSet<Target> {
+    rows.iter().map(target).collect()
+}
+
+/// The blocks, each at most as wide as the style.
+pub(crate) fn blocks(rows: &[PredictorRow], style: Style) -> String {
+    let targets: Vec<Target> = columns_of(rows).into_iter().collect();
+    let names = names(rows);
+    let mut text = String::new();
+    for block in targets.chunk_by(|left, right| left.protocol == right.protocol) {
+        let mut rest = block;
+        while !rest.is_empty() {
+            let mut count = rest.len();
+            let table = loop {
+                let (table, fits) = table(rows, &names, &rest[..count], style);
+                if fits || count == 1 {
+                    break table;
+                }
+                count -= 1;
+            };
+            text += &table;
+            rest = &rest[count..];
+        }
+    }
+    text
+}
+
+/// Predictors: those that predict somewhere first, trivial ones last, else by name.
+fn names(rows: &[PredictorRow]) -> Vec<String> {
+    let mut names: Vec<(bool, usize, String)> = Vec::new();
+    for row in rows {
+        if names.iter().any(|(_, _, name)| *name == row.fit.metric) {
+            continue;
+        }
+        let predicts = rows.iter().filter(|other| other.fit.metric == row.fit.metric && other.fit.verdict == "predicts").count();
+        names.push((row.fit.trivial, usize::MAX - predicts, row.fit.metric.clone()));
+    }
+    names.sort();
+    names.into_iter().map(|(_, _, name)| name).collect()
+}
+
+/// A table of these targets, and whether it is as narrow as the style wants.
+fn table(rows: &[PredictorRow], names: &[String], targets: &[Target], style: Style) -> (String, bool) {
+    let find = |name: &str, wanted: &Target| rows.iter().find(|row| row.fit.metric == name && target(row) == *wanted);
+    let labels = names.iter().map(|name| {
+        let trivial = rows.iter().any(|row| row.fit.metric == *name && row.fit.trivial);
+        if trivial { format!("{name} *") } else { name.clone() }
+    });
+    let mut columns = vec![Column::left(&targets[0].protocol, 0, labels.collect())];
+    for target in targets {
+        let cells = names.iter().map(|name| find(name, target).map_or_else(|| MISSING.to_owned(), cell));
+        columns.push(Column::left(&header(target, rows), 0, cells.collect()));
+    }
+    let (text, _) = draw(columns, style);
+    // Cells that had to be wrapped make lines without a first cell.
+    let fits = text.lines().filter(|line| !line.starts_with('─')).all(|line| !line.starts_with(' '));
+    (text, fits)
+}
+
+/// The dataset; with its task where a dataset has several, and with the score.
+fn header(target: &Target, rows: &[PredictorRow]) -> String {
+    let several = rows.iter().any(|row| row.fit.dataset == target.dataset && row.fit.task != target.task);
+    let task = if several { format!("/{}", target.task) } else { String::new() };
+    format!("{}{task} {}", target.dataset, target.score)
+}
+
+/// `0.71 [0.11, 1.00] +`.
+fn cell(row: &PredictorRow) -> String {
+    let fit = &row.fit;
+    if fit.verdict == "refused" {
+        return MISSING.to_owned();
+    }
+    let mark = match (fit.verdict.as_str(), fit.reversed) {
+        ("predicts", _) => " +",
+        (_, true) => " !",
+        ("does_not_predict", _) => " x",
+        _ => "",
+    };
+    let range = match fit.spearman_low {
+        Some(_) => format!(" {}", interval(fit.spearman_low, fit.spearman_high)),
+        None => String::new(),
+    };
+    let space = if fit.spearman.is_some_and(|r| r < 0.0) { "" } else { " " };
+    format!("{space}{}{range}{mark}", two_or_missing(fit.spearman))
+}
+
+/// The datasets and protocols of some rows, in words.
+pub(crate) fn where_they_are(rows: &[&PredictorRow]) -> String {
+    let protocols: BTreeSet<&str> = rows.iter().map(|row| row.fit.protocol.as_str()).collect();
+    let datasets: BTreeSet<&str> = rows.iter().map(|row| row.fit.dataset.as_str()).collect();
+    let list = |words: BTreeSet<&str>| words.into_iter().collect::<Vec<_>>().join(", ");
+    format!("{} ({})", list(datasets), list(protocols))
+}
+
+/// What the cells mean.
+pub(crate) const LEGEND: &str = "Each cell: r over runs [95 % interval]; + predicts, x does not predict, ! significant against its claim, else cannot tell. \
+                                 `--dataset NAME` and `--protocol KIND` show p, gain, cost and verdict of one task, --json all of it.";
