@@ -2,7 +2,7 @@
 
 use clmbench_protocol::{
     CellOutput, CellReport, CellSpec, CheckpointOutput, CheckpointRef, CorpusOutput, DatasetOutput, Embed, FileRef, Measure,
-    Pretrain, PretrainOutput, Protocol, RunFacts, TokeniseCorpus, TokeniseDataset, Transfer,
+    Pretrain, PretrainOutput, Protocol, RunFacts, TokeniseCorpus, TokeniseDataset, TrainSample, Transfer,
 };
 
 use super::Plan;
@@ -11,12 +11,42 @@ use super::Plan;
 #[derive(Debug, Clone)]
 pub(super) enum Draft {
     Dataset(TokeniseDataset),
-    Corpus { spec: TokeniseCorpus, datasets: Vec<usize> },
-    Pretrain { spec: Box<Pretrain>, corpus: usize },
-    Embed { spec: Box<Embed>, run: usize, folder: String, dataset: usize },
-    Measure { spec: Box<Measure>, run: usize, folder: String, corpus: usize, dataset: Option<(usize, String)> },
-    Probe { spec: Box<Transfer>, embed: usize, run: usize, folder: String, dataset: usize },
-    Finetune { spec: Box<Transfer>, run: usize, folder: String, dataset: usize },
+    Corpus {
+        spec: TokeniseCorpus,
+        datasets: Vec<usize>,
+    },
+    Pretrain {
+        spec: Box<Pretrain>,
+        corpus: usize,
+    },
+    Embed {
+        spec: Box<Embed>,
+        run: usize,
+        folder: String,
+        dataset: usize,
+    },
+    Measure {
+        spec: Box<Measure>,
+        run: usize,
+        folder: String,
+        corpus: usize,
+        /// The smallest subset, for a metric on training molecules.
+        train: Option<usize>,
+        dataset: Option<(usize, String)>,
+    },
+    Probe {
+        spec: Box<Transfer>,
+        embed: usize,
+        run: usize,
+        folder: String,
+        dataset: usize,
+    },
+    Finetune {
+        spec: Box<Transfer>,
+        run: usize,
+        folder: String,
+        dataset: usize,
+    },
 }
 
 /// A finished upstream cell.
@@ -61,7 +91,7 @@ pub enum Refusal {
         key: String,
     },
     /// The run before it has no such checkpoint.
-    #[error("needs the annealed checkpoint `{folder}` of `{key}`, which has none of that name")]
+    #[error("needs the checkpoint `{folder}` of `{key}`, which has none of that name")]
     NoCheckpoint {
         /// Key of the run.
         key: String,
@@ -117,7 +147,7 @@ impl Plan {
                 let inputs = vec![("checkpoint".into(), inside(*run, folder)), ("dataset".into(), whole(*dataset))];
                 (CellSpec::Embed(spec), inputs)
             }
-            Draft::Measure { spec, run, folder, corpus, dataset } => {
+            Draft::Measure { spec, run, folder, corpus, train, dataset } => {
                 let mut spec = (**spec).clone();
                 let (output, checkpoint) = upstream.checkpoint(*run, folder)?;
                 let sample = upstream.corpus(*corpus)?;
@@ -126,6 +156,11 @@ impl Plan {
                 spec.heldout_digest = sample.heldout_digest.clone();
                 spec.tokenizer_digest = sample.tokenizer_digest.clone();
                 let mut inputs = vec![("checkpoint".into(), inside(*run, folder)), ("corpus".into(), whole(*corpus))];
+                if let Some(cell) = train {
+                    let smallest = upstream.corpus(*cell)?;
+                    spec.train = Some(TrainSample { digest: smallest.train_digest.clone(), molecules: smallest.molecules });
+                    inputs.push(("train".into(), whole(*cell)));
+                }
                 if let Some((cell, task)) = dataset {
                     let data = upstream.dataset(*cell)?;
                     spec.dataset = Some((data.data_digest.clone(), data.split_digest.clone(), task.clone()));

@@ -1,11 +1,10 @@
 //! Crossing corpora, models, datasets, metrics and protocols into cells.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, path::Path};
 
 use clmbench_protocol::{
-    Embed, FinetuneProtocol, Measure, Number, Objective, Precision, Pretrain, ProbeProtocol, Protocol, RunFacts, Scope,
-    SmilesForm, SourceFile, SplitSpec, TaskInfo, TokeniseCorpus, TokeniseDataset, TokenizerSpec, Transfer, TransferTask,
-    revision,
+    Embed, FinetuneProtocol, Measure, Number, Precision, Pretrain, ProbeProtocol, Protocol, RunFacts, ScheduleKind, Scope,
+    SourceFile, SplitSpec, TaskInfo, TokeniseCorpus, TokeniseDataset, TokenizerSpec, Transfer, TransferTask, revision,
 };
 
 use super::{
@@ -13,11 +12,10 @@ use super::{
     bind::{Draft, blank_checkpoint},
     estimate,
     metrics::{Metric, gradient_equivalents, metrics},
-    models::{Model, models, threads},
+    models::{Model, models, threads, words},
 };
 use crate::{
-    corpora::{CorpusLookup, file_ref},
-    nearest::hint,
+    corpora::{self, CorpusLookup, LocalFile, file_ref},
     plugins::{Plugin, PluginSet},
     suite::{Checkpoints, FinetuneEntry, ProtocolEntry, ProtocolKind, Suite},
 };
@@ -39,6 +37,8 @@ struct DatasetCell {
 struct CorpusCell {
     cell: usize,
     name: String,
+    /// The cell of the smallest subset of the same corpus.
+    smallest: usize,
 }
 
 /// A pretrain cell.
@@ -47,17 +47,32 @@ struct RunCell<'m> {
     /// Part of keys, such as `bert-0.06M/mixed-5000/seed0`.
     name: String,
     corpus: usize,
+    /// The cell of the smallest subset of its corpus.
+    smallest: usize,
     model: &'m Model,
     control: bool,
 }
 
+/// A checkpoint that a run will leave.
+struct Planned {
+    folder: String,
+    annealed: bool,
+    last: bool,
+}
+
 impl RunCell<'_> {
-    /// Folders of the annealed checkpoints.
-    fn checkpoints(&self) -> Vec<String> {
+    /// Checkpoints in order of tokens.
+    fn checkpoints(&self) -> Vec<Planned> {
         if self.control {
-            return vec!["checkpoint-0".into()];
+            return vec![Planned { folder: "checkpoint-0".into(), annealed: true, last: true }];
         }
-        (1..=self.model.entry.checkpoints).map(|number| format!("checkpoint-{number}")).collect()
+        let count = self.model.entry.checkpoints;
+        let all = self.model.entry.schedule.kind == ScheduleKind::ConstantWithCooldown;
+        let planned = |number: u32| {
+            let last = number == count;
+            Planned { folder: format!("checkpoint-{number}"), annealed: all || last, last }
+        };
+        (1..=count).map(planned).collect()
     }
 }
 
@@ -68,7 +83,7 @@ impl RunCell<'_> {
 pub fn build(suite: &Suite, plugins: &PluginSet, corpora: &CorpusLookup<'_>) -> Result<Plan, PlanError> {
     let models = models(suite, plugins)?;
     let metrics = metrics(suite, plugins)?;
-    let mut builder = Builder { suite, cells: Vec::new(), sources: Vec::new() };
+    let mut builder = Builder { suite, cells: Vec::new(), sources: Vec::new(), local: Vec::new() };
     let datasets = builder.datasets(plugins)?;
     let corpora = builder.corpora(corpora, &datasets)?;
     let runs = builder.runs(&models, &corpora);
@@ -90,6 +105,7 @@ pub fn build(suite: &Suite, plugins: &PluginSet, corpora: &CorpusLookup<'_>) -> 
         plugins: plugins.plugins().iter().filter(used).cloned().collect(),
         runs: runs.iter().filter(|run| !run.control && builder.cells[run.cell].not_applicable.is_none()).count(),
         sources: builder.sources,
+        local: builder.local,
         cells: builder.cells,
     })
 }
@@ -98,6 +114,7 @@ struct Builder<'s> {
     suite: &'s Suite,
     cells: Vec<PlannedCell>,
     sources: Vec<SourceFile>,
+    local: Vec<LocalFile>,
 }
 
 impl Builder<'_> {
@@ -147,23 +164,25 @@ impl Builder<'_> {
     fn corpora(&mut self, lookup: &CorpusLookup<'_>, datasets: &[DatasetCell]) -> Result<Vec<CorpusCell>, PlanError> {
         let suite = self.suite;
         let excluded: Vec<usize> = datasets.iter().map(|dataset| dataset.cell).collect();
-        let mut cells = Vec::new();
+        let mut cells: Vec<CorpusCell> = Vec::new();
         for entry in &suite.corpora {
-            let parts = lookup(&entry.name).ok_or_else(|| PlanError::UnknownCorpus {
-                place: entry.place.clone(),
-                name: entry.name.clone(),
-                hint: hint(&entry.name, &clmbench_fetch::catalogue::CORPORA),
-            })?;
-            parts.iter().for_each(|part| self.source(&part.file));
+            let found = corpora::sources(Path::new(&suite.file), entry, lookup)?;
+            found.fetched.iter().for_each(|file| self.source(file));
+            for file in found.local {
+                if !self.local.contains(&file) {
+                    self.local.push(file);
+                }
+            }
+            let first = cells.len();
             for size in &entry.sizes {
                 let spec = TokeniseCorpus {
                     revision: revision::TOKENISE,
                     corpus: entry.name.clone(),
                     size: *size,
                     heldout: entry.heldout,
-                    sources: parts.iter().map(|part| part.source.clone()).collect(),
+                    sources: found.sources.clone(),
                     seed: suite.seed,
-                    form: SmilesForm::Canonical,
+                    form: entry.form,
                     tokenizer: TokenizerSpec::default(),
                     exclude: Vec::new(),
                 };
@@ -172,8 +191,11 @@ impl Builder<'_> {
                 let mut cell = planned("tokenise", format!("tokenise/{name}"), excluded.clone(), draft);
                 cell.work = estimate::corpus_work(*size, entry.heldout);
                 cell.kind = "tokenise:corpus".into();
-                cells.push(CorpusCell { cell: self.push(cell), name });
+                cells.push(CorpusCell { cell: self.push(cell), name, smallest: 0 });
             }
+            let smallest =
+                entry.sizes.iter().zip(&cells[first..]).min_by_key(|(size, _)| **size).map_or(0, |(_, cell)| cell.cell);
+            cells[first..].iter_mut().for_each(|cell| cell.smallest = smallest);
         }
         Ok(cells)
     }
@@ -185,7 +207,7 @@ impl Builder<'_> {
                 for seed in 0..model.entry.seeds {
                     let name = format!("{}/{}/seed{seed}", model.label, corpus.name);
                     let cell = self.pretrain(model, corpus, seed, format!("pretrain/{name}"), false);
-                    runs.push(RunCell { cell, name, corpus: corpus.cell, model, control: false });
+                    runs.push(RunCell { cell, name, corpus: corpus.cell, smallest: corpus.smallest, model, control: false });
                 }
             }
         }
@@ -193,7 +215,7 @@ impl Builder<'_> {
         for (model, corpus) in models.iter().filter_map(|model| Some((model, corpora.first()?))) {
             let name = format!("control/{}/{}/seed0", model.label, corpus.name);
             let cell = self.pretrain(model, corpus, 0, name.clone(), true);
-            runs.push(RunCell { cell, name, corpus: corpus.cell, model, control: true });
+            runs.push(RunCell { cell, name, corpus: corpus.cell, smallest: corpus.smallest, model, control: true });
         }
         runs
     }
@@ -212,15 +234,15 @@ impl Builder<'_> {
             tokens,
             checkpoints: if control { 1 } else { entry.checkpoints },
             batch: entry.batch,
-            accumulate: 1,
+            accumulate: entry.accumulate,
             learning_rate: Number(model.learning_rate),
             schedule: entry.schedule.clone(),
-            mask_ratio: Number(if model.info.objective == Objective::MaskedLm { 0.15 } else { 0.0 }),
+            mask_ratio: Number(model.mask_ratio),
             weight_decay: Number(0.01),
             betas: (Number(0.9), Number(0.999)),
             clip: Number(1.0),
             seed: self.derived_seed(seed),
-            precision: Precision::Float32,
+            precision: model.precision,
             threads: threads(&model.config),
         };
         let draft = Draft::Pretrain { spec: Box::new(spec), corpus: corpus.cell };
@@ -234,13 +256,10 @@ impl Builder<'_> {
     fn transfers(&mut self, runs: &[RunCell<'_>], datasets: &[DatasetCell]) {
         let suite = self.suite;
         for run in runs {
-            let folders = run.checkpoints();
-            let last = folders.len().saturating_sub(1);
-            let taken = |protocol: &ProtocolEntry, number: usize| protocol.checkpoints == Checkpoints::All || number == last;
-            for (number, folder) in folders.iter().enumerate() {
-                let protocols: Vec<&ProtocolEntry> = suite.protocols.iter().filter(|protocol| taken(protocol, number)).collect();
+            for Planned { folder, last, .. } in run.checkpoints().iter().filter(|checkpoint| checkpoint.annealed) {
+                let taken = |protocol: &&ProtocolEntry| protocol.checkpoints == Checkpoints::All || *last;
                 for dataset in datasets {
-                    for protocol in &protocols {
+                    for protocol in suite.protocols.iter().filter(taken) {
                         match &protocol.kind {
                             ProtocolKind::Probe => self.probe(run, folder, dataset),
                             ProtocolKind::Finetune(finetune) => {
@@ -337,14 +356,12 @@ impl Builder<'_> {
 
     fn measures(&mut self, runs: &[RunCell<'_>], datasets: &[DatasetCell], metrics: &[Metric]) {
         for run in runs.iter().filter(|run| !run.control) {
-            let folders = run.checkpoints();
-            let last = folders.len().saturating_sub(1);
-            for (number, folder) in folders.iter().enumerate() {
+            for Planned { folder, last, .. } in &run.checkpoints() {
                 for metric in metrics {
                     match metric.info.scope {
                         Scope::Checkpoint => self.measure(run, folder, metric, None),
                         // The record of a whole run is read once, at its end.
-                        Scope::Run if number == last => self.measure(run, folder, metric, None),
+                        Scope::Run if *last => self.measure(run, folder, metric, None),
                         Scope::Run => {}
                         Scope::CheckpointDataset => {
                             for dataset in datasets {
@@ -385,6 +402,8 @@ impl Builder<'_> {
         };
         let mut key = format!("measure/{}/{folder}/{}", run.name, metric.label);
         let mut needs = vec![run.cell, run.corpus];
+        let train = (metric.params.get("sample").and_then(serde_json::Value::as_str) == Some("train")).then_some(run.smallest);
+        needs.extend(train.filter(|smallest| *smallest != run.corpus));
         if let Some((dataset, task)) = data {
             key = format!("{key}/{}/{}", dataset.name, task.name);
             needs.push(dataset.cell);
@@ -394,6 +413,7 @@ impl Builder<'_> {
             run: run.cell,
             folder: folder.to_owned(),
             corpus: run.corpus,
+            train,
             dataset: data.map(|(dataset, task)| (dataset.cell, task.name.clone())),
         };
         let mut cell = planned("measure", key, needs, draft);
@@ -415,9 +435,7 @@ fn not_applicable(metric: &Metric, model: &Model) -> Option<String> {
     let (info, objective) = (&metric.info, model.info.objective);
     match info.scope {
         Scope::Pair => Some(format!("`{}` compares two checkpoints, and suites do not name pairs", info.id)),
-        Scope::Transfer => {
-            Some(format!("`{}` is a diagnostic of fine-tuned weights, and the suite has no protocol that fine-tunes", info.id))
-        }
+        Scope::Transfer => Some(format!("`{}` is a diagnostic of fine-tuned weights, which is not implemented yet", info.id)),
         _ if !info.objectives.is_empty() && !info.objectives.contains(&objective) => Some(format!(
             "`{}` applies to {}, and `{}` is trained by {}",
             info.id,
@@ -437,13 +455,6 @@ fn spread_not_applicable(cells: &mut [PlannedCell]) {
         if cells[index].not_applicable.is_none() {
             cells[index].not_applicable = reason;
         }
-    }
-}
-
-fn words(objective: Objective) -> &'static str {
-    match objective {
-        Objective::MaskedLm => "masked language modelling",
-        Objective::CausalLm => "causal language modelling",
     }
 }
 

@@ -23,6 +23,36 @@ pub enum PlanError {
         /// Nearest name or the known ones.
         hint: String,
     },
+    /// A corpus file that is not there or cannot be read.
+    #[error("{place}: the corpus file {path} cannot be read: {reason}. Paths are relative to the suite file.")]
+    CorpusFile {
+        /// Where.
+        place: Place,
+        /// The file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// Two files of one corpus with one name and other bytes.
+    #[error("{place}: two files of one corpus have the name `{name}`. Rename one of them.")]
+    SourceName {
+        /// Where.
+        place: Place,
+        /// The name.
+        name: String,
+    },
+    /// A key that models of another objective have.
+    #[error("{place}: `{key}` does not apply to `{architecture}`, which is trained by {objective}. Remove the key.")]
+    NotForObjective {
+        /// Where.
+        place: Place,
+        /// The key.
+        key: String,
+        /// Architecture.
+        architecture: String,
+        /// Its objective, in words.
+        objective: String,
+    },
     /// No such preset.
     #[error("{place}: architecture `{architecture}` has no preset `{name}`.{hint}")]
     UnknownPreset {

@@ -1,21 +1,26 @@
 //! From a suite and the plugins at hand to a graph of cells.
 //!
 //! # Rules that turn a suite into numbers
-//! They are part of every cell's identity, so they depend on the suite and the plugins alone, never on the machine.
+//! They are part of every cell's identity, so they depend on the suite and the plugins alone, never on the machine; but for
+//! the number format of large models, which follows from the processor too ([`precision`]).
 //! - **Seeds.** With suite seed `s`: corpora are drawn with seed `s`; the run of pretraining seed index `i` (from 0) has
 //!   seed `1000 s + i`; metrics (probes, masks) and the bootstrap of transfer have seed `s`, the same for all checkpoints.
 //! - **Threads.** A model with `12 x layers x width^2` below 3,000,000 is computed on 1 libtorch thread, any other
 //!   (also one whose configuration lacks `layers` or `width`) on 2.
 //! - **Learning rate.** `lr = "preset"` is the preset's own rate; an override takes that of the preset nearest in
 //!   `log(12 x layers x width^2)`, the first of two equally near ones.
-//! - **Training.** Warm-up over 5 % of all steps, cool-down over 15 % of the steps up to a checkpoint, 15 % of tokens
-//!   masked, AdamW with betas (0.9, 0.999) and weight decay 0.01, gradient norm clipped to 1, float32.
-//! - **Checkpoints.** A run of `N` checkpoints leaves annealed ones in folders `checkpoint-1` to `checkpoint-N`, the last
-//!   at the end; a control leaves `checkpoint-0`.
+//! - **Training.** Warm-up over 5 % of all tokens, cool-down over 15 % of the tokens up to a checkpoint, 15 % of tokens
+//!   masked unless the suite says otherwise, AdamW with betas (0.9, 0.999) and weight decay 0.01, gradient norm clipped to 1.
+//! - **Number format.** bfloat16 or float32 for training steps, by the rule of [`precision`]; float32 for all else.
+//! - **Checkpoints.** A run of `N` checkpoints leaves them in folders `checkpoint-1` to `checkpoint-N`, the last at the end;
+//!   all are annealed, but under a cosine only the last. A control leaves `checkpoint-0`. Annealed ones are measured and
+//!   transferred, raw ones only measured.
 //! - **Control.** One random-initialised model (0 tokens) for each model configuration, on the suite's first corpus
 //!   and size, seed index 0. It is transferred, never measured, never counted as a run.
-//! - **Transfer.** Mean pooling; 13 ridge strengths, the powers of ten from 1e-4 to 1e8, which multiply the identity in
-//!   the penalised normal equations on standardised features; 1,000 bootstrap resamples; split 80 : 10 : 10.
+//! - **Transfer.** Mean pooling; 13 L2 strengths, the powers of ten from 1e-4 to 1e8, which multiply the identity in
+//!   the penalised normal equations on standardised features; 1,000 bootstrap resamples; split 80 : 10 : 10. Fine-tuning of
+//!   transfer seed index `k` has seed `1000 s + k`; warm-up over 10 % of the steps, AdamW as in training.
+//! - **Samples.** A metric with `sample = "train"` draws from the smallest subset of the run's corpus.
 
 mod bind;
 mod build;
@@ -25,9 +30,9 @@ mod metrics;
 mod models;
 mod params;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
-use clmbench_protocol::{PluginFile, SourceFile};
+use clmbench_protocol::{FileRef, PluginFile, SourceFile};
 use serde::Serialize;
 
 pub use bind::{Bound, Finished, Input, Refusal};
@@ -35,9 +40,9 @@ pub use build::build;
 pub use error::PlanError;
 pub(crate) use estimate::bytes;
 pub use estimate::{Estimator, Survey, past_cells, survey};
-pub use models::{core_parameters, threads};
+pub use models::{core_parameters, precision, threads};
 
-use crate::{plugins::Plugin, suite::Suite};
+use crate::{corpora::LocalFile, plugins::Plugin, suite::Suite};
 use bind::Draft;
 
 /// What a run of a suite will do.
@@ -49,6 +54,8 @@ pub struct Plan {
     pub cells: Vec<PlannedCell>,
     /// Files that must be fetched before the run, each once.
     pub sources: Vec<SourceFile>,
+    /// Files of the user's that it reads, each once.
+    pub local: Vec<LocalFile>,
     /// Plugins that its cells use, each once.
     pub plugins: Vec<Plugin>,
     /// Pretraining runs (controls not counted): the largest `n` of a fit.
@@ -102,6 +109,16 @@ impl Plan {
     /// Index of the cell with this key.
     pub fn find(&self, key: &str) -> Option<usize> {
         self.cells.iter().position(|cell| cell.key == key)
+    }
+
+    /// The path of one of the user's own files, checked again; none for a file that is fetched.
+    pub(crate) fn local_file(&self, file: &FileRef) -> Option<Result<PathBuf, Box<dyn std::error::Error + Send + Sync>>> {
+        let local = self.local.iter().find(|local| local.sha256 == file.sha256)?;
+        Some(match clmbench_fetch::sha256_file(&local.path) {
+            Ok(found) if found == file.sha256 => Ok(local.path.clone()),
+            Ok(_) => Err(format!("{} was changed since the plan was made. Run again to plan anew", local.path.display()).into()),
+            Err(error) => Err(error.into()),
+        })
     }
 
     /// Applicable cells by stage.

@@ -1,13 +1,13 @@
 //! Model configurations of a suite: every key filled in, with learning rate, threads and a label.
 
-use clmbench_protocol::{ArchitectureInfo, PluginFile, PluginRef};
+use clmbench_protocol::{ArchitectureInfo, Objective, PluginFile, PluginRef, Precision};
 use serde_json::{Map, Value};
 
 use super::{PlanError, params::fill};
 use crate::{
     nearest::hint,
     plugins::{Offer, PluginSet},
-    suite::{LearningRate, ModelEntry, Place, Suite},
+    suite::{LearningRate, MASK_RATIO, ModelEntry, Place, PrecisionChoice, Suite},
 };
 
 /// A model with less than this many core parameters is computed on one thread.
@@ -28,6 +28,26 @@ pub fn threads(config: &Map<String, Value>) -> u32 {
     }
 }
 
+/// Number format of a model's training steps under `precision = "auto"`: bfloat16 where it is faster, which is where
+/// `width >= 256`, `12 x layers x width^2 >= 3,000,000`, and the processor multiplies bfloat16 matrices itself
+/// (`native`: AVX512-BF16, which every processor with AMX has too); else float32, also where the size cannot be told.
+///
+/// It is resolved when the plan is made and stands in the cell's definition, so that a suite planned on two kinds of
+/// processor may have two identities for one large run. `precision = "float32"` avoids that.
+pub fn precision(config: &Map<String, Value>, native: bool) -> Precision {
+    let width = config.get("width").and_then(Value::as_u64).unwrap_or(0);
+    let large = width >= 256 && core_parameters(config).is_some_and(|count| count >= ONE_THREAD_BELOW);
+    if large && native { Precision::Bfloat16 } else { Precision::Float32 }
+}
+
+/// Whether this processor multiplies bfloat16 matrices itself.
+fn native_bfloat16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 /// A configuration with its budget.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Model {
@@ -39,6 +59,9 @@ pub(super) struct Model {
     pub file: PluginFile,
     pub config: Map<String, Value>,
     pub learning_rate: f64,
+    /// Share of tokens to predict; 0 for causal models.
+    pub mask_ratio: f64,
+    pub precision: Precision,
 }
 
 /// Every configuration that the suite names, in order.
@@ -83,7 +106,25 @@ fn model(
         (LearningRate::Preset, None) => nearest_rate(&owner, offer.info, &config, &entry.place)
             .map_err(|reason| PlanError::NoLearningRate { place: entry.place.clone(), model: label.clone(), reason })?,
     };
+    let mask_ratio = match (offer.info.objective, entry.mask_ratio) {
+        (Objective::MaskedLm, ratio) => ratio.unwrap_or(MASK_RATIO),
+        (Objective::CausalLm, None) => 0.0,
+        (Objective::CausalLm, Some(_)) => {
+            return Err(PlanError::NotForObjective {
+                place: entry.place.clone(),
+                key: "mask_ratio".into(),
+                architecture: entry.architecture.clone(),
+                objective: words(offer.info.objective).into(),
+            });
+        }
+    };
+    let precision = match entry.precision {
+        PrecisionChoice::Auto => precision(&config, native_bfloat16()),
+        PrecisionChoice::Fixed(precision) => precision,
+    };
     Ok(Model {
+        mask_ratio,
+        precision,
         label,
         entry: entry.clone(),
         info: offer.info.clone(),
@@ -113,11 +154,12 @@ fn nearest_rate(owner: &str, info: &ArchitectureInfo, config: &Map<String, Value
 fn distinguish(models: &mut [Model], index: usize, table: usize) -> Result<(), PlanError> {
     let (before, rest) = models.split_at_mut(index);
     let Some(model) = rest.first_mut() else { return Ok(()) };
-    let budget = |entry: &ModelEntry| (entry.tokens, entry.checkpoints, entry.batch, entry.schedule.clone());
+    let budget = |entry: &ModelEntry| (entry.tokens, entry.checkpoints, entry.batch, entry.accumulate, entry.schedule.clone());
     let same = |earlier: &&Model| {
         earlier.entry.architecture == model.entry.architecture
             && earlier.config == model.config
             && earlier.learning_rate.to_bits() == model.learning_rate.to_bits()
+            && (earlier.mask_ratio, earlier.precision) == (model.mask_ratio, model.precision)
             && budget(&earlier.entry) == budget(&model.entry)
     };
     if let Some(earlier) = before.iter().find(same) {
@@ -146,4 +188,32 @@ fn override_label(architecture: &str, config: &Map<String, Value>) -> String {
 /// Letters, digits, `.`, `-` and `_`; anything else becomes `_`, so that a label is one part of a key.
 pub(super) fn plain(text: &str) -> String {
     text.chars().map(|letter| if letter.is_ascii_alphanumeric() || "._-".contains(letter) { letter } else { '_' }).collect()
+}
+
+/// An objective in words.
+pub(super) fn words(objective: Objective) -> &'static str {
+    match objective {
+        Objective::MaskedLm => "masked language modelling",
+        Objective::CausalLm => "causal language modelling",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn bfloat16_is_for_large_models_on_processors_that_have_it() {
+        let of =
+            |layers: u64, width: u64, native| precision(json!({ "layers": layers, "width": width }).as_object().unwrap(), native);
+        // 12 x 4 x 256^2 = 3,145,728; 12 x 3 x 256^2 = 2,359,296; 12 x 16 x 128^2 = 3,145,728.
+        assert_eq!(of(4, 256, true), Precision::Bfloat16);
+        assert_eq!(of(4, 256, false), Precision::Float32, "the processor does not multiply it");
+        assert_eq!(of(3, 256, true), Precision::Float32, "too small");
+        assert_eq!(of(16, 128, true), Precision::Float32, "too narrow");
+        assert_eq!(precision(&Map::new(), true), Precision::Float32, "its size cannot be told");
+    }
 }

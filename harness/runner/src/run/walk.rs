@@ -297,7 +297,8 @@ impl<'r> Walk<'r> {
         for (role, input) in inputs {
             let path = match input {
                 Input::Source(file) => {
-                    (self.sources)(&file).map_err(|source| RunError::Source { name: file.name.clone(), source })?
+                    let found = self.plan.local_file(&file).unwrap_or_else(|| (self.sources)(&file));
+                    found.map_err(|source| RunError::Source { name: file.name.clone(), source })?
                 }
                 Input::Folder { cell, inside } => {
                     let upstream = self.finished[cell].as_ref().map_or("", |finished| finished.identity.as_str());

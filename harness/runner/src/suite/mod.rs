@@ -1,20 +1,26 @@
 //! A suite: the TOML file that names what to cross, as typed values with every default filled in.
 
+mod corpus;
 mod error;
 mod parse;
+mod protocol;
 mod reader;
 
 use std::path::Path;
 
-use clmbench_protocol::{Budget, CostClass, Schedule};
+use clmbench_protocol::{Budget, CostClass, Precision, Schedule};
 use serde_json::{Map, Value};
 
+pub use corpus::{CorpusEntry, CorpusPartEntry, Origin};
 pub use error::{Place, SuiteError};
+pub use protocol::{Checkpoints, FinetuneEntry, ProtocolEntry, ProtocolKind};
 
 /// Held-out molecules of a corpus when the suite is silent (SCIENCE: one sample for every size).
 pub const HELDOUT: u64 = 4096;
 /// Molecules a step when the suite is silent.
 pub const BATCH: u32 = 64;
+/// Share of tokens that masked language models predict when the suite is silent (Devlin et al. 2018).
+pub const MASK_RATIO: f64 = 0.15;
 /// Smallest oriented Spearman that the suite's author would find useful, when the suite is silent.
 pub const USEFUL_EFFECT: f64 = 0.5;
 
@@ -47,19 +53,6 @@ pub struct Suite {
     pub protocols: Vec<ProtocolEntry>,
 }
 
-/// A `[[corpus]]` table.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CorpusEntry {
-    /// Name, such as `mixed`.
-    pub name: String,
-    /// Molecules of the nested subsets.
-    pub sizes: Vec<u64>,
-    /// Molecules of the held-out sample.
-    pub heldout: u64,
-    /// Where it is written.
-    pub place: Place,
-}
-
 /// A `[[model]]` table: configurations that share a budget.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelEntry {
@@ -81,8 +74,23 @@ pub struct ModelEntry {
     pub schedule: Schedule,
     /// Molecules a step.
     pub batch: u32,
+    /// Parts in which a step's batch goes through the model.
+    pub accumulate: u32,
+    /// Share of tokens to predict, for masked language models only; none = [`MASK_RATIO`].
+    pub mask_ratio: Option<f64>,
+    /// Number format of the training steps.
+    pub precision: PrecisionChoice,
     /// Where it is written.
     pub place: Place,
+}
+
+/// Where the number format of the training steps comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrecisionChoice {
+    /// From the model's size and the processor, by [`crate::plan::precision`].
+    Auto,
+    /// The suite says so.
+    Fixed(Precision),
 }
 
 /// Where the peak learning rate comes from.
@@ -131,68 +139,6 @@ pub enum Which {
     Cost(CostClass),
     /// Every installed one of this family (the part of the id before `/`).
     Family(String),
-}
-
-/// A `[[protocol]]` table.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ProtocolEntry {
-    /// How transfer is measured.
-    pub kind: ProtocolKind,
-    /// Which annealed checkpoints are transferred.
-    pub checkpoints: Checkpoints,
-    /// Where it is written.
-    pub place: Place,
-}
-
-/// How transfer is measured.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ProtocolKind {
-    /// Frozen encoder, ridge or logistic regression on mean-pooled hidden states.
-    Probe,
-    /// All weights.
-    Finetune(FinetuneEntry),
-}
-
-/// What a `[[protocol]]` table says of fine-tuning.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FinetuneEntry {
-    /// Peak learning rates tried.
-    pub learning_rates: Vec<f64>,
-    /// Whether they are a search; else the suite fixed one.
-    pub searched: bool,
-    /// Most epochs.
-    pub epochs: u32,
-    /// Transfer seeds.
-    pub seeds: u32,
-    /// Molecules a step.
-    pub batch: u32,
-    /// Epochs without a better validation score before a training ends; 0 = never before the last.
-    pub patience: u32,
-}
-
-impl Default for FinetuneEntry {
-    fn default() -> Self {
-        Self { learning_rates: vec![1e-4, 3e-4, 1e-3], searched: true, epochs: 20, seeds: 1, batch: 32, patience: 5 }
-    }
-}
-
-impl ProtocolKind {
-    /// The word in suites, keys and tables.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Probe => "probe",
-            Self::Finetune(_) => "finetune",
-        }
-    }
-}
-
-/// Which annealed checkpoints of a run a protocol takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Checkpoints {
-    /// All.
-    All,
-    /// The last.
-    Final,
 }
 
 impl Suite {

@@ -2,23 +2,34 @@
 
 use std::collections::HashMap;
 
-use clmbench_protocol::{Budget, CostClass, Number, Schedule, ScheduleKind};
+use clmbench_protocol::{Budget, CostClass, Number, Precision, Schedule, ScheduleKind};
 use serde_json::Map;
 use toml::de::DeTable;
 
 use super::{
-    BATCH, Checkpoints, CorpusEntry, DatasetEntry, FinetuneEntry, HELDOUT, LearningRate, MetricEntry, ModelEntry, Place,
-    ProtocolEntry, ProtocolKind, Suite, SuiteError, USEFUL_EFFECT, Which,
+    BATCH, Checkpoints, DatasetEntry, LearningRate, MetricEntry, ModelEntry, Place, PrecisionChoice, ProtocolEntry, ProtocolKind,
+    Suite, SuiteError, USEFUL_EFFECT, Which, corpus, protocol,
     reader::{Section, Text},
 };
 use crate::nearest::hint;
 
 /// Largest count that a suite may name; keeps derived seeds and sums far from overflow.
-const LARGEST: u64 = 1_000_000_000_000;
-/// Keys of `[[protocol]]`.
-const PROTOCOL_KEYS: [&str; 8] = ["kind", "checkpoints", "seeds", "epochs", "lr", "rates", "batch", "patience"];
-/// Those that only fine-tuning has.
-const FINETUNE_KEYS: [&str; 6] = ["seeds", "epochs", "lr", "rates", "batch", "patience"];
+pub(super) const LARGEST: u64 = 1_000_000_000_000;
+/// Keys of `[[model]]`.
+const MODEL_KEYS: [&str; 12] = [
+    "architecture",
+    "presets",
+    "overrides",
+    "tokens",
+    "checkpoints",
+    "seeds",
+    "lr",
+    "schedule",
+    "batch",
+    "accumulate",
+    "mask_ratio",
+    "precision",
+];
 const OUTCOMES: [&str; 3] = ["predicts", "does_not_predict", "cannot_tell"];
 
 pub(super) fn parse(file: &str, toml: &str) -> Result<Suite, SuiteError> {
@@ -60,17 +71,11 @@ pub(super) fn parse(file: &str, toml: &str) -> Result<Suite, SuiteError> {
             next: "Remove the table; pretrain the models of the suite with `[[model]]`.".into(),
         });
     }
-    let corpora = each(text, &root, "corpus", &["name", "sizes", "heldout"], corpus)?;
-    let models = each(
-        text,
-        &root,
-        "model",
-        &["architecture", "presets", "overrides", "tokens", "checkpoints", "seeds", "lr", "schedule", "batch"],
-        model,
-    )?;
+    let corpora = each(text, &root, "corpus", &corpus::KEYS, corpus::corpus)?;
+    let models = each(text, &root, "model", &MODEL_KEYS, model)?;
     let datasets = each(text, &root, "dataset", &["source", "names", "split"], dataset)?;
     let metrics = each(text, &root, "metric", &["id", "select", "budget", "params"], metric)?;
-    let mut protocols = each(text, &root, "protocol", &PROTOCOL_KEYS, protocol)?;
+    let mut protocols = each(text, &root, "protocol", &protocol::KEYS, protocol::protocol)?;
     if corpora.is_empty() {
         return Err(root.missing("corpus", "[[corpus]] name = \"mixed\", sizes = [5_000]"));
     }
@@ -117,7 +122,7 @@ fn check_schema(root: &Section<'_>) -> Result<(), SuiteError> {
 }
 
 /// Names become parts of keys, paths and columns: letters, digits, `-`, `_` and `.`.
-fn check_name(section: &Section<'_>, key: &str, name: &str) -> Result<(), SuiteError> {
+pub(super) fn check_name(section: &Section<'_>, key: &str, name: &str) -> Result<(), SuiteError> {
     let fits = name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter));
     if fits && name.len() <= 64 && !name.starts_with('.') {
         return Ok(());
@@ -148,18 +153,6 @@ fn unique<'a>(kind: &str, names: impl Iterator<Item = (String, &'a Place)>) -> R
     Ok(())
 }
 
-fn corpus(section: &Section<'_>) -> Result<CorpusEntry, SuiteError> {
-    let name = section.string("name", "mixed")?.ok_or_else(|| section.missing("name", "name = \"mixed\""))?;
-    check_name(section, "name", &name)?;
-    let example = "sizes = [5_000, 20_000]";
-    Ok(CorpusEntry {
-        name,
-        sizes: section.integers("sizes", 1, LARGEST, example)?.ok_or_else(|| section.missing("sizes", example))?,
-        heldout: section.integer("heldout", 1, LARGEST, "4096")?.unwrap_or(HELDOUT),
-        place: section.place.clone(),
-    })
-}
-
 fn model(section: &Section<'_>) -> Result<ModelEntry, SuiteError> {
     let example = "architecture = \"bert\"";
     let architecture = section.string("architecture", "bert")?.ok_or_else(|| section.missing("architecture", example))?;
@@ -167,6 +160,12 @@ fn model(section: &Section<'_>) -> Result<ModelEntry, SuiteError> {
     let overrides = section.value_tables("overrides", "overrides = [{ layers = 2, width = 64 }]")?.unwrap_or_default();
     if presets.is_empty() && overrides.is_empty() {
         return Err(section.missing("presets", "presets = [\"0.06M\"]` or `overrides = [{ layers = 2, width = 64 }]"));
+    }
+    let batch = section.integer("batch", 1, 1_000_000, "64")?.unwrap_or(BATCH.into());
+    let accumulate = section.integer("accumulate", 1, 1_000_000, "4")?.unwrap_or(1);
+    if accumulate > batch {
+        let message = format!("{accumulate} parts of a batch of {batch} would be empty; at most {batch}.");
+        return Err(section.value_error("accumulate", message));
     }
     let narrow = |number: Option<u64>, default: u32| number.and_then(|number| u32::try_from(number).ok()).unwrap_or(default);
     Ok(ModelEntry {
@@ -178,7 +177,10 @@ fn model(section: &Section<'_>) -> Result<ModelEntry, SuiteError> {
         seeds: narrow(section.integer("seeds", 1, 1000, "1")?, 1),
         learning_rate: learning_rate(section)?,
         schedule: schedule(section)?,
-        batch: narrow(section.integer("batch", 1, 1_000_000, "64")?, BATCH),
+        batch: narrow(Some(batch), BATCH),
+        accumulate: narrow(Some(accumulate), 1),
+        mask_ratio: mask_ratio(section)?,
+        precision: precision(section)?,
         place: section.place.clone(),
     })
 }
@@ -210,6 +212,27 @@ fn schedule(section: &Section<'_>) -> Result<Schedule, SuiteError> {
         _ => {
             let known = hint(&word, &["constant-with-cooldown", "cosine"]);
             Err(section.value_error("schedule", format!("`{}` is not a schedule.{known}", word.escape_debug())))
+        }
+    }
+}
+
+fn mask_ratio(section: &Section<'_>) -> Result<Option<f64>, SuiteError> {
+    match section.float("mask_ratio", "0.15")? {
+        Some(ratio) if !(0.01..=0.9).contains(&ratio) => {
+            Err(section.value_error("mask_ratio", format!("{ratio} is outside 0.01 to 0.9 (the share of tokens to predict).")))
+        }
+        ratio => Ok(ratio),
+    }
+}
+
+fn precision(section: &Section<'_>) -> Result<PrecisionChoice, SuiteError> {
+    match section.string("precision", "auto")?.as_deref() {
+        None | Some("auto") => Ok(PrecisionChoice::Auto),
+        Some("float32") => Ok(PrecisionChoice::Fixed(Precision::Float32)),
+        Some("bfloat16") => Ok(PrecisionChoice::Fixed(Precision::Bfloat16)),
+        Some(other) => {
+            let known = hint(other, &["auto", "float32", "bfloat16"]);
+            Err(section.value_error("precision", format!("`{}` is not a precision.{known}", other.escape_debug())))
         }
     }
 }
@@ -272,68 +295,4 @@ fn selection(section: &Section<'_>, select: &str) -> Result<Which, SuiteError> {
             format!("`{}` selects nothing; write `all`, `cost:cheap` or `family:trivial`.", select.escape_debug()),
         )),
     }
-}
-
-fn protocol(section: &Section<'_>) -> Result<ProtocolEntry, SuiteError> {
-    let kind = section.string("kind", "probe")?.ok_or_else(|| section.missing("kind", "kind = \"probe\""))?;
-    let (kind, usual) = match kind.as_str() {
-        "probe" => {
-            if let Some(key) = FINETUNE_KEYS.into_iter().find(|key| section.has(key)) {
-                let message = "a probe has a closed form: it has no seeds, epochs or learning rates. Remove the key.";
-                return Err(section.value_error(key, message));
-            }
-            (ProtocolKind::Probe, Checkpoints::All)
-        }
-        "finetune" => (ProtocolKind::Finetune(finetune(section)?), Checkpoints::Final),
-        _ => {
-            let known = hint(&kind, &["probe", "finetune"]);
-            return Err(section.value_error("kind", format!("`{}` is not a protocol.{known}", kind.escape_debug())));
-        }
-    };
-    let checkpoints = match section.string("checkpoints", "final")?.as_deref() {
-        None => usual,
-        Some("all") => Checkpoints::All,
-        Some("final") => Checkpoints::Final,
-        Some(other) => {
-            let known = hint(other, &["all", "final"]);
-            return Err(section.value_error("checkpoints", format!("`{}` is not known.{known}", other.escape_debug())));
-        }
-    };
-    Ok(ProtocolEntry { kind, checkpoints, place: section.place.clone() })
-}
-
-fn finetune(section: &Section<'_>) -> Result<FinetuneEntry, SuiteError> {
-    let usual = FinetuneEntry::default();
-    let is_rate = |rate: f64| rate > 0.0 && rate < 10.0;
-    let not_a_rate = |key: &str, rate: f64| section.value_error(key, format!("{rate} is not a learning rate, such as 3e-4."));
-    let fixed = if section.is_string("lr") {
-        match section.string("lr", "search")?.as_deref() {
-            Some("search") => None,
-            _ => return Err(section.value_error("lr", "must be `\"search\"` (on validation) or a number, such as `lr = 3e-4`.")),
-        }
-    } else {
-        section.float("lr", "\"search\"` or `3e-4")?
-    };
-    let searched = fixed.is_none();
-    let learning_rates = match (fixed, section.floats("rates", "rates = [1e-4, 3e-4, 1e-3]")?) {
-        (Some(_), Some(_)) => return Err(section.value_error("rates", "stands beside a fixed `lr`; keep one of the two.")),
-        (Some(rate), None) if is_rate(rate) => vec![rate],
-        (Some(rate), None) => return Err(not_a_rate("lr", rate)),
-        (None, Some(rates)) => match rates.iter().copied().find(|rate| !is_rate(*rate)) {
-            Some(rate) => return Err(not_a_rate("rates", rate)),
-            None => rates,
-        },
-        (None, None) => usual.learning_rates,
-    };
-    let count = |key: &str, from: u64, to: u64, default: u32| -> Result<u32, SuiteError> {
-        Ok(section.integer(key, from, to, &default.to_string())?.and_then(|number| u32::try_from(number).ok()).unwrap_or(default))
-    };
-    Ok(FinetuneEntry {
-        learning_rates,
-        searched,
-        epochs: count("epochs", 1, 10_000, usual.epochs)?,
-        seeds: count("seeds", 1, 1000, usual.seeds)?,
-        batch: count("batch", 1, 1_000_000, usual.batch)?,
-        patience: count("patience", 0, 10_000, usual.patience)?,
-    })
 }

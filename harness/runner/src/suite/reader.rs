@@ -181,6 +181,19 @@ impl<'a> Section<'a> {
         Ok(Some(numbers))
     }
 
+    /// A list of tables with these keys, such as `parts = [{ ... }]`; none written is an empty list here.
+    pub fn sections(&self, key: &str, allowed: &[&str], example: &str) -> Result<Vec<Section<'a>>, SuiteError> {
+        let name = format!("`{key}` of {}", self.name);
+        let Some(items) = self.list(key, example)? else { return Ok(Vec::new()) };
+        items
+            .iter()
+            .map(|item| match item.get_ref() {
+                DeValue::Table(table) => Section::open(self.text, &name, table, item.span().start, allowed),
+                _ => Err(self.wrong(key, &format!("a list of tables, such as `{example}`"), item)),
+            })
+            .collect()
+    }
+
     /// A list of different finite numbers.
     pub fn floats(&self, key: &str, example: &str) -> Result<Option<Vec<f64>>, SuiteError> {
         let Some(items) = self.list(key, example)? else { return Ok(None) };

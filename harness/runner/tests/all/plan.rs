@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use clmbench_protocol::{CellSpec, Number, Protocol};
+use clmbench_protocol::{CellSpec, Number, Precision, Protocol};
 use clmbench_runner::{
     identity::identity,
     plan::{self, Finished, Input, Plan},
@@ -176,7 +176,7 @@ fn what_does_not_apply_says_why() {
     let expected = [
         ("`scope/labels` reads labels of a dataset, which is not implemented yet", 4),
         ("`scope/pair` compares two checkpoints, and suites do not name pairs", 4),
-        ("`scope/transfer` is a diagnostic of fine-tuned weights, and the suite has no protocol that fine-tunes", 4),
+        ("`scope/transfer` is a diagnostic of fine-tuned weights, which is not implemented yet", 4),
     ];
     assert_eq!(reasons(&plan), named(&expected));
     let measured = |metric: &str| plan.cells.iter().filter(|cell| cell.key.contains(metric)).count();
@@ -200,6 +200,120 @@ fn final_checkpoints_only_when_asked() {
     let embeds: Vec<&str> = plan.cells.iter().filter(|cell| cell.stage == "embed").map(|cell| cell.key.as_str()).collect();
     assert_eq!(embeds.len(), 4, "{embeds:?}");
     assert!(embeds.iter().all(|key| key.contains("/checkpoint-2/") || key.contains("/control/")), "{embeds:?}");
+}
+
+#[test]
+fn fine_tuning_needs_no_embeddings_and_has_its_seeds() {
+    let protocol = "[[protocol]]\nkind = \"finetune\"\nseeds = 2\nepochs = 7\nlr = 1e-3\n";
+    let plan = planned(&small(protocol));
+    assert_eq!(plan.stages().get("embed"), None, "no probe, no embeddings");
+    let keys: Vec<&str> = plan.cells.iter().filter(|cell| cell.stage == "transfer").map(|cell| cell.key.as_str()).collect();
+    assert_eq!(keys.len(), 2 * (2 + 2), "two runs and two controls at their last checkpoints: {keys:?}");
+    for key in [
+        "transfer/bert-0.06M/mixed-50/seed0/checkpoint-2/freesolv/finetune/seed0",
+        "transfer/bert-0.06M/mixed-50/seed0/checkpoint-2/freesolv/finetune/seed1",
+        "transfer/control/bert-0.83M/mixed-50/seed0/checkpoint-0/freesolv/finetune/seed1",
+    ] {
+        assert!(keys.contains(&key), "{key} is not among {keys:#?}");
+    }
+    let specs = bound(&small(protocol));
+    let transfers: Vec<_> = specs
+        .iter()
+        .filter_map(|spec| match spec {
+            CellSpec::Transfer(spec) => Some(spec),
+            _ => None,
+        })
+        .collect();
+    let Protocol::Finetune(first) = &transfers[0].protocol else { panic!("{:?}", transfers[0].protocol) };
+    assert_eq!((first.seed, first.epochs, first.searched, first.learning_rates[0].0), (3000, 7, false, 1e-3));
+    assert_eq!((first.warmup.0, first.weight_decay.0, first.clip.0, first.batch, first.patience), (0.1, 0.01, 1.0, 32, 5));
+    assert_eq!(first.checkpoint.weights_digest, transfers[0].weights_digest);
+    assert!(!transfers[0].weights_digest.is_empty() && !first.tokenizer_digest.is_empty());
+    let Protocol::Finetune(second) = &transfers[1].protocol else { panic!("{:?}", transfers[1].protocol) };
+    assert_eq!(second.seed, 3001);
+    let index = plan.find(keys[0]).unwrap();
+    assert_eq!(plan.cells[index].kind, "transfer:finetune:freesolv");
+    // 7 epochs of one rate against 20 of three.
+    let searched = planned(&small("[[protocol]]\nkind = \"finetune\"\n"));
+    let work = |plan: &Plan| plan.cells.iter().find(|cell| cell.stage == "transfer").unwrap().work;
+    assert_eq!(work(&searched) / work(&plan), 60.0 / 7.0);
+}
+
+#[test]
+fn under_a_cosine_only_the_last_checkpoint_is_transferred() {
+    let plan = planned(&small("").replacen("checkpoints = 2", "checkpoints = 3\nschedule = \"cosine\"", 1));
+    let of = |stage: &str| plan.cells.iter().filter(|cell| cell.stage == stage).count();
+    // 2 runs and 2 controls; 2 metrics at 3 checkpoints of 2 runs.
+    assert_eq!((of("embed"), of("transfer"), of("measure")), (4, 4, 12));
+    assert!(plan.find("embed/bert-0.06M/mixed-50/seed0/checkpoint-3/freesolv").is_some());
+}
+
+#[test]
+fn mask_ratio_accumulation_and_precision_reach_the_cell() {
+    let more = "mask_ratio = 0.4\naccumulate = 2\nprecision = \"bfloat16\"\nbatch = 16";
+    let specs = bound(&small("").replacen("checkpoints = 2", more, 1));
+    let run = specs.iter().find_map(|spec| match spec {
+        CellSpec::Pretrain(spec) => Some(spec),
+        _ => None,
+    });
+    let run = run.unwrap();
+    assert_eq!((run.mask_ratio.0, run.accumulate, run.batch, run.precision), (0.4, 2, 16, Precision::Bfloat16));
+    let causal = small("").replacen("\"bert\"", "\"gpt\"", 1);
+    let specs = bound(&causal);
+    assert!(specs.iter().any(|spec| matches!(spec, CellSpec::Pretrain(run) if run.mask_ratio.0 == 0.0)));
+    let text = causal.replacen("checkpoints = 2", "mask_ratio = 0.4", 1);
+    let message = plan::build(&suite(&text), &plugins(), &corpora).map(|_| ()).unwrap_err().to_string();
+    assert!(message.contains("`mask_ratio` does not apply to `gpt`, which is trained by causal"), "{message}");
+}
+
+#[test]
+fn a_metric_on_training_molecules_reads_the_smallest_subset() {
+    let text = small("").replacen("sizes = [50]", "sizes = [80, 50]", 1);
+    let text = text.replacen("id = \"loss/mlm_loss\"", "id = \"loss/mlm_loss\"\nparams = { sample = \"train\" }", 1);
+    let plan = planned(&text);
+    let index = plan.find("measure/bert-0.06M/mixed-80/seed0/checkpoint-1/loss.mlm_loss").unwrap();
+    let smallest = plan.find("tokenise/mixed-50").unwrap();
+    assert!(plan.cells[index].needs.contains(&smallest));
+    let mut measured = 0;
+    for spec in bound(&text) {
+        if let CellSpec::Measure(spec) = spec {
+            // The fake worker's digests differ between subsets; its sizes are those asked for.
+            assert_eq!(spec.train.map(|train| train.molecules), (spec.metric == "loss/mlm_loss").then_some(50));
+            measured += 1;
+        }
+    }
+    assert_eq!(measured, 2 * 2 * 2 * 2);
+}
+
+#[test]
+fn own_files_are_hashed_and_weighted() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("suite.toml");
+    std::fs::write(folder.path().join("own.smi"), "CCO\n").unwrap();
+    let parsed = |corpus: &str| {
+        let text = small("").replacen("name = \"mixed\"", corpus, 1);
+        std::fs::write(&file, &text).unwrap();
+        Suite::read(&file).unwrap()
+    };
+    let build = |corpus: &str| plan::build(&parsed(corpus), &plugins(), &corpora).map_err(|error| error.to_string());
+    let plan = build("path = \"own.smi\"").unwrap();
+    // echo CCO | sha256sum
+    let sha256 = "5c9aa2a3024d56c903d547798cbd04ff743433ba0950dbfd8e19238e40651172";
+    assert_eq!(plan.local.len(), 1);
+    assert_eq!(plan.local[0].sha256, sha256);
+    let index = plan.find("tokenise/own-50").unwrap();
+    assert_eq!(plan.sources.len(), 1, "only the dataset's is fetched");
+    assert!(plan.cells[index].not_applicable.is_none());
+
+    let mixture = "name = \"m\"\nparts = [{ name = \"mixed\", weight = 3 }, { path = \"own.smi\", weight = 1 }]";
+    let plan = build(mixture).unwrap();
+    let dataset = plan.find("tokenise/freesolv").unwrap();
+    let folder_of = |plan: &Plan| plan.bind(plan.find("tokenise/m-50").unwrap(), &|_| None::<&Finished>).unwrap_err().to_string();
+    assert!(folder_of(&plan).contains(&plan.cells[dataset].key), "it still waits for the dataset that it excludes");
+    let missing = build("path = \"absent.smi\"").unwrap_err();
+    assert!(missing.contains("suite.toml:5: the corpus file") && missing.contains("absent.smi cannot be read"), "{missing}");
+    std::fs::create_dir(folder.path().join("folder.smi")).unwrap();
+    assert!(build("path = \"folder.smi\"").unwrap_err().contains("it is no file"));
 }
 
 #[test]

@@ -7,17 +7,17 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use clmbench_protocol::FailureKind;
+use clmbench_protocol::{CellSpec, FailureKind, SourceFormat};
 use clmbench_runner::{
     LocalExecutor, LocalOptions, Observer, Plan, RunError, RunOptions, RunSummary,
-    plan::survey,
+    plan::{self, survey},
     run::{self, Counts, RunEvent},
 };
 use clmbench_store::{CellStatus, Store};
 
 use super::support::{
     fake_worker::{IRREPRODUCIBLE_BATCH, LEDGER, path},
-    offers::{planned, small},
+    offers::{corpora, planned, plugins, small},
 };
 
 pub fn executor(store: &Path, workers: usize) -> LocalExecutor {
@@ -382,4 +382,34 @@ fn a_missing_source_or_worker_ends_the_run() {
     let source = |_: &clmbench_protocol::FileRef| Ok(PathBuf::from("/dev/null"));
     let error = run::run(&mut store, &plan, &source, &mut local, &options, &mut Diary::default(), &cancel).unwrap_err();
     assert!(matches!(error, RunError::Executor(_)), "{error}");
+}
+
+#[test]
+fn own_files_are_read_where_they_lie_unless_they_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, own) = (folder.path().join("suite.toml"), folder.path().join("own.smi"));
+    let mixture = "name = \"m\"\nparts = [{ name = \"mixed\", weight = 3 }, { path = \"own.smi\", weight = 1 }]";
+    std::fs::write(&file, small("").replacen("name = \"mixed\"", mixture, 1)).unwrap();
+    let suite = clmbench_runner::Suite::read(&file).unwrap();
+    std::fs::write(&own, "CCO\n").unwrap();
+    let build = || plan::build(&suite, &plugins(), &corpora).unwrap();
+    let plan = build();
+    std::fs::write(&own, "CCN\n").unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let (options, cancel) = (RunOptions::default(), AtomicBool::new(false));
+    // Only files that are fetched are asked for.
+    let source = |file: &clmbench_protocol::FileRef| {
+        assert_ne!(file.name, "own.smi");
+        Ok(PathBuf::from("/dev/null"))
+    };
+    let mut local = executor(folder.path(), 2);
+    let error = run::run(&mut store, &plan, &source, &mut local, &options, &mut Diary::default(), &cancel).unwrap_err();
+    assert!(error.to_string().contains("own.smi was changed since the plan was made"), "{error}");
+
+    let plan = build();
+    let summary = run::run(&mut store, &plan, &source, &mut local, &options, &mut Diary::default(), &cancel).unwrap();
+    assert_eq!((summary.failed, summary.refused), (0, 0));
+    let Some(CellSpec::TokeniseCorpus(spec)) = store.find_cell("tokenise/m-50").unwrap().spec else { panic!("no corpus") };
+    let sources: Vec<_> = spec.sources.iter().map(|source| (source.group.as_str(), source.weight.0, source.format)).collect();
+    assert_eq!(sources, [("mixed/moses", 0.75, SourceFormat::Csv), ("own.smi", 0.25, SourceFormat::Lines)]);
 }

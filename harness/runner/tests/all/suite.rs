@@ -1,7 +1,7 @@
 //! Suites: what is read, and what is said about what cannot be.
 
-use clmbench_protocol::{Budget, ScheduleKind};
-use clmbench_runner::suite::{Checkpoints, LearningRate, Suite, Which};
+use clmbench_protocol::{Budget, Precision, ScheduleKind, SmilesForm, SourceFormat};
+use clmbench_runner::suite::{Checkpoints, FinetuneEntry, LearningRate, Origin, PrecisionChoice, ProtocolKind, Suite, Which};
 
 const GOOD: &str = "schema = 1
 [suite]
@@ -20,6 +20,9 @@ names = [\"freesolv\"]
 id = \"loss/mlm_loss\"
 ";
 
+/// Appended to it where a case replaces it by a table.
+const FIT: &str = "#";
+
 #[test]
 fn silence_means_the_defaults() {
     let suite = Suite::parse("demo.toml", GOOD).unwrap();
@@ -32,6 +35,9 @@ fn silence_means_the_defaults() {
         (model.schedule.kind, model.schedule.warmup.0, model.schedule.cooldown.0),
         (ScheduleKind::ConstantWithCooldown, 0.05, 0.15)
     );
+    assert_eq!((model.accumulate, model.mask_ratio, model.precision), (1, None, PrecisionChoice::Auto));
+    assert_eq!(suite.corpora[0].form, SmilesForm::Canonical);
+    assert_eq!(suite.corpora[0].parts[0].origin, Origin::Catalogue("mixed".into()));
     assert_eq!(suite.datasets[0].split, "scaffold");
     assert_eq!((&suite.metrics[0].which, suite.metrics[0].budget), (&Which::Id("loss/mlm_loss".into()), Budget::Standard));
     assert_eq!(suite.protocols[0].checkpoints, Checkpoints::All);
@@ -65,6 +71,42 @@ fn every_mistake_is_named_with_its_line_and_a_way_out() {
         ("name = \"demo\"", "name = \"a/b\"", &["demo.toml:3:", "letters, digits"]),
         ("name = \"demo\"", "name = \"demo\"\nseed = -1", &["demo.toml:4:", "`seed`", "-1 is outside 0 to"]),
         ("name = \"demo\"", "name = \"demo\"\nexpect = \"canot_tell\"", &["demo.toml:4:", "Did you mean `cannot_tell`?"]),
+        ("name = \"mixed\"", "", &["demo.toml:4:", "[[corpus]] lacks `name`", "path = \"molecules.smi\""]),
+        ("name = \"mixed\"", "path = \"a.sdf\"", &["demo.toml:5:", "`a.sdf` has no ending that is known", ".csv.gz"]),
+        ("name = \"mixed\"", "path = \"\"", &["demo.toml:5:", "the text is empty"]),
+        ("name = \"mixed\"", "path = \"a b.smi\"", &["demo.toml:4:", "[[corpus]] lacks `name`"]),
+        ("name = \"mixed\"", "path = \"a.smi\"\ncolumn = \"x\"", &["demo.toml:6:", "`column`", "no columns"]),
+        ("name = \"mixed\"", "name = \"mixed\"\ncolumn = \"x\"", &["demo.toml:6:", "`column`", "belongs to a file"]),
+        ("name = \"mixed\"", "name = \"mixed\"\nsmiles = \"rando\"", &["demo.toml:6:", "Did you mean `random`?"]),
+        (
+            "name = \"mixed\"",
+            "path = \"a.smi\"\nparts = [{ name = \"moses\" }]",
+            &["demo.toml:6:", "`parts`", "stands beside `path`"],
+        ),
+        ("name = \"mixed\"", "parts = [{ name = \"moses\" }]", &["demo.toml:4:", "lacks `name`"]),
+        ("name = \"mixed\"", "name = \"m\"\nparts = []", &["demo.toml:6:", "`parts` in [[corpus]] is empty"]),
+        ("name = \"mixed\"", "name = \"m\"\nparts = [3]", &["demo.toml:6:", "a list of tables", "a whole number is written"]),
+        (
+            "name = \"mixed\"",
+            "name = \"m\"\nparts = [\n{ name = \"moses\", wieght = 1 }]",
+            &["demo.toml:7:", "unknown key `wieght` in `parts` of [[corpus]]", "Did you mean `weight`?"],
+        ),
+        (
+            "name = \"mixed\"",
+            "name = \"m\"\nparts = [\n{ name = \"moses\", weight = 0 }]",
+            &["demo.toml:7:", "`weight`", "0 is not above 0"],
+        ),
+        ("name = \"mixed\"", "name = \"m\"\nparts = [{ weight = 1 }]", &["demo.toml:6:", "lacks `name`"]),
+        (
+            "name = \"mixed\"",
+            "name = \"m\"\nparts = [{ name = \"moses\", path = \"a.smi\" }]",
+            &["demo.toml:6:", "stands beside `path`"],
+        ),
+        (
+            "name = \"mixed\"",
+            "name = \"m\"\nparts = [{ name = \"moses\" }, { name = \"moses\", weight = 2 }]",
+            &["demo.toml:6:", "the same part is written twice"],
+        ),
         ("sizes = [5_000]", "sizes = []", &["demo.toml:6:", "`sizes` in [[corpus]] is empty", "sizes = [5_000, 20_000]"]),
         ("sizes = [5_000]", "sizes = [5_000, 5_000]", &["demo.toml:6:", "5000 is written twice"]),
         ("sizes = [5_000]", "sizes = [0]", &["demo.toml:6:", "0 is outside 1 to"]),
@@ -79,7 +121,11 @@ fn every_mistake_is_named_with_its_line_and_a_way_out() {
         ("tokens = 600_000", "tokens = 1\nlr = \"best\"", &["demo.toml:11:", "`lr`", "\"preset\""]),
         ("tokens = 600_000", "tokens = 1\nlr = -1.0", &["demo.toml:11:", "-1 is not a learning rate"]),
         ("tokens = 600_000", "tokens = 1\nlr = true", &["demo.toml:11:", "a finite number", "`true` or `false` is written"]),
-        ("tokens = 600_000", "tokens = 1\nschedule = \"x\"", &["demo.toml:11:", "`x` is not a schedule"]),
+        ("tokens = 600_000", "tokens = 1\nschedule = \"x\"", &["demo.toml:11:", "`x` is not a schedule", "`cosine`"]),
+        ("tokens = 600_000", "tokens = 1\nmask_ratio = 0.95", &["demo.toml:11:", "0.95 is outside 0.01 to 0.9"]),
+        ("tokens = 600_000", "tokens = 1\naccumulate = 0", &["demo.toml:11:", "`accumulate`", "0 is outside 1 to"]),
+        ("tokens = 600_000", "tokens = 1\nbatch = 4\naccumulate = 5", &["demo.toml:12:", "`accumulate`", "batch of 4"]),
+        ("tokens = 600_000", "tokens = 1\nprecision = \"float16\"", &["demo.toml:11:", "Did you mean `bfloat16`?"]),
         (
             "[[dataset]]",
             "[[checkpoint]]\nhub = \"a/b\"\n[[dataset]]",
@@ -99,6 +145,19 @@ fn every_mistake_is_named_with_its_line_and_a_way_out() {
         ("id = \"loss/mlm_loss\"", "id = \"a/b\"\nbudget = \"fast\"", &["demo.toml:16:", "`fast` is not a budget"]),
         ("id = \"loss/mlm_loss\"", "id = \"a/b\"\n[[protocol]]\nkind = \"prob\"", &["demo.toml:17:", "Did you mean `probe`?"]),
         ("id = \"loss/mlm_loss\"", "id = \"a/b\"\n[[protocol]]\nkind = \"probe\"\nseeds = 3", &["demo.toml:18:", "closed form"]),
+        (
+            "id = \"loss/mlm_loss\"",
+            "id = \"a/b\"\n[[protocol]]\nkind = \"probe\"\nlr = 1.0",
+            &["demo.toml:18:", "`lr`", "closed form"],
+        ),
+        (FIT, "[[protocol]]\nkind = \"finetune\"\nlr = \"find\"", &["demo.toml:18:", "`lr`", "\"search\""]),
+        (FIT, "[[protocol]]\nkind = \"finetune\"\nlr = 0.0", &["demo.toml:18:", "0 is not a learning rate"]),
+        (FIT, "[[protocol]]\nkind = \"finetune\"\nrates = [1e-3, 99]", &["demo.toml:18:", "99 is not a learning rate"]),
+        (FIT, "[[protocol]]\nkind = \"finetune\"\nrates = [1e-3, 0.001]", &["demo.toml:18:", "written twice"]),
+        (FIT, "[[protocol]]\nkind = \"finetune\"\nlr = 1e-3\nrates = [1e-3]", &["demo.toml:19:", "beside a fixed `lr`"]),
+        (FIT, "[[protocol]]\nkind = \"finetune\"\nepochs = 0", &["demo.toml:18:", "`epochs`", "0 is outside 1 to"]),
+        (FIT, "[[protocol]]\nkind = \"finetune\"\nepoch = 3", &["demo.toml:18:", "Did you mean `epochs`?"]),
+        (FIT, "[[protocol]]\nkind = \"finetune\"\ncheckpoints = \"last\"", &["demo.toml:18:", "`last` is not known"]),
         ("id = \"loss/mlm_loss\"", "id = \"a/b\"\n[fit]\nuseful_effect = 1.5", &["demo.toml:17:", "1.5 is not between 0 and 1"]),
         (
             "id = \"loss/mlm_loss\"",
@@ -108,8 +167,9 @@ fn every_mistake_is_named_with_its_line_and_a_way_out() {
         ("[suite]", "[suite", &["demo.toml:2:", "not valid TOML"]),
     ];
     for (part, instead, expected) in cases {
-        assert!(GOOD.contains(part), "{part} is not in the good suite");
-        let text = GOOD.replacen(part, instead, 1);
+        let good = format!("{GOOD}{FIT}\n");
+        assert!(good.contains(part), "{part} is not in the good suite");
+        let text = good.replacen(part, instead, 1);
         let message = match Suite::parse("demo.toml", &text) {
             Ok(_) => panic!("accepted:\n{text}"),
             Err(error) => error.to_string(),
@@ -131,4 +191,56 @@ fn a_suite_needs_something_to_cross() {
     }
     let error = Suite::read(std::path::Path::new("/no/such/suite.toml")).unwrap_err().to_string();
     assert!(error.contains("/no/such/suite.toml: the suite cannot be read"), "{error}");
+}
+
+#[test]
+fn every_key_of_a_corpus_is_read() {
+    let corpus = |instead: &str| {
+        let text = GOOD.replacen("name = \"mixed\"", instead, 1);
+        Suite::parse("folder/demo.toml", &text).unwrap().corpora.remove(0)
+    };
+    let file = |written: &str, format, column: &str| Origin::File { written: written.into(), format, column: column.into() };
+    let lines = corpus("path = \"data/own.smi\"\nheldout = 10\nsmiles = \"as-written\"");
+    assert_eq!((lines.name.as_str(), lines.heldout, lines.form), ("own", 10, SmilesForm::AsWritten));
+    assert_eq!(lines.parts[0].origin, file("data/own.smi", SourceFormat::Lines, ""));
+    let path = lines.parts[0].origin.path(std::path::Path::new("folder/demo.toml"));
+    assert_eq!(path, Some("folder/data/own.smi".into()), "relative to the suite file");
+    let table = corpus("name = \"mine\"\npath = \"/x/Own.CSV.gz\"\ncolumn = \"SMILES\"\nsmiles = \"random\"");
+    assert_eq!((table.name.as_str(), table.form), ("mine", SmilesForm::Random));
+    assert_eq!(table.parts[0].origin, file("/x/Own.CSV.gz", SourceFormat::Csv, "SMILES"));
+    assert_eq!(corpus("path = \"a.csv\"").parts[0].origin, file("a.csv", SourceFormat::Csv, "smiles"));
+    let mixture = corpus("name = \"m\"\nparts = [{ name = \"moses\", weight = 0.6 }, { path = \"a.txt\", weight = 0.4 }]");
+    let parts: Vec<_> = mixture.parts.iter().map(|part| (part.origin.clone(), part.weight)).collect();
+    let expected = [(Origin::Catalogue("moses".into()), 0.6), (file("a.txt", SourceFormat::Lines, ""), 0.4)];
+    assert_eq!(parts, expected);
+}
+
+#[test]
+fn every_key_of_a_model_and_a_protocol_is_read() {
+    let text = GOOD.replacen(
+        "tokens = 600_000",
+        "tokens = 1\nschedule = \"cosine\"\nmask_ratio = 0.3\nbatch = 8\naccumulate = 4\nprecision = \"bfloat16\"",
+        1,
+    );
+    let model = Suite::parse("demo.toml", &text).unwrap().models.remove(0);
+    assert_eq!((model.schedule.kind, model.schedule.cooldown.0), (ScheduleKind::Cosine, 0.0));
+    assert_eq!((model.mask_ratio, model.batch, model.accumulate), (Some(0.3), 8, 4));
+    assert_eq!(model.precision, PrecisionChoice::Fixed(Precision::Bfloat16));
+
+    let protocol = |keys: &str| {
+        let text = format!("{GOOD}[[protocol]]\nkind = \"finetune\"\n{keys}");
+        Suite::parse("demo.toml", &text).unwrap().protocols.remove(0)
+    };
+    let silent = protocol("");
+    assert_eq!((silent.checkpoints, silent.kind.word()), (Checkpoints::Final, "finetune"));
+    let usual =
+        FinetuneEntry { learning_rates: vec![1e-4, 3e-4, 1e-3], searched: true, epochs: 20, seeds: 1, batch: 32, patience: 5 };
+    assert_eq!(silent.kind, ProtocolKind::Finetune(usual.clone()));
+    let keys = "lr = \"search\"\nrates = [1e-5, 2e-5]\nepochs = 3\nseeds = 2\nbatch = 16\npatience = 0\ncheckpoints = \"all\"";
+    let all = protocol(keys);
+    let expected =
+        FinetuneEntry { learning_rates: vec![1e-5, 2e-5], searched: true, epochs: 3, seeds: 2, batch: 16, patience: 0 };
+    assert_eq!((all.checkpoints, all.kind), (Checkpoints::All, ProtocolKind::Finetune(expected)));
+    let fixed = FinetuneEntry { learning_rates: vec![5e-4], searched: false, ..usual };
+    assert_eq!(protocol("lr = 5e-4").kind, ProtocolKind::Finetune(fixed));
 }

@@ -110,7 +110,8 @@ pub fn plugins() -> PluginSet {
     let mut losses = plugin("loss", "0.2.0-dev");
     let mut masked = metric("loss/mlm_loss", CostClass::Cheap);
     masked.objectives = vec![Objective::MaskedLm];
-    masked.parameters = vec![parameter("repeats", ParameterKind::Integer, json!(1))];
+    masked.parameters =
+        vec![parameter("repeats", ParameterKind::Integer, json!(1)), parameter("sample", ParameterKind::Text, json!("heldout"))];
     losses.manifest.metrics = vec![masked];
     let hostile = ["abort", "killed", "killed_once"].map(|name| format!("hostile/{name}"));
     losses.manifest.metrics.extend(hostile.map(|id| metric(&id, CostClass::Moderate)));
