@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Seed of every permutation and resample; the stream is the fit's own name, so that no other fit moves it.
-const SEED: u64 = 260_211_618;
+pub(crate) const SEED: u64 = 260_211_618;
 
 /// What simulation says of the gain's interval (see `clmbench_stats::gain`).
 const CONSERVATIVE_GAIN_INTERVAL: &str =
@@ -83,7 +83,7 @@ fn draft(
         n if n < SMALLEST_N_FOR_FIT => Err(Refusal::TooFew { what: "a fit".into(), n, needed: SMALLEST_N_FOR_FIT }),
         _ => Ok(()),
     };
-    let rho = enough().and_then(|()| spearman(&metric, &score));
+    let rho = enough().and_then(|()| spearman(&metric, &score)).map_err(|refusal| named(refusal, name));
     let tau = enough().and_then(|()| kendall_tau_b(&metric, &score)).ok();
     let interval = spearman_interval(&metric, &score, &mut generator(SEED, &format!("interval {label}")));
     let permutation =
@@ -92,7 +92,7 @@ fn draft(
     let spread = if n > 1 { sample_sd(&metric) } else { f64::NAN };
     let standardised: Vec<f64> = metric.iter().map(|value| value / spread).collect();
     let line = rho.clone().and_then(|_| ols(&[Column { name: "metric", values: &standardised }], &score, 0.95));
-    let (gained, gain_reason) = gained(info, points, &metric, &score, &label);
+    let (gained, gain_reason) = gained(info, points, &metric, &score, (name, &label));
     let slope = line.as_ref().ok().map(|line| &line.coefficients[1]);
     let wide_enough = n >= SMALLEST_N_FOR_VERDICT;
     let seconds: Vec<f64> = points.iter().map(|point| point.metric.seconds).collect();
@@ -155,8 +155,8 @@ fn draft(
         useful_effect: inputs.useful_effect,
         permutation,
         spearman_interval: interval.as_ref().ok().copied(),
-        spearman_interval_reason: interval.as_ref().err().map(ToString::to_string),
-        fit_reason: line.as_ref().err().map(ToString::to_string),
+        spearman_interval_reason: interval.as_ref().err().map(|refusal| named(refusal.clone(), name).to_string()),
+        fit_reason: line.as_ref().err().map(|refusal| named(refusal.clone(), name).to_string()),
         hc3_std_error: slope.and_then(|slope| slope.hc3_std_error),
         gain: gained.map(|gained| GainDetails {
             q2_trivial: gained.q2_trivial,
@@ -174,6 +174,16 @@ fn draft(
     Draft { row, details, family: pool.pool.family(), spearman: rho, interval }
 }
 
+/// A refusal in which the column `metric` bears the metric's own name.
+fn named(mut refusal: Refusal, metric: &str) -> Refusal {
+    if let Refusal::Constant { name } | Refusal::NonFinite { name, .. } | Refusal::RankDeficient { name } = &mut refusal
+        && name == "metric"
+    {
+        metric.clone_into(name);
+    }
+    refusal
+}
+
 /// Why a fit has no points.
 fn no_values(failed: usize) -> String {
     match failed {
@@ -189,7 +199,7 @@ fn gained(
     points: &[Point<'_>],
     metric: &[f64],
     score: &[f64],
-    label: &str,
+    (name, label): (&str, &str),
 ) -> (Option<clmbench_stats::Gain>, String) {
     if info.trivial {
         return (None, "gains are measured over the trivial predictors, this one among them".to_owned());
@@ -204,7 +214,7 @@ fn gained(
         Column { name: "log corpus size", values: &corpus },
     ];
     match gain(score, metric, &trivial, &mut generator(SEED, &format!("gain {label}"))) {
-        Err(refusal) => (None, refusal.to_string()),
+        Err(refusal) => (None, named(refusal, name).to_string()),
         Ok(gained) => {
             let reason = match (&gained.interval, &gained.interval_refusal) {
                 (Some(interval), _) => {
@@ -330,7 +340,7 @@ mod tests {
         inputs.metrics.extend(constant);
         let row = only(&fit_rows(&inputs).unwrap(), "test/constant");
         assert_eq!((row.verdict.as_str(), row.refusal.as_deref(), row.n), ("refused", Some("constant"), 12));
-        assert!(row.verdict_reason.unwrap().contains("same value in every run"));
+        assert!(row.verdict_reason.unwrap().contains("`test/constant` has the same value in every run"));
         // Two tests in the family, not three: the constant metric has no p-value.
         let details: Details = serde_json::from_str(&row.details_json).unwrap();
         assert_eq!(details.family_size, 2);

@@ -8,7 +8,7 @@
 //! | `diverged_runs` | diverged runs were left out |
 //! | `incomplete` | runs without a value of the metric or without a score were left out |
 //! | `tokens_vary_with_corpus` | tokens and corpus size rise together: their effects cannot be told apart |
-//! | `fixed_learning_rate` | runs of several sizes all had one learning rate: scores that flatten with size may be its doing |
+//! | `fixed_learning_rate` | runs of several sizes all had one learning rate, or were fine-tuned with one that was not searched for: scores that flatten with size may be its doing |
 //! | `short_interval` | nearly perfect agreement (r from .9 up) of a metric that is the same in several runs: the interval is too short |
 //! | `zero_width_interval` | every resample gave the same correlation (perfect agreement): the interval is too short |
 
@@ -56,7 +56,9 @@ pub(crate) fn flags(
     set("tokens_vary_with_corpus", spearman(&tokens, &corpus).is_ok_and(|rho| rho > 0.999));
     let learning_rates = points.iter().map(|point| point.run.learning_rate.to_bits());
     let sizes = points.iter().map(|point| point.run.non_embedding_parameters);
-    set("fixed_learning_rate", distinct(sizes) > 1 && distinct(learning_rates) == 1);
+    let pretrained = distinct(sizes) > 1 && distinct(learning_rates) == 1;
+    let tuned = points.iter().any(|point| point.score.fixed_learning_rate);
+    set("fixed_learning_rate", pretrained || tuned);
     let values = points.iter().map(|point| point.metric.value.to_bits());
     let near_perfect = rho.is_some_and(|rho| rho.abs() >= NEARLY_PERFECT);
     set("short_interval", interval.is_some() && near_perfect && distinct(values) < points.len());

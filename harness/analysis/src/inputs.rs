@@ -1,9 +1,11 @@
 //! Everything an analysis reads, as plain rows, so that it can be tested without a database.
 
-use clmbench_protocol::{CellSpec, CorpusOutput, MetricInfo};
-use clmbench_store::{CellStatus, MetricRow, RunRow, ScoreRow, Store, SuiteRow};
+use std::collections::BTreeMap;
 
-use crate::{AnalysisError, variant::Variant};
+use clmbench_protocol::{CellSpec, CorpusOutput, MetricInfo, TaskInfo};
+use clmbench_store::{CellStatus, MetricRow, RefusedTaskRow, RunRow, ScoreRow, Store, SuiteRow};
+
+use crate::{AnalysisError, paired::Predictions, points::ScoreGroup, variant::Variant};
 
 /// The finished cells of a suite.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +22,12 @@ pub struct Inputs {
     pub failed: Vec<FailedCell>,
     /// Downstream scores.
     pub scores: Vec<ScoreRow>,
+    /// Tasks of finished transfer cells that have no score.
+    pub refused: Vec<RefusedTaskRow>,
+    /// Test predictions by transfer cell and task; read for the leaderboard of models alone.
+    pub predictions: BTreeMap<(String, String), Predictions>,
+    /// Tasks with their units, by data digest.
+    pub tasks: BTreeMap<String, Vec<TaskInfo>>,
     /// What the plugins say about their metrics; of several with one id the last counts.
     pub infos: Vec<MetricInfo>,
     /// Corpus subsets, with what of each dataset they never show.
@@ -49,9 +57,36 @@ impl Inputs {
             metrics: store.metric_rows(suite_id)?,
             failed: failed(store, suite_id)?,
             scores: store.score_rows(suite_id)?,
+            refused: store.refused_tasks(suite_id)?,
+            predictions: BTreeMap::new(),
+            tasks: store.datasets(suite_id)?.into_iter().map(|dataset| (dataset.data_digest, dataset.tasks)).collect(),
             infos: store.metric_infos()?,
             corpora: store.corpora(suite_id)?,
         })
+    }
+
+    /// Reads the test predictions that primary scores at last checkpoints rest on.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn with_predictions(mut self, store: &Store) -> Result<Self, AnalysisError> {
+        for row in self.scores.iter().filter(|row| row.primary && row.last) {
+            let key = (row.cell.clone(), row.task.clone());
+            if !self.predictions.contains_key(&key) {
+                let rows = store.predictions(&row.cell, &row.task)?;
+                self.predictions.insert(key, rows);
+            }
+        }
+        Ok(self)
+    }
+
+    /// Unit of a score: that of the labels for an error, none for a share or a correlation.
+    pub(crate) fn unit(&self, group: &ScoreGroup) -> String {
+        if !["rmse", "mae"].contains(&group.score.as_str()) {
+            return String::new();
+        }
+        let task = self.tasks.get(&group.data_digest).and_then(|tasks| tasks.iter().find(|task| task.name == group.task));
+        task.map_or_else(String::new, |task| task.unit.clone())
     }
 
     /// What is known about a metric.

@@ -1,11 +1,17 @@
 //! Whether a run has learnt anything: its held-out loss against what unigram frequencies reach on the same tokens.
 
+use clmbench_protocol::Objective;
 use clmbench_store::RunRow;
 
 use crate::{inputs::Inputs, models::ModelRow};
 
-/// The metric whose primary value is the held-out loss.
-pub(crate) const HELDOUT_LOSS: &str = "loss/mlm_loss";
+/// The metric whose primary value is the held-out loss of an objective.
+fn heldout_loss(objective: Objective) -> &'static str {
+    match objective {
+        Objective::MaskedLm => "loss/mlm_loss",
+        Objective::CausalLm => "loss/clm_loss",
+    }
+}
 
 /// Fills in both losses of a run's row, and flags it `above_unigram` where its loss is not below the unigram
 /// cross-entropy by two standard errors of both. A run whose loss was not measured is not judged.
@@ -14,7 +20,7 @@ pub(crate) fn judge(inputs: &Inputs, run: &RunRow, row: &mut ModelRow) {
     let Some(corpus) = inputs.corpora.iter().rfind(same) else { return };
     row.unigram_cross_entropy = Some(corpus.unigram_cross_entropy.0).filter(|value| value.is_finite());
     let measured = inputs.metrics.iter().filter(|value| {
-        value.metric == HELDOUT_LOSS
+        value.metric == heldout_loss(run.objective)
             && value.run == run.run
             && value.primary
             && value.last

@@ -14,9 +14,11 @@ mod flags;
 mod inputs;
 mod learning;
 mod models;
+mod paired;
 mod points;
 mod pool;
 mod predictors;
+mod refused;
 #[cfg(test)]
 mod sample;
 mod variant;
@@ -33,6 +35,7 @@ pub use models::{ModelBoard, ModelKind, ModelRow, model_board};
 pub use points::{Score, ScoreGroup, scores_by_group};
 pub use pool::Pool;
 pub use predictors::{PredictorBoard, PredictorRow, predictor_board};
+pub use refused::RefusedTask;
 
 /// Who made a board, for its JSON form.
 pub const GENERATED_BY: &str = concat!("clmbench ", env!("CARGO_PKG_VERSION"));
@@ -53,6 +56,7 @@ pub fn fit_suite(store: &Store, suite_id: i64) -> Result<Vec<FitRow>, AnalysisEr
 pub fn predictors(store: &Store, suite_id: i64) -> Result<PredictorBoard, AnalysisError> {
     let suite = inputs::suite(store, suite_id)?;
     let mut board = predictor_board(&suite.name, suite.expect, suite.useful_effect, store.fits(suite_id)?)?;
+    board.refused = refused::refused(&store.refused_tasks(suite_id)?);
     board.stale = store.fits_state(suite_id)?.is_some_and(|state| state.stale);
     Ok(board)
 }
@@ -62,5 +66,5 @@ pub fn predictors(store: &Store, suite_id: i64) -> Result<PredictorBoard, Analys
 /// # Errors
 /// The store cannot be read.
 pub fn models(store: &Store, suite_id: i64) -> Result<ModelBoard, AnalysisError> {
-    Ok(model_board(&Inputs::read(store, suite_id)?))
+    Ok(model_board(&Inputs::read(store, suite_id)?.with_predictions(store)?))
 }

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use clmbench_protocol::TaskKind;
+use clmbench_stats::numeric::sample_sd;
 use clmbench_store::RunRow;
 use serde::Serialize;
 
@@ -12,7 +14,9 @@ use crate::{
     details::ExcludedRun,
     inputs::Inputs,
     learning,
+    paired::{self, Side},
     points::{Score, ScoreGroup, scores_by_group},
+    refused::{self, RefusedTask},
 };
 
 /// Scores in the order of a leaderboard. Its JSON form is `{schema, generated_by, rows}`.
@@ -27,6 +31,9 @@ pub struct ModelBoard {
     /// Name of the suite.
     #[serde(skip)]
     pub suite: String,
+    /// Tasks without a score, and why.
+    #[serde(skip)]
+    pub refused: Vec<RefusedTask>,
     /// Runs without a score, and why.
     #[serde(skip)]
     pub missing: Vec<ExcludedRun>,
@@ -43,7 +50,7 @@ pub enum ModelKind {
     Run,
     /// The same model at its random initialisation.
     Control,
-    /// Always says the training mean.
+    /// Always says the training mean (regression) or prevalence (classification).
     MeanPredictor,
 }
 
@@ -54,12 +61,16 @@ pub struct ModelRow {
     pub dataset: String,
     /// Task.
     pub task: String,
+    /// Regression or classification.
+    pub task_kind: TaskKind,
     /// Protocol.
     pub protocol: String,
     /// Digest of the split.
     pub split_digest: String,
     /// Name of the score.
     pub score: String,
+    /// Unit of the score, such as `kcal/mol`; empty for one without.
+    pub unit: String,
     /// Whether larger is better.
     pub higher_is_better: bool,
     /// Place among the rows of the same task, protocol and split, from 1; none for a score that is not finite.
@@ -84,24 +95,32 @@ pub struct ModelRow {
     pub std_error_contains: String,
     /// Standard error over test molecules.
     pub se_test: Option<f64>,
-    /// Standard error over transfer seeds.
+    /// Standard error over transfer seeds (standard deviation over the root of their number); none below 2.
     pub se_seed: Option<f64>,
+    /// Standard deviation of the scores of the runs that differ from this one by the pretraining seed alone, this one among
+    /// them; none below 2. It is no part of `std_error`, which is about this checkpoint.
+    pub se_pretrain: Option<f64>,
+    /// Runs of that configuration with a score.
+    pub pretraining_seeds: u32,
     /// Transfer seeds averaged.
     pub transfer_seeds: u32,
     /// Molecules with labels for testing.
     pub n_test: u64,
     /// Score minus that of the control of the same size, positive if better; the mean of several controls.
     pub control_difference: Option<f64>,
-    /// Root sum of squares of both standard errors.
-    pub control_difference_se: Option<f64>,
-    /// What that error contains, or why there is none.
+    /// Lower end of its 95 % interval over test molecules, both scored on the same ones.
+    pub control_difference_low: Option<f64>,
+    /// Upper end of that interval.
+    pub control_difference_high: Option<f64>,
+    /// What that interval contains, or why there is none.
     pub control_difference_contains: String,
     /// Held-out loss of the run at its last checkpoint, in nats a token; none if it was not measured.
     pub heldout_loss: Option<f64>,
     /// Cross-entropy of the same tokens under the corpus subset's unigram frequencies, in nats.
     pub unigram_cross_entropy: Option<f64>,
     /// Words that say what to be careful about: `diverged`, `not_annealed`, and `above_unigram` where the held-out loss is
-    /// not below the unigram cross-entropy by two standard errors of both: the run has learnt nothing to speak of.
+    /// not below the unigram cross-entropy by two standard errors of both: the run has learnt nothing to speak of;
+    /// `fixed_learning_rate` where the suite fixed the rate of a fine-tuning.
     pub flags: Vec<String>,
 }
 
@@ -111,10 +130,11 @@ pub fn model_board(inputs: &Inputs) -> ModelBoard {
     let runs: BTreeMap<&str, &RunRow> = inputs.runs.iter().map(|run| (run.run.as_str(), run)).collect();
     let mut rows = Vec::new();
     for (group, scores) in &groups {
+        let ranked = Ranked { inputs, group, runs: &runs, scores };
         let mut ranking: Vec<ModelRow> =
-            scores.iter().filter_map(|(run, score)| Some(scored(group, runs.get(run.as_str())?, score, &runs, scores))).collect();
+            scores.iter().filter_map(|(run, score)| Some(ranked.row(runs.get(run.as_str())?, score))).collect();
         if let Some(score) = scores.values().next() {
-            ranking.push(mean_predictor(group, score));
+            ranking.push(ranked.mean_predictor(score));
         }
         ranking.sort_by(|left, right| {
             oriented(right).total_cmp(&oriented(left)).then_with(|| (left.kind, &left.label).cmp(&(right.kind, &right.label)))
@@ -135,13 +155,18 @@ pub fn model_board(inputs: &Inputs) -> ModelBoard {
     let missing = inputs.runs.iter().filter(|run| !scored(run)).map(|run| ExcludedRun {
         run: run.run.clone(),
         label: run.label.clone(),
-        reason: if run.diverged { "diverged" } else { "no score yet" }.to_owned(),
+        reason: match &run.divergence {
+            Some(rule) => format!("diverged: {rule}"),
+            None if run.diverged => "diverged".to_owned(),
+            None => "no score yet".to_owned(),
+        },
     });
     ModelBoard {
-        schema: "clmbench/leaderboard-models/1",
+        schema: "clmbench/leaderboard-models/2",
         generated_by: GENERATED_BY,
         rows,
         suite: inputs.suite.clone(),
+        refused: refused::refused(&inputs.refused),
         missing: missing.collect(),
         notes: notes(groups.keys()),
     }
@@ -152,99 +177,135 @@ fn oriented(row: &ModelRow) -> f64 {
     row.value.map_or(f64::NEG_INFINITY, |value| if row.higher_is_better { value } else { -value })
 }
 
-fn scored(
-    group: &ScoreGroup,
-    run: &RunRow,
-    score: &Score,
-    runs: &BTreeMap<&str, &RunRow>,
-    scores: &BTreeMap<String, Score>,
-) -> ModelRow {
-    let mut row = empty(group, if run.control { ModelKind::Control } else { ModelKind::Run });
-    row.label = run.label.clone();
-    row.run = Some(run.run.clone());
-    row.non_embedding_parameters = Some(run.non_embedding_parameters);
-    row.tokens = Some(run.tokens);
-    row.corpus_molecules = Some(run.corpus_molecules);
-    row.value = finite(score.value);
-    row.se_test = finite(score.se_test);
-    row.se_seed = score.se_seed.and_then(finite);
-    row.std_error = std_error(score);
-    row.std_error_contains = contains(score).to_owned();
-    row.transfer_seeds = score.seeds;
-    row.n_test = score.n_test;
-    if run.diverged {
-        row.flags.push("diverged".to_owned());
-    }
-    if !run.control && !score.annealed {
-        row.flags.push("not_annealed".to_owned());
-    }
-    if run.control {
-        row.control_difference_contains = "it is a control".to_owned();
-        return row;
-    }
-    let same_model = |other: &&RunRow| {
-        other.control
-            && other.architecture == run.architecture
-            && other.config_json == run.config_json
-            && other.tokenizer_digest == run.tokenizer_digest
-    };
-    let controls: Vec<&Score> =
-        runs.values().copied().filter(|other| same_model(other)).filter_map(|other| scores.get(&other.run)).collect();
-    if controls.is_empty() {
-        row.control_difference_contains = "no control of the same size has a score".to_owned();
-        return row;
-    }
-    let count = controls.len() as f64;
-    let control = controls.iter().map(|score| score.value).sum::<f64>() / count;
-    let sign = if group.higher_is_better { 1.0 } else { -1.0 };
-    row.control_difference = finite(sign * (score.value - control));
-    // Controls share the test molecules, so their mean is no more certain than one of them.
-    let errors: Option<Vec<f64>> = controls.iter().map(|score| std_error(score)).collect();
-    let control_error = errors.map(|errors| errors.iter().sum::<f64>() / count);
-    row.control_difference_se = row.std_error.zip(control_error).map(|(own, other)| own.hypot(other));
-    row.control_difference_contains =
-        format!("{} of both, as if independent though they share them: too large if anything", contains(score));
-    row
+/// One ranking: the scores of a task under a protocol and split.
+struct Ranked<'a> {
+    inputs: &'a Inputs,
+    group: &'a ScoreGroup,
+    runs: &'a BTreeMap<&'a str, &'a RunRow>,
+    scores: &'a BTreeMap<String, Score>,
 }
 
-fn mean_predictor(group: &ScoreGroup, score: &Score) -> ModelRow {
-    let mut row = empty(group, ModelKind::MeanPredictor);
-    row.label = "mean predictor".to_owned();
-    row.value = finite(score.mean_predictor);
-    row.n_test = score.n_test;
-    row.std_error_contains = "not computed for the mean predictor".to_owned();
-    row.control_difference_contains = "it has no size".to_owned();
-    row
-}
+impl Ranked<'_> {
+    fn row(&self, run: &RunRow, score: &Score) -> ModelRow {
+        let mut row = self.empty(if run.control { ModelKind::Control } else { ModelKind::Run });
+        row.label = run.label.clone();
+        row.run = Some(run.run.clone());
+        row.non_embedding_parameters = Some(run.non_embedding_parameters);
+        row.tokens = Some(run.tokens);
+        row.corpus_molecules = Some(run.corpus_molecules);
+        row.value = finite(score.value);
+        row.se_test = finite(score.se_test);
+        row.se_seed = score.se_seed.and_then(finite);
+        (row.se_pretrain, row.pretraining_seeds) = self.over_pretraining_seeds(run);
+        row.std_error = std_error(score);
+        row.std_error_contains = contains(score).to_owned();
+        row.transfer_seeds = score.seeds;
+        row.n_test = score.n_test;
+        let mut flag = |word: &str, on: bool| row.flags.extend(on.then(|| word.to_owned()));
+        flag("diverged", run.diverged);
+        flag("not_annealed", !run.control && !score.annealed);
+        flag("fixed_learning_rate", score.fixed_learning_rate);
+        if run.control {
+            row.control_difference_contains = "it is a control".to_owned();
+        } else {
+            self.over_control(run, score, &mut row);
+        }
+        row
+    }
 
-fn empty(group: &ScoreGroup, kind: ModelKind) -> ModelRow {
-    ModelRow {
-        dataset: group.dataset.clone(),
-        task: group.task.clone(),
-        protocol: group.protocol.clone(),
-        split_digest: group.split_digest.clone(),
-        score: group.score.clone(),
-        higher_is_better: group.higher_is_better,
-        rank: None,
-        kind,
-        label: String::new(),
-        run: None,
-        non_embedding_parameters: None,
-        tokens: None,
-        corpus_molecules: None,
-        value: None,
-        std_error: None,
-        std_error_contains: String::new(),
-        se_test: None,
-        se_seed: None,
-        transfer_seeds: 0,
-        n_test: 0,
-        control_difference: None,
-        control_difference_se: None,
-        control_difference_contains: String::new(),
-        heldout_loss: None,
-        unigram_cross_entropy: None,
-        flags: Vec::new(),
+    /// Standard deviation over the runs of one configuration, and their number.
+    fn over_pretraining_seeds(&self, run: &RunRow) -> (Option<f64>, u32) {
+        let same = |other: &&&RunRow| other.configuration == run.configuration && !other.diverged;
+        let siblings = self.runs.values().filter(same).filter_map(|other| self.scores.get(&other.run));
+        let values: Vec<f64> = siblings.map(|score| score.value).collect();
+        ((values.len() > 1).then(|| sample_sd(&values)).and_then(finite), values.len() as u32)
+    }
+
+    fn over_control(&self, run: &RunRow, score: &Score, row: &mut ModelRow) {
+        let same_model = |other: &&RunRow| {
+            other.control
+                && other.architecture == run.architecture
+                && other.config_json == run.config_json
+                && other.tokenizer_digest == run.tokenizer_digest
+        };
+        let controls: Vec<&Score> =
+            self.runs.values().copied().filter(same_model).filter_map(|other| self.scores.get(&other.run)).collect();
+        if controls.is_empty() {
+            row.control_difference_contains = "no control of the same size has a score".to_owned();
+            return;
+        }
+        let group = self.group;
+        let sign = if group.higher_is_better { 1.0 } else { -1.0 };
+        let control = controls.iter().map(|score| score.value).sum::<f64>() / controls.len() as f64;
+        row.control_difference = finite(sign * (score.value - control));
+        let cells = controls.iter().flat_map(|score| &score.cells).collect::<Vec<_>>();
+        let side = |cells: &[&String], score: f64| {
+            let key = |cell: &&String| ((*cell).clone(), group.task.clone());
+            let predictions = cells.iter().filter_map(|cell| self.inputs.predictions.get(&key(cell))).collect();
+            Side { predictions, score }
+        };
+        let ours = side(&score.cells.iter().collect::<Vec<_>>(), score.value);
+        let others = side(&cells, control);
+        let label = format!("{} {} {} {}", run.run, group.dataset, group.task, group.protocol);
+        match paired::difference(&group.score, sign, &ours, &others, &label) {
+            Err(reason) => row.control_difference_contains = reason,
+            Ok(found) => {
+                row.control_difference_low = finite(found.interval.low95);
+                row.control_difference_high = finite(found.interval.high95);
+                row.control_difference_contains =
+                    format!("the {} test molecules, the same for both; no seeds are in it", found.molecules);
+            }
+        }
+    }
+
+    fn mean_predictor(&self, score: &Score) -> ModelRow {
+        let mut row = self.empty(ModelKind::MeanPredictor);
+        row.label = match self.group.task_kind {
+            TaskKind::Regression => "mean predictor".to_owned(),
+            TaskKind::Classification => "prevalence predictor".to_owned(),
+        };
+        row.value = finite(score.mean_predictor);
+        row.n_test = score.n_test;
+        row.std_error_contains = "not computed for a constant predictor".to_owned();
+        row.control_difference_contains = "it has no size".to_owned();
+        row
+    }
+
+    fn empty(&self, kind: ModelKind) -> ModelRow {
+        let group = self.group;
+        ModelRow {
+            dataset: group.dataset.clone(),
+            task: group.task.clone(),
+            task_kind: group.task_kind,
+            protocol: group.protocol.clone(),
+            split_digest: group.split_digest.clone(),
+            score: group.score.clone(),
+            unit: self.inputs.unit(group),
+            higher_is_better: group.higher_is_better,
+            rank: None,
+            kind,
+            label: String::new(),
+            run: None,
+            non_embedding_parameters: None,
+            tokens: None,
+            corpus_molecules: None,
+            value: None,
+            std_error: None,
+            std_error_contains: String::new(),
+            se_test: None,
+            se_seed: None,
+            se_pretrain: None,
+            pretraining_seeds: 0,
+            transfer_seeds: 0,
+            n_test: 0,
+            control_difference: None,
+            control_difference_low: None,
+            control_difference_high: None,
+            control_difference_contains: String::new(),
+            heldout_loss: None,
+            unigram_cross_entropy: None,
+            flags: Vec::new(),
+        }
     }
 }
 
@@ -275,100 +336,4 @@ fn notes<'a>(groups: impl Iterator<Item = &'a ScoreGroup>) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::{
-        learning::HELDOUT_LOSS,
-        sample::{run_row, score_row, suite},
-    };
-
-    fn with_control() -> Inputs {
-        let mut inputs = suite(4);
-        let mut control = run_row(0);
-        (control.run, control.label) = ("control".into(), "bert size 0 control".into());
-        (control.control, control.tokens) = (true, 0);
-        inputs.runs.push(control);
-        let mut score = score_row("control", 3.8);
-        score.annealed = false;
-        score.se_test = 0.24;
-        inputs.scores.push(score);
-        inputs
-    }
-
-    #[test]
-    fn best_first_with_controls_and_the_mean_predictor() {
-        let board = model_board(&with_control());
-        let kinds: Vec<ModelKind> = board.rows.iter().map(|row| row.kind).collect();
-        use ModelKind::{Control, MeanPredictor, Run};
-        assert_eq!(kinds, [Run, Run, Run, Run, Control, MeanPredictor]);
-        let values: Vec<f64> = board.rows.iter().map(|row| row.value.unwrap()).collect();
-        assert!(values.is_sorted(), "RMSE: smaller first {values:?}");
-        let ranks: Vec<u32> = board.rows.iter().map(|row| row.rank.unwrap()).collect();
-        assert_eq!(ranks, [1, 2, 3, 4, 5, 6]);
-        assert!(board.notes.is_empty() && board.missing.is_empty());
-    }
-
-    #[test]
-    fn difference_to_the_control_of_the_same_size_is_oriented() {
-        let inputs = with_control();
-        let board = model_board(&inputs);
-        let row = board.rows.iter().find(|row| row.run.as_deref() == Some("run000")).unwrap();
-        let own = inputs.scores[0].value;
-        assert!((row.control_difference.unwrap() - (3.8 - own)).abs() < 1e-12, "smaller RMSE than the control: positive");
-        assert!((row.control_difference_se.unwrap() - 0.26).abs() < 1e-12);
-        assert!(row.control_difference_contains.contains("as if independent"));
-        let other = board.rows.iter().find(|row| row.run.as_deref() == Some("run001")).unwrap();
-        assert_eq!(other.control_difference, None);
-        assert!(other.control_difference_contains.contains("no control"));
-    }
-
-    #[test]
-    fn a_run_that_is_no_better_than_unigram_frequencies_is_flagged() {
-        let mut inputs = with_control();
-        // Unigram: 2.2 +- 0.01. Values have a standard error of 0.014, so 2 x 0.0172 below is the border.
-        for (number, loss) in [(0, 2.3), (1, 2.18), (2, 2.15), (3, f64::NAN)] {
-            let run = format!("run{number:03}");
-            let row = inputs.metrics.iter_mut().find(|row| row.run == run && row.metric == HELDOUT_LOSS).unwrap();
-            row.value = loss;
-        }
-        let board = model_board(&inputs);
-        let flags = |run: &str| board.rows.iter().find(|row| row.run.as_deref() == Some(run)).unwrap().flags.join(" ");
-        assert_eq!(["run000", "run001", "run002", "run003"].map(flags), ["above_unigram", "above_unigram", "", "above_unigram"]);
-        assert_eq!(flags("control"), "", "an untrained model is not expected to have learnt");
-        let row = board.rows.iter().find(|row| row.run.as_deref() == Some("run002")).unwrap();
-        assert_eq!((row.heldout_loss, row.unigram_cross_entropy), (Some(2.15), Some(2.2)));
-        inputs.metrics.clear();
-        assert!(model_board(&inputs).rows.iter().all(|row| row.flags.is_empty()), "not measured is not judged");
-    }
-
-    #[test]
-    fn splits_are_never_ranked_together() {
-        let mut inputs = with_control();
-        inputs.scores[0].split_digest = "another".into();
-        let board = model_board(&inputs);
-        let first = board.rows.iter().filter(|row| row.rank == Some(1)).count();
-        assert_eq!(first, 2);
-        assert!(board.notes[0].contains("2 splits"));
-    }
-
-    #[test]
-    fn what_has_no_score_is_listed() {
-        let mut inputs = with_control();
-        inputs.scores.remove(0);
-        inputs.runs[0].diverged = true;
-        let board = model_board(&inputs);
-        assert_eq!(board.missing.len(), 1);
-        assert_eq!((board.missing[0].run.as_str(), board.missing[0].reason.as_str()), ("run000", "diverged"));
-    }
-
-    #[test]
-    fn a_score_that_is_not_finite_has_no_rank() {
-        let mut inputs = with_control();
-        inputs.scores[1].value = f64::NAN;
-        let board = model_board(&inputs);
-        let row = board.rows.last().unwrap();
-        assert_eq!((row.run.as_deref(), row.rank, row.value), (Some("run001"), None, None));
-        assert!(serde_json::to_string(&board).unwrap().contains("\"rank\":null"));
-    }
-}
+mod tests;

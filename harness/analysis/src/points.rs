@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clmbench_protocol::{Comparable, Objective};
+use clmbench_protocol::{Comparable, Objective, TaskKind};
 use clmbench_store::{MetricRow, RunRow, ScoreRow};
 
 use crate::{
@@ -19,6 +19,8 @@ pub struct ScoreGroup {
     pub dataset: String,
     /// Task.
     pub task: String,
+    /// Regression or classification.
+    pub task_kind: TaskKind,
     /// Protocol.
     pub protocol: String,
     /// Digest of the split.
@@ -38,16 +40,21 @@ pub struct Score {
     pub value: f64,
     /// Standard error over test molecules: the mean over seeds, which share the molecules.
     pub se_test: f64,
-    /// Standard error over transfer seeds; none with one seed, unless the cell gives its own.
+    /// Standard error over transfer seeds: standard deviation over the root of their number; none with one seed, unless the
+    /// cell gives its own.
     pub se_seed: Option<f64>,
     /// Cells averaged.
     pub seeds: u32,
-    /// The same score of the predictor that always says the training mean.
+    /// The same score of the predictor that always says the training mean or prevalence.
     pub mean_predictor: f64,
     /// Molecules with labels for testing.
     pub n_test: u64,
     /// Whether the checkpoint was annealed.
     pub annealed: bool,
+    /// Identities of those cells.
+    pub cells: Vec<String>,
+    /// Whether the suite fixed the learning rate of a fine-tuning.
+    pub fixed_learning_rate: bool,
     /// Devices that computed it.
     pub devices: Vec<String>,
     /// libtorch versions that computed it.
@@ -61,6 +68,7 @@ pub fn scores_by_group(rows: &[ScoreRow]) -> BTreeMap<ScoreGroup, BTreeMap<Strin
         let group = ScoreGroup {
             dataset: row.dataset.clone(),
             task: row.task.clone(),
+            task_kind: row.task_kind,
             protocol: row.protocol.clone(),
             split_digest: row.split_digest.clone(),
             data_digest: row.data_digest.clone(),
@@ -93,6 +101,8 @@ fn mean_over_seeds(seeds: &[&ScoreRow]) -> Score {
         mean_predictor: mean(|row| row.mean_predictor),
         n_test: seeds.iter().map(|row| row.n_test).min().unwrap_or(0),
         annealed: seeds.iter().all(|row| row.annealed),
+        cells: distinct(|row| &row.cell),
+        fixed_learning_rate: seeds.iter().any(|row| row.fixed_learning_rate),
         devices: distinct(|row| &row.device),
         libtorch: distinct(|row| &row.libtorch),
     }

@@ -6,7 +6,7 @@ use clmbench_stats::{GainVerdict, Verdict};
 use clmbench_store::FitRow;
 use serde::Serialize;
 
-use crate::{AnalysisError, GENERATED_BY, details::Details};
+use crate::{AnalysisError, GENERATED_BY, details::Details, refused::RefusedTask};
 
 /// Stored fits in the order of a leaderboard. Its JSON form is `{schema, generated_by, rows}`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,6 +26,9 @@ pub struct PredictorBoard {
     /// Smallest |r| that would be useful.
     #[serde(skip)]
     pub useful_effect: f64,
+    /// Tasks without a score, and why: they have no fits.
+    #[serde(skip)]
+    pub refused: Vec<RefusedTask>,
     /// Whether cells were finished after these fits were stored.
     #[serde(skip)]
     pub stale: bool,
@@ -92,6 +95,7 @@ pub fn predictor_board(
         suite: suite.to_owned(),
         expect,
         useful_effect,
+        refused: Vec::new(),
         stale: false,
     })
 }

@@ -1,10 +1,12 @@
 //! Rows for the tests: runs whose loss and RMSE fall together, with a little noise.
 
+use std::collections::BTreeMap;
+
 use clmbench_protocol::{
     Budget, CheckpointRef, Comparable, CorpusOutput, CostClass, Coverage, Direction, ErrorKind, Measure, MetricInfo, Objective,
     PluginRef, Precision, RunFacts, Scope, TaskKind,
 };
-use clmbench_store::{MetricRow, RunRow, ScoreRow};
+use clmbench_store::{MetricRow, RefusedTaskRow, RunRow, ScoreRow};
 
 use crate::{
     inputs::{FailedCell, Inputs},
@@ -22,6 +24,7 @@ pub(crate) fn run_row(number: usize) -> RunRow {
         corpus_molecules: 5_000 * (1 + 3 * (number as u64 / 4 % 2)),
         tokens: 1_000_000,
         seed: number as u64,
+        configuration: format!("configuration {number}"),
         non_embedding_parameters: 60_000 * (1 + number as u64 % 4).pow(2),
         total_parameters: 100_000,
         training_flops: 6e10,
@@ -136,6 +139,22 @@ pub(crate) fn score_row(run: &str, value: f64) -> ScoreRow {
     }
 }
 
+pub(crate) fn refused_row(run: &str, task: &str) -> RefusedTaskRow {
+    RefusedTaskRow {
+        cell: format!("transfer {run}"),
+        run: run.into(),
+        checkpoint: "checkpoint-3".into(),
+        last: true,
+        dataset: "tox21".into(),
+        task: task.into(),
+        score: "roc_auc".into(),
+        protocol: "probe".into(),
+        split_digest: "split".into(),
+        data_digest: "data".into(),
+        reason: "the test molecules are all of class 0".into(),
+    }
+}
+
 pub(crate) fn metric_info(id: &str) -> MetricInfo {
     MetricInfo {
         id: id.into(),
@@ -202,6 +221,9 @@ pub(crate) fn suite(n: usize) -> Inputs {
         metrics,
         failed: vec![],
         scores,
+        refused: vec![],
+        predictions: BTreeMap::new(),
+        tasks: BTreeMap::new(),
         infos: vec![metric_info("loss/mlm_loss"), parameters],
         corpora: vec![corpus],
     }

@@ -114,6 +114,10 @@ Exit status 3 if cells failed (each is listed with its reason), 130 if interrupt
     #[command(subcommand)]
     Leaderboard(Leaderboard),
 
+    /// Write results out for other programs
+    #[command(subcommand)]
+    Export(Export),
+
     /// List, write, build and check plugins
     #[command(subcommand)]
     Plugin(Plugin),
@@ -151,9 +155,9 @@ pub struct RunArguments {
     /// Give every cell a fresh worker process
     #[arg(long)]
     pub isolate: bool,
-    /// Device of the workers: cpu or cuda:<index>
-    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device)]
-    pub device: String,
+    /// Device of the workers: cpu, cuda:<index>, or auto for the first GPU that the worker offers, else the CPU
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device)]
+    pub device: Device,
     /// Compute failed cells again (one whose worker was killed from outside goes on without it)
     #[arg(long)]
     pub retry_failed: bool,
@@ -212,6 +216,48 @@ pub enum Leaderboard {
   clmbench leaderboard models
   clmbench leaderboard models --suite demo --json")]
     Models(SuiteChoice),
+}
+
+/// `export ...`.
+#[derive(Debug, Subcommand)]
+pub enum Export {
+    /// Every test prediction behind the scores of a suite, one row a molecule
+    ///
+    /// Columns: run, checkpoint, dataset, task, protocol, seed (of a fine-tuning), row (of the dataset), label, prediction (the
+    /// label's unit, or the probability of class 1). Text that a spreadsheet would take for a formula starts with `'`.
+    #[command(after_help = "Example:
+  clmbench export predictions --format csv > predictions.csv
+  clmbench export predictions --suite demo --dataset bace --protocol finetune --format json --out bace.json")]
+    Predictions(ExportArguments),
+}
+
+/// Arguments of `export predictions`.
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    /// Name of the suite; the newest of the store if left out
+    #[arg(long, value_name = "NAME")]
+    pub suite: Option<String>,
+    /// Only this dataset
+    #[arg(long, value_name = "DATASET")]
+    pub dataset: Option<String>,
+    /// Only this protocol, probe or finetune
+    #[arg(long, value_name = "PROTOCOL")]
+    pub protocol: Option<String>,
+    /// Form of the rows
+    #[arg(long, value_enum, default_value = "csv")]
+    pub format: Format,
+    /// File to write instead of standard output; it appears when it is complete
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Forms that rows are exported in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Comma-separated values with a header line (RFC 4180)
+    Csv,
+    /// One object {schema, generated_by, rows}
+    Json,
 }
 
 /// `plugin ...`.
@@ -287,15 +333,24 @@ pub struct BuildArguments {
     pub dest: Option<PathBuf>,
 }
 
-/// `cpu`, `cuda` or `cuda:<index>`.
-fn device(text: &str) -> Result<String, String> {
-    let index = text.strip_prefix("cuda:");
-    if text == "cpu" || index.is_some_and(|index| index.parse::<u16>().is_ok()) {
-        Ok(text.to_owned())
-    } else if text == "cuda" {
-        Ok("cuda:0".to_owned())
-    } else {
-        Err("expected cpu or cuda:<index>, such as cuda:0".to_owned())
+/// Where cells are computed, as asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Device {
+    /// The first GPU that the worker offers, else the CPU.
+    Auto,
+    /// `cpu` or `cuda:<index>`.
+    Named(String),
+}
+
+/// `auto`, `cpu`, `cuda` or `cuda:<index>`.
+fn device(text: &str) -> Result<Device, String> {
+    let index = text.strip_prefix("cuda:").and_then(|index| index.parse::<u16>().ok());
+    match (text, index) {
+        ("auto", _) => Ok(Device::Auto),
+        ("cpu", _) => Ok(Device::Named("cpu".to_owned())),
+        ("cuda", _) => Ok(Device::Named("cuda:0".to_owned())),
+        (_, Some(index)) => Ok(Device::Named(format!("cuda:{index}"))),
+        _ => Err("expected auto, cpu or cuda:<index>, such as cuda:0".to_owned()),
     }
 }
 
@@ -312,9 +367,11 @@ mod tests {
 
     #[test]
     fn devices() {
-        assert_eq!(device("cuda"), Ok("cuda:0".to_owned()));
-        assert_eq!(device("cuda:3"), Ok("cuda:3".to_owned()));
-        assert!(device("gpu").is_err());
-        assert!(device("cuda:x").is_err());
+        let named = |name: &str| Ok(Device::Named(name.to_owned()));
+        assert_eq!(device("auto"), Ok(Device::Auto));
+        assert_eq!((device("cpu"), device("cuda"), device("cuda:3")), (named("cpu"), named("cuda:0"), named("cuda:3")));
+        for wrong in ["gpu", "cuda:x", "cuda:", "cuda:-1", "CPU", ""] {
+            assert!(device(wrong).is_err(), "{wrong}");
+        }
     }
 }

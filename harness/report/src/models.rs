@@ -7,7 +7,7 @@ use clmbench_analysis::{ModelBoard, ModelKind, ModelRow};
 use crate::{
     Style,
     layout::{Column, draw},
-    text::{MISSING, count, decimals, finish, plain, plural, wrap},
+    text::{MISSING, count, decimals, finish, plain, plural, refused_lines, wrap},
 };
 
 /// The board as tables with one footer.
@@ -22,8 +22,9 @@ pub fn model_table(board: &ModelBoard, style: Style) -> String {
     for ranking in board.rows.chunk_by(|left, right| key(left) == key(right)) {
         let first = &ranking[0];
         let direction = if first.higher_is_better { "larger is better" } else { "smaller is better" };
+        let unit = if first.unit.is_empty() { String::new() } else { format!(" in {}", first.unit) };
         let title = format!(
-            "Models of suite {}: {}, {}, {} ({direction}), {}; {} tested",
+            "Models of suite {}: {}, {}, {}{unit} ({direction}), {}; {} tested",
             board.suite, first.dataset, first.task, first.score, first.protocol, first.n_test,
         );
         text.push_str(&wrap(&plain(&title), width));
@@ -45,10 +46,14 @@ fn columns(rows: &[ModelRow]) -> Vec<Column> {
     let column = |get: &dyn Fn(&ModelRow) -> String| rows.iter().map(get).collect::<Vec<String>>();
     let digits = decimals(rows.iter().filter_map(|row| row.value).fold(0.0f64, |largest, value| largest.max(value.abs())));
     let number = |value: Option<f64>| value.map_or_else(|| MISSING.to_owned(), |value| format!("{value:.digits$}"));
-    let over_control = |row: &ModelRow| match (row.kind, row.control_difference, row.control_difference_se) {
-        (ModelKind::Run, Some(value), Some(error)) => format!("{} ± {}", number(Some(value)), number(Some(error))),
-        (ModelKind::Run, Some(value), None) => format!("{} ± {MISSING}", number(Some(value))),
-        (ModelKind::Run, None, _) => MISSING.to_owned(),
+    let over_control = |row: &ModelRow| match (row.kind, row.control_difference) {
+        (ModelKind::Run, Some(value)) => {
+            let ends = row.control_difference_low.zip(row.control_difference_high);
+            let interval =
+                ends.map_or_else(|| MISSING.to_owned(), |(low, high)| format!("[{}, {}]", number(Some(low)), number(Some(high))));
+            format!("{} {interval}", number(Some(value)))
+        }
+        (ModelKind::Run, None) => MISSING.to_owned(),
         // Only runs are compared with a control: elsewhere there is nothing to be missing.
         _ => String::new(),
     };
@@ -65,6 +70,12 @@ fn columns(rows: &[ModelRow]) -> Vec<Column> {
         // No difference without its uncertainty.
         Column::right("over control", 1, column(&over_control)),
     ];
+    // The components of the error, where there is more than the test molecules.
+    if rows.iter().any(|row| row.se_seed.is_some() || row.se_pretrain.is_some()) {
+        columns.push(Column::right("se test", 3, column(&|row| number(row.se_test))));
+        columns.push(Column::right("se seed", 3, column(&|row| number(row.se_seed))));
+        columns.push(Column::right("sd pretrain", 3, column(&|row| number(row.se_pretrain))));
+    }
     if rows.iter().any(|row| row.transfer_seeds > 1) {
         columns.push(Column::right("seeds", 3, column(&|row| row.transfer_seeds.to_string())));
     }
@@ -132,7 +143,7 @@ fn footer(board: &ModelBoard, left_out: &BTreeSet<String>) -> Vec<String> {
             Some(_) => _ = contains.insert(&row.std_error_contains),
             None => _ = missing.entry(format!("se: {}", row.std_error_contains)).or_default().insert(&row.label),
         }
-        match row.control_difference_se {
+        match row.control_difference_low.zip(row.control_difference_high) {
             Some(_) => _ = differences.insert(&row.control_difference_contains),
             None if row.kind != ModelKind::Run => {}
             None => {
@@ -144,11 +155,14 @@ fn footer(board: &ModelBoard, left_out: &BTreeSet<String>) -> Vec<String> {
             missing.entry("score: its value is not finite".to_owned()).or_default().insert(&row.label);
         }
     }
+    if board.rows.iter().any(|row| row.se_pretrain.is_some()) {
+        lines.push("sd pretrain: standard deviation over pretraining seeds of one configuration.".to_owned());
+    }
     for what in contains {
         lines.push(format!("se: standard error over {what}; pretraining seeds are not in it."));
     }
     for what in differences {
-        lines.push(format!("over control: by how much it beats the same model untrained, ± se ({what})."));
+        lines.push(format!("over control: by how much it beats the same model untrained [95 %], over {what}."));
     }
     lines.extend(unigram_lines(board));
     for (reason, labels) in missing {
@@ -157,6 +171,7 @@ fn footer(board: &ModelBoard, left_out: &BTreeSet<String>) -> Vec<String> {
         let more = if named > 3 { format!(" and {} more", named - 3) } else { String::new() };
         lines.push(format!("{MISSING} {reason} ({}{more}).", names.join(", ")));
     }
+    lines.extend(refused_lines(&board.refused));
     lines.extend(board.notes.iter().map(|note| format!("{note}.")));
     if !board.missing.is_empty() {
         let names: Vec<String> = board.missing.iter().take(4).map(|run| format!("{} ({})", run.label, run.reason)).collect();

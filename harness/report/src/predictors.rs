@@ -8,7 +8,7 @@ use crate::{
     Style,
     layout::{Column, draw},
     overview,
-    text::{MISSING, finish, interval, p_value, plain, plural, seconds, two, two_or_missing, wrap},
+    text::{MISSING, finish, interval, p_value, plain, plural, refused_lines, seconds, two, two_or_missing, wrap},
 };
 
 /// The board as a table with its footer.
@@ -217,6 +217,7 @@ fn footer(board: &PredictorBoard, shared: &Shared, left_out: &[String]) -> Vec<S
     if !left_out.is_empty() && !overview {
         lines.push(format!("Not shown at this width: {}; --json has every column.", left_out.join(", ")));
     }
+    lines.extend(refused_lines(&board.refused));
     if board.stale {
         lines.push("Cells were finished after these fits: `clmbench run` fits anew.".to_owned());
     }
@@ -324,7 +325,7 @@ fn flag_meaning(flag: &str) -> &'static str {
         "mixed_libtorch" => "values from different libtorch versions",
         "diverged_runs" => "diverged runs are not counted",
         "incomplete" => "runs without a value or a score are not counted",
-        "fixed_learning_rate" => "one learning rate for all sizes: scores may flatten with size because of it",
+        "fixed_learning_rate" => "one learning rate for all sizes, not searched for: scores may flatten with size because of it",
         "tokens_vary_with_corpus" => "tokens rise with the corpus: their effects cannot be told apart",
         "short_interval" => "few values and nearly perfect agreement: the interval is too short",
         "zero_width_interval" => "every resample agrees perfectly: the interval is too short",

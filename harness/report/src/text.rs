@@ -1,5 +1,7 @@
 //! Numbers and foreign text on their way to a terminal.
 
+use clmbench_analysis::RefusedTask;
+
 use crate::Style;
 
 /// Stands for a number that is missing; the footer says why.
@@ -67,6 +69,20 @@ pub(crate) fn wrap(text: &str, width: usize) -> String {
         lines.push(line);
     }
     lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Tasks without a score, one sentence each.
+pub(crate) fn refused_lines(tasks: &[RefusedTask]) -> Vec<String> {
+    const MOST: usize = 6;
+    let line = |task: &RefusedTask| {
+        let runs = plural(task.runs, "model");
+        format!("{MISSING} score of {} {} ({}, {runs}): {}.", task.dataset, task.task, task.protocol, task.reason)
+    };
+    let mut lines: Vec<String> = tasks.iter().take(MOST).map(line).collect();
+    if tasks.len() > MOST {
+        lines.push(format!("{} more tasks have no score; `clmbench show` of a transfer cell says why.", tasks.len() - MOST));
+    }
+    lines
 }
 
 /// Two decimals.

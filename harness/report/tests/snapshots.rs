@@ -3,9 +3,9 @@
 
 use clmbench_analysis::{
     Details, ExcludedRun, Expectation, GainDetails, ModelBoard, ModelKind, ModelRow, Pool, PredictorBoard, PredictorRow,
-    Unexpected,
+    RefusedTask, Unexpected,
 };
-use clmbench_protocol::Objective;
+use clmbench_protocol::{Objective, TaskKind};
 use clmbench_report::{Style, expectation_text, model_table, predictor_table, table};
 use clmbench_stats::{PermutationTest, RandomBand, minimum_detectable_r};
 use clmbench_store::FitRow;
@@ -98,6 +98,7 @@ fn predictors(rows: Vec<PredictorRow>) -> PredictorBoard {
         suite: "demo".into(),
         expect: Some("cannot_tell".into()),
         useful_effect: 0.5,
+        refused: vec![],
         stale: false,
     }
 }
@@ -111,7 +112,7 @@ fn demo() -> PredictorBoard {
     (tokens.spearman, tokens.spearman_low, tokens.spearman_high, tokens.slope) = (None, None, None, None);
     (tokens.r2, tokens.q2, tokens.p_value, tokens.p_raw, tokens.kendall) = (None, None, None, None, None);
     tokens.verdict = "refused".into();
-    tokens.verdict_reason = Some("`metric` has the same value in every run".into());
+    tokens.verdict_reason = Some("`trivial/tokens` has the same value in every run".into());
     predictors(rows)
 }
 
@@ -162,9 +163,11 @@ fn model(rank: u32, kind: ModelKind, label: &str, value: f64) -> ModelRow {
     ModelRow {
         dataset: "freesolv".into(),
         task: "expt".into(),
+        task_kind: TaskKind::Regression,
         protocol: "probe".into(),
         split_digest: "76543210".into(),
         score: "rmse".into(),
+        unit: "kcal/mol".into(),
         higher_is_better: false,
         rank: Some(rank),
         kind,
@@ -176,17 +179,20 @@ fn model(rank: u32, kind: ModelKind, label: &str, value: f64) -> ModelRow {
         value: Some(value),
         std_error: (kind != ModelKind::MeanPredictor).then_some(0.231),
         std_error_contains: match kind {
-            ModelKind::MeanPredictor => "not computed for the mean predictor".into(),
+            ModelKind::MeanPredictor => "not computed for a constant predictor".into(),
             _ => "test molecules".into(),
         },
         se_test: Some(0.231),
         se_seed: None,
+        se_pretrain: None,
+        pretraining_seeds: 1,
         transfer_seeds: 1,
         n_test: 65,
         control_difference: run.then_some(0.412),
-        control_difference_se: run.then_some(0.33),
+        control_difference_low: run.then_some(0.08),
+        control_difference_high: run.then_some(0.75),
         control_difference_contains: match kind {
-            ModelKind::Run => "test molecules of both, as if independent though they share them: too large if anything".into(),
+            ModelKind::Run => "the 65 test molecules, the same for both; no seeds are in it".into(),
             _ => "it is a control".into(),
         },
         heldout_loss: run.then_some(1.7),
@@ -204,13 +210,14 @@ fn models() -> ModelBoard {
     ];
     rows[1].flags = vec!["above_unigram".into()];
     rows[1].control_difference = None;
-    rows[1].control_difference_se = None;
+    (rows[1].control_difference_low, rows[1].control_difference_high) = (None, None);
     rows[1].control_difference_contains = "no control of the same size has a score".into();
     ModelBoard {
         schema: "clmbench/leaderboard-models/1",
         generated_by: "clmbench test",
         rows,
         suite: "demo".into(),
+        refused: vec![],
         missing: vec![ExcludedRun { run: "x".into(), label: "bert 2.30M mixed 5k".into(), reason: "no score yet".into() }],
         notes: vec![],
     }
@@ -268,6 +275,33 @@ fn models_of_the_demo() {
     }
 }
 
+/// Fine-tuning with several seeds: the components of the error stand apart, and a task without a score says why.
+#[test]
+fn models_with_all_components_of_the_error() {
+    let mut board = models();
+    for row in &mut board.rows {
+        (row.protocol, row.task_kind, row.score) = ("finetune".into(), TaskKind::Classification, "roc_auc".into());
+        (row.unit, row.higher_is_better, row.value) = (String::new(), true, row.value.map(|value| value / 6.0));
+        if row.kind != ModelKind::MeanPredictor {
+            (row.se_seed, row.transfer_seeds) = (Some(0.021), 3);
+            row.std_error_contains = "test molecules and transfer seeds".into();
+            row.flags.push("fixed_learning_rate".into());
+        }
+    }
+    (board.rows[0].se_pretrain, board.rows[0].pretraining_seeds) = (Some(0.033), 2);
+    board.refused = vec![RefusedTask {
+        dataset: "tox21".into(),
+        task: "sr-p53".into(),
+        protocol: "finetune".into(),
+        reason: "the test molecules are all of class 0".into(),
+        runs: 12,
+    }];
+    for width in 40..160 {
+        fits(&model_table(&board, Style::new(width)), width);
+    }
+    insta::assert_snapshot!("models_components_140", model_table(&board, Style::new(140)));
+}
+
 #[test]
 fn every_width_holds() {
     for width in 40..160 {
@@ -304,7 +338,7 @@ fn expectations_in_words() {
             dataset: "freesolv".into(),
             task: "expt".into(),
             verdict: "refused".into(),
-            reason: "`metric` has the same value in every run".into(),
+            reason: "`trivial/tokens` has the same value in every run".into(),
         }],
         ..met
     };

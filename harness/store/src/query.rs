@@ -45,7 +45,7 @@ impl Store {
                    coalesce(l.training_flops, 0.0), r.epochs, r.control, r.diverged, r.tokenizer_digest, r.corpus_digest,
                    coalesce(l.weights_digest, ''),
                    (SELECT count(*) FROM checkpoint a WHERE a.run = r.identity AND a.annealed),
-                   c.seconds, c.device, c.libtorch, r.learning_rate, r.divergence
+                   c.seconds, c.device, c.libtorch, r.learning_rate, r.divergence, c.spec_json
                  FROM {BOUND} b JOIN run r ON r.identity = b.identity JOIN cell c ON c.identity = r.identity
                    LEFT JOIN checkpoint l ON l.run = r.identity
                      AND l.position = (SELECT max(position) FROM checkpoint WHERE run = r.identity AND last)
@@ -64,6 +64,7 @@ impl Store {
                     corpus_molecules: count(row.get(6)?)?,
                     tokens: count(row.get(7)?)?,
                     seed: seed(&row.get::<_, String>(8)?)?,
+                    configuration: configuration(&row.get::<_, String>(24)?)?,
                     non_embedding_parameters: count(row.get(9)?)?,
                     total_parameters: count(row.get(10)?)?,
                     training_flops: row.get::<_, Float>(11)?.0,
@@ -278,6 +279,15 @@ impl Store {
             Ok(outputs)
         })
     }
+}
+
+/// BLAKE3 of a run's definition without its seed (objects have sorted keys).
+fn configuration(spec_json: &str) -> Result<String, StoreError> {
+    let mut spec: serde_json::Value = from_json(spec_json, "stored cell definition")?;
+    if let Some(fields) = spec.as_object_mut() {
+        fields.remove("seed");
+    }
+    Ok(blake3::hash(spec.to_string().as_bytes()).to_hex().to_string())
 }
 
 /// The checkpoints of a suite's runs, by weights.

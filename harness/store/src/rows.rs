@@ -195,6 +195,8 @@ pub struct RunRow {
     pub tokens: u64,
     /// Pretraining seed.
     pub seed: u64,
+    /// BLAKE3 of its definition without the seed: runs that share it differ by the pretraining seed alone.
+    pub configuration: String,
     /// Parameters without word and position embeddings.
     pub non_embedding_parameters: u64,
     /// All trainable parameters.

@@ -1,6 +1,8 @@
 //! The commands, one file each.
 
+mod device;
 mod doctor;
+mod export;
 mod leaderboard;
 mod plan;
 mod plugin_build;
@@ -10,11 +12,12 @@ mod plugin_new;
 mod run;
 mod show;
 mod status;
+mod summary;
 
 use clap::CommandFactory;
 
 use crate::{
-    arguments::{Arguments, Command, Leaderboard, Plugin},
+    arguments::{Arguments, Command, Export, Leaderboard, Plugin},
     console::Console,
     error::CliError,
 };
@@ -32,6 +35,7 @@ pub fn run(arguments: &Arguments, console: Console) -> Result<(), CliError> {
         Command::Status(of) => status::run(of, global, console),
         Command::Leaderboard(Leaderboard::Predictors(of)) => leaderboard::predictors(of, global, console),
         Command::Leaderboard(Leaderboard::Models(of)) => leaderboard::models(of, global, console),
+        Command::Export(Export::Predictions(of)) => export::predictions(of, global, console),
         Command::Plugin(Plugin::List(of)) => plugin_list::run(of.json, global, console),
         Command::Plugin(Plugin::Check(of)) => plugin_check::run(of, console),
         Command::Show(of) => show::run(of, global, console),

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clmbench_analysis::PredictorBoard;
 use clmbench_fetch::Fetcher;
 use clmbench_protocol::FileRef;
 use clmbench_runner::{
@@ -15,10 +16,15 @@ use clmbench_runner::{
     run::SourceLookup,
 };
 use clmbench_store::Store;
+use serde::Serialize;
 
-use super::plan::{Facts, read};
+use super::{
+    device,
+    plan::{Facts, read},
+    summary::Summary,
+};
 use crate::{
-    arguments::{Global, RunArguments},
+    arguments::{Device, Global, RunArguments},
     console::Console,
     error::CliError,
     interrupt,
@@ -38,15 +44,23 @@ const LEAST_MEMORY: u64 = 3 << 29;
 pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Result<(), CliError> {
     let start = Instant::now();
     let plan = read(&arguments.suite, global, console)?;
-    device_must_be_there(&arguments.device)?;
     interrupt::listen();
     let mut store = Store::open_writer(&global.store)?;
     let workers = arguments.workers.map_or_else(default_workers, usize::from);
     let facts = Facts::new(&plan, plan::survey(&plan, Some(&store), workers)?);
     console.note(&facts.page(console.style.width));
 
+    // A named device is asked for before anything is computed; `auto` only when there is something to compute.
+    let device = match &arguments.device {
+        Device::Auto if facts.todo() == 0 => "cpu".to_owned(),
+        device => device::resolve(device, || worker::hello(&worker::path()))?,
+    };
+    if facts.todo() > 0 {
+        console.note(&format!("device    {device}"));
+    }
     let sources = fetch(&plan, &facts, console)?;
-    let summary = compute(arguments, &plan, &facts, &sources, &mut store, workers, console)?;
+    let options = Options { arguments, device, workers };
+    let summary = compute(&options, &plan, &facts, &sources, &mut store, console)?;
     console.note(&said(&summary, start.elapsed()));
 
     let fits = clmbench_analysis::fit_suite(&store, summary.suite_id)?;
@@ -63,17 +77,6 @@ pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Resul
             refused: summary.refused,
         }),
     }
-}
-
-/// Asks the worker before anything is computed; the CPU is always there.
-fn device_must_be_there(device: &str) -> Result<(), CliError> {
-    if device == "cpu" {
-        return Ok(());
-    }
-    let none = |why: String| CliError::NoDevice { device: device.to_owned(), why };
-    let hello = worker::hello(&worker::path()).map_err(|why| none(format!("the worker {why}")))?;
-    let there = hello.devices.iter().any(|known| known == device);
-    if there { Ok(()) } else { Err(none(format!("the worker offers {}", hello.devices.join(", ")))) }
 }
 
 /// Gets the source files that are not in the cache yet; none when every cell is done.
@@ -97,15 +100,22 @@ fn fetch(plan: &Plan, facts: &Facts, console: Console) -> Result<HashMap<String,
     Ok(paths)
 }
 
+/// How to compute.
+struct Options<'a> {
+    arguments: &'a RunArguments,
+    device: String,
+    workers: usize,
+}
+
 fn compute(
-    arguments: &RunArguments,
+    how: &Options<'_>,
     plan: &Plan,
     facts: &Facts,
     sources: &HashMap<String, PathBuf>,
     store: &mut Store,
-    workers: usize,
     console: Console,
 ) -> Result<RunSummary, CliError> {
+    let (arguments, workers) = (how.arguments, how.workers);
     let mut local = LocalOptions::new(worker::path(), store.root().join("logs"));
     local.workers = workers;
     local.isolate = arguments.isolate;
@@ -120,7 +130,7 @@ fn compute(
         accept_digest: arguments.accept_digest,
         // Who says how many workers there are to be gets them.
         threads: arguments.workers.is_none().then(|| u32::try_from(LocalOptions::cores()).unwrap_or(u32::MAX)),
-        device: arguments.device.clone(),
+        device: how.device.clone(),
         plan_json: serde_json::to_string(facts).unwrap_or_else(|_| "{}".to_owned()),
     };
     // A finished cell whose files are damaged is computed again, which can need a source although nothing was to do.
@@ -175,15 +185,30 @@ fn said(summary: &RunSummary, took: Duration) -> String {
 /// The predictors' leaderboard, and whether the suite came out as its author expects.
 fn show_board(store: &Store, summary: &RunSummary, plan: &Plan, json: bool, console: Console) -> Result<(), CliError> {
     let board = clmbench_analysis::predictors(store, summary.suite_id)?;
+    let ended = Summary::of(store, summary.suite_id)?;
     if json {
-        console.whole_json(&board)?;
+        console.whole_json(&WithSummary { board: &board, run: &ended })?;
     } else if board.rows.is_empty() {
         console.note("no fits: a fit needs a metric and a downstream score of finished runs");
     } else {
         console.print(&clmbench_report::predictor_table(&board, console.style))?;
     }
+    show_expectation(&board, plan, json, console)?;
+    console.note(&ended.text());
+    Ok(())
+}
+
+/// The leaderboard's own JSON form, and how the run ended.
+#[derive(Serialize)]
+struct WithSummary<'a> {
+    #[serde(flatten)]
+    board: &'a PredictorBoard,
+    run: &'a Summary,
+}
+
+fn show_expectation(board: &PredictorBoard, plan: &Plan, json: bool, console: Console) -> Result<(), CliError> {
     let Some(expect) = &plan.suite.expect else { return Ok(()) };
-    let found = clmbench_report::expectation_text(&clmbench_analysis::expectation(&board, expect)?, console.style);
+    let found = clmbench_report::expectation_text(&clmbench_analysis::expectation(board, expect)?, console.style);
     if json {
         console.note(found.trim_end());
         return Ok(());

@@ -4,8 +4,8 @@ use clmbench_store::Store;
 use tempfile::tempdir;
 
 use crate::made_up::{
-    cell, corpus_output, corpus_spec, measure_output, measure_spec, pretrain_output, pretrain_spec, report, suite,
-    transfer_output, transfer_spec,
+    cell, corpus_output, corpus_spec, finetune_output, finetune_spec, measure_output, measure_spec, pretrain_output,
+    pretrain_spec, report, suite, transfer_output, transfer_spec,
 };
 
 /// Two suites that share a run; each has a measure cell of its own on it.
@@ -115,4 +115,66 @@ fn runs_that_share_weights_are_told_apart_by_what_the_metric_was_told() {
     let scores = store.score_rows(suite_id).unwrap();
     let owners: Vec<_> = scores.iter().filter(|row| row.primary).map(|row| row.run.as_str()).collect();
     assert_eq!(owners, ["control-50", "control-60"], "a score depends on the weights alone");
+}
+
+#[test]
+fn runs_that_differ_by_the_seed_alone_share_a_configuration() {
+    let folder = tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let suite_id = store.put_suite(&suite("s")).unwrap();
+    store.put_cells(suite_id, &["a", "b", "c"].map(|key| cell(key, "pretrain", &[]))).unwrap();
+    for (key, tokens, seed) in [("a", 400, 1), ("b", 400, 2), ("c", 500, 1)] {
+        store.bind(suite_id, key, key, &pretrain_spec(tokens, 50, seed)).unwrap();
+        store.finish(key, &report(pretrain_output(tokens, 50, key, false))).unwrap();
+    }
+    let runs = store.runs(suite_id).unwrap();
+    assert_eq!(runs[0].configuration, runs[1].configuration);
+    assert_ne!(runs[0].configuration, runs[2].configuration, "other tokens");
+}
+
+#[test]
+fn scores_of_several_tasks_and_the_reasons_of_those_without_come_apart() {
+    let folder = tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let suite_id = store.put_suite(&suite("s")).unwrap();
+    let keys = ["run", "probe", "seed0", "seed1"];
+    store.put_cells(suite_id, &keys.map(|key| cell(key, if key == "run" { "pretrain" } else { "transfer" }, &[]))).unwrap();
+    store.bind(suite_id, "run", "run", &pretrain_spec(400, 50, 1)).unwrap();
+    store.bind(suite_id, "probe", "probe", &transfer_spec("w-4")).unwrap();
+    store.bind(suite_id, "seed0", "seed0", &finetune_spec("w-4", 5_000, true)).unwrap();
+    store.bind(suite_id, "seed1", "seed1", &finetune_spec("w-4", 5_001, false)).unwrap();
+    store.finish("run", &report(pretrain_output(400, 50, "w", false))).unwrap();
+    store.finish("probe", &report(transfer_output(2.5, vec![]))).unwrap();
+    store.finish("seed0", &report(finetune_output(0.75, vec![(7, 1.0, 0.9), (9, 0.0, 0.2)]))).unwrap();
+    store.finish("seed1", &report(finetune_output(0.70, vec![]))).unwrap();
+    let scores = store.score_rows(suite_id).unwrap();
+    let primary: Vec<_> = scores
+        .iter()
+        .filter(|row| row.primary)
+        .map(|row| (row.cell.as_str(), row.task.as_str(), row.protocol.as_str(), row.score.as_str(), row.seed))
+        .collect();
+    let expected = [
+        ("probe", "expt", "probe", "rmse", 5),
+        ("seed0", "nr-ar", "finetune", "roc_auc", 5_000),
+        ("seed1", "nr-ar", "finetune", "roc_auc", 5_001),
+    ];
+    assert_eq!(primary, expected);
+    let fixed: Vec<bool> = scores.iter().filter(|row| row.primary).map(|row| row.fixed_learning_rate).collect();
+    assert_eq!(fixed, [false, false, true]);
+    assert!(scores.iter().all(|row| row.checkpoint == "checkpoint-4" && row.last));
+    let refused = store.refused_tasks(suite_id).unwrap();
+    let reasons: Vec<_> = refused.iter().map(|row| (row.cell.as_str(), row.task.as_str(), row.reason.as_str())).collect();
+    let reason = "the test molecules are all of class 0";
+    assert_eq!(reasons, [("seed0", "sr-p53", reason), ("seed1", "sr-p53", reason)]);
+    assert_eq!(store.predictions("seed0", "nr-ar").unwrap(), [(7, 1.0, 0.9), (9, 0.0, 0.2)]);
+    assert!(store.predictions("seed0", "sr-p53").unwrap().is_empty());
+    assert!(store.predictions("seed0", "absent").is_err());
+    // The result comes back whole, with the predictions of each task.
+    let back = store.report("seed0").unwrap().unwrap().output;
+    let given = finetune_output(0.75, vec![(7, 1.0, 0.9), (9, 0.0, 0.2)]);
+    assert_eq!(serde_json::to_string(&back).unwrap(), serde_json::to_string(&given).unwrap());
+    // A result whose tasks are not those of the definition is refused.
+    store.bind(suite_id, "probe", "other", &finetune_spec("w-4", 1, true)).unwrap();
+    let error = store.finish("other", &report(transfer_output(1.0, vec![]))).unwrap_err();
+    assert!(error.to_string().contains("holds 1 tasks, its definition 2"), "{error}");
 }
