@@ -1,6 +1,6 @@
 //! Everything an analysis reads, as plain rows, so that it can be tested without a database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use clmbench_protocol::{CellSpec, CorpusOutput, MetricInfo, TaskInfo};
 use clmbench_store::{CellStatus, MetricRow, RefusedTaskRow, RunRow, ScoreRow, Store, SuiteRow};
@@ -72,9 +72,8 @@ impl Inputs {
     pub fn with_predictions(mut self, store: &Store) -> Result<Self, AnalysisError> {
         for row in self.scores.iter().filter(|row| row.primary && row.last) {
             let key = (row.cell.clone(), row.task.clone());
-            if !self.predictions.contains_key(&key) {
-                let rows = store.predictions(&row.cell, &row.task)?;
-                self.predictions.insert(key, rows);
+            if let Entry::Vacant(place) = self.predictions.entry(key) {
+                place.insert(store.predictions(&row.cell, &row.task)?);
             }
         }
         Ok(self)

@@ -23,8 +23,6 @@ pub(crate) type Predictions = Vec<(u64, f64, f64)>;
 pub(crate) struct Difference {
     pub value: f64,
     pub interval: Interval,
-    /// Test molecules.
-    pub molecules: usize,
 }
 
 /// Predictions of one model for the molecules of the pair, in one order.
@@ -143,7 +141,7 @@ pub(crate) fn difference(name: &str, sign: f64, first: &Side<'_>, second: &Side<
     };
     let interval = bca(molecules, RESAMPLES, &mut generator(SEED, &format!("over control {label}")), statistic)
         .map_err(|_| "most resamples of the test molecules have no score (one class only)".to_owned())?;
-    Ok(Difference { value: sign * (first.score - second.score), interval, molecules })
+    Ok(Difference { value: sign * (first.score - second.score), interval })
 }
 
 #[cfg(test)]

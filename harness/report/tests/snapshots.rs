@@ -192,7 +192,7 @@ fn model(rank: u32, kind: ModelKind, label: &str, value: f64) -> ModelRow {
         control_difference_low: run.then_some(0.08),
         control_difference_high: run.then_some(0.75),
         control_difference_contains: match kind {
-            ModelKind::Run => "the 65 test molecules, the same for both; no seeds are in it".into(),
+            ModelKind::Run => "test molecules, the same for both; no seeds are in it".into(),
             _ => "it is a control".into(),
         },
         heldout_loss: run.then_some(1.7),

@@ -52,7 +52,7 @@ fn difference_to_the_control_of_the_same_size_is_oriented_and_paired() {
     assert!((row.control_difference.unwrap() - (3.8 - own)).abs() < 1e-12, "smaller RMSE than the control: positive");
     let ends = [row.control_difference_low.unwrap(), row.control_difference_high.unwrap()];
     assert!(ends.iter().all(|end| (end - (3.8 - own)).abs() < 1e-9), "no molecule differs from another: {ends:?}");
-    assert!(row.control_difference_contains.contains("40 test molecules, the same for both"));
+    assert!(row.control_difference_contains.contains("test molecules, the same for both"));
     let other = board.rows.iter().find(|row| row.run.as_deref() == Some("run001")).unwrap();
     assert_eq!(other.control_difference, None);
     assert!(other.control_difference_contains.contains("no control"));
