@@ -64,7 +64,8 @@ fn covariance(x: &[f64], y: &[f64]) -> f64 {
     x.iter().zip(y).map(|(a, b)| (a - centre_x) * (b - centre_y)).sum::<f64>() / (x.len() as f64 - 1.0)
 }
 
-/// ROC-AUC and the variance of its estimate over test molecules.
+/// ROC-AUC and the variance of its estimate over test molecules. The variance is 0 for perfectly separated classes and for a
+/// constant score: there it says nothing.
 ///
 /// # Errors
 /// Fewer than [`SMALLEST_CLASS_FOR_VARIANCE`] molecules of a class, scores that are not finite, unequal lengths.
