@@ -4,7 +4,10 @@ use clmbench_molecules::{cache::TokenCache, vocabulary::PAD};
 use clmbench_protocol::Objective;
 use tch::{Device, Kind, Tensor};
 
-use crate::masking::{MaskKey, Masking};
+use crate::{
+    failure::{OrFail, Result},
+    masking::{MaskKey, Masking},
+};
 
 /// Molecules as tensors.
 #[derive(Debug)]
@@ -43,13 +46,31 @@ pub struct TargetBatch {
     pub shown: Batch,
     /// Positions in the flattened [B * L] whose logits predict the targets, i64 [M].
     pub positions: Tensor,
-    /// Tokens to predict, i64 [M].
+    /// Tokens to predict, i64 [M]; -100 counts for nothing.
     pub targets: Tensor,
     /// Row in the batch of each predicted token, [M].
     pub rows: Vec<u32>,
 }
 
+/// Target that counts for nothing.
+pub const IGNORED: i64 = -100;
+
 impl TargetBatch {
+    /// The same batch with ignored targets behind the others, up to a multiple of so many: libtorch's products are compiled
+    /// anew for every shape, and the number of masked tokens is another one in nearly every batch.
+    ///
+    /// # Errors
+    /// Whatever libtorch refuses.
+    pub fn rounded(self, multiple: usize) -> Result<Self> {
+        let more = (self.predicted().next_multiple_of(multiple.max(1)) - self.predicted()) as i64;
+        let pad = |tensor: &Tensor, value: i64| {
+            let rest = Tensor::f_full([more], value, (Kind::Int64, tensor.device())).or_fail()?;
+            Tensor::f_cat(&[tensor, &rest], 0).or_fail()
+        };
+        let (positions, targets) = (pad(&self.positions, 0)?, pad(&self.targets, IGNORED)?);
+        Ok(Self { positions, targets, ..self })
+    }
+
     /// Tokens to predict, M.
     pub fn predicted(&self) -> usize {
         self.rows.len()
@@ -162,6 +183,17 @@ mod tests {
             let token = cache.get(position / 16).get(position % 16).copied().unwrap_or(0);
             assert_eq!(*id, i64::from(token));
         }
+    }
+
+    #[test]
+    fn rounding_adds_targets_that_count_for_nothing() {
+        let (_folder, cache) = cache(&[&[2, 10, 11, 3], &[2, 20, 3]]);
+        let batch = || with_targets(&cache, &[1, 0], &Targets::Next, KEY, Device::Cpu);
+        let rounded = batch().rounded(4).unwrap();
+        assert_eq!(list(&rounded.positions), [0, 1, 4, 5, 6, 0, 0, 0]);
+        assert_eq!(list(&rounded.targets), [20, 3, 10, 11, 3, -100, -100, -100]);
+        assert_eq!((rounded.predicted(), rounded.rows), (5, vec![0, 0, 1, 1, 1]));
+        assert_eq!(list(&batch().rounded(5).unwrap().positions), list(&batch().positions));
     }
 
     #[test]

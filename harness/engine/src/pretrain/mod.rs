@@ -28,6 +28,9 @@ pub mod step;
 
 use step::{Outcome, Stepper};
 
+/// The number of predicted tokens of a part is rounded up to a multiple of this, with targets that count for nothing.
+const ROUNDED: usize = 32;
+
 /// Where a run reads and writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Folders<'a> {
@@ -206,7 +209,7 @@ impl<'a> Run<'a> {
             if position.tokens >= end {
                 return Ok(None);
             }
-            let parts = self.next_parts(position);
+            let parts = self.next_parts(position)?;
             let from = position.tokens;
             position.batch += 1;
             position.molecules += parts.iter().map(|part| part.shown.ids.size()[0] as u64).sum::<u64>();
@@ -235,12 +238,13 @@ impl<'a> Run<'a> {
     }
 
     /// The next batch in the parts in which it goes through the model.
-    fn next_parts(&mut self, position: &mut Position) -> Vec<TargetBatch> {
+    fn next_parts(&mut self, position: &mut Position) -> Result<Vec<TargetBatch>> {
         let molecules = self.next_batch(position);
         let key = MaskKey { seed: self.mask_seed, draw: position.epoch };
         let part = molecules.len().div_ceil(self.spec.accumulate.max(1) as usize).max(1);
+        let device = self.model.device();
         let parts = molecules.chunks(part);
-        parts.map(|part| batching::with_targets(self.cache, part, &self.targets, key, self.model.device())).collect()
+        parts.map(|part| batching::with_targets(self.cache, part, &self.targets, key, device).rounded(ROUNDED)).collect()
     }
 
     fn next_batch(&mut self, position: &mut Position) -> Vec<u32> {
