@@ -79,6 +79,8 @@ fn the_leaderboard_of_predictors_has_its_columns() {
     let row = |metric: &str| rows.iter().find(|row| row["metric"] == metric).unwrap();
     // All runs have the same tokens, so there is nothing to fit.
     assert_eq!(row("trivial/tokens")["verdict"], "refused", "{}", row("trivial/tokens"));
+    let reason = row("trivial/tokens")["verdict_reason"].as_str().unwrap();
+    assert!(reason.contains("`trivial/tokens` has the same value in every run"), "{reason}");
     let loss = row("fake/loss");
     assert!(loss["spearman"].as_f64().unwrap() > 0.3, "a good metric, oriented: {loss}");
     assert!((loss["mde"].as_f64().unwrap() - 0.85).abs() < 0.05, "{}", loss["mde"]);
@@ -112,7 +114,7 @@ fn models_status_show_and_plugins_print_rows() {
     let plugins = bench.clmbench(&["plugin", "list", "--json"]).code(0).rows();
     plugins.iter().for_each(|row| has(row, &["kind", "name", "version", "file", "parameters"]));
     let kind = |kind: &str| plugins.iter().filter(|row| row["kind"] == kind).count();
-    assert_eq!((kind("architecture"), kind("dataset"), kind("metric")), (1, 1, 6));
+    assert_eq!((kind("architecture"), kind("dataset"), kind("metric")), (1, 2, 6));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod hostile;
 mod journey;
 mod kill;
 mod plugin_author;
+mod protocols;
 mod real;
 mod real_engine;
 mod store_errors;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `FAKE_WORKER_MISBEHAVE` | one of the words of [`Misdeed`] |
 //! | `FAKE_WORKER_ON` | only for cells whose definition (JSON) holds this text |
+//! | `FAKE_WORKER_DEVICES` | devices that the greeting names, with commas between them |
 //! | `FAKE_WORKER_DELAY_MS` | computing a cell takes this long |
 //! | `FAKE_WORKER_COUNT` | file to which the identity of every cell that is begun is appended |
 
@@ -121,7 +122,7 @@ fn serve() -> io::Result<()> {
         protocol: if misdeed == Some(Misdeed::Version) { PROTOCOL_VERSION + 1 } else { PROTOCOL_VERSION },
         build: "fake-worker".into(),
         libtorch: "2.11.0".into(),
-        devices: vec!["cpu".into()],
+        devices: env::var("FAKE_WORKER_DEVICES").unwrap_or_else(|_| "cpu".into()).split(',').map(str::to_owned).collect(),
     })?;
     for line in requests {
         match serde_json::from_str(&line)? {
