@@ -26,7 +26,7 @@ seeds = 2
 source = "echo"
 names = ["sixty"]
 [[metric]]
-id = "custom/sharpness"
+id = "custom/steepness"
 [[metric]]
 select = "family:trivial"
 "#;
@@ -48,13 +48,13 @@ fn tracked() -> Option<BTreeMap<String, Option<blake3::Hash>>> {
 fn a_metric_written_outside_the_checkout_gets_its_row() {
     let before = tracked();
     let real = Real::new(&[ECHO]);
-    let source = real.path("sharpness");
-    let installed = real.path("plugins/clmbench-plugin-sharpness");
-    real.clmbench(&["plugin", "new", "metric", "sharpness", "--out", "sharpness"]).code(0);
-    assert!(fs::read_to_string(source.join("src/lib.rs")).unwrap().contains("custom/sharpness"));
+    let source = real.path("steepness");
+    let installed = real.path("plugins/clmbench-plugin-steepness");
+    real.clmbench(&["plugin", "new", "metric", "steepness", "--out", "steepness"]).code(0);
+    assert!(fs::read_to_string(source.join("src/lib.rs")).unwrap().contains("custom/steepness"));
 
     // Cargo needs the author's own home and toolchain; it fetches nothing that the checkout has not.
-    let mut build = real.command(&["plugin", "build", "sharpness", "--dest", "plugins"]);
+    let mut build = real.command(&["plugin", "build", "steepness", "--dest", "plugins"]);
     for (name, value) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
         if ["HOME", "CARGO", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"].contains(&name.as_str()) {
@@ -65,20 +65,20 @@ fn a_metric_written_outside_the_checkout_gets_its_row() {
     let built = build.env("CARGO_NET_OFFLINE", "true").output().unwrap();
     let [stdout, stderr] = [&built.stdout, &built.stderr].map(|bytes| String::from_utf8_lossy(bytes));
     assert!(built.status.success(), "{stdout}\n{stderr}");
-    assert!(stdout.contains("installed clmbench-plugin-sharpness 0.1.0-dev"), "{stdout}");
+    assert!(stdout.contains("installed clmbench-plugin-steepness 0.1.0-dev"), "{stdout}");
     assert!(Path::new(&installed).join("plugin.toml").is_file());
 
     let checks = real.clmbench(&["plugin", "check", installed.to_str().unwrap(), "--json"]).code(0).rows();
-    assert!(checks.iter().any(|check| check["ok"] == true && check["check"].as_str().unwrap().contains("custom/sharpness")));
+    assert!(checks.iter().any(|check| check["ok"] == true && check["check"].as_str().unwrap().contains("custom/steepness")));
     let listed = real.clmbench(&["plugin", "list", "--json"]).code(0).rows();
-    let row = listed.iter().find(|row| row["name"] == "custom/sharpness").unwrap();
+    let row = listed.iter().find(|row| row["name"] == "custom/steepness").unwrap();
     assert_eq!((&row["kind"], &row["version"]), (&"metric".into(), &"0.1.0-dev".into()), "{row}");
 
     real.write("suite.toml", SUITE);
     real.clmbench(&["run", "suite.toml", "--workers", "2"]).code(0);
     assert!(real.rows().iter().all(|row| row.status == CellStatus::Done));
     let board = real.clmbench(&["leaderboard", "predictors", "--json"]).code(0).rows();
-    let row = board.iter().find(|row| row["metric"] == "custom/sharpness").unwrap();
+    let row = board.iter().find(|row| row["metric"] == "custom/steepness").unwrap();
     assert_eq!((&row["n"], &row["dataset"]), (&4.into(), &"sixty".into()), "{row}");
     assert!(board.iter().any(|row| row["metric"] == "trivial/parameters"));
 

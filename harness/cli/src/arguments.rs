@@ -270,20 +270,20 @@ pub enum Plugin {
     List(Json),
     /// Load a plugin in a child process and check that it keeps the rules
     #[command(after_help = "Example:
-  clmbench plugin check ~/.local/share/clmbench/plugins/clmbench-plugin-sharpness
-  clmbench plugin check target/release/libclmbench_plugin_sharpness.so
+  clmbench plugin check ~/.local/share/clmbench/plugins/clmbench-plugin-steepness
+  clmbench plugin check target/release/libclmbench_plugin_steepness.so
 
 Exit status 3 if a check failed.")]
     Check(CheckArguments),
     /// Write a new plugin crate that builds, with one working metric
     #[command(after_help = "Example:
-  clmbench plugin new metric sharpness --out ~/sharpness
+  clmbench plugin new metric steepness --out ~/steepness
   clmbench plugin new metric hessian/top_eigenvalue --out ~/hessian")]
     New(NewArguments),
     /// Build a plugin crate and install it
     #[command(after_help = "Example:
-  clmbench plugin build ~/sharpness
-  clmbench plugin build ~/sharpness --dest ./my-plugins && clmbench plugin list --plugins ./my-plugins")]
+  clmbench plugin build ~/steepness
+  clmbench plugin build ~/steepness --dest ./my-plugins && clmbench plugin list --plugins ./my-plugins")]
     Build(BuildArguments),
 }
 

@@ -172,7 +172,7 @@ fn a_new_plugin_is_a_whole_crate_and_a_folder_in_use_is_left_alone() {
 fn an_sdk_that_is_gone_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let output = clmbench(folder.path())
-        .args(["plugin", "new", "metric", "sharpness", "--out", "mine", "--sdk", "gone"])
+        .args(["plugin", "new", "metric", "steepness", "--out", "mine", "--sdk", "gone"])
         .assert()
         .code(4)
         .get_output()

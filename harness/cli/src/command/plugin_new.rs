@@ -79,7 +79,7 @@ impl Name {
         } else {
             Err(CliError::Usage {
                 message: format!("`{text}` is not a name for a metric"),
-                hint: "write `name` or `family/name` with lower-case letters, digits and `_`, such as sharpness or \
+                hint: "write `name` or `family/name` with lower-case letters, digits and `_`, such as steepness or \
                        hessian/top_eigenvalue"
                     .to_owned(),
             })
@@ -170,8 +170,8 @@ mod tests {
 
     #[test]
     fn names_become_ids_crates_and_types() {
-        let plain = Name::parse("sharpness").unwrap();
-        assert_eq!((plain.id().as_str(), plain.package().as_str()), ("custom/sharpness", "clmbench-plugin-sharpness"));
+        let plain = Name::parse("steepness").unwrap();
+        assert_eq!((plain.id().as_str(), plain.package().as_str()), ("custom/steepness", "clmbench-plugin-steepness"));
         let family = Name::parse("hessian/top_eigenvalue").unwrap();
         assert_eq!(family.package(), "clmbench-plugin-hessian-top-eigenvalue");
         assert_eq!(family.library(), "libclmbench_plugin_hessian_top_eigenvalue.so");
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn every_placeholder_is_filled_and_every_file_parses() {
-        let name = Name::parse("sharpness").unwrap();
+        let name = Name::parse("steepness").unwrap();
         for (path, template) in FILES {
             let text = fill(template, &name, Path::new("/some where/\"sdk"));
             let left = text.match_indices('@').count();

@@ -118,7 +118,9 @@ pub fn plugins() -> PluginSet {
     let mut curvature = plugin("curvature", "0.1.0");
     let ids =
         ["hessian/trace_hutchinson", "hessian/trace_fisher", "sharpness/sam", "sharpness/average_l2", "landscape/flatness_1d"];
-    curvature.manifest.metrics = ids.map(|id| metric(id, CostClass::Moderate)).to_vec();
+    let counts = ["probes", "molecules", "batch"].map(|name| parameter(name, ParameterKind::Integer, json!(64)));
+    let moderate = |id| MetricInfo { parameters: counts.to_vec(), ..metric(id, CostClass::Moderate) };
+    curvature.manifest.metrics = ids.map(moderate).to_vec();
     let mut trivial = plugin("trivial", "0.1.0");
     let names = ["parameters", "tokens", "corpus", "flops"];
     trivial.manifest.metrics = names.map(|name| metric(&format!("trivial/{name}"), CostClass::Free)).to_vec();
