@@ -251,7 +251,8 @@ fn worker_of(parent: u32) -> Option<u32> {
 /// Whether the small run has left a state to go on from.
 fn state_is_saved(real: &Real) -> bool {
     let identity = real.row(RUN).identity.unwrap();
-    real.store().join("work").join(identity).join("state/position.json").is_file()
+    let states = fs::read_dir(real.store().join("work").join(identity).join("state"));
+    states.is_ok_and(|files| files.flatten().any(|file| file.file_name().to_string_lossy().starts_with("position-")))
 }
 
 /// Runs the rest; everything must be as if nothing had happened.

@@ -181,7 +181,7 @@ pub struct CheckpointOutput {
     pub last: bool,
     /// Learning rate of the last step.
     pub learning_rate: Number,
-    /// Mean training loss of the last tenth of its steps, in nats a masked token.
+    /// Mean training loss of the last tenth of its steps, in nats a predicted token.
     pub training_loss: Number,
     /// 6 x non-embedding parameters x tokens (Kaplan et al. 2020).
     pub training_flops: Number,
