@@ -159,3 +159,15 @@ impl Suite {
         parse::parse(file, toml)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_key_is_documented() {
+        let documented = include_str!("../../../../benchmarks/suites/README.md");
+        let keys = super::corpus::KEYS.iter().chain(&super::parse::MODEL_KEYS).chain(&super::protocol::KEYS);
+        for key in keys {
+            assert!(documented.contains(&format!("`{key}`")), "{key} is not in benchmarks/suites/README.md");
+        }
+    }
+}

@@ -16,7 +16,7 @@ use crate::nearest::hint;
 /// Largest count that a suite may name; keeps derived seeds and sums far from overflow.
 pub(super) const LARGEST: u64 = 1_000_000_000_000;
 /// Keys of `[[model]]`.
-const MODEL_KEYS: [&str; 12] = [
+pub(super) const MODEL_KEYS: [&str; 12] = [
     "architecture",
     "presets",
     "overrides",

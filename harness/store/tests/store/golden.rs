@@ -1,14 +1,14 @@
-//! A store written by schema 1, as committed SQL, is read by this version.
+//! Stores written by schema 1 and schema 2, as committed SQL, are read by this version.
 
 use std::{fmt::Write as _, path::Path};
 
-use clmbench_protocol::{CellSpec, Number};
+use clmbench_protocol::{CellOutput, CellSpec, Number};
 use clmbench_store::{CellStatus, FitRow, Store};
 use tempfile::tempdir;
 
 use crate::made_up::{
-    cell, corpus_output, corpus_spec, measure_output, measure_spec, pretrain_output, pretrain_spec, report, suite,
-    transfer_output, transfer_spec,
+    cell, corpus_output, corpus_spec, finetune_output, finetune_spec, measure_output, measure_spec, pretrain_output,
+    pretrain_spec, report, suite, transfer_output, transfer_spec,
 };
 
 #[test]
@@ -58,10 +58,42 @@ fn a_store_of_schema_1_is_read() {
     assert_eq!((fit.metric.as_str(), fit.verdict.as_str(), fit.mde), ("loss/mlm_loss", "cannot_tell", Some(0.85)));
 }
 
-/// Writes the golden file anew. Only for a schema that no release has written yet:
+#[test]
+fn a_store_of_schema_2_is_read() {
+    let folder = tempdir().unwrap();
+    let connection = rusqlite::Connection::open(folder.path().join("store.sqlite")).unwrap();
+    connection.execute_batch(include_str!("../golden/schema_2.sql")).unwrap();
+    drop(connection);
+    let store = Store::open_writer(folder.path()).unwrap();
+    let suite = store.suite(Some("golden")).unwrap();
+    let text = |output: &CellOutput| serde_json::to_string(output).unwrap();
+    for (identity, spec, output) in cells() {
+        assert_eq!(store.spec(identity).unwrap(), Some(spec));
+        assert_eq!(text(&store.report(identity).unwrap().unwrap().output), text(&output), "{identity}");
+    }
+    let scores = store.score_rows(suite.id).unwrap();
+    let primary: Vec<_> = scores.iter().filter(|row| row.primary).map(|row| (row.task.as_str(), row.value, row.seed)).collect();
+    assert_eq!(primary, [("expt", 2.5, 5), ("nr-ar", 0.75, 5_000)]);
+    assert_eq!(store.refused_tasks(suite.id).unwrap()[0].task, "sr-p53");
+    assert_eq!(store.predictions("finetune", "nr-ar").unwrap(), [(7, 1.0, 0.875)]);
+    assert_eq!(store.fits(suite.id).unwrap().len(), 1);
+}
+
+/// Identity, definition and result of every finished cell of the golden file.
+fn cells() -> [(&'static str, CellSpec, CellOutput); 5] {
+    [
+        ("corpus", corpus_spec(50), corpus_output(50)),
+        ("run", pretrain_spec(400, 50, u64::MAX), pretrain_output(400, 50, "w", false)),
+        ("loss", measure_spec("loss/mlm_loss", "w-4", 400, 50), measure_output(1.5, f64::NAN)),
+        ("transfer", transfer_spec("w-4"), transfer_output(2.5, vec![(3, 1.0, -0.5), (9, 2.0, f64::INFINITY)])),
+        ("finetune", finetune_spec("w-4", 5_000, true), finetune_output(0.75, vec![(7, 1.0, 0.875)])),
+    ]
+}
+
+/// Writes the golden file of the newest schema anew. Only for a schema that no release has written yet:
 /// `cargo test -p clmbench-store -- --ignored write_the_golden_file`.
 #[test]
-#[ignore = "writes tests/golden/schema_1.sql"]
+#[ignore = "writes tests/golden/schema_2.sql"]
 fn write_the_golden_file() {
     let folder = tempdir().unwrap();
     let mut store = Store::open_writer(folder.path()).unwrap();
@@ -71,22 +103,17 @@ fn write_the_golden_file() {
         cell("run", "pretrain", &["corpus"]),
         cell("loss", "measure", &["run", "corpus"]),
         cell("transfer", "transfer", &["run"]),
+        cell("finetune", "transfer", &["run"]),
         cell("slow", "measure", &["run"]),
         cell("odd", "measure", &["run"]),
     ];
     store.put_cells(suite_id, &plan).unwrap();
-    store.bind(suite_id, "corpus", "corpus", &corpus_spec(50)).unwrap();
-    store.bind(suite_id, "run", "run", &pretrain_spec(400, 50, u64::MAX)).unwrap();
-    store.bind(suite_id, "loss", "loss", &measure_spec("loss/mlm_loss", "w-4", 400, 50)).unwrap();
-    store.bind(suite_id, "transfer", "transfer", &transfer_spec("w-4")).unwrap();
+    for (identity, spec, _) in cells() {
+        store.bind(suite_id, identity, identity, &spec).unwrap();
+    }
     store.bind(suite_id, "slow", "slow", &measure_spec("hessian/trace", "w-4", 400, 50)).unwrap();
     store.set_not_applicable(suite_id, "odd", "needs a causal model").unwrap();
-    for (identity, output) in [
-        ("corpus", corpus_output(50)),
-        ("run", pretrain_output(400, 50, "w", false)),
-        ("loss", measure_output(1.5, f64::NAN)),
-        ("transfer", transfer_output(2.5, vec![(3, 1.0, -0.5), (9, 2.0, f64::INFINITY)])),
-    ] {
+    for (identity, _, output) in cells() {
         store.start(identity).unwrap();
         store.finish(identity, &report(output)).unwrap();
     }
@@ -94,7 +121,7 @@ fn write_the_golden_file() {
     let fit = FitRow { metric: "loss/mlm_loss".into(), verdict: "cannot_tell".into(), mde: Some(0.85), ..FitRow::default() };
     store.put_fits(suite_id, &[fit]).unwrap();
     // Not dropped: a writer that ends in order leaves no cell running, and one should be in the file.
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/schema_1.sql");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/schema_2.sql");
     std::fs::write(path, dump(&folder.path().join("store.sqlite"))).unwrap();
     drop(store);
 }
