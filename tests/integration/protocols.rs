@@ -221,7 +221,7 @@ fn show_prints_what_was_tried_what_was_refused_and_the_baselines() {
     }
     let corpus = show("tokenise/own-500");
     for words in
-        ["unigram         2.5000 ± 0.0100", "bigram          1.8000", "two neighbours  1.4000", "alpha  0.0 %, 5.0 %, 0.0 %"]
+        ["unigram         2.500 ± 0.010", "bigram          1.80", "two neighbours  1.40", "alpha  0.0 %, 5.0 %, 0.0 %"]
     {
         assert!(corpus.contains(words), "`{words}` is not in:\n{corpus}");
     }

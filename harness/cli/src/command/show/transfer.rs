@@ -116,7 +116,7 @@ mod tests {
         let mut page = Page::default();
         transfer(&mut page, &output);
         let expected = "result        task nr-ar: train 80, validation 10, test 11 molecules
-                roc_auc 0.7500 ± 0.0500 over test molecules (higher is better, primary); a constant prediction gives 0.5000
+                roc_auc 0.750 ± 0.050 over test molecules (higher is better, primary); a constant prediction gives 0.5000
               task sr-p53: train 80, validation 10, test 11 molecules
                 no score: the test part holds one class only
 fine-tuning   learning rate 1.0e-4 kept of 2 tried, epoch 2; weights moved by 1.25 % of their norm (end.safetensors)
