@@ -11,7 +11,7 @@ use tch::{Kind, Tensor};
 
 use crate::{
     failure::{OrFail, Result},
-    standard::Standard,
+    standard::{Standard, check_strengths},
 };
 
 /// Most Newton steps at one strength.
@@ -48,10 +48,7 @@ impl Logistic {
     /// refuses.
     pub fn new(features: &Tensor, labels: &Tensor, strengths: &[f64]) -> Result<Self> {
         let _guard = tch::no_grad_guard();
-        if let Some(strength) = strengths.iter().find(|strength| !(strength.is_finite() && **strength > 0.0)) {
-            let text = format!("strength {strength} of the logistic probe is not above 0; at 0 separable classes have no fit");
-            return Err(Failure::new(FailureKind::BadInput, text));
-        }
+        check_strengths(strengths)?;
         let standard = Standard::of(features)?;
         let standardised = standard.apply(features)?;
         let (rows, width) = standardised.size2().or_fail()?;

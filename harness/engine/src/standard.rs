@@ -1,8 +1,20 @@
-//! Standardised features: training mean 0 and standard deviation 1, for the linear probes.
+//! What both linear probes share: standardised features (training mean 0 and standard deviation 1), and which strengths are possible.
 
+use clmbench_protocol::{Failure, FailureKind};
 use tch::{Kind, Tensor};
 
 use crate::failure::{OrFail, Result};
+
+/// Refuses strengths at which a fit need not exist.
+///
+/// # Errors
+/// [`FailureKind::BadInput`] for a strength that is not above 0.
+pub fn check_strengths(strengths: &[f64]) -> Result<()> {
+    let Some(strength) = strengths.iter().find(|strength| !(strength.is_finite() && **strength > 0.0)) else { return Ok(()) };
+    let text =
+        format!("strength {strength} of the probe is not above 0; at 0 constant features and separable classes have no fit");
+    Err(Failure::new(FailureKind::BadInput, text))
+}
 
 /// Mean [1, D] and reciprocal standard deviation [1, D] (0 for constant features) of a training set, f64.
 #[derive(Debug)]

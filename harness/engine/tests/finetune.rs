@@ -409,6 +409,8 @@ fn odd_definitions_are_refused_and_hopeless_tasks_are_no_failure() {
     assert_eq!(refused(protocol(&[f64::NAN], 1)), FailureKind::BadInput);
     assert_eq!(refused(protocol(&[0.1], 0)), FailureKind::BadInput);
     assert_eq!(refused(FinetuneProtocol { batch: 0, ..protocol(&[0.1], 1) }), FailureKind::BadInput);
+    assert_eq!(refused(FinetuneProtocol { weight_decay: Number(f64::NAN), ..protocol(&[0.1], 1) }), FailureKind::BadInput);
+    assert_eq!(refused(FinetuneProtocol { betas: (Number(0.9), Number(1.0)), ..protocol(&[0.1], 1) }), FailureKind::BadInput);
     let mut unknown = spec(&columns, Protocol::Finetune(Box::new(protocol(&[0.1], 1))));
     unknown.tasks[0].score = "accuracy".into();
     let run = |spec: &Transfer| {
@@ -423,22 +425,52 @@ fn odd_definitions_are_refused_and_hopeless_tasks_are_no_failure() {
     assert!(output.tasks[0].refused.is_some() && output.tasks[0].scores.is_empty() && output.finetune.is_none());
 }
 
-#[test]
-fn the_probe_learns_both_kinds_of_task_and_refuses_one_class_alone() {
-    let _turn = turn();
-    let mut columns = vec![regression(), classes()];
-    columns.push(Column { name: "none", kind: TaskKind::Classification, labels: vec![1.0; MOLECULES] });
-    let data = dataset(&columns);
-    // The share of each token: the labels are linear in it.
+/// The probe on the share of each token in a molecule: the labels of [`regression`] are linear in it.
+fn probed(columns: &[Column], strengths: &[f64]) -> Result<TransferOutput> {
     let shares: Vec<f64> = (0..MOLECULES)
         .flat_map(|m| {
             (6..17).map(move |word| tokens(m).iter().filter(|token| **token == word).count() as f64 / tokens(m).len() as f64)
         })
         .collect();
     let matrix = Tensor::from_slice(&shares).view([MOLECULES as i64, 11]);
-    let strengths: Vec<Number> = (-4..=8).map(|power| Number(10_f64.powi(power))).collect();
+    let strengths = strengths.iter().copied().map(Number).collect();
     let protocol = ProbeProtocol { embedding_digest: String::new(), strengths };
-    let output = probe::run(&spec(&columns, Protocol::Probe(protocol.clone())), &protocol, &data, &matrix).unwrap();
+    probe::run(&spec(columns, Protocol::Probe(protocol.clone())), &protocol, &dataset(columns), &matrix)
+}
+
+#[test]
+fn the_probe_chooses_without_test_labels_and_refuses_what_has_no_fit() {
+    let _turn = turn();
+    let (plain, mut other) = ([regression(), classes()], [regression(), classes()]);
+    for molecule in (0..MOLECULES).filter(|molecule| molecule % 10 >= 8) {
+        other[0].labels[molecule] *= -100.0;
+        other[1].labels[molecule] = 1.0 - other[1].labels[molecule];
+    }
+    let (a, b) = (probed(&plain, &[1e-3, 1.0, 1e3]).unwrap(), probed(&other, &[1e-3, 1.0, 1e3]).unwrap());
+    for task in 0..2 {
+        assert_eq!(predictions(&a, task), predictions(&b, task));
+        assert_eq!((a.tasks[task].strength, &a.tasks[task].validation), (b.tasks[task].strength, &b.tasks[task].validation));
+        assert_ne!(a.tasks[task].scores, b.tasks[task].scores);
+    }
+    for column in plain {
+        for strengths in [&[][..], &[1.0, 0.0], &[-1.0, 1.0], &[f64::NAN], &[f64::INFINITY]] {
+            let failure = probed(std::slice::from_ref(&column), strengths).unwrap_err();
+            assert_eq!(failure.kind, FailureKind::BadInput, "{strengths:?}: {failure}");
+        }
+    }
+    // Finite numbers whose squares are not.
+    let labels = (0..MOLECULES).map(|m| if m % 3 == 0 { 1e200 } else { -1e200 }).collect();
+    let failure = probed(&[Column { name: "huge", kind: TaskKind::Regression, labels }], &[1.0]).unwrap_err();
+    assert!(failure.kind == FailureKind::NonFinite && failure.message.contains("task huge"), "{failure}");
+}
+
+#[test]
+fn the_probe_learns_both_kinds_of_task_and_refuses_one_class_alone() {
+    let _turn = turn();
+    let mut columns = vec![regression(), classes()];
+    columns.push(Column { name: "none", kind: TaskKind::Classification, labels: vec![1.0; MOLECULES] });
+    let strengths: Vec<f64> = (-4..=8).map(|power| 10_f64.powi(power)).collect();
+    let output = probed(&columns, &strengths).unwrap();
     let value = |task: usize, name: &str| output.tasks[task].scores.iter().find(|row| row.name == name).unwrap().value.0;
     assert!(value(0, "r2") > 0.999 && value(1, "roc_auc") > 0.99, "{:?}", output.tasks[1].scores);
     assert!(output.tasks[1].predictions.iter().all(|row| (0.0..=1.0).contains(&row.2.0)));

@@ -52,6 +52,10 @@ fn check(protocol: &FinetuneProtocol) -> Result<()> {
         let (warmup, clip) = (protocol.warmup.0, protocol.clip.0);
         return refused(format!("warm-up {warmup} is to be a share of the steps, and clip {clip} above 0"));
     }
+    let (decay, first, second) = (protocol.weight_decay.0, protocol.betas.0.0, protocol.betas.1.0);
+    if !(decay.is_finite() && decay >= 0.0 && (0.0..1.0).contains(&first) && (0.0..1.0).contains(&second)) {
+        return refused(format!("weight decay {decay} is to be 0 or more, and betas ({first}, {second}) from 0 to below 1"));
+    }
     Ok(())
 }
 
@@ -60,7 +64,7 @@ fn check(protocol: &FinetuneProtocol) -> Result<()> {
 ///
 /// # Errors
 /// [`FailureKind::BadInput`] for an odd protocol or unknown tasks, [`FailureKind::Unsupported`] for unknown scores,
-/// [`FailureKind::NonFinite`] when every learning rate diverged; what the model or libtorch refuses, what cannot be written.
+/// [`FailureKind::NonFinite`] when every learning rate diverged or predictions are not finite; what the model or libtorch refuses, what cannot be written.
 pub fn run(
     spec: &Transfer,
     protocol: &FinetuneProtocol,
@@ -105,7 +109,7 @@ pub fn run(
             results.push(row);
             continue;
         }
-        results.push(task.scored(spec, data, &predictions(&targets, task, (&test, &outputs), column)?));
+        results.push(task.scored(spec, data, &predictions(&targets, task, (&test, &outputs), column)?)?);
         column += 1;
     }
     let record = FinetuneRecord {
@@ -180,10 +184,6 @@ fn predictions(targets: &Targets, task: &TaskData, test: (&[u32], &Tensor), colu
     let (molecules, outputs) = test;
     let column_of = outputs.f_select(1, column as i64).or_fail()?.to_kind(Kind::Double).contiguous();
     let values = Vec::<f64>::try_from(column_of).or_fail()?;
-    if values.iter().any(|value| !value.is_finite()) {
-        let text = format!("predictions of task {} are not all finite; try smaller learning rates", task.wanted.name);
-        return Err(Failure::new(FailureKind::NonFinite, text));
-    }
     let place_of = |place: &usize| molecules.partition_point(|molecule| (*molecule as usize) < *place);
     Ok(task.test.places.iter().map(|place| targets.prediction(column, values[place_of(place)])).collect())
 }

@@ -10,7 +10,7 @@ use super::{
     score::{log_loss, probability, rmse},
     task::TaskData,
 };
-use crate::{embed::MATRIX, failure::Result, files, logistic::Logistic, ridge::Ridge, weights};
+use crate::{embed::MATRIX, failure::Result, files, logistic::Logistic, ridge::Ridge, standard::check_strengths, weights};
 
 /// The embeddings [N, D] that the protocol names, f64.
 ///
@@ -33,7 +33,8 @@ pub fn read_embeddings(path: &Path, protocol: &ProbeProtocol, spec: &Transfer, d
 /// Probes every task on the embeddings [N, D], f64. A task without enough labels is refused; the others go on.
 ///
 /// # Errors
-/// [`FailureKind::BadInput`] for unknown tasks and odd strengths, [`FailureKind::Unsupported`] for unknown scores.
+/// [`FailureKind::BadInput`] for unknown tasks and for strengths that are not above 0, [`FailureKind::Unsupported`] for unknown
+/// scores, [`FailureKind::NonFinite`] where labels are too large for every strength or for their predictions.
 pub fn run(spec: &Transfer, protocol: &ProbeProtocol, data: &PreparedDataset, matrix: &Tensor) -> Result<TransferOutput> {
     let tasks = spec.tasks.iter().map(|wanted| TaskData::read(spec, wanted, data)).collect::<Result<Vec<_>>>()?;
     let tasks = tasks.into_iter().map(|task| match task.refusal() {
@@ -57,16 +58,29 @@ fn probe(
     matrix: &Tensor,
 ) -> Result<TaskTransfer> {
     let strengths: Vec<f64> = protocol.strengths.iter().map(|strength| strength.0).collect();
+    check_strengths(&strengths)?;
+    if strengths.is_empty() {
+        return Err(Failure::new(FailureKind::BadInput, "the protocol names no strengths for the probe"));
+    }
     let fitted = match task.wanted.kind {
         TaskKind::Regression => regression(task, matrix, &strengths)?,
         TaskKind::Classification => classification(task, matrix, &strengths)?,
     };
-    let best = (0..strengths.len()).min_by(|a, b| fitted.validation[*a].total_cmp(&fitted.validation[*b]));
-    let best = best.ok_or_else(|| Failure::new(FailureKind::BadInput, "the protocol names no strengths for the probe"))?;
+    let best = choose(task, &fitted.validation)?;
     Ok(TaskTransfer {
         strength: Some(protocol.strengths[best]),
         validation: protocol.strengths.iter().copied().zip(fitted.validation.iter().copied().map(Number)).collect(),
-        ..task.scored(spec, data, &(fitted.predict)(best)?)
+        ..task.scored(spec, data, &(fitted.predict)(best)?)?
+    })
+}
+
+/// The smallest finite validation score, the first of equals.
+fn choose(task: &TaskData, validation: &[f64]) -> Result<usize> {
+    let finite = (0..validation.len()).filter(|index| validation[*index].is_finite());
+    finite.min_by(|a, b| validation[*a].total_cmp(&validation[*b])).ok_or_else(|| {
+        let name = &task.wanted.name;
+        let text = format!("no strength has a finite validation score on task {name}: are its labels sensible numbers?");
+        Failure::new(FailureKind::NonFinite, text)
     })
 }
 

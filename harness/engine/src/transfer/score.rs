@@ -34,7 +34,7 @@ pub fn scores(task: &TaskData, predicted: &[f64], bootstrap: (u32, u64)) -> Vec<
     let constant = vec![task.train.mean(); labels.len()];
     let row = |(name, score, higher_is_better): &Row| {
         let se_test = match *name {
-            "roc_auc" => delong(&task.test.classes(), predicted).map_or(f64::NAN, |(_, variance)| variance.sqrt()),
+            "roc_auc" => delong(&classes(labels), predicted).map_or(f64::NAN, |(_, variance)| variance.sqrt()),
             _ => resampled_error(labels, predicted, *score, bootstrap),
         };
         // A constant orders nothing: its rank correlation is taken as 0, as its ROC-AUC is a half.
@@ -81,8 +81,12 @@ fn mae(labels: &[f64], predicted: &[f64]) -> f64 {
     mean_of(labels, predicted, f64::abs)
 }
 
-/// Coefficient of determination on these molecules: 1 - squared error over squared deviation from their own mean.
+/// Coefficient of determination on these molecules: 1 - squared error over squared deviation from their own mean. NaN where the
+/// labels are constant: rounding could leave them a deviation above 0.
 fn r2(labels: &[f64], predicted: &[f64]) -> f64 {
+    if labels.iter().all(|label| *label == labels[0]) {
+        return f64::NAN;
+    }
     let mean = labels.iter().sum::<f64>() / labels.len() as f64;
     let total: f64 = labels.iter().map(|label| (label - mean).powi(2)).sum();
     1.0 - mean_of(labels, predicted, |error| error * error) * labels.len() as f64 / total
@@ -166,6 +170,15 @@ mod tests {
         // Two estimators of one error; they differ by terms of the order of 1/n.
         assert!((found[0].se_test.0 / bootstrap - 1.0).abs() < 0.1, "{} and {bootstrap}", found[0].se_test.0);
         assert!(found[1].se_test.0 > 0.0 && found[1].se_test.0 < 0.2);
+    }
+
+    #[test]
+    fn constant_labels_have_no_share_explained_and_do_not_blow_up_its_error() {
+        // The mean of three times 0.1 is not 0.1, so their deviations are not 0.
+        assert!(r2(&[0.1; 3], &[0.1, 0.2, 0.3]).is_nan());
+        // One resample in nine is constant.
+        let found = resampled_error(&[0.1, 0.1, 0.7], &[0.1, 0.2, 0.6], r2, (2000, 1));
+        assert!(found > 0.0 && found < 1.0, "{found}");
     }
 
     #[test]

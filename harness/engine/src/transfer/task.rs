@@ -31,11 +31,6 @@ impl Labelled {
         matrix.f_index_select(0, &Tensor::from_slice(&rows)).or_fail()
     }
 
-    /// Labels as classes.
-    pub fn classes(&self) -> Vec<bool> {
-        self.labels.iter().map(|label| *label == 1.0).collect()
-    }
-
     /// Mean label.
     pub fn mean(&self) -> f64 {
         self.labels.iter().sum::<f64>() / self.labels.len() as f64
@@ -139,15 +134,23 @@ impl TaskData {
     }
 
     /// The result with these test predictions (in the order of [`Self::test`]): scores with their errors.
-    pub fn scored(&self, spec: &Transfer, data: &PreparedDataset, predicted: &[f64]) -> TaskTransfer {
+    ///
+    /// # Errors
+    /// [`FailureKind::NonFinite`] for predictions that are not all finite.
+    pub fn scored(&self, spec: &Transfer, data: &PreparedDataset, predicted: &[f64]) -> Result<TaskTransfer> {
+        if let Some(index) = predicted.iter().position(|value| !value.is_finite()) {
+            let (value, row, name) = (predicted[index], data.rows[self.test.places[index]], &self.wanted.name);
+            let text = format!("the prediction for row {row} of task {name} is {value}; look for labels beyond all others");
+            return Err(Failure::new(FailureKind::NonFinite, text + ", and when fine-tuning try smaller learning rates"));
+        }
         let rows = self.test.places.iter().zip(&self.test.labels).zip(predicted);
-        TaskTransfer {
+        Ok(TaskTransfer {
             scores: super::score::scores(self, predicted, (spec.bootstrap, spec.seed)),
             predictions: rows
                 .map(|((place, label), predicted)| (data.rows[*place], Number(*label), Number(*predicted)))
                 .collect(),
             ..self.frame()
-        }
+        })
     }
 
     fn frame(&self) -> TaskTransfer {
