@@ -5,7 +5,7 @@
 //! | list: a line | its first field, up to white space, is a candidate; the rest (a name) is ignored |
 //! | list: an empty line, or one whose first sign is `#` | skipped, and counted as skipped |
 //! | table: a row | its field in the named column is a candidate, an empty one too; empty lines are no rows |
-//! | a mark of byte order at the start; line ends LF, CR LF or CR | allowed |
+//! | a mark of byte order at the start; line ends LF, CR LF or CR (a list with CR alone up to [`MAX_ROW_BYTES`]) | allowed |
 //! | bytes that are no UTF-8, NUL bytes, other signs that no SMILES has | they stay in the candidate, which is then invalid and counted |
 //! | a table's row with more or fewer fields than the header, a SMILES over a line end, gzip that is cut short | an error that names file and row |
 //! | a line or row longer than [`MAX_ROW_BYTES`] | an error that names file and row |

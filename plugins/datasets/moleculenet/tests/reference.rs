@@ -69,6 +69,16 @@ fn prepared(set: &Set, bytes: &[u8], folder: &Path) -> DatasetOutput {
     prepare_dataset(&raw(set, bytes), &spec, folder).unwrap()
 }
 
+/// Set-up fetches the demo's files without asking a plugin; they must be the bytes that the plugin asks for.
+#[test]
+fn the_files_that_set_up_fetches_are_those_declared_here() {
+    let fetched = clmbench_fetch::catalogue::demo_datasets();
+    let declared = ["freesolv", "lipo", "bbbp", "bace"].map(|name| Set::find(name).unwrap().info().files.remove(0));
+    for (fetched, declared) in fetched.into_iter().zip(declared) {
+        assert_eq!(fetched, clmbench_protocol::SourceFile { name: fetched.name.clone(), ..declared });
+    }
+}
+
 #[test]
 fn rows_and_labels_are_those_of_the_references_and_digests_are_pinned() {
     let shared = shared();
