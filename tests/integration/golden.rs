@@ -27,11 +27,25 @@ tokens = 10_000
 checkpoints = 2
 batch = 16
 lr = 1e-3
+# Processors differ in whether bfloat16 is faster, which `auto` goes by.
+precision = "float32"
 [[dataset]]
 source = "moleculenet"
 names = ["freesolv"]
 [[metric]]
 id = "loss/mlm_loss"
+[[metric]]
+id = "hessian/trace_hutchinson"
+params = { probes = 2, molecules = 16 }
+[[metric]]
+id = "sharpness/average_l2"
+params = { draws = 2, molecules = 16 }
+[[protocol]]
+kind = "probe"
+[[protocol]]
+kind = "finetune"
+epochs = 1
+lr = 1e-3
 "#;
 
 /// Largest relative difference of two numbers.
@@ -69,19 +83,18 @@ fn values(real: &Real) -> Value {
         .iter()
         .map(|row| pick(row, &["step", "tokens", "learning_rate", "training_loss", "training_flops"]))
         .collect();
-    let measured = ["checkpoint-1", "checkpoint-2"]
-        .map(|folder| real.output(&format!("measure/{run}/{folder}/loss.mlm_loss"))["values"].clone());
+    let measured = ["loss.mlm_loss", "hessian.trace_hutchinson", "sharpness.average_l2"].map(|metric| {
+        ["checkpoint-1", "checkpoint-2"].map(|folder| real.output(&format!("measure/{run}/{folder}/{metric}"))["values"].clone())
+    });
     let transferred = real.output(&format!("transfer/{run}/checkpoint-2/freesolv/probe"))["tasks"][0].clone();
-    // Ranks may swap where predictions are nearly equal.
-    let scores = transferred["scores"].as_array().unwrap().iter().filter(|score| score["name"] != "spearman");
-    let scores: Vec<&Value> = scores.collect();
+    let finetuned = real.output(&format!("transfer/{run}/checkpoint-2/freesolv/finetune/seed0"));
     let dataset_keys = ["rows", "counts", "duplicate_groups", "leaked", "sha256_csv", "data_digest", "split_digest"];
     let corpus_keys = ["tokens", "heldout_tokens", "excluded", "train_digest", "heldout_digest", "tokenizer_digest"];
     json!({
         "tokenise": {
             "dataset": pick(&dataset, &dataset_keys),
             "corpus": pick(&corpus, &corpus_keys),
-            "unigram": pick(&corpus, &["unigram_cross_entropy", "unigram_se"]),
+            "baselines": pick(&corpus, &["unigram_cross_entropy", "bigram_cross_entropy", "two_neighbour_cross_entropy"]),
         },
         "pretrain": {
             "parameters": pick(&pretrained, &["non_embedding_parameters", "total_parameters", "epochs"]),
@@ -89,8 +102,16 @@ fn values(real: &Real) -> Value {
         },
         "embed": embedding(real, &format!("embed/{run}/checkpoint-2/freesolv")),
         "measure": measured,
-        "transfer": { "counts": transferred["counts"], "strength": transferred["strength"], "scores": scores },
+        "transfer": {
+            "counts": transferred["counts"], "strength": transferred["strength"], "scores": scores(&transferred),
+            "finetune": { "tried": finetuned["finetune"]["tried"], "scores": scores(&finetuned["tasks"][0]) },
+        },
     })
+}
+
+/// Scores of a task without ranks, which may swap where predictions are nearly equal.
+fn scores(task: &Value) -> Vec<Value> {
+    task["scores"].as_array().unwrap().iter().filter(|score| score["name"] != "spearman").cloned().collect()
 }
 
 /// Root mean square of the embeddings and of their first row, from the file.

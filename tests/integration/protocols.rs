@@ -220,8 +220,7 @@ fn show_prints_what_was_tried_what_was_refused_and_the_baselines() {
         assert!(tuned.contains(words), "`{words}` is not in:\n{tuned}");
     }
     let corpus = show("tokenise/own-500");
-    for words in
-        ["unigram         2.500 ± 0.010", "bigram          1.80", "two neighbours  1.40", "alpha  0.0 %, 5.0 %, 0.0 %"]
+    for words in ["unigram         2.500 ± 0.010", "bigram          1.80", "two neighbours  1.40", "alpha  0.0 %, 5.0 %, 0.0 %"]
     {
         assert!(corpus.contains(words), "`{words}` is not in:\n{corpus}");
     }

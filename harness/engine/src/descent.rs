@@ -2,7 +2,7 @@
 
 use clmbench_api::AttentionMode;
 use clmbench_protocol::Precision;
-use clmbench_torch_ext::{CpuAutocast, clip_gradients};
+use clmbench_torch_ext::{Autocast, clip_gradients};
 use tch::Tensor;
 
 use crate::{
@@ -18,10 +18,10 @@ use crate::{
 ///
 /// # Errors
 /// Whatever libtorch refuses.
-pub fn number_format(precision: Precision) -> Result<(Option<CpuAutocast>, AttentionMode)> {
+pub fn number_format(precision: Precision) -> Result<(Option<Autocast>, AttentionMode)> {
     Ok(match precision {
         Precision::Float32 => (None, AttentionMode::Fast),
-        Precision::Bfloat16 => (Some(CpuAutocast::enable().or_fail()?), AttentionMode::TwiceDifferentiable),
+        Precision::Bfloat16 => (Some(Autocast::enable().or_fail()?), AttentionMode::TwiceDifferentiable),
     })
 }
 

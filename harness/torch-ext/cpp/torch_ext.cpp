@@ -72,10 +72,12 @@ char *clmbench_default_float_environment() {
   return std::fesetenv(FE_DFL_ENV) == 0 ? nullptr : strdup("the floating-point environment cannot be set");
 }
 
-char *clmbench_cpu_autocast(bool on) {
+char *clmbench_autocast(bool on) {
   return guarded([&] {
-    at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
-    at::autocast::set_autocast_enabled(at::kCPU, on);
+    for (const auto device : {at::kCPU, at::kCUDA}) {
+      at::autocast::set_autocast_dtype(device, at::kBFloat16);
+      at::autocast::set_autocast_enabled(device, on);
+    }
     if (!on) at::autocast::clear_cache();
   });
 }

@@ -29,7 +29,7 @@ unsafe extern "C" {
     fn clmbench_deterministic(on: bool) -> *mut c_char;
     fn clmbench_flush_denormal(on: bool) -> *mut c_char;
     fn clmbench_default_float_environment() -> *mut c_char;
-    fn clmbench_cpu_autocast(on: bool) -> *mut c_char;
+    fn clmbench_autocast(on: bool) -> *mut c_char;
 }
 
 fn check(message: *mut c_char) -> Result<(), TorchError> {
@@ -150,26 +150,26 @@ pub fn flush_denormal(on: bool) -> Result<(), TorchError> {
     check(unsafe { clmbench_flush_denormal(on) })
 }
 
-/// bf16 autocast on the CPU for this thread while the guard lives.
+/// bf16 autocast, on the CPU and on GPUs, for this thread while the guard lives.
 #[derive(Debug)]
-pub struct CpuAutocast(());
+pub struct Autocast(());
 
-impl CpuAutocast {
+impl Autocast {
     /// Switches it on.
     ///
     /// # Errors
     /// [`TorchError`] when libtorch refuses.
     pub fn enable() -> Result<Self, TorchError> {
         // SAFETY: no pointers; thread-local state of libtorch, restored by the guard's drop.
-        check(unsafe { clmbench_cpu_autocast(true) })?;
+        check(unsafe { clmbench_autocast(true) })?;
         Ok(Self(()))
     }
 }
 
-impl Drop for CpuAutocast {
+impl Drop for Autocast {
     fn drop(&mut self) {
         // SAFETY: as above; an error can only be an allocation failure and leaves autocast as it is.
-        let _ = check(unsafe { clmbench_cpu_autocast(false) });
+        let _ = check(unsafe { clmbench_autocast(false) });
     }
 }
 
@@ -188,7 +188,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use tch::{Device, Kind, Tensor};
 
-    use super::{AdamGroup, CpuAutocast, clip_gradients, first_line, fused_adamw};
+    use super::{AdamGroup, Autocast, clip_gradients, first_line, fused_adamw};
 
     #[test]
     fn adamw_follows_its_formula() {
@@ -259,7 +259,7 @@ mod tests {
     fn autocast_lasts_as_long_as_its_guard() {
         let matrix = Tensor::ones([4, 4], (Kind::Float, Device::Cpu));
         {
-            let _guard = CpuAutocast::enable().unwrap();
+            let _guard = Autocast::enable().unwrap();
             assert_eq!(matrix.matmul(&matrix).kind(), Kind::BFloat16);
         }
         assert_eq!(matrix.matmul(&matrix).kind(), Kind::Float);

@@ -334,7 +334,7 @@ impl Builder<'_> {
             betas: (Number(0.9), Number(0.999)),
             clip: Number(1.0),
             seed: self.derived_seed(seed),
-            precision: Precision::Float32,
+            precision: run.model.precision,
             threads: threads(config),
         };
         let work = estimate::finetune_work(&protocol);

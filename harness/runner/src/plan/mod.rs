@@ -2,7 +2,7 @@
 //!
 //! # Rules that turn a suite into numbers
 //! They are part of every cell's identity, so they depend on the suite and the plugins alone, never on the machine; but for
-//! the number format of large models, which follows from the processor too ([`precision`]).
+//! the number format of training steps, which follows from the processor too ([`precision`]).
 //! - **Seeds.** With suite seed `s`: corpora are drawn with seed `s`; the run of pretraining seed index `i` (from 0) has
 //!   seed `1000 s + i`; metrics (probes, masks) and the bootstrap of transfer have seed `s`, the same for all checkpoints.
 //! - **Threads.** A model with `12 x layers x width^2` below 3,000,000 is computed on 1 libtorch thread, any other
@@ -11,7 +11,7 @@
 //!   `log(12 x layers x width^2)`, the first of two equally near ones.
 //! - **Training.** Warm-up over 5 % of all tokens, cool-down over 15 % of the tokens up to a checkpoint, 15 % of tokens
 //!   masked unless the suite says otherwise, AdamW with betas (0.9, 0.999) and weight decay 0.01, gradient norm clipped to 1.
-//! - **Number format.** bfloat16 or float32 for training steps, by the rule of [`precision`]; float32 for all else.
+//! - **Number format.** bfloat16 or float32 for the steps of pretraining and fine-tuning, by the rule of [`precision`]; float32 for all else.
 //! - **Checkpoints.** A run of `N` checkpoints leaves them in folders `checkpoint-1` to `checkpoint-N`, the last at the end;
 //!   all are annealed, but under a cosine only the last. A control leaves `checkpoint-0`. Annealed ones are measured and
 //!   transferred, raw ones only measured.

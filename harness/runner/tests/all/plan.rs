@@ -258,6 +258,15 @@ fn mask_ratio_accumulation_and_precision_reach_the_cell() {
     });
     let run = run.unwrap();
     assert_eq!((run.mask_ratio.0, run.accumulate, run.batch, run.precision), (0.4, 2, 16, Precision::Bfloat16));
+    let finetuned = bound(&small("[[protocol]]\nkind = \"finetune\"").replacen("checkpoints = 2", "precision = \"bfloat16\"", 1));
+    let finetuned = finetuned.iter().find_map(|spec| match spec {
+        CellSpec::Transfer(spec) => match &spec.protocol {
+            Protocol::Finetune(protocol) => Some(protocol.precision),
+            Protocol::Probe(_) => None,
+        },
+        _ => None,
+    });
+    assert_eq!(finetuned, Some(Precision::Bfloat16), "fine-tuning steps are training steps");
     let causal = small("").replacen("\"bert\"", "\"gpt\"", 1);
     let specs = bound(&causal);
     assert!(specs.iter().any(|spec| matches!(spec, CellSpec::Pretrain(run) if run.mask_ratio.0 == 0.0)));

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use clmbench_sdk::prelude::*;
-use clmbench_torch_ext::CpuAutocast;
+use clmbench_torch_ext::Autocast;
 
 use super::{Bert, BertModel, Block, Config, Linear, Norm, attention_bias, shares};
 
@@ -122,7 +122,7 @@ fn both_attention_modes_agree_in_loss_and_gradient() {
 fn under_autocast_products_are_bfloat16_and_the_residual_stream_is_float32() {
     let model = sharp(Kind::Float);
     let exact = loss(&model, AttentionMode::TwiceDifferentiable);
-    let _autocast = CpuAutocast::enable().unwrap();
+    let _autocast = Autocast::enable().unwrap();
     let (ids, mask) = batch();
     let hidden = Tensor::embedding(&model.words, &ids, -1, false, false);
     let bias = attention_bias(&mask).unwrap().view([2, 1, 1, 5]);

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use clmbench_sdk::prelude::*;
-use clmbench_torch_ext::CpuAutocast;
+use clmbench_torch_ext::Autocast;
 
 use super::{Call, Config, Gpt, GptModel, Linear, rotary::Rotary, shares};
 
@@ -216,7 +216,7 @@ fn under_autocast_products_are_bfloat16_and_the_residual_stream_is_float32() {
     let model = sharp(Kind::Float);
     let (ids, mask) = batch();
     let exact = loss(&model, &ids, &mask, AttentionMode::TwiceDifferentiable);
-    let _autocast = CpuAutocast::enable().unwrap();
+    let _autocast = Autocast::enable().unwrap();
     let hidden = Tensor::embedding(&model.words, &ids, -1, false, false);
     let bias = Tensor::full([5, 5], f64::NEG_INFINITY, (Kind::Float, Device::Cpu)).triu(1);
     let call = Call { rotary: Rotary::new(5, 2, 8, Device::Cpu).unwrap(), bias: Some(bias) };
