@@ -3,7 +3,7 @@
 //! Every learning rate starts from the checkpoint and the same head, with the same budget; the rate and epoch with the best
 //! validation loss are kept. The loss is the mean over labelled entries of squared error on standardised labels (regression)
 //! and of log loss in nats (classification); a dataset with both kinds of tasks mixes them entry by entry. Test labels are
-//! read for the scores alone, after everything is chosen.
+//! counted, to refuse tasks that cannot have a score, and else read for the scores alone, after everything is chosen.
 
 use std::path::Path;
 
@@ -64,7 +64,8 @@ fn check(protocol: &FinetuneProtocol) -> Result<()> {
 ///
 /// # Errors
 /// [`FailureKind::BadInput`] for an odd protocol or unknown tasks, [`FailureKind::Unsupported`] for unknown scores,
-/// [`FailureKind::NonFinite`] when every learning rate diverged or predictions are not finite; what the model or libtorch refuses, what cannot be written.
+/// [`FailureKind::NonFinite`] when every learning rate diverged or predictions are not finite; what the model or libtorch
+/// refuses, what cannot be written.
 pub fn run(
     spec: &Transfer,
     protocol: &FinetuneProtocol,

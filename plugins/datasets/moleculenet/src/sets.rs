@@ -126,7 +126,8 @@ pub const SETS: [Set; 7] = [
     Set {
         name: "clintox",
         doc: "Whether a drug failed clinical trials for toxicity (1 = it did; 112 of 1,478). MoleculeNet's second task, \
-              FDA_APPROVED, is not in the package. The scaffold split leaves 10 positives for testing.",
+              FDA_APPROVED, is not in the package. 19 molecules occur twice, with both classes. The scaffold split leaves 10 \
+              positives for testing.",
         task: "CT_TOX",
         entry: "C_1478_CLINTOX_2.csv",
         sha256: "4490745f78909e7349328f88d3e4c39e0e500d4b1a852cd4a031c708dce59585",
