@@ -27,6 +27,8 @@ pub(crate) struct Difference {
 
 /// Predictions of one model for the molecules of the pair, in one order.
 struct Scored {
+    /// Rows of the dataset.
+    row: Vec<u64>,
     label: Vec<f64>,
     prediction: Vec<f64>,
     /// Places by falling prediction.
@@ -37,11 +39,12 @@ impl Scored {
     fn new(predictions: &Predictions) -> Self {
         let mut rows: Vec<&(u64, f64, f64)> = predictions.iter().filter(|(_, label, _)| !label.is_nan()).collect();
         rows.sort_by_key(|(row, _, _)| *row);
+        let row = rows.iter().map(|(row, _, _)| *row).collect();
         let label: Vec<f64> = rows.iter().map(|(_, label, _)| *label).collect();
         let prediction: Vec<f64> = rows.iter().map(|(_, _, prediction)| *prediction).collect();
         let mut order: Vec<usize> = (0..prediction.len()).collect();
         order.sort_by(|left, right| prediction[*right].total_cmp(&prediction[*left]));
-        Self { label, prediction, order }
+        Self { row, label, prediction, order }
     }
 
     /// The score when each molecule counts so often; none where it does not exist.
@@ -115,10 +118,15 @@ pub(crate) fn difference(name: &str, sign: f64, first: &Side<'_>, second: &Side<
     let scored = |side: &Side<'_>| side.predictions.iter().map(|rows| Scored::new(rows)).collect::<Vec<_>>();
     let (ours, others) = (scored(first), scored(second));
     let Some(molecules) = ours.first().map(|one| one.label.len()) else { return Err("no stored predictions".into()) };
-    let bits = |one: &Scored| one.label.iter().map(|label| label.to_bits()).collect::<Vec<_>>();
-    let reference = bits(&ours[0]);
-    if others.is_empty() || ours.iter().chain(&others).any(|one| bits(one) != reference) {
+    let molecule = |one: &Scored| -> Vec<(u64, u64)> {
+        one.row.iter().zip(&one.label).map(|(row, label)| (*row, label.to_bits())).collect()
+    };
+    let reference = molecule(&ours[0]);
+    if others.is_empty() || ours.iter().chain(&others).any(|one| molecule(one) != reference) {
         return Err("the stored predictions are not of the same test molecules".into());
+    }
+    if ours.iter().chain(&others).any(|one| one.prediction.iter().any(|prediction| !prediction.is_finite())) {
+        return Err("some stored predictions are not finite".into());
     }
     if molecules < SMALLEST {
         return Err(format!("an interval needs {SMALLEST} test molecules and has {molecules}"));

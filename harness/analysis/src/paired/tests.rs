@@ -102,6 +102,15 @@ fn several_seeds_are_averaged_and_other_molecules_are_refused() {
     moved[3].1 = 1.0 - moved[3].1;
     let others = Side { predictions: vec![&moved], score: auc(&moved) };
     assert!(difference("roc_auc", 1.0, &ours, &others, "test").unwrap_err().contains("not of the same test molecules"));
+    // The same labels in the same order, but of another row.
+    let mut elsewhere = control.clone();
+    elsewhere[39].0 = 99;
+    let others = Side { predictions: vec![&elsewhere], score: auc(&elsewhere) };
+    assert!(difference("roc_auc", 1.0, &ours, &others, "test").unwrap_err().contains("not of the same test molecules"));
+    let mut infinite = control.clone();
+    infinite[3].2 = f64::NAN;
+    let others = Side { predictions: vec![&infinite], score: 0.5 };
+    assert!(difference("roc_auc", 1.0, &ours, &others, "test").unwrap_err().contains("not finite"));
     let few: Predictions = control[..7].to_vec();
     let side = || Side { predictions: vec![&few], score: auc(&few) };
     assert!(difference("roc_auc", 1.0, &side(), &side(), "test").unwrap_err().contains("8 test molecules and has 7"));

@@ -62,7 +62,9 @@ pub fn predictions(arguments: &ExportArguments, global: &Global, console: Consol
         let mut out = BufWriter::new(io::stdout().lock());
         return write(&mut out, &store, &labels, &chosen, arguments.format);
     };
-    let beside = path.with_extension("partial");
+    let mut beside = path.clone().into_os_string();
+    beside.push(format!(".{}.partial", std::process::id()));
+    let beside = std::path::PathBuf::from(beside);
     let file = |error| CliError::File { path: path.clone(), error };
     let mut out = BufWriter::new(File::create(&beside).map_err(file)?);
     let written = write(&mut out, &store, &labels, &chosen, arguments.format)

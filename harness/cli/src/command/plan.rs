@@ -96,7 +96,7 @@ impl Facts {
         if summary.not_applicable > 0 {
             lines.push(("", format!("{} more do not apply", summary.not_applicable)));
         }
-        lines.push(("runs", format!("{} independent pretraining runs: the n of every fit", summary.runs)));
+        lines.push(("runs", self.runs()));
         lines.push(("detects", self.power()));
         let cost = [
             (summary.gradient_equivalents > 0.0)
@@ -128,9 +128,22 @@ impl Facts {
         STAGES.iter().filter_map(words).collect::<Vec<_>>().join(", ")
     }
 
-    /// What this many runs could find, against what would be useful.
+    /// The runs, and how many of them a fit has.
+    fn runs(&self) -> String {
+        let PlanSummary { runs, pool, .. } = self.summary;
+        let noun = if runs == 1 { "run" } else { "runs" };
+        if pool == runs {
+            return format!("{runs} independent pretraining {noun}: the n of every fit");
+        }
+        format!(
+            "{runs} independent pretraining {noun} in pools of at most {pool}: only runs of one objective and one held-out sample \
+             (one [[corpus]] table) stand in one fit"
+        )
+    }
+
+    /// What a pool of this many runs could find, against what would be useful.
     fn power(&self) -> String {
-        let runs = self.summary.runs;
+        let runs = self.summary.pool;
         let useful = self.useful_effect;
         let needed =
             self.runs_needed.map(|needed| format!("; {needed} runs would detect the useful effect {useful}")).unwrap_or_default();
@@ -173,6 +186,7 @@ mod tests {
             stages: [("measure", 80), ("pretrain", 4 + runs), ("tokenise", 2), ("transfer", 20)].into(),
             not_applicable: 0,
             runs,
+            pool: runs,
             mde: minimum_detectable_r(runs),
             gradient_equivalents: 0.0,
         };
@@ -197,6 +211,21 @@ mod tests {
         assert!(twelve.contains("|r| >= 0.74") && twelve.contains("runs would detect the useful effect 0.5"), "{twelve}");
         assert!(facts(60).page(200).contains("enough for the useful effect 0.5"));
     }
+
+    #[test]
+    fn what_can_be_detected_follows_from_the_largest_pool() {
+        let mut two_pools = facts(24);
+        (two_pools.summary.pool, two_pools.summary.mde) = (12, minimum_detectable_r(12));
+        let page = two_pools.page(400);
+        assert!(
+            page.contains("24 independent pretraining runs in pools of at most 12") && page.contains("|r| >= 0.74"),
+            "{page}"
+        );
+        two_pools.summary.pool = 6;
+        assert!(two_pools.page(400).contains("below 8 runs every verdict"));
+        assert!(facts(1).page(200).contains("1 independent pretraining run: the n"));
+    }
+
     #[test]
     fn the_page_keeps_to_the_terminal_and_the_order_of_work() {
         let page = facts(8).page(60);

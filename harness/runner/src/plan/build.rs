@@ -1,10 +1,14 @@
 //! Crossing corpora, models, datasets, metrics and protocols into cells.
 
-use std::{collections::HashSet, path::Path};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::Path,
+};
 
 use clmbench_protocol::{
-    Embed, FinetuneProtocol, Measure, Number, Precision, Pretrain, ProbeProtocol, Protocol, RunFacts, ScheduleKind, Scope,
-    SourceFile, SplitSpec, TaskInfo, TokeniseCorpus, TokeniseDataset, TokenizerSpec, Transfer, TransferTask, revision,
+    CorpusSource, Embed, FinetuneProtocol, Measure, Number, Objective, Precision, Pretrain, ProbeProtocol, Protocol, RunFacts,
+    ScheduleKind, Scope, SourceFile, SplitSpec, TaskInfo, TokeniseCorpus, TokeniseDataset, TokenizerSpec, Transfer, TransferTask,
+    revision,
 };
 
 use super::{
@@ -17,7 +21,7 @@ use super::{
 use crate::{
     corpora::{self, CorpusLookup, LocalFile, file_ref},
     plugins::{Plugin, PluginSet},
-    suite::{Checkpoints, FinetuneEntry, ProtocolEntry, ProtocolKind, Suite},
+    suite::{Checkpoints, CorpusEntry, FinetuneEntry, ProtocolEntry, ProtocolKind, Suite},
 };
 
 /// Ridge strengths of the probe.
@@ -86,6 +90,7 @@ pub fn build(suite: &Suite, plugins: &PluginSet, corpora: &CorpusLookup<'_>) -> 
     let mut builder = Builder { suite, cells: Vec::new(), sources: Vec::new(), local: Vec::new() };
     let datasets = builder.datasets(plugins)?;
     let corpora = builder.corpora(corpora, &datasets)?;
+    batches_fit(suite)?;
     let runs = builder.runs(&models, &corpora);
     builder.transfers(&runs, &datasets);
     builder.measures(&runs, &datasets, &metrics);
@@ -100,10 +105,14 @@ pub fn build(suite: &Suite, plugins: &PluginSet, corpora: &CorpusLookup<'_>) -> 
         let file = plugin.file();
         builder.cells.iter().any(|cell| cell.plugins.contains(&file))
     };
+    let counted = runs.iter().filter(|run| !run.control && builder.cells[run.cell].not_applicable.is_none());
+    let mut pools: BTreeMap<(Objective, usize), usize> = BTreeMap::new();
+    counted.for_each(|run| *pools.entry((run.model.info.objective, run.smallest)).or_default() += 1);
     Ok(Plan {
         suite: suite.clone(),
         plugins: plugins.plugins().iter().filter(used).cloned().collect(),
-        runs: runs.iter().filter(|run| !run.control && builder.cells[run.cell].not_applicable.is_none()).count(),
+        runs: pools.values().sum(),
+        pool: pools.into_values().max().unwrap_or(0),
         sources: builder.sources,
         local: builder.local,
         cells: builder.cells,
@@ -165,6 +174,7 @@ impl Builder<'_> {
         let suite = self.suite;
         let excluded: Vec<usize> = datasets.iter().map(|dataset| dataset.cell).collect();
         let mut cells: Vec<CorpusCell> = Vec::new();
+        let mut drawn_from = Vec::new();
         for entry in &suite.corpora {
             let found = corpora::sources(Path::new(&suite.file), entry, lookup)?;
             found.fetched.iter().for_each(|file| self.source(file));
@@ -196,7 +206,9 @@ impl Builder<'_> {
             let smallest =
                 entry.sizes.iter().zip(&cells[first..]).min_by_key(|(size, _)| **size).map_or(0, |(_, cell)| cell.cell);
             cells[first..].iter_mut().for_each(|cell| cell.smallest = smallest);
+            drawn_from.push(found.sources);
         }
+        subsets_differ(&suite.corpora, &drawn_from)?;
         Ok(cells)
     }
 
@@ -428,6 +440,40 @@ impl Builder<'_> {
         cell.gradient_equivalents = gradient_equivalents(metric.info.cost, metric.budget);
         self.push(cell);
     }
+}
+
+/// Refuses a batch that no corpus subset fills: every step would be another size than the suite says.
+fn batches_fit(suite: &Suite) -> Result<(), PlanError> {
+    for model in &suite.models {
+        for corpus in &suite.corpora {
+            if let Some(size) = corpus.sizes.iter().copied().filter(|size| *size < u64::from(model.batch)).min() {
+                return Err(PlanError::Batch {
+                    place: model.place.clone(),
+                    batch: model.batch,
+                    corpus: corpus.name.clone(),
+                    size,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses one subset under two names: its runs would be planned as two and be one.
+fn subsets_differ(entries: &[CorpusEntry], sources: &[Vec<CorpusSource>]) -> Result<(), PlanError> {
+    for (index, (entry, own)) in entries.iter().zip(sources).enumerate() {
+        let same = |earlier: &CorpusEntry| {
+            earlier.heldout == entry.heldout
+                && earlier.form == entry.form
+                && earlier.sizes.iter().any(|size| entry.sizes.contains(size))
+        };
+        let twin = entries[..index].iter().zip(sources).find(|(earlier, others)| same(earlier) && *others == own);
+        if let Some((earlier, _)) = twin {
+            let label = |entry: &CorpusEntry| format!("corpus {}", entry.name);
+            return Err(PlanError::Same { place: entry.place.clone(), first: label(earlier), second: label(entry) });
+        }
+    }
+    Ok(())
 }
 
 /// Why a metric does not apply to a model, if it does not.

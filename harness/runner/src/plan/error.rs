@@ -53,6 +53,20 @@ pub enum PlanError {
         /// Its objective, in words.
         objective: String,
     },
+    /// A batch of more molecules than a corpus subset holds.
+    #[error(
+        "{place}: `batch = {batch}` is more than the {size} molecules of corpus `{corpus}`. Write at most {size}, or a larger size of the corpus."
+    )]
+    Batch {
+        /// Where the model is.
+        place: Place,
+        /// Molecules a step.
+        batch: u32,
+        /// Name of the corpus.
+        corpus: String,
+        /// Molecules of its subset.
+        size: u64,
+    },
     /// No such preset.
     #[error("{place}: architecture `{architecture}` has no preset `{name}`.{hint}")]
     UnknownPreset {

@@ -58,8 +58,11 @@ pub struct Plan {
     pub local: Vec<LocalFile>,
     /// Plugins that its cells use, each once.
     pub plugins: Vec<Plugin>,
-    /// Pretraining runs (controls not counted): the largest `n` of a fit.
+    /// Pretraining runs (controls not counted).
     pub runs: usize,
+    /// Most runs of one objective on one `[[corpus]]` table, whose sizes share their held-out sample: the `n` of a fit of a
+    /// metric that is measured on it. Only metrics that need no sample may have more, from several tables.
+    pub pool: usize,
 }
 
 /// A cell before its identity is known.
@@ -99,7 +102,9 @@ pub struct PlanSummary {
     pub not_applicable: usize,
     /// Pretraining runs.
     pub runs: usize,
-    /// Smallest |r| that this many runs could detect, by the function given; none when too few.
+    /// Most runs that may stand in one fit of a metric on the held-out sample: see [`Plan::pool`].
+    pub pool: usize,
+    /// Smallest |r| that the runs of such a pool could detect, by the function given; none when too few.
     pub mde: Option<f64>,
     /// Estimated cost of all metrics in gradient-equivalents, by a coarse rule: see [`Plan::gradient_equivalents`].
     pub gradient_equivalents: f64,
@@ -146,7 +151,8 @@ impl Plan {
             not_applicable: self.cells.len() - cells,
             stages,
             runs: self.runs,
-            mde: minimum_detectable(self.runs),
+            pool: self.pool,
+            mde: minimum_detectable(self.pool),
             gradient_equivalents: self.gradient_equivalents(),
         }
     }

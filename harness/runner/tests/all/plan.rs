@@ -27,7 +27,7 @@ pub fn bound(text: &str) -> Vec<CellSpec> {
 #[test]
 fn the_demo_has_these_cells() {
     let demo = planned(include_str!("../../../../benchmarks/suites/demo.toml"));
-    assert_eq!(demo.runs, 8);
+    assert_eq!((demo.runs, demo.pool), (8, 8));
     assert!(demo.cells.iter().all(|cell| cell.threads == 1));
     let stages: Vec<_> = demo.stages().into_iter().collect();
     // 4 datasets + 2 corpora; 8 runs + 4 controls; (8 + 4) x 4 datasets, probed and fine-tuned; 8 x 10 metrics.
@@ -82,31 +82,31 @@ fn a_small_plan_is_this_list() {
     let keys: Vec<String> = planned(&small("")).cells.into_iter().map(|cell| cell.key).collect();
     let expected = [
         "tokenise/freesolv",
-        "tokenise/mixed-50",
-        "pretrain/bert-0.06M/mixed-50/seed0",
-        "pretrain/bert-0.83M/mixed-50/seed0",
-        "control/bert-0.06M/mixed-50/seed0",
-        "control/bert-0.83M/mixed-50/seed0",
-        "embed/bert-0.06M/mixed-50/seed0/checkpoint-1/freesolv",
-        "transfer/bert-0.06M/mixed-50/seed0/checkpoint-1/freesolv/probe",
-        "embed/bert-0.06M/mixed-50/seed0/checkpoint-2/freesolv",
-        "transfer/bert-0.06M/mixed-50/seed0/checkpoint-2/freesolv/probe",
-        "embed/bert-0.83M/mixed-50/seed0/checkpoint-1/freesolv",
-        "transfer/bert-0.83M/mixed-50/seed0/checkpoint-1/freesolv/probe",
-        "embed/bert-0.83M/mixed-50/seed0/checkpoint-2/freesolv",
-        "transfer/bert-0.83M/mixed-50/seed0/checkpoint-2/freesolv/probe",
-        "embed/control/bert-0.06M/mixed-50/seed0/checkpoint-0/freesolv",
-        "transfer/control/bert-0.06M/mixed-50/seed0/checkpoint-0/freesolv/probe",
-        "embed/control/bert-0.83M/mixed-50/seed0/checkpoint-0/freesolv",
-        "transfer/control/bert-0.83M/mixed-50/seed0/checkpoint-0/freesolv/probe",
-        "measure/bert-0.06M/mixed-50/seed0/checkpoint-1/loss.mlm_loss",
-        "measure/bert-0.06M/mixed-50/seed0/checkpoint-1/trivial.flops",
-        "measure/bert-0.06M/mixed-50/seed0/checkpoint-2/loss.mlm_loss",
-        "measure/bert-0.06M/mixed-50/seed0/checkpoint-2/trivial.flops",
-        "measure/bert-0.83M/mixed-50/seed0/checkpoint-1/loss.mlm_loss",
-        "measure/bert-0.83M/mixed-50/seed0/checkpoint-1/trivial.flops",
-        "measure/bert-0.83M/mixed-50/seed0/checkpoint-2/loss.mlm_loss",
-        "measure/bert-0.83M/mixed-50/seed0/checkpoint-2/trivial.flops",
+        "tokenise/mixed-500",
+        "pretrain/bert-0.06M/mixed-500/seed0",
+        "pretrain/bert-0.83M/mixed-500/seed0",
+        "control/bert-0.06M/mixed-500/seed0",
+        "control/bert-0.83M/mixed-500/seed0",
+        "embed/bert-0.06M/mixed-500/seed0/checkpoint-1/freesolv",
+        "transfer/bert-0.06M/mixed-500/seed0/checkpoint-1/freesolv/probe",
+        "embed/bert-0.06M/mixed-500/seed0/checkpoint-2/freesolv",
+        "transfer/bert-0.06M/mixed-500/seed0/checkpoint-2/freesolv/probe",
+        "embed/bert-0.83M/mixed-500/seed0/checkpoint-1/freesolv",
+        "transfer/bert-0.83M/mixed-500/seed0/checkpoint-1/freesolv/probe",
+        "embed/bert-0.83M/mixed-500/seed0/checkpoint-2/freesolv",
+        "transfer/bert-0.83M/mixed-500/seed0/checkpoint-2/freesolv/probe",
+        "embed/control/bert-0.06M/mixed-500/seed0/checkpoint-0/freesolv",
+        "transfer/control/bert-0.06M/mixed-500/seed0/checkpoint-0/freesolv/probe",
+        "embed/control/bert-0.83M/mixed-500/seed0/checkpoint-0/freesolv",
+        "transfer/control/bert-0.83M/mixed-500/seed0/checkpoint-0/freesolv/probe",
+        "measure/bert-0.06M/mixed-500/seed0/checkpoint-1/loss.mlm_loss",
+        "measure/bert-0.06M/mixed-500/seed0/checkpoint-1/trivial.flops",
+        "measure/bert-0.06M/mixed-500/seed0/checkpoint-2/loss.mlm_loss",
+        "measure/bert-0.06M/mixed-500/seed0/checkpoint-2/trivial.flops",
+        "measure/bert-0.83M/mixed-500/seed0/checkpoint-1/loss.mlm_loss",
+        "measure/bert-0.83M/mixed-500/seed0/checkpoint-1/trivial.flops",
+        "measure/bert-0.83M/mixed-500/seed0/checkpoint-2/loss.mlm_loss",
+        "measure/bert-0.83M/mixed-500/seed0/checkpoint-2/trivial.flops",
     ];
     assert_eq!(keys, expected);
 }
@@ -210,9 +210,9 @@ fn fine_tuning_needs_no_embeddings_and_has_its_seeds() {
     let keys: Vec<&str> = plan.cells.iter().filter(|cell| cell.stage == "transfer").map(|cell| cell.key.as_str()).collect();
     assert_eq!(keys.len(), 2 * (2 + 2), "two runs and two controls at their last checkpoints: {keys:?}");
     for key in [
-        "transfer/bert-0.06M/mixed-50/seed0/checkpoint-2/freesolv/finetune/seed0",
-        "transfer/bert-0.06M/mixed-50/seed0/checkpoint-2/freesolv/finetune/seed1",
-        "transfer/control/bert-0.83M/mixed-50/seed0/checkpoint-0/freesolv/finetune/seed1",
+        "transfer/bert-0.06M/mixed-500/seed0/checkpoint-2/freesolv/finetune/seed0",
+        "transfer/bert-0.06M/mixed-500/seed0/checkpoint-2/freesolv/finetune/seed1",
+        "transfer/control/bert-0.83M/mixed-500/seed0/checkpoint-0/freesolv/finetune/seed1",
     ] {
         assert!(keys.contains(&key), "{key} is not among {keys:#?}");
     }
@@ -245,7 +245,7 @@ fn under_a_cosine_only_the_last_checkpoint_is_transferred() {
     let of = |stage: &str| plan.cells.iter().filter(|cell| cell.stage == stage).count();
     // 2 runs and 2 controls; 2 metrics at 3 checkpoints of 2 runs.
     assert_eq!((of("embed"), of("transfer"), of("measure")), (4, 4, 12));
-    assert!(plan.find("embed/bert-0.06M/mixed-50/seed0/checkpoint-3/freesolv").is_some());
+    assert!(plan.find("embed/bert-0.06M/mixed-500/seed0/checkpoint-3/freesolv").is_some());
 }
 
 #[test]
@@ -277,17 +277,17 @@ fn mask_ratio_accumulation_and_precision_reach_the_cell() {
 
 #[test]
 fn a_metric_on_training_molecules_reads_the_smallest_subset() {
-    let text = small("").replacen("sizes = [50]", "sizes = [80, 50]", 1);
+    let text = small("").replacen("sizes = [500]", "sizes = [800, 500]", 1);
     let text = text.replacen("id = \"loss/mlm_loss\"", "id = \"loss/mlm_loss\"\nparams = { sample = \"train\" }", 1);
     let plan = planned(&text);
-    let index = plan.find("measure/bert-0.06M/mixed-80/seed0/checkpoint-1/loss.mlm_loss").unwrap();
-    let smallest = plan.find("tokenise/mixed-50").unwrap();
+    let index = plan.find("measure/bert-0.06M/mixed-800/seed0/checkpoint-1/loss.mlm_loss").unwrap();
+    let smallest = plan.find("tokenise/mixed-500").unwrap();
     assert!(plan.cells[index].needs.contains(&smallest));
     let mut measured = 0;
     for spec in bound(&text) {
         if let CellSpec::Measure(spec) = spec {
             // The fake worker's digests differ between subsets; its sizes are those asked for.
-            assert_eq!(spec.train.map(|train| train.molecules), (spec.metric == "loss/mlm_loss").then_some(50));
+            assert_eq!(spec.train.map(|train| train.molecules), (spec.metric == "loss/mlm_loss").then_some(500));
             measured += 1;
         }
     }
@@ -310,14 +310,15 @@ fn own_files_are_hashed_and_weighted() {
     let sha256 = "5c9aa2a3024d56c903d547798cbd04ff743433ba0950dbfd8e19238e40651172";
     assert_eq!(plan.local.len(), 1);
     assert_eq!(plan.local[0].sha256, sha256);
-    let index = plan.find("tokenise/own-50").unwrap();
+    let index = plan.find("tokenise/own-500").unwrap();
     assert_eq!(plan.sources.len(), 1, "only the dataset's is fetched");
     assert!(plan.cells[index].not_applicable.is_none());
 
     let mixture = "name = \"m\"\nparts = [{ name = \"mixed\", weight = 3 }, { path = \"own.smi\", weight = 1 }]";
     let plan = build(mixture).unwrap();
     let dataset = plan.find("tokenise/freesolv").unwrap();
-    let folder_of = |plan: &Plan| plan.bind(plan.find("tokenise/m-50").unwrap(), &|_| None::<&Finished>).unwrap_err().to_string();
+    let folder_of =
+        |plan: &Plan| plan.bind(plan.find("tokenise/m-500").unwrap(), &|_| None::<&Finished>).unwrap_err().to_string();
     assert!(folder_of(&plan).contains(&plan.cells[dataset].key), "it still waits for the dataset that it excludes");
     let missing = build("path = \"absent.smi\"").unwrap_err();
     assert!(missing.contains("suite.toml:5: the corpus file") && missing.contains("absent.smi cannot be read"), "{missing}");
@@ -328,8 +329,8 @@ fn own_files_are_hashed_and_weighted() {
 #[test]
 fn variants_of_a_metric_have_their_own_keys() {
     let plan = planned(&small("[[metric]]\nid = \"loss/mlm_loss\"\nbudget = \"quick\"\nparams = { repeats = 4 }\n"));
-    assert!(plan.find("measure/bert-0.06M/mixed-50/seed0/checkpoint-1/loss.mlm_loss@standard").is_some());
-    assert!(plan.find("measure/bert-0.06M/mixed-50/seed0/checkpoint-1/loss.mlm_loss@quick,repeats=4").is_some());
+    assert!(plan.find("measure/bert-0.06M/mixed-500/seed0/checkpoint-1/loss.mlm_loss@standard").is_some());
+    assert!(plan.find("measure/bert-0.06M/mixed-500/seed0/checkpoint-1/loss.mlm_loss@quick,repeats=4").is_some());
 }
 
 #[test]
@@ -367,6 +368,12 @@ fn mistakes_are_named_with_their_line() {
             "presets = [\"0.06M\"]\noverrides = [{ layers = 1, width = 64 }]",
             &["suite.toml:9:", "`bert-layers1-width64` is the same as `bert-0.06M`"],
         ),
+        ("tokens = 1000", "tokens = 1000\nbatch = 501", &["suite.toml:9:", "`batch = 501`", "500 molecules of corpus `mixed`"]),
+        (
+            "heldout = 20",
+            "heldout = 20\n[[corpus]]\nname = \"twin\"\nparts = [{ name = \"mixed\" }]\nsizes = [600, 500]\nheldout = 20",
+            &["suite.toml:9:", "`corpus twin` is the same as `corpus mixed`"],
+        ),
     ];
     for (part, instead, expected) in cases {
         assert!(demo.contains(part), "{part}");
@@ -379,19 +386,43 @@ fn mistakes_are_named_with_their_line() {
 }
 
 #[test]
+fn a_full_batch_and_other_subsets_of_one_source_are_allowed() {
+    let text = small("").replacen("tokens = 1000", "tokens = 1000\nbatch = 500", 1);
+    let twin = |more: &str| {
+        let more = format!("heldout = 20\n[[corpus]]\nname = \"twin\"\nparts = [{{ name = \"mixed\" }}]\n{more}");
+        planned(&text.replacen("heldout = 20", &more, 1))
+    };
+    for other in
+        ["sizes = [600]\nheldout = 20", "sizes = [500]\nheldout = 30", "sizes = [500]\nheldout = 20\nsmiles = \"random\""]
+    {
+        let plan = twin(other);
+        // Two models x two corpora, which have held-out samples of their own.
+        assert_eq!((plan.runs, plan.pool), (4, 2), "{other}");
+    }
+}
+
+#[test]
+fn runs_of_two_objectives_are_two_pools() {
+    let more = "[[model]]\narchitecture = \"gpt\"\npresets = [\"0.06M\"]\ntokens = 1000\n";
+    let plan = planned(&small(more));
+    assert_eq!((plan.runs, plan.pool), (3, 2));
+    assert_eq!(plan.summary(&|runs| Some(runs as f64)).mde, Some(2.0));
+}
+
+#[test]
 fn models_with_another_budget_keep_apart() {
     let text = small("[[model]]\narchitecture = \"bert\"\npresets = [\"0.06M\"]\ntokens = 9\n");
     let plan = planned(&text);
-    assert!(plan.find("pretrain/bert-0.06M/mixed-50/seed0").is_some());
-    assert!(plan.find("pretrain/bert-0.06M-model2/mixed-50/seed0").is_some());
+    assert!(plan.find("pretrain/bert-0.06M/mixed-500/seed0").is_some());
+    assert!(plan.find("pretrain/bert-0.06M-model2/mixed-500/seed0").is_some());
 }
 
 #[test]
 fn an_unbound_upstream_is_refused_by_name() {
     let plan = planned(&small(""));
-    let index = plan.find("pretrain/bert-0.06M/mixed-50/seed0").unwrap();
+    let index = plan.find("pretrain/bert-0.06M/mixed-500/seed0").unwrap();
     let refusal = plan.bind(index, &|_| None::<&Finished>).unwrap_err();
-    assert_eq!(refusal.to_string(), "needs `tokenise/mixed-50`, which has no output of the right kind");
+    assert_eq!(refusal.to_string(), "needs `tokenise/mixed-500`, which has no output of the right kind");
     let first = plan.bind(0, &|_| None::<&Finished>).unwrap();
     assert!(matches!(&first.inputs[..], [(role, Input::Source(_))] if role == "source:freesolv.csv"));
     assert_eq!(identity(&first.spec).unwrap().len(), 64);

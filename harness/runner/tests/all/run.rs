@@ -118,7 +118,7 @@ fn past_cells_teach_what_a_larger_suite_takes() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open_writer(folder.path()).unwrap();
     go(&mut store, &planned(&small("")), &RunOptions::default(), &mut Diary::default()).unwrap();
-    let larger = planned(&small("").replacen("sizes = [50]", "sizes = [50, 60]", 1));
+    let larger = planned(&small("").replacen("sizes = [500]", "sizes = [500, 600]", 1));
     let survey = survey(&larger, Some(&store), 1).unwrap();
     assert!(survey.done > 0 && survey.todo > 0, "{survey:?}");
     assert!(survey.seconds.unwrap() > 0.0 && survey.disk_bytes.unwrap() > 0, "{survey:?}");
@@ -154,7 +154,7 @@ fn a_cell_whose_worker_was_killed_from_outside_is_tried_once_more() {
     let summary = go(&mut store, &plan, &RunOptions::default(), &mut diary).unwrap();
     assert_eq!((summary.failed, summary.computed), (0, plan.cells.len()), "{:#?}", diary.lines);
     assert_eq!((diary.count("retrying"), diary.counts.todo), (4, 0), "{:#?}", diary.lines);
-    let row = store.find_cell("measure/bert-0.06M/mixed-50/seed0/checkpoint-1/hostile.killed_once").unwrap().row;
+    let row = store.find_cell("measure/bert-0.06M/mixed-500/seed0/checkpoint-1/hostile.killed_once").unwrap().row;
     assert_eq!((row.status, row.attempts), (CellStatus::Done, 2));
 
     // One that kills itself every time ends as failed, and the next run looks again without being asked.
@@ -210,13 +210,13 @@ fn a_diverged_run_is_kept_and_nothing_follows_it() {
     let summary = go(&mut store, &plan, &RunOptions::default(), &mut diary).unwrap();
     // Of each of 2 runs: 2 embeddings, 2 transfers, 4 values. The controls are not trained and do not diverge.
     assert_eq!((summary.diverged, summary.refused, summary.failed), (2, 16, 0), "{:#?}", diary.lines);
-    let key = "measure/bert-0.06M/mixed-50/seed0/checkpoint-1/trivial.flops";
+    let key = "measure/bert-0.06M/mixed-500/seed0/checkpoint-1/trivial.flops";
     let row = store.find_cell(key).unwrap().row;
     assert_eq!(row.status, CellStatus::Refused);
-    assert_eq!(row.reason.as_deref(), Some("needs `pretrain/bert-0.06M/mixed-50/seed0`, which diverged"));
-    let key = "transfer/bert-0.06M/mixed-50/seed0/checkpoint-1/freesolv/probe";
+    assert_eq!(row.reason.as_deref(), Some("needs `pretrain/bert-0.06M/mixed-500/seed0`, which diverged"));
+    let key = "transfer/bert-0.06M/mixed-500/seed0/checkpoint-1/freesolv/probe";
     let reason = store.find_cell(key).unwrap().row.reason.unwrap();
-    assert_eq!(reason, "needs `embed/bert-0.06M/mixed-50/seed0/checkpoint-1/freesolv`, which was refused");
+    assert_eq!(reason, "needs `embed/bert-0.06M/mixed-500/seed0/checkpoint-1/freesolv`, which was refused");
 }
 
 #[test]
@@ -226,8 +226,8 @@ fn damaged_files_are_rebuilt_when_something_needs_them() {
     let plan = planned(&small(""));
     go(&mut store, &plan, &RunOptions::default(), &mut Diary::default()).unwrap();
     let place = |key: &str| -> PathBuf { store.artifact_dir(&store.find_cell(key).unwrap().row.identity.unwrap()) };
-    let run = place("pretrain/bert-0.06M/mixed-50/seed0");
-    let (corpus, other) = (place("tokenise/mixed-50"), place("pretrain/bert-0.83M/mixed-50/seed0"));
+    let run = place("pretrain/bert-0.06M/mixed-500/seed0");
+    let (corpus, other) = (place("tokenise/mixed-500"), place("pretrain/bert-0.83M/mixed-500/seed0"));
     fs::remove_dir_all(&corpus).unwrap();
     // The same size and another byte: found because the file is newer than the report.
     let weights = run.join("checkpoint-2/model.safetensors");
@@ -260,7 +260,7 @@ fn a_silent_change_is_found_by_verify() {
     let mut store = Store::open_writer(folder.path()).unwrap();
     let plan = planned(&small(""));
     go(&mut store, &plan, &RunOptions::default(), &mut Diary::default()).unwrap();
-    let run = store.artifact_dir(&store.find_cell("pretrain/bert-0.06M/mixed-50/seed0").unwrap().row.identity.unwrap());
+    let run = store.artifact_dir(&store.find_cell("pretrain/bert-0.06M/mixed-500/seed0").unwrap().row.identity.unwrap());
     let weights = run.join("checkpoint-1/model.safetensors");
     let modified = fs::metadata(&weights).unwrap().modified().unwrap();
     let mut bytes = fs::read(&weights).unwrap();
@@ -277,7 +277,7 @@ fn damage_that_a_worker_finds_is_repaired() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open_writer(folder.path()).unwrap();
     go(&mut store, &planned(&small("")), &RunOptions::default(), &mut Diary::default()).unwrap();
-    let run = store.artifact_dir(&store.find_cell("pretrain/bert-0.06M/mixed-50/seed0").unwrap().row.identity.unwrap());
+    let run = store.artifact_dir(&store.find_cell("pretrain/bert-0.06M/mixed-500/seed0").unwrap().row.identity.unwrap());
     let weights = run.join("checkpoint-1/model.safetensors");
     let (whole, modified) = (fs::read(&weights).unwrap(), fs::metadata(&weights).unwrap().modified().unwrap());
     let mut bytes = whole.clone();
@@ -298,7 +298,7 @@ fn another_result_replaces_no_files() {
     let mut store = Store::open_writer(folder.path()).unwrap();
     let text = |more: &str| small(more).replacen("tokens = 1000", &format!("tokens = 1000\nbatch = {IRREPRODUCIBLE_BATCH}"), 1);
     go(&mut store, &planned(&text("")), &RunOptions::default(), &mut Diary::default()).unwrap();
-    let key = "pretrain/bert-0.06M/mixed-50/seed0";
+    let key = "pretrain/bert-0.06M/mixed-500/seed0";
     let identity = store.find_cell(key).unwrap().row.identity.unwrap();
     let place = store.artifact_dir(&identity);
     fs::remove_file(place.join("checkpoint-1/model.safetensors")).unwrap();
@@ -409,7 +409,7 @@ fn own_files_are_read_where_they_lie_unless_they_changed() {
     let plan = build();
     let summary = run::run(&mut store, &plan, &source, &mut local, &options, &mut Diary::default(), &cancel).unwrap();
     assert_eq!((summary.failed, summary.refused), (0, 0));
-    let Some(CellSpec::TokeniseCorpus(spec)) = store.find_cell("tokenise/m-50").unwrap().spec else { panic!("no corpus") };
+    let Some(CellSpec::TokeniseCorpus(spec)) = store.find_cell("tokenise/m-500").unwrap().spec else { panic!("no corpus") };
     let sources: Vec<_> = spec.sources.iter().map(|source| (source.group.as_str(), source.weight.0, source.format)).collect();
     assert_eq!(sources, [("mixed/moses", 0.75, SourceFormat::Csv), ("own.smi", 0.25, SourceFormat::Lines)]);
 }

@@ -163,7 +163,7 @@ pub fn planned(text: &str) -> Plan {
 /// Two models on one corpus, one dataset, two metrics; `more` is appended.
 pub fn small(more: &str) -> String {
     format!(
-        "schema = 1\n[suite]\nname = \"small\"\nseed = 3\n[[corpus]]\nname = \"mixed\"\nsizes = [50]\nheldout = 20\n\
+        "schema = 1\n[suite]\nname = \"small\"\nseed = 3\n[[corpus]]\nname = \"mixed\"\nsizes = [500]\nheldout = 20\n\
          [[model]]\narchitecture = \"bert\"\npresets = [\"0.06M\", \"0.83M\"]\ntokens = 1000\ncheckpoints = 2\n\
          [[dataset]]\nsource = \"moleculenet\"\nnames = [\"freesolv\"]\n[[metric]]\nid = \"loss/mlm_loss\"\n\
          [[metric]]\nid = \"trivial/flops\"\n{more}"
