@@ -67,6 +67,9 @@ pub fn run(arguments: &SearchArguments) -> Result<(), XtaskError> {
     }
     let broken: Vec<&str> =
         rows.iter().filter(|row| row.carried.is_some() && row.holds() != Some(true)).map(|row| row.name).collect();
+    if rows.iter().all(|row| row.carried.is_none()) {
+        return Err(XtaskError::Check(format!("no preset of {} has the name of a size of the table", arguments.architecture)));
+    }
     if broken.is_empty() {
         return Ok(());
     }
