@@ -26,6 +26,8 @@ struct Owner {
     last: bool,
     tokens: u64,
     corpus_molecules: u64,
+    /// Number format of the run's training steps.
+    precision: Option<String>,
 }
 
 impl Store {
@@ -149,7 +151,8 @@ impl Store {
         })
     }
 
-    /// The scores of a suite, one row for each score and run.
+    /// The scores of a suite, one row for each score and run. Where several runs share weights (controls of one size and
+    /// seed), a fine-tuning belongs to the runs that were trained in its number format.
     ///
     /// # Errors
     /// [`StoreError::UnknownSuite`].
@@ -159,7 +162,8 @@ impl Store {
             let mut statement = snapshot.prepare(&format!(
                 "SELECT t.identity, t.weights_digest, t.dataset, k.task, k.task_kind, t.protocol, t.split_digest, t.data_digest,
                    s.name, s.value, s.higher_is_better, s.is_primary, s.se_test, s.se_seed, s.mean_predictor, k.n_train,
-                   k.n_validation, k.n_test, t.seed, c.seconds, c.device, c.libtorch, t.searched
+                   k.n_validation, k.n_test, t.seed, c.seconds, c.device, c.libtorch, t.searched,
+                   c.spec_json ->> '$.protocol.precision'
                  FROM {BOUND} b JOIN transfer t ON t.identity = b.identity JOIN cell c ON c.identity = b.identity
                    JOIN transfer_task k ON k.identity = t.identity
                    JOIN score s ON s.identity = k.identity AND s.task_position = k.position
@@ -169,7 +173,11 @@ impl Store {
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 let weights_digest: String = row.get(1)?;
-                for owner in owners.get(&weights_digest).into_iter().flatten() {
+                let Some(candidates) = owners.get(&weights_digest) else { continue };
+                let precision: Option<String> = row.get(23)?;
+                let alike = |owner: &&Owner| precision.is_none() || owner.precision == precision;
+                let any_alike = candidates.iter().any(|owner| alike(&owner));
+                for owner in candidates.iter().filter(|owner| !any_alike || alike(owner)) {
                     found.push(ScoreRow {
                         cell: row.get(0)?,
                         run: owner.run.clone(),
@@ -294,8 +302,10 @@ fn configuration(spec_json: &str) -> Result<String, StoreError> {
 fn owners(snapshot: &Transaction<'_>, suite_id: i64) -> Result<HashMap<String, Vec<Owner>>, StoreError> {
     require_suite(snapshot, suite_id)?;
     let mut statement = snapshot.prepare(&format!(
-        "SELECT k.weights_digest, k.run, k.annealed, k.last, k.tokens, r.corpus_molecules, k.folder
+        "SELECT k.weights_digest, k.run, k.annealed, k.last, k.tokens, r.corpus_molecules, k.folder,
+           c.spec_json ->> '$.precision'
          FROM {BOUND} b JOIN run r ON r.identity = b.identity JOIN checkpoint k ON k.run = r.identity
+           JOIN cell c ON c.identity = r.identity
          ORDER BY b.position, k.position"
     ))?;
     let mut rows = statement.query([suite_id])?;
@@ -308,6 +318,7 @@ fn owners(snapshot: &Transaction<'_>, suite_id: i64) -> Result<HashMap<String, V
             last: row.get(3)?,
             tokens: count(row.get(4)?)?,
             corpus_molecules: count(row.get(5)?)?,
+            precision: row.get(7)?,
         });
     }
     Ok(owners)

@@ -1,5 +1,6 @@
 //! Rows joined by suite and weights.
 
+use clmbench_protocol::{CellSpec, Precision, Protocol};
 use clmbench_store::Store;
 use tempfile::tempdir;
 
@@ -115,6 +116,37 @@ fn runs_that_share_weights_are_told_apart_by_what_the_metric_was_told() {
     let scores = store.score_rows(suite_id).unwrap();
     let owners: Vec<_> = scores.iter().filter(|row| row.primary).map(|row| row.run.as_str()).collect();
     assert_eq!(owners, ["control-50", "control-60"], "a score depends on the weights alone");
+}
+
+/// Else the fine-tunings in two number formats would be averaged as two transfer seeds of each control.
+#[test]
+fn controls_of_two_number_formats_have_fine_tunings_of_their_own() {
+    let folder = tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let suite_id = store.put_suite(&suite("s")).unwrap();
+    let keys = ["float32", "bfloat16", "tuned-float32", "tuned-bfloat16", "probe"];
+    let stage = |key: &str| if key.contains("-") || key == "probe" { "transfer" } else { "pretrain" };
+    store.put_cells(suite_id, &keys.map(|key| cell(key, stage(key), &[]))).unwrap();
+    for (name, precision) in [("float32", Precision::Float32), ("bfloat16", Precision::Bfloat16)] {
+        let CellSpec::Pretrain(mut control) = pretrain_spec(0, 50, 1) else { panic!() };
+        control.precision = precision;
+        store.bind(suite_id, name, name, &CellSpec::Pretrain(control)).unwrap();
+        store.finish(name, &report(pretrain_output(0, 50, "w", false))).unwrap();
+        let CellSpec::Transfer(mut transfer) = finetune_spec("w-4", 5_000, true) else { panic!() };
+        if let Protocol::Finetune(tuned) = &mut transfer.protocol {
+            tuned.precision = precision;
+        }
+        let key = format!("tuned-{name}");
+        store.bind(suite_id, &key, &key, &CellSpec::Transfer(transfer)).unwrap();
+        store.finish(&key, &report(finetune_output(0.75, vec![]))).unwrap();
+    }
+    store.bind(suite_id, "probe", "probe", &transfer_spec("w-4")).unwrap();
+    store.finish("probe", &report(transfer_output(2.5, vec![]))).unwrap();
+    let rows = store.score_rows(suite_id).unwrap();
+    let mut owners: Vec<_> = rows.iter().filter(|row| row.primary).map(|row| (row.cell.as_str(), row.run.as_str())).collect();
+    owners.sort_unstable();
+    let expected = [("probe", "bfloat16"), ("probe", "float32"), ("tuned-bfloat16", "bfloat16"), ("tuned-float32", "float32")];
+    assert_eq!(owners, expected);
 }
 
 #[test]
