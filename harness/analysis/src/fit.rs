@@ -372,6 +372,17 @@ mod tests {
     }
 
     #[test]
+    fn a_score_over_fewer_transfer_seeds_is_flagged() {
+        let mut inputs = suite(12);
+        let second: Vec<_> = inputs.scores.iter().map(|row| clmbench_store::ScoreRow { seed: 1, ..row.clone() }).collect();
+        inputs.scores.extend(second);
+        let flags = |inputs: &Inputs| only(&fit_rows(inputs).unwrap(), "loss/mlm_loss").flags;
+        assert!(flags(&inputs).is_empty());
+        inputs.scores.pop();
+        assert_eq!(flags(&inputs), ["incomplete"]);
+    }
+
+    #[test]
     fn nearly_perfect_agreement_of_a_metric_with_ties_is_flagged() {
         let mut inputs = suite(12);
         for (number, row) in inputs.metrics.iter_mut().filter(|row| row.metric == "loss/mlm_loss").enumerate() {

@@ -6,7 +6,7 @@
 //! | `mixed_device` | values from different classes of device (cpu, cuda) |
 //! | `mixed_libtorch` | values from different libtorch versions |
 //! | `diverged_runs` | diverged runs were left out |
-//! | `incomplete` | runs without a value of the metric or without a score were left out |
+//! | `incomplete` | runs without a value of the metric or without a score were left out, or scores are means over different numbers of transfer seeds (some failed) |
 //! | `tokens_vary_with_corpus` | tokens and corpus size rise together: their effects cannot be told apart |
 //! | `fixed_learning_rate` | runs of several sizes all had one learning rate, or were fine-tuned with one that was not searched for: scores that flatten with size may be its doing |
 //! | `short_interval` | nearly perfect agreement (r from .9 up) of a metric that is the same in several runs: the interval is too short |
@@ -50,7 +50,8 @@ pub(crate) fn flags(
         .flat_map(|point| point.score.libtorch.iter().chain([&point.metric.libtorch, &point.run.libtorch]).map(String::as_str));
     set("mixed_libtorch", several(versions));
     set("diverged_runs", excluded.iter().any(|run| run.reason == "diverged"));
-    set("incomplete", excluded.iter().any(|run| run.reason != "diverged"));
+    let fewer_seeds = distinct(points.iter().map(|point| u64::from(point.score.seeds))) > 1;
+    set("incomplete", fewer_seeds || excluded.iter().any(|run| run.reason != "diverged"));
     let tokens: Vec<f64> = points.iter().map(|point| point.run.tokens as f64).collect();
     let corpus: Vec<f64> = points.iter().map(|point| point.run.corpus_molecules as f64).collect();
     set("tokens_vary_with_corpus", spearman(&tokens, &corpus).is_ok_and(|rho| rho > 0.999));

@@ -324,7 +324,7 @@ fn flag_meaning(flag: &str) -> &'static str {
         "mixed_device" => "values from different classes of device",
         "mixed_libtorch" => "values from different libtorch versions",
         "diverged_runs" => "diverged runs are not counted",
-        "incomplete" => "runs without a value or a score are not counted",
+        "incomplete" => "runs without a value or a score are not counted, or some lack transfer seeds",
         "fixed_learning_rate" => "one learning rate for all sizes, not searched for: scores may flatten with size because of it",
         "tokens_vary_with_corpus" => "tokens rise with the corpus: their effects cannot be told apart",
         "short_interval" => "few values and nearly perfect agreement: the interval is too short",
