@@ -31,6 +31,8 @@ pub struct Unexpected {
     pub dataset: String,
     /// Task.
     pub task: String,
+    /// Protocol.
+    pub protocol: String,
     /// Its verdict.
     pub verdict: String,
     /// Why.
@@ -52,6 +54,7 @@ pub fn expectation(board: &PredictorBoard, expect: &str) -> Result<Expectation, 
         metric: row.fit.metric.clone(),
         dataset: row.fit.dataset.clone(),
         task: row.fit.task.clone(),
+        protocol: row.fit.protocol.clone(),
         verdict: row.fit.verdict.clone(),
         reason: row.fit.verdict_reason.clone().unwrap_or_default(),
     };

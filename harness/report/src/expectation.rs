@@ -1,5 +1,7 @@
 //! Whether a suite came out as it says it expects, in words.
 
+use std::collections::BTreeSet;
+
 use clmbench_analysis::Expectation;
 
 use crate::{
@@ -7,9 +9,9 @@ use crate::{
     text::{finish, plain, plural, wrap},
 };
 
-/// One line if the expectation is met, else the fits that differ (the first ten).
+/// One line if the expectation is met, else the fits that differ (the first four).
 pub fn expectation_text(expectation: &Expectation, style: Style) -> String {
-    const SHOWN: usize = 10;
+    const SHOWN: usize = 4;
     let expected = plain(&expectation.expected);
     let fits = plural(expectation.fits, "fit");
     let width = style.columns();
@@ -21,7 +23,8 @@ pub fn expectation_text(expectation: &Expectation, style: Style) -> String {
         let different = expectation.unexpected.len();
         let mut text = wrap(&format!("The suite expects {expected}; {different} of {fits} came out otherwise:"), width);
         for row in expectation.unexpected.iter().take(SHOWN) {
-            let line = format!("- {} on {} {}: {} ({})", row.metric, row.dataset, row.task, row.verdict, row.reason);
+            let line =
+                format!("- {} on {} {} by {}: {} ({})", row.metric, row.dataset, row.task, row.protocol, row.verdict, row.reason);
             text.push_str(&wrap(&plain(&line), width));
         }
         if different > SHOWN {
@@ -30,11 +33,9 @@ pub fn expectation_text(expectation: &Expectation, style: Style) -> String {
         text
     };
     if !expectation.skipped.is_empty() {
-        let names: Vec<&str> = expectation.skipped.iter().take(3).map(|row| row.metric.as_str()).collect();
-        let more = match expectation.skipped.len() {
-            skipped @ 4.. => format!(" and {} more", skipped - 3),
-            _ => String::new(),
-        };
+        let names: BTreeSet<&str> = expectation.skipped.iter().map(|row| row.metric.as_str()).collect();
+        let more = if names.len() > 3 { format!(" and {} more", names.len() - 3) } else { String::new() };
+        let names: Vec<&str> = names.into_iter().take(3).collect();
         let skipped = plural(expectation.skipped.len(), "refused fit");
         let line = format!("Not compared: {skipped} ({}{more}).", names.join(", "));
         text.push_str(&wrap(&plain(&line), width));

@@ -7,6 +7,7 @@
 mod expectation;
 mod layout;
 mod models;
+mod models_overview;
 mod overview;
 mod predictors;
 mod text;

@@ -7,6 +7,7 @@ use clmbench_analysis::{ModelBoard, ModelKind, ModelRow};
 use crate::{
     Style,
     layout::{Column, draw},
+    models_overview,
     text::{MISSING, count, decimals, finish, plain, plural, refused_lines, wrap},
 };
 
@@ -19,6 +20,15 @@ pub fn model_table(board: &ModelBoard, style: Style) -> String {
     }
     let mut text = String::new();
     let mut left_out = BTreeSet::new();
+    if models_overview::wanted(board) {
+        text.push_str(&wrap(&plain(&format!("Models of suite {}", board.suite)), width));
+        text.push_str(&models_overview::blocks(board, style));
+        text.push_str(&wrap(models_overview::LEGEND, width));
+        for line in footer(board, &left_out) {
+            text.push_str(&wrap(&plain(&line), width));
+        }
+        return finish(text, style);
+    }
     for ranking in board.rows.chunk_by(|left, right| key(left) == key(right)) {
         let first = &ranking[0];
         let direction = if first.higher_is_better { "larger is better" } else { "smaller is better" };

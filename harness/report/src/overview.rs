@@ -48,23 +48,39 @@ fn columns_of(rows: &[PredictorRow]) -> BTreeSet<Target> {
 pub(crate) fn blocks(rows: &[PredictorRow], style: Style) -> String {
     let targets: Vec<Target> = columns_of(rows).into_iter().collect();
     let names = names(rows);
+    let labels: Vec<String> = names.iter().map(|name| label(name, rows)).collect();
     let mut text = String::new();
     for block in targets.chunk_by(|left, right| left.protocol == right.protocol) {
-        let mut rest = block;
-        while !rest.is_empty() {
-            let mut count = rest.len();
-            let table = loop {
-                let (table, fits) = table(rows, &names, &rest[..count], style);
-                if fits || count == 1 {
-                    break table;
-                }
-                count -= 1;
-            };
-            text += &table;
-            rest = &rest[count..];
-        }
+        let column = |wanted: &Target| {
+            let find = |name: &String| rows.iter().find(|row| row.fit.metric == *name && target(row) == *wanted);
+            let cells = names.iter().map(|name| find(name).map_or_else(|| MISSING.to_owned(), cell));
+            (header(wanted, rows), cells.collect())
+        };
+        text += &tables(&block[0].protocol, &labels, &block.iter().map(column).collect::<Vec<_>>(), style);
     }
     text
+}
+
+fn label(name: &str, rows: &[PredictorRow]) -> String {
+    let trivial = rows.iter().any(|row| row.fit.metric == name && row.fit.trivial);
+    if trivial { format!("{name} *") } else { name.to_owned() }
+}
+
+/// Tables of these columns beside the labels: as many columns in each as the style is wide.
+pub(crate) fn tables(corner: &str, labels: &[String], columns: &[(String, Vec<String>)], style: Style) -> String {
+    let draw_first = |count: usize| {
+        let mut drawn = vec![Column::left(corner, 0, labels.to_vec())];
+        drawn.extend(columns[..count].iter().map(|(header, cells)| Column::left(header, 0, cells.clone())));
+        let text = draw(drawn, style).0;
+        // Three rules, a header, and a line a row; cells that had to be wrapped make more.
+        let fits = text.lines().count() == labels.len() + 4;
+        (text, fits)
+    };
+    if columns.is_empty() {
+        return String::new();
+    }
+    let count = (1..=columns.len()).rev().find(|count| draw_first(*count).1).unwrap_or(1);
+    draw_first(count).0 + &tables(corner, labels, &columns[count..], style)
 }
 
 /// Predictors: those that predict somewhere first, trivial ones last, else by name.
@@ -79,24 +95,6 @@ fn names(rows: &[PredictorRow]) -> Vec<String> {
     }
     names.sort();
     names.into_iter().map(|(_, _, name)| name).collect()
-}
-
-/// A table of these targets, and whether it is as narrow as the style wants.
-fn table(rows: &[PredictorRow], names: &[String], targets: &[Target], style: Style) -> (String, bool) {
-    let find = |name: &str, wanted: &Target| rows.iter().find(|row| row.fit.metric == name && target(row) == *wanted);
-    let labels = names.iter().map(|name| {
-        let trivial = rows.iter().any(|row| row.fit.metric == *name && row.fit.trivial);
-        if trivial { format!("{name} *") } else { name.clone() }
-    });
-    let mut columns = vec![Column::left(&targets[0].protocol, 0, labels.collect())];
-    for target in targets {
-        let cells = names.iter().map(|name| find(name, target).map_or_else(|| MISSING.to_owned(), cell));
-        columns.push(Column::left(&header(target, rows), 0, cells.collect()));
-    }
-    let (text, _) = draw(columns, style);
-    // Cells that had to be wrapped make lines without a first cell.
-    let fits = text.lines().filter(|line| !line.starts_with('─')).all(|line| !line.starts_with(' '));
-    (text, fits)
 }
 
 /// The dataset; with its task where a dataset has several, and with the score.

@@ -330,6 +330,7 @@ fn expectations_in_words() {
             metric: "loss/mlm_loss".into(),
             dataset: "freesolv".into(),
             task: "expt".into(),
+            protocol: "probe".into(),
             verdict: "predicts".into(),
             reason: "Holm p at most 0.05 and the lower 95 % end, 0.31, above 0".into(),
         }],
@@ -337,6 +338,7 @@ fn expectations_in_words() {
             metric: "trivial/tokens".into(),
             dataset: "freesolv".into(),
             task: "expt".into(),
+            protocol: "probe".into(),
             verdict: "refused".into(),
             reason: "`trivial/tokens` has the same value in every run".into(),
         }],
@@ -357,4 +359,57 @@ fn a_plain_table() {
     let text = table(&["stage", "cells", "time"], &rows, 80);
     fits(&text, 80);
     insta::assert_snapshot!("plain_table", text);
+}
+
+/// Four datasets under two protocols: more fits than lines on a screen.
+fn many() -> PredictorBoard {
+    let mut rows = Vec::new();
+    for (place, dataset) in ["freesolv", "lipo", "bbbp", "bace"].into_iter().enumerate() {
+        for protocol in ["finetune", "probe"] {
+            for row in demo().rows {
+                let mut row = row;
+                row.fit.dataset = dataset.into();
+                row.fit.protocol = protocol.into();
+                row.details.pool.split_digest = format!("split of {dataset}");
+                if dataset == "bace" {
+                    row.fit.flags = vec!["out_of_vocabulary".into()];
+                }
+                if place == 1 && row.fit.metric == "loss/mlm_loss" {
+                    (row.fit.verdict, row.fit.reversed) = ("does_not_predict".into(), protocol == "probe");
+                    row.fit.spearman = row.fit.spearman.map(|r| -r);
+                }
+                rows.push(row);
+            }
+        }
+    }
+    predictors(rows)
+}
+
+#[test]
+fn many_fits_are_an_overview() {
+    for width in [80, 120] {
+        let text = predictor_table(&many(), Style::new(width));
+        assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
+        insta::assert_snapshot!(format!("many_{width}"), text);
+    }
+}
+
+#[test]
+fn many_rankings_are_an_overview() {
+    let mut board = models();
+    let rows = board.rows.clone();
+    board.rows.clear();
+    for (place, dataset) in ["freesolv", "lipo", "bbbp"].into_iter().enumerate() {
+        board.rows.extend(rows.iter().cloned().map(|mut row| {
+            row.dataset = dataset.into();
+            row.value = row.value.map(|value| value + place as f64);
+            row.higher_is_better = dataset == "bbbp";
+            row
+        }));
+    }
+    for width in [80, 120] {
+        let text = model_table(&board, Style::new(width));
+        assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
+        insta::assert_snapshot!(format!("many_models_{width}"), text);
+    }
 }

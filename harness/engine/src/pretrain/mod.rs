@@ -184,7 +184,7 @@ impl<'a> Run<'a> {
             return Err(Failure::new(FailureKind::BadInput, text));
         }
         let row = self.write(here, index, divergence::tail(&here.losses))?;
-        let divergence = if last { divergence::of_run(&here.losses) } else { None };
+        let divergence = if last { divergence::of_run(&here.losses, self.cache.vocabulary_size() as u64) } else { None };
         at.trunk.checkpoints.push(row);
         if last {
             return Ok(divergence);

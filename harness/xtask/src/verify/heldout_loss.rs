@@ -26,6 +26,7 @@ pub fn run(arguments: &VerifyArguments) -> Result<(), XtaskError> {
     let found = cells(&bench, "loss")?;
     let mut rows = Vec::new();
     let mut best_beats_all = true;
+    let mut above_bigram = 0;
     for size in SIZES {
         let key = format!("tokenise/mixed-{size}");
         let missing = || XtaskError::Cell { key: key.clone(), status: "missing".into() };
@@ -49,6 +50,7 @@ pub fn run(arguments: &VerifyArguments) -> Result<(), XtaskError> {
             if let Some((value, error)) = loss {
                 lowest = lowest.min(value + 2.0 * error);
                 if value >= bigram {
+                    above_bigram += 1;
                     println!(
                         "xtask: after {tokens} tokens on {size} molecules the loss {value:.3} is above the bigram's {bigram:.3}"
                     );
@@ -78,6 +80,9 @@ pub fn run(arguments: &VerifyArguments) -> Result<(), XtaskError> {
         let path = bench.checkout.join("benchmarks/HELDOUT_LOSS.md");
         fs::write(&path, text).map_err(XtaskError::io("write", &path))?;
         println!("xtask: written to {}", path.display());
+    }
+    if above_bigram > 0 {
+        return Err(XtaskError::Check(format!("{above_bigram} runs are not below the bigram count model")));
     }
     if best_beats_all {
         return Ok(());
