@@ -21,6 +21,7 @@ pub struct Bench {
     pub checkout: PathBuf,
     executable: PathBuf,
     folder: PathBuf,
+    go_on: bool,
 }
 
 /// A cell as `clmbench show --json` prints it.
@@ -83,7 +84,7 @@ impl Bench {
             fs::remove_dir_all(&folder).map_err(XtaskError::io("remove", &folder))?;
         }
         fs::create_dir_all(&folder).map_err(XtaskError::io("create", &folder))?;
-        Ok(Self { checkout, executable: target.join("release/clmbench"), folder })
+        Ok(Self { checkout, executable: target.join("release/clmbench"), folder, go_on })
     }
 
     /// Store of a suite.
@@ -97,6 +98,10 @@ impl Bench {
         fs::write(&file, text).map_err(XtaskError::io("write", &file))?;
         let mut command = self.command(suite);
         command.arg("--quiet").arg("run").arg(&file).stdout(Stdio::null());
+        if self.go_on {
+            // Cells of an earlier build are asked for.
+            command.arg("--accept-digest");
+        }
         if let Some(workers) = workers {
             command.args(["--workers", &workers.to_string()]);
         }

@@ -24,7 +24,7 @@ pub enum Verify {
 /// Arguments of every check.
 #[derive(Debug, Args)]
 pub struct VerifyArguments {
-    /// Go on with the cells that an earlier, interrupted check left.
+    /// Go on with the cells that an earlier check left, also those of an earlier build.
     #[arg(long)]
     pub resume: bool,
     /// Also write the table to its file in benchmarks/.

@@ -61,7 +61,7 @@ fn batch() -> (Tensor, Tensor) {
 
 #[test]
 fn presets_have_the_published_sizes() {
-    let expected = ["0.06", "0.83", "2.30", "4.87", "25.75", "86.24"];
+    let expected = ["0.06", "0.11", "0.43", "0.83", "2.30", "4.87", "25.75", "86.24"];
     let presets = Bert.info().presets;
     assert_eq!(presets.len(), expected.len());
     for (preset, expected) in presets.iter().zip(expected) {
