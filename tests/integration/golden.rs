@@ -151,7 +151,7 @@ fn differences(path: &str, found: &Value, wanted: &Value) -> Vec<String> {
 
 #[test]
 fn values_move_only_with_the_revision_of_their_stage() {
-    let real = Real::new(&[]);
+    let real = Real::new(&["clmbench-plugin-hessian", "clmbench-plugin-sharpness"]);
     real.write("golden.toml", SUITE);
     real.clmbench(&["run", "golden.toml", "--workers", "1"]).code(0);
     let found = values(&real);
