@@ -6,7 +6,7 @@ use clmbench_sdk::{
 };
 
 /// Groups that the molecules are split into; the error over molecules is a jackknife over them.
-pub const GROUPS: u64 = 8;
+pub const GROUPS: u64 = 16;
 /// Molecules by default.
 pub const MOLECULES: i64 = 256;
 /// Draws before the standard error is trusted: below, an early stop can come by chance.
