@@ -456,10 +456,11 @@ mod tests {
         let mut inputs = suite(12);
         inputs.runs[0].diverged = true;
         inputs.metrics[5].device = "cuda:0".into();
+        inputs.runs[3].precision = "bfloat16".into();
         inputs.corpora[0].coverage[0].untrained_token_share = 0.67.into();
         let flagged = inputs.metrics[5].metric.clone();
         let row = only(&fit_rows(&inputs).unwrap(), &flagged);
-        assert_eq!(row.flags, ["out_of_vocabulary", "mixed_device", "diverged_runs"]);
+        assert_eq!(row.flags, ["out_of_vocabulary", "mixed_device", "mixed_precision", "diverged_runs"]);
         assert_eq!(row.n, 11);
     }
 

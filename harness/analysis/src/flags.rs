@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `out_of_vocabulary` | over 20 % of the dataset's molecules hold a token, or are longer than anything, that a corpus subset in the fit shows |
 //! | `mixed_device` | values from different classes of device (cpu, cuda) |
+//! | `mixed_precision` | runs trained in different number formats (float32, bfloat16) |
 //! | `mixed_libtorch` | values from different libtorch versions |
 //! | `diverged_runs` | diverged runs were left out |
 //! | `incomplete` | runs without a value of the metric or without a score were left out, or scores are means over different numbers of transfer seeds (some failed) |
@@ -45,6 +46,7 @@ pub(crate) fn flags(
         point.score.devices.iter().chain([&point.metric.device, &point.run.device]).map(|device| class(device))
     });
     set("mixed_device", several(devices));
+    set("mixed_precision", several(points.iter().map(|point| point.run.precision.as_str())));
     let versions = points
         .iter()
         .flat_map(|point| point.score.libtorch.iter().chain([&point.metric.libtorch, &point.run.libtorch]).map(String::as_str));

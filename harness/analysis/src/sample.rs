@@ -39,6 +39,7 @@ pub(crate) fn run_row(number: usize) -> RunRow {
         n_checkpoints: 3,
         seconds: 1.0,
         device: "cpu".into(),
+        precision: "float32".into(),
         libtorch: "2.11.0".into(),
     }
 }

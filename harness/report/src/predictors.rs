@@ -321,6 +321,7 @@ fn listed(rows: &[PredictorRow], fits: &[&PredictorRow]) -> String {
 fn flag_meaning(flag: &str) -> &'static str {
     match flag {
         "out_of_vocabulary" => "over 20 % of the molecules hold tokens or positions that a corpus never shows",
+        "mixed_precision" => "runs trained in different number formats",
         "mixed_device" => "values from different classes of device",
         "mixed_libtorch" => "values from different libtorch versions",
         "diverged_runs" => "diverged runs are not counted",

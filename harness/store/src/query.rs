@@ -47,7 +47,8 @@ impl Store {
                    coalesce(l.training_flops, 0.0), r.epochs, r.control, r.diverged, r.tokenizer_digest, r.corpus_digest,
                    coalesce(l.weights_digest, ''),
                    (SELECT count(*) FROM checkpoint a WHERE a.run = r.identity AND a.annealed),
-                   c.seconds, c.device, c.libtorch, r.learning_rate, r.divergence, c.spec_json
+                   c.seconds, c.device, c.libtorch, r.learning_rate, r.divergence, c.spec_json,
+                   coalesce(c.spec_json ->> '$.precision', 'float32')
                  FROM {BOUND} b JOIN run r ON r.identity = b.identity JOIN cell c ON c.identity = r.identity
                    LEFT JOIN checkpoint l ON l.run = r.identity
                      AND l.position = (SELECT max(position) FROM checkpoint WHERE run = r.identity AND last)
@@ -79,6 +80,7 @@ impl Store {
                     corpus_digest: row.get(16)?,
                     last_weights: row.get(17)?,
                     n_checkpoints: small(row.get(18)?)?,
+                    precision: row.get(25)?,
                     seconds: row.get::<_, Float>(19)?.0,
                     device: row.get(20)?,
                     libtorch: row.get(21)?,

@@ -224,6 +224,8 @@ pub struct RunRow {
     pub last_weights: String,
     /// Annealed checkpoints.
     pub n_checkpoints: u32,
+    /// Number format of its training steps: `float32` or `bfloat16`.
+    pub precision: String,
     /// Wall time, in seconds.
     #[serde(serialize_with = "number")]
     pub seconds: f64,

@@ -100,7 +100,7 @@ impl Facts {
         lines.push(("detects", self.power()));
         let cost = [
             (summary.gradient_equivalents > 0.0)
-                .then(|| format!("metrics about {:.0} gradient-equivalents", summary.gradient_equivalents)),
+                .then(|| format!("metrics at most {:.0} gradient-equivalents", summary.gradient_equivalents)),
             self.seconds.filter(|_| self.todo > 0).map(|seconds| format!("about {}", show_seconds(seconds))),
             self.disk_bytes.filter(|_| self.todo > 0).map(|bytes| format!("{} on disk", show_bytes(bytes))),
         ];
