@@ -121,7 +121,7 @@ def main():
     layers, width, size, tokens = map(int, numbers)
     torch.set_num_threads(2)
     data = list(molecules(path))
-    train(data, layers, width, size, 4 * size * 40, kind == "tuned", False)  # warm
+    train(data, layers, width, size, (4 if kind == "tuned" else 1) * size * 40, kind == "tuned", False)  # warm
     half = False
     if kind == "tuned":
         trial = 12 * size * 40

@@ -21,7 +21,7 @@ pub enum Perf {
 /// Arguments of `perf pretrain`.
 #[derive(Debug, Args)]
 pub struct PretrainArguments {
-    /// Fewer tokens and rounds: two minutes instead of ten.
+    /// Fewer tokens and rounds: a minute instead of three; with --peer, three instead of ten.
     #[arg(long)]
     pub quick: bool,
     /// A Python with torch 2.11 for the peers.

@@ -55,8 +55,8 @@ pub fn run(arguments: &PretrainArguments) -> Result<(), XtaskError> {
             speeds.ours.push(speed);
             speeds.precision = precision;
             if let Some(python) = &arguments.peer {
-                // A quarter of the tokens: it is slow.
-                speeds.plain.push(peer(&bench, python, size, &corpus, tokens / 4, "plain")?);
+                // A tenth of the tokens: it is slow.
+                speeds.plain.push(peer(&bench, python, size, &corpus, tokens / 10, "plain")?);
                 speeds.tuned.push(peer(&bench, python, size, &corpus, tokens, "tuned")?);
             }
         }
