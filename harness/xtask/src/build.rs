@@ -38,6 +38,7 @@ pub fn demo(store: Option<&Path>, record: bool) -> Result<(), XtaskError> {
         println!("\nxtask: clmbench {} --store {}", words.join(" "), store.display());
         cargo::run(command)
     };
+    let begun = store.join("store.sqlite").exists();
     let started = Instant::now();
     let ran = clmbench(&["run", "benchmarks/suites/demo.toml"]);
     // 3: finished, with failed cells. There is something to show, and the status says so in the end.
@@ -48,10 +49,16 @@ pub fn demo(store: Option<&Path>, record: bool) -> Result<(), XtaskError> {
     let seconds = started.elapsed().as_secs_f64();
     println!("\nxtask: demo: {seconds:.0} s after the build; results in {}", store.display());
     if record {
-        let folder = record::record(&checkout, &executable, &store, &suite, seconds)?;
+        let folder = record::record(&checkout, &executable, &store, &suite, &took(seconds, begun))?;
         println!("xtask: recorded in {}", folder.display());
     }
     ran
+}
+
+/// How long a run took, and whether it began with nothing computed.
+fn took(seconds: f64, begun: bool) -> String {
+    let from = if begun { "in a store that already held results, which were not computed again" } else { "from an empty store" };
+    format!("{seconds:.0} s after the build, {from}")
 }
 
 /// A store of its own for each build, since results of other code must not be mixed: named by what computes them.

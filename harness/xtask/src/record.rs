@@ -18,7 +18,7 @@ const PARTS: [(&str, &[&str]); 5] = [
 ];
 
 /// Writes the suite, the leaderboards as text and rows, the cells with their times, and what they were computed on.
-pub fn record(checkout: &Path, executable: &Path, store: &Path, suite: &Path, seconds: f64) -> Result<PathBuf, XtaskError> {
+pub fn record(checkout: &Path, executable: &Path, store: &Path, suite: &Path, took: &str) -> Result<PathBuf, XtaskError> {
     let stem = suite.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let environment = environment(checkout);
     let date = environment.split(", ").find(|part| part.len() == 10 && part.starts_with("20")).unwrap_or("undated").to_owned();
@@ -37,10 +37,7 @@ pub fn record(checkout: &Path, executable: &Path, store: &Path, suite: &Path, se
         }
         write(name, &output.stdout)?;
     }
-    let text = format!(
-        "{environment}\nlibtorch {}; {seconds:.0} s after the build, from an empty store\n",
-        clmbench_fetch::catalogue::TORCH_VERSION
-    );
+    let text = format!("{environment}\nlibtorch {}; {took}\n", clmbench_fetch::catalogue::TORCH_VERSION);
     write("environment.txt", text.as_bytes())?;
     Ok(folder)
 }

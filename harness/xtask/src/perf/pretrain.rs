@@ -38,6 +38,7 @@ const BATCH: u32 = 128;
 struct Speeds {
     ours: Vec<f64>,
     precision: String,
+    threads: String,
     plain: Vec<f64>,
     tuned: Vec<f64>,
 }
@@ -49,11 +50,12 @@ pub fn run(arguments: &PretrainArguments) -> Result<(), XtaskError> {
     for round in 0..rounds {
         for (size, speeds) in SIZES.iter().zip(&mut table) {
             let tokens = if arguments.quick { size.quick } else { size.tokens };
-            // One store for all rounds, so that the corpus is prepared once; the seed makes each round's runs new.
-            let (speed, precision, corpus) = ours(&bench, size, tokens, round)?;
+            // A store of its own for each round and size, so that nothing is taken from an earlier one.
+            let (speed, (precision, threads), corpus) = ours(&bench, size, tokens, round)?;
             println!("xtask: round {}, {}: {speed:.0} tokens/s", round + 1, size.preset);
             speeds.ours.push(speed);
             speeds.precision = precision;
+            speeds.threads = threads;
             if let Some(python) = &arguments.peer {
                 // A tenth of the tokens: it is slow.
                 speeds.plain.push(peer(&bench, python, size, &corpus, tokens / 10, "plain")?);
@@ -71,8 +73,8 @@ pub fn run(arguments: &PretrainArguments) -> Result<(), XtaskError> {
     Ok(())
 }
 
-/// Tokens per second of all runs side by side, their precision, and the held-out molecules of the corpus.
-fn ours(bench: &Bench, size: &Size, tokens: u64, round: u32) -> Result<(f64, String, std::path::PathBuf), XtaskError> {
+/// Tokens per second of all runs side by side, their precision and threads, and the held-out molecules of the corpus.
+fn ours(bench: &Bench, size: &Size, tokens: u64, round: u32) -> Result<(f64, (String, String), std::path::PathBuf), XtaskError> {
     let name = format!("round{round}-{}", size.preset);
     let suite = format!(
         "schema = 1\n[suite]\nname = \"perf\"\nseed = {}\n[[corpus]]\nname = \"mixed\"\nsizes = [20_000]\n\
@@ -85,18 +87,18 @@ fn ours(bench: &Bench, size: &Size, tokens: u64, round: u32) -> Result<(f64, Str
     bench.run(&name, &suite, None)?;
     let cells = bench.cells(&name, |key| key.starts_with("pretrain/") || key.starts_with("tokenise/mixed"))?;
     let mut speed = 0.0;
-    let mut precision = String::new();
+    let mut format = (String::new(), String::new());
     for cell in cells.iter().filter(|cell| cell.stage == "pretrain") {
         let trained = cell.number("/checkpoints/0/tokens").zip(cell.seconds);
         let Some((tokens, seconds)) = trained.filter(|_| cell.status == "done") else {
             return Err(XtaskError::Cell { key: cell.key.clone(), status: cell.status.clone() });
         };
         speed += tokens / seconds;
-        precision = cell.defined("/precision");
+        format = (cell.defined("/precision"), cell.defined("/threads"));
     }
     let corpus = cells.iter().find(|cell| cell.stage == "tokenise").and_then(|cell| cell.identity.clone());
     let heldout = bench.store(&name).join("artifacts").join(corpus.unwrap_or_default()).join("heldout.csv");
-    Ok((speed, precision, heldout))
+    Ok((speed, format, heldout))
 }
 
 fn peer(bench: &Bench, python: &Path, size: &Size, corpus: &Path, tokens: u64, kind: &str) -> Result<f64, XtaskError> {
@@ -132,7 +134,7 @@ fn report(table: &[Speeds], bench: &Bench, arguments: &PretrainArguments) -> Str
             vec![
                 size.preset.to_owned(),
                 speeds.precision.clone(),
-                format!("{} x {}", size.runs, 3 - size.runs),
+                format!("{} x {}", size.runs, speeds.threads),
                 range(&speeds.ours),
                 range(&speeds.plain),
                 range(&speeds.tuned),

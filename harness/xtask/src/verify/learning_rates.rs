@@ -57,7 +57,7 @@ pub fn run(arguments: &SearchArguments) -> Result<(), XtaskError> {
             carried: carried.iter().find(|preset| (preset.0, preset.1) == (*layers, *width)).map(|preset| preset.2),
         })
         .collect();
-    let text = report(&rows, &arguments.architecture, &bench);
+    let text = report(&rows, arguments, &bench);
     println!("\n{text}");
     if arguments.common.write {
         let path = bench.checkout.join(format!("benchmarks/LEARNING_RATES-{}.md", arguments.architecture));
@@ -67,7 +67,10 @@ pub fn run(arguments: &SearchArguments) -> Result<(), XtaskError> {
     let broken: Vec<&str> =
         rows.iter().filter(|row| row.carried.is_some() && row.holds() != Some(true)).map(|row| row.name).collect();
     if rows.iter().all(|row| row.carried.is_none()) {
-        return Err(XtaskError::Check(format!("no preset of {} has the name of a size of the table", arguments.architecture)));
+        return Err(XtaskError::Check(format!(
+            "no preset of {} has the geometry of a size of the table",
+            arguments.architecture
+        )));
     }
     if broken.is_empty() {
         return Ok(());
@@ -121,7 +124,9 @@ fn carried(bench: &Bench, architecture: &str) -> Result<Vec<(u32, u32, f64)>, Xt
         .collect())
 }
 
-fn report(rows: &[Row], architecture: &str, bench: &Bench) -> String {
+fn report(rows: &[Row], arguments: &SearchArguments, bench: &Bench) -> String {
+    let architecture = &arguments.architecture;
+    let resumed = if arguments.common.resume { (" --resume", " (trials of an earlier build among them)") } else { ("", "") };
     let mut header = vec!["size".to_owned()];
     header.extend(RATES.iter().map(|rate| format!("{rate:e}")));
     header.extend(["best", "preset carries"].map(str::to_owned));
@@ -143,8 +148,10 @@ fn report(rows: &[Row], architecture: &str, bench: &Bench) -> String {
         "# Learning rates of `{architecture}`\n\nHeld-out loss (nats a predicted token, ± standard error over molecules and masks) after {TOKENS} real tokens of `mixed` (20,000 molecules),\n\
          {BATCH} molecules a step, constant rate with cool-down, one seed, by peak rate. Masks and molecules are the same in every cell, so differences are\n\
          much surer than the errors say. `–`: diverged. Presets that are not in the table carry extrapolated rates and say so.\n\n\
-         Made by `cargo xtask verify lr --architecture {architecture} --write` on {}.\n\n{}",
+         Made by `cargo xtask verify lr --architecture {architecture}{} --write` on {}{}.\n\n{}",
+        resumed.0,
         environment(&bench.checkout),
+        resumed.1,
         markdown(&header, &table)
     )
 }
