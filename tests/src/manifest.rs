@@ -90,10 +90,9 @@ fn dataset(name: &str) -> DatasetInfo {
         doc: "No molecules.".into(),
         tasks: tasks_of(name),
         recommended_split: "scaffold".into(),
-        files: Vec::new(),
-        sha256_csv: None,
         licence: "CC0".into(),
         citation: "none".into(),
+        ..DatasetInfo::default()
     }
 }
 

@@ -27,7 +27,7 @@ pub use fault::{Fault, FaultKind};
 pub use handshake::Handshake;
 pub use model::{AttentionMode, Model, ModelBox, NamedTensor, Role};
 pub use probe::{HvpMethod, Labels, LossRows, ParameterRow, ProbeApi, ProbeRef, Sample, SamplePart};
-pub use table::{Artifact, Measurement, SourceBytes, Table, Value};
+pub use table::{Artifact, Measurement, SourceBytes, SplitTable, Table, Value};
 pub use tensor::RawTensor;
 
 /// What a plugin library exports. One per library; any number of architectures, datasets and metrics behind it.
@@ -46,6 +46,9 @@ pub struct PluginModule {
     /// Measures a metric. Arguments: `family/name`, parameters as JSON with every key filled in, the probe.
     #[sabi(last_prefix_field)]
     pub measure: extern "C" fn(metric: RStr<'_>, params: RStr<'_>, probe: ProbeRef<'_>) -> RResult<Measurement, Fault>,
+    /// Reads a dataset (since 1.2). Arguments: `clmbench_protocol::DatasetRequest` as JSON, files as for `parse_dataset`.
+    #[sabi(missing_field(option))]
+    pub read_dataset: extern "C" fn(request: RStr<'_>, files: RSlice<'_, SourceBytes>) -> RResult<SplitTable, Fault>,
 }
 
 impl RootModule for PluginModuleRef {

@@ -27,6 +27,16 @@ pub struct Table {
     pub tasks: u32,
 }
 
+/// A parsed dataset and the split that its source gives.
+#[repr(C)]
+#[derive(StableAbi, Debug, Clone)]
+pub struct SplitTable {
+    /// Molecules and labels.
+    pub table: Table,
+    /// `train`, `valid` or `test` for each row; empty where the source gives no split.
+    pub parts: RVec<RString>,
+}
+
 /// One value of a metric.
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone)]

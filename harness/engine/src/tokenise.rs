@@ -5,9 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clmbench_api::SourceBytes;
+use clmbench_api::{SourceBytes, SplitTable};
 use clmbench_molecules::{RawTable, prepare_corpus, prepare_dataset};
-use clmbench_protocol::{CorpusOutput, DatasetOutput, Failure, FailureKind, TokeniseCorpus, TokeniseDataset};
+use clmbench_protocol::{
+    CorpusOutput, DatasetInfo, DatasetOutput, DatasetRequest, Failure, FailureKind, TaskInfo, TokeniseCorpus, TokeniseDataset,
+};
 
 use crate::{
     failure::{OrFail, Result, io},
@@ -34,7 +36,8 @@ pub fn sources<'a>(names: impl Iterator<Item = &'a str>, inputs: &BTreeMap<Strin
 /// # Errors
 /// Unreadable or changed files, what the plugin refuses, what molecules refuses.
 pub fn dataset(spec: &TokeniseDataset, plugin: &Plugin, files: &BTreeMap<String, PathBuf>, work: &Path) -> Result<DatasetOutput> {
-    let info = plugin.manifest.datasets.iter().find(|info| info.source == spec.source && info.name == spec.dataset);
+    let serves = |info: &&DatasetInfo| info.source == spec.source && (info.user_file.is_some() || info.name == spec.dataset);
+    let info = plugin.manifest.datasets.iter().find(serves);
     let info = info.ok_or_else(|| {
         let (name, version) = (&plugin.manifest.name, &plugin.manifest.version);
         Failure::new(
@@ -55,16 +58,16 @@ pub fn dataset(spec: &TokeniseDataset, plugin: &Plugin, files: &BTreeMap<String,
         }
         bytes.push(SourceBytes { name: file.name.as_str().into(), bytes: content.into() });
     }
-    let parse = plugin.module.parse_dataset();
-    let table = parse(spec.source.as_str().into(), spec.dataset.as_str().into(), bytes.as_slice().into()).or_fail()?;
+    let tasks = if info.user_file.is_some() { &spec.tasks } else { &info.tasks };
+    let SplitTable { table, parts } = read(spec, tasks, plugin, &bytes)?;
     let (rows, width) = (table.smiles.len(), table.tasks as usize);
-    if width != info.tasks.len() || table.labels.len() != rows * width {
+    if width != tasks.len() || table.labels.len() != rows * width {
         let text = format!(
             "{}/{}: {} labels for {rows} molecules, but {} tasks are declared",
             spec.source,
             spec.dataset,
             table.labels.len(),
-            info.tasks.len()
+            tasks.len()
         );
         return Err(Failure::new(FailureKind::WrongShape, text));
     }
@@ -72,9 +75,27 @@ pub fn dataset(spec: &TokeniseDataset, plugin: &Plugin, files: &BTreeMap<String,
     let raw = RawTable {
         smiles: table.smiles.into_iter().map(String::from).collect(),
         labels: labels.chunks(width.max(1)).map(<[String]>::to_vec).collect(),
-        tasks: info.tasks.clone(),
+        tasks: tasks.clone(),
+        parts: parts.into_iter().map(String::from).collect(),
     };
     prepare_dataset(&raw, spec, work).or_fail()
+}
+
+/// What the plugin reads out of the files. One that was built before 1.2 of the edge has neither parameters nor splits.
+fn read(spec: &TokeniseDataset, tasks: &[TaskInfo], plugin: &Plugin, files: &[SourceBytes]) -> Result<SplitTable> {
+    let Some(read) = plugin.module.read_dataset() else {
+        let parse = plugin.module.parse_dataset();
+        let table = parse(spec.source.as_str().into(), spec.dataset.as_str().into(), files.into()).or_fail()?;
+        return Ok(SplitTable { table, parts: Vec::new().into() });
+    };
+    let request = DatasetRequest {
+        source: spec.source.clone(),
+        name: spec.dataset.clone(),
+        tasks: tasks.to_vec(),
+        params: spec.params.clone(),
+    };
+    let request = serde_json::to_string(&request).map_err(|error| Failure::new(FailureKind::Protocol, error.to_string()))?;
+    read(request.as_str().into(), files.into()).or_fail()
 }
 
 /// Computes a corpus subset's tokenise cell.

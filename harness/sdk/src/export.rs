@@ -1,8 +1,8 @@
 //! The export macro, and the shims behind it through which every call from the host goes.
 
 use abi_stable::std_types::{RResult, RSlice, RStr, RString};
-use clmbench_api::{Fault, Measurement, ModelBox, ProbeRef, SourceBytes, Table, handshake::API_VERSION};
-use clmbench_protocol::PluginManifest;
+use clmbench_api::{Fault, Measurement, ModelBox, ProbeRef, SourceBytes, SplitTable, Table, handshake::API_VERSION};
+use clmbench_protocol::{DatasetInfo, DatasetRequest, PluginManifest};
 
 use crate::{
     Architecture, Dataset, Files, LIBTORCH_VERSION, Metric, Params, PluginError, Probe, architecture::model_box, error::guard,
@@ -59,13 +59,30 @@ pub extern "C" fn parse_dataset<E: Exports>(
     files: RSlice<'_, SourceBytes>,
 ) -> RResult<Table, Fault> {
     guard(|| {
-        let holds = |dataset: &dyn Dataset| {
-            dataset.infos().iter().any(|info| info.source == source.as_str() && info.name == name.as_str())
-        };
-        let found = E::datasets().into_iter().find(|dataset| holds(dataset.as_ref()));
-        let dataset = found.ok_or_else(|| missing("dataset", &format!("{source}/{name}")))?;
-        dataset.parse(name.as_str(), &Files::new(files))?.into_table()
+        let (source, name) = (source.to_string(), name.to_string());
+        let (dataset, info) = dataset::<E>(&source, &name)?;
+        let request = DatasetRequest { source, name, tasks: info.tasks, params: serde_json::Map::new() };
+        dataset.parse(&request, &Files::new(files))?.into_table()
     })
+}
+
+/// Shim of `PluginModule::read_dataset`.
+pub extern "C" fn read_dataset<E: Exports>(request: RStr<'_>, files: RSlice<'_, SourceBytes>) -> RResult<SplitTable, Fault> {
+    guard(|| {
+        let request: DatasetRequest = serde_json::from_str(request.as_str())
+            .map_err(|error| PluginError::Input(format!("the host's request is no request for a dataset: {error}")))?;
+        let (dataset, _) = dataset::<E>(&request.source, &request.name)?;
+        dataset.parse(&request, &Files::new(files))?.into_split_table()
+    })
+}
+
+/// The dataset that serves a source and name, with its declaration; a source that reads a user's file serves every name.
+fn dataset<E: Exports>(source: &str, name: &str) -> Result<(Box<dyn Dataset>, DatasetInfo), PluginError> {
+    let serves = |info: &DatasetInfo| info.source == source && (info.user_file.is_some() || info.name == name);
+    E::datasets()
+        .into_iter()
+        .find_map(|dataset| dataset.infos().into_iter().find(serves).map(|info| (dataset, info)))
+        .ok_or_else(|| missing("dataset", &format!("{source}/{name}")))
 }
 
 /// Shim of `PluginModule::measure`.
@@ -130,6 +147,7 @@ macro_rules! export_plugin {
                     new_model: $crate::export::new_model::<Exported>,
                     parse_dataset: $crate::export::parse_dataset::<Exported>,
                     measure: $crate::export::measure::<Exported>,
+                    read_dataset: $crate::export::read_dataset::<Exported>,
                 }
                 .leak_into_prefix()
             }

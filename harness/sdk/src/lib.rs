@@ -44,8 +44,8 @@ pub const LIBTORCH_VERSION: &str = "2.11.0";
 pub mod prelude {
     pub use clmbench_api::{AttentionMode, HvpMethod, Labels, Role, SamplePart};
     pub use clmbench_protocol::{
-        ArchitectureInfo, Comparable, CostClass, DatasetInfo, Direction, MetricInfo, Objective, ParameterInfo, PresetInfo,
-        RunFacts, Scope, SourceFile, TaskInfo, TaskKind,
+        ArchitectureInfo, Comparable, CostClass, DatasetInfo, DatasetRequest, Direction, MetricInfo, Objective, ParameterInfo,
+        PresetInfo, RunFacts, Scope, SourceFile, TaskInfo, TaskKind,
     };
     pub use serde_json;
     pub use tch::{self, Device, Kind, Tensor};

@@ -40,7 +40,7 @@ pub fn table(csv: &[u8], kind: TaskKind) -> RawTable {
         .skip(1)
         .map(|name| TaskInfo { name: name.into(), kind, unit: String::new(), score: "rmse".into() })
         .collect();
-    let mut table = RawTable { smiles: Vec::new(), labels: Vec::new(), tasks };
+    let mut table = RawTable { smiles: Vec::new(), labels: Vec::new(), tasks, parts: Vec::new() };
     for record in reader.records() {
         let record = record.unwrap();
         table.smiles.push(record[0].to_owned());
@@ -58,6 +58,8 @@ pub fn dataset_spec(name: &str) -> TokeniseDataset {
         dataset: name.into(),
         files: Vec::new(),
         sha256_csv: None,
+        tasks: Vec::new(),
+        params: Default::default(),
         tokenizer: TokenizerSpec::default(),
         split: SplitSpec { algorithm: "scaffold".into(), seed: None, fractions: (Number(0.8), Number(0.1)) },
     }

@@ -319,6 +319,8 @@ mod tests {
             dataset: "d".into(),
             files: Vec::new(),
             sha256_csv: None,
+            tasks: Vec::new(),
+            params: Default::default(),
             tokenizer: TokenizerSpec::default(),
             split: SplitSpec { algorithm: "scaffold".into(), seed: None, fractions: (Number(0.8), Number(0.1)) },
         });

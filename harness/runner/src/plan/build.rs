@@ -158,6 +158,8 @@ impl Builder<'_> {
                     dataset: dataset.clone(),
                     files: offer.info.files.iter().map(file_ref).collect(),
                     sha256_csv: offer.info.sha256_csv.clone(),
+                    tasks: Vec::new(),
+                    params: serde_json::Map::new(),
                     tokenizer: TokenizerSpec::default(),
                     split: SplitSpec { algorithm: entry.split.clone(), seed: None, fractions: (Number(0.8), Number(0.1)) },
                 };

@@ -96,6 +96,8 @@ pub fn dataset_spec() -> CellSpec {
         dataset: "freesolv".into(),
         files: vec![FileRef { name: "f.csv".into(), sha256: "ab".into() }],
         sha256_csv: None,
+        tasks: Vec::new(),
+        params: Default::default(),
         tokenizer: TokenizerSpec::default(),
         split: SplitSpec { algorithm: "scaffold".into(), seed: None, fractions: (Number(0.8), Number(0.1)) },
     })

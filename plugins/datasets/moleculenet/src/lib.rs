@@ -17,7 +17,8 @@ impl Dataset for MoleculeNet {
         SETS.iter().map(Set::info).collect()
     }
 
-    fn parse(&self, name: &str, files: &Files<'_>) -> Result<ParsedTable, PluginError> {
+    fn parse(&self, request: &DatasetRequest, files: &Files<'_>) -> Result<ParsedTable, PluginError> {
+        let name = request.name.as_str();
         let set = Set::find(name).ok_or_else(|| {
             let there: Vec<&str> = SETS.iter().map(|set| set.name).collect();
             PluginError::Input(format!("moleculenet has no dataset `{name}` here; there are: {}", there.join(", ")))

@@ -190,6 +190,7 @@ impl Set {
             sha256_csv: Some(self.sha256_csv.into()),
             licence: self.licence.into(),
             citation: format!("{}; {COLLECTION}", self.citation),
+            ..DatasetInfo::default()
         }
     }
 }

@@ -52,7 +52,7 @@ fn records(path: &Path) -> Option<(Vec<String>, Vec<Vec<String>>)> {
 
 fn raw(set: &Set, bytes: &[u8]) -> RawTable {
     let table = read::read(set, bytes).unwrap();
-    RawTable { smiles: table.smiles, labels: table.labels, tasks: set.info().tasks }
+    RawTable { smiles: table.smiles, labels: table.labels, tasks: set.info().tasks, parts: table.parts }
 }
 
 fn prepared(set: &Set, bytes: &[u8], folder: &Path) -> DatasetOutput {
@@ -63,6 +63,8 @@ fn prepared(set: &Set, bytes: &[u8], folder: &Path) -> DatasetOutput {
         dataset: set.name.into(),
         files: Vec::new(),
         sha256_csv: Some(set.sha256_csv.into()),
+        tasks: Vec::new(),
+        params: Default::default(),
         tokenizer: TokenizerSpec::default(),
         split: SplitSpec { algorithm: "scaffold".into(), seed: None, fractions: (0.8.into(), 0.1.into()) },
     };

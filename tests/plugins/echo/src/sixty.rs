@@ -33,10 +33,11 @@ impl Dataset for Source {
             sha256_csv: None,
             licence: "as moleculenet/freesolv".into(),
             citation: "Mobley & Guthrie, J. Comput.-Aided Mol. Des. 28:711 (2014)".into(),
+            ..DatasetInfo::default()
         }]
     }
 
-    fn parse(&self, _name: &str, files: &Files<'_>) -> Result<ParsedTable, PluginError> {
+    fn parse(&self, _request: &DatasetRequest, files: &Files<'_>) -> Result<ParsedTable, PluginError> {
         let mut table = ParsedTable::default();
         for record in csv::Reader::from_reader(files.bytes(FILE)?).records().take(ROWS) {
             let record = record.map_err(|error| PluginError::Input(format!("{FILE}: {error}")))?;

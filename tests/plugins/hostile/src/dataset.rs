@@ -30,16 +30,18 @@ impl Dataset for Source {
             sha256_csv: None,
             licence: "as moleculenet/freesolv".into(),
             citation: "none".into(),
+            ..DatasetInfo::default()
         };
         vec![info("panics"), info("ragged")]
     }
 
-    fn parse(&self, name: &str, files: &Files<'_>) -> Result<ParsedTable, PluginError> {
+    fn parse(&self, request: &DatasetRequest, files: &Files<'_>) -> Result<ParsedTable, PluginError> {
+        let name = request.name.as_str();
         let bytes = files.bytes("freesolv.csv")?;
         if name == "panics" {
             panic!("cannot parse {} bytes", bytes.len());
         }
         let labels = vec![vec!["1.0".into()], vec!["1.0".into(), "2.0".into()]];
-        Ok(ParsedTable { smiles: vec!["C".into(), "CC".into()], labels })
+        Ok(ParsedTable { smiles: vec!["C".into(), "CC".into()], labels, parts: Vec::new() })
     }
 }

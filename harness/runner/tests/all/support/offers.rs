@@ -61,9 +61,7 @@ pub fn dataset(name: &str) -> DatasetInfo {
         tasks: vec![task],
         recommended_split: "random".into(),
         files: vec![file(&format!("{name}.csv"))],
-        sha256_csv: None,
-        licence: String::new(),
-        citation: String::new(),
+        ..DatasetInfo::default()
     }
 }
 
