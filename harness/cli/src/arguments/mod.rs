@@ -1,0 +1,177 @@
+//! The command line: every option and what `--help` says about it. No logic.
+
+mod board;
+mod export;
+mod plugin;
+mod run;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use board::{BoardArguments, Leaderboard};
+pub use export::{Export, ExportArguments, Format};
+pub use plugin::{BuildArguments, CheckArguments, Kind, NewArguments, Plugin};
+pub use run::{Device, PlanArguments, RunArguments};
+
+/// Measure which numbers of a pretrained chemical language model tell how well it will transfer.
+///
+/// A suite (a TOML file) names what to cross: corpora, models, metrics, datasets and a transfer protocol. clmbench
+/// pretrains and measures every combination once, keeps the results in a store, and fits downstream scores on the
+/// metrics over runs, with intervals and verdicts.
+#[derive(Debug, Parser)]
+#[command(
+    name = "clmbench",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 110,
+    after_help = "Start here:
+  clmbench doctor                                what is installed, what is missing, and what to do
+  clmbench plan benchmarks/suites/demo.toml      what a suite would compute and what it could detect
+  clmbench run benchmarks/suites/demo.toml       compute it, then print the leaderboard
+
+Exit status:
+  0 done   2 usage   3 finished with failed cells or checks   4 environment   5 store
+  70 a fault of clmbench itself   130 interrupted"
+)]
+pub struct Arguments {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Folder that keeps the results
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "CLMBENCH_STORE",
+        default_value = ".clmbench",
+        help_heading = "Global options"
+    )]
+    pub store: PathBuf,
+    /// Folder of plugins (DIR/<name>/plugin.toml); repeatable. Searched before CLMBENCH_PLUGINS and the default folders
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
+    pub plugins: Vec<PathBuf>,
+    /// Print results and errors only, no progress and no advice
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    pub quiet: bool,
+}
+
+/// `--json` of the commands that print rows.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Json {
+    /// Print one JSON object {schema, generated_by, rows} instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check the tools, libtorch, worker, plugins, data and store, and say what to do
+    ///
+    /// Each line is ok, missing or wrong. Works when nothing is installed yet.
+    #[command(after_help = "Example:
+  clmbench doctor
+  clmbench doctor --json | python3 -m json.tool
+
+Exit status 4 if something that is needed is missing or wrong.")]
+    Doctor(Json),
+
+    /// Say what a suite would compute, what it costs and what it could detect
+    ///
+    /// Computes nothing. The minimum detectable r is the correlation that this number of independent runs would find
+    /// 80 % of the time.
+    #[command(after_help = "Example:
+  clmbench plan benchmarks/suites/demo.toml
+  clmbench plan benchmarks/suites/demo.toml --json")]
+    Plan(PlanArguments),
+
+    /// Compute a suite, fit it and print the leaderboard of predictors
+    ///
+    /// A finished cell is never computed again: run the same command to go on after a stop. Ctrl-C stops cleanly.
+    #[command(after_help = "Example:
+  clmbench run benchmarks/suites/demo.toml
+  clmbench run suite.toml --workers 2 --time-limit 30m --memory-limit 4GiB
+  clmbench run suite.toml --retry-failed        after the cause of a failure is gone
+
+Exit status 3 if cells failed (each is listed with its reason), 130 if interrupted.")]
+    Run(RunArguments),
+
+    /// Show how far a suite is
+    #[command(after_help = "Example:
+  clmbench status                   the newest suite of the store
+  clmbench status --suite demo --json")]
+    Status(SuiteChoice),
+
+    /// Show one cell: what was computed, from what, and what came out
+    #[command(after_help = "Example:
+  clmbench show 3f9c1a22            a cell by the first characters of its identity (at least 4)
+  clmbench show 'pretrain/bert-0.83M/mixed-20000'
+  clmbench show 3f9c1a22 --json")]
+    Show(ShowArguments),
+
+    /// Rank what was computed: metrics that predict transfer, or models by their scores
+    #[command(subcommand)]
+    Leaderboard(Leaderboard),
+
+    /// Write results out for other programs
+    #[command(subcommand)]
+    Export(Export),
+
+    /// List, write, build and check plugins
+    #[command(subcommand)]
+    Plugin(Plugin),
+
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:
+  clmbench completions bash > ~/.local/share/bash-completion/completions/clmbench
+  clmbench completions zsh > \"${fpath[1]}/_clmbench\"")]
+    Completions {
+        /// Shell to write for
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Arguments of commands about a suite of the store.
+#[derive(Debug, Args)]
+pub struct SuiteChoice {
+    /// Name of the suite; the newest of the store if left out
+    #[arg(long, value_name = "NAME")]
+    pub suite: Option<String>,
+    /// JSON or table.
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub struct ShowArguments {
+    /// Key of the cell as `status --json` prints it, or the first characters of its identity
+    #[arg(value_name = "CELL")]
+    pub cell: String,
+    /// JSON or text.
+    #[command(flatten)]
+    pub json: Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn clap_finds_no_contradiction_in_the_definition() {
+        Arguments::command().debug_assert();
+    }
+}
