@@ -81,6 +81,19 @@ pub enum FetchError {
         /// Folder in which it is looked for.
         folder: PathBuf,
     },
+    /// Terms that nobody has accepted.
+    #[error(
+        "{what} is fetched only once its terms are accepted, `{name}`: {terms}. To accept them, add `--accept-licence {name}`, or \
+         set CLMBENCH_ACCEPT_LICENCE={name}"
+    )]
+    NotAccepted {
+        /// What they are the terms of.
+        what: String,
+        /// Name by which they are accepted.
+        name: String,
+        /// What they say.
+        terms: String,
+    },
     /// A file does not have the pinned SHA-256.
     #[error(
         "{what} has SHA-256 {found}, but {expected} is pinned; it was removed. Run this again; if it comes back, the source is not \

