@@ -61,8 +61,10 @@ pub fn prepare_dataset(table: &RawTable, spec: &TokeniseDataset, folder: &Path) 
         return Err(MoleculesError::NoMolecules { file: name, rows: checked.smiles.len() as u64, first });
     }
     let scaffolds: Vec<String> = entries.iter().map(|entry| entry.scaffold.clone()).collect();
-    let parts = split::split(&spec.split, &scaffolds)?;
     let rows: Vec<u64> = entries.iter().map(|entry| entry.row as u64).collect();
+    let molecules =
+        split::Molecules { name: &name, scaffolds: &scaffolds, rows: &rows, of: scaffolds.len(), given: &table.parts };
+    let parts = split::split(&spec.split, molecules)?;
 
     let mut tokens = TokenCacheBuilder::new(tokenizer.max_tokens(), tokenizer.vocabulary_size());
     let (mut truncated, mut unknown) = (0, 0);

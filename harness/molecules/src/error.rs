@@ -89,6 +89,24 @@ pub enum MoleculesError {
         /// Tasks.
         wanted: usize,
     },
+    /// The source of a dataset gives no split.
+    #[error(
+        "{dataset} gives no split of its own; take `scaffold`, `scaffold_balanced` or `random`, or name the column that holds its split"
+    )]
+    NoGivenSplit {
+        /// The dataset.
+        dataset: String,
+    },
+    /// The split of a dataset leaves out a row, or holds another word than it may.
+    #[error("{dataset}, row {row}: the split given is `{text}`, which is none of `train`, `valid` and `test`; correct the row")]
+    GivenPart {
+        /// The dataset.
+        dataset: String,
+        /// Row, counted from 0.
+        row: u64,
+        /// The word (cut to 40 characters).
+        text: String,
+    },
     /// No molecule of a dataset is valid.
     #[error("{file}: none of {rows} rows holds a valid molecule (first: {first}); check which column holds the SMILES")]
     NoMolecules {

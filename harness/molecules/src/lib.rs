@@ -5,7 +5,7 @@
 //! | [`smiles`] | canonical SMILES, scaffolds, what counts as a valid molecule |
 //! | [`tokenizer`] | the SMILES tokenizer and its fixed [`vocabulary`] |
 //! | [`cache`] | tokens of many molecules in one memory-mapped file |
-//! | [`split`] | DeepChem's scaffold split |
+//! | [`split`] | splits: by scaffold, balanced, random, given |
 //! | [`table`] | labels: parsing, checking, the normalised CSV |
 //! | [`dataset`], [`prepared`] | a labelled dataset: preparing it, reading it back |
 //! | [`corpus`], [`source`] | an unlabelled corpus: drawing, filtering, tokenising |

@@ -32,7 +32,8 @@ impl Part {
         }
     }
 
-    fn read(word: &str) -> Option<Self> {
+    /// The part of this word.
+    pub fn read(word: &str) -> Option<Self> {
         [Self::Train, Self::Valid, Self::Test].into_iter().find(|part| part.word() == word)
     }
 }

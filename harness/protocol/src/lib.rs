@@ -17,6 +17,7 @@ pub mod message;
 pub mod number;
 pub mod output;
 pub mod revision;
+pub mod split;
 pub mod text;
 
 pub use cell::*;
