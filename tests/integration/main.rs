@@ -4,6 +4,7 @@
 mod bench;
 mod binary;
 mod failures;
+mod faults_crash;
 mod golden;
 mod hostile;
 mod journey;
@@ -12,4 +13,6 @@ mod plugin_author;
 mod protocols;
 mod real;
 mod real_engine;
+mod size;
 mod store_errors;
+mod verify;

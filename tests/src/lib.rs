@@ -5,4 +5,5 @@
 //! libtorch is missing, and in seconds.
 
 pub mod answers;
+pub mod chance;
 pub mod manifest;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `FAKE_WORKER_MISBEHAVE` | one of the words of [`Misdeed`] |
 //! | `FAKE_WORKER_ON` | only for cells whose definition (JSON) holds this text |
+//! | `FAKE_WORKER_CHANCE` | `PERMILLE SEED`: cells fail by chance, as [`Way`] says |
 //! | `FAKE_WORKER_DEVICES` | devices that the greeting names, with commas between them |
 //! | `FAKE_WORKER_DELAY_MS` | computing a cell takes this long |
 //! | `FAKE_WORKER_COUNT` | file to which the identity of every cell that is begun is appended |
@@ -17,8 +18,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clmbench_protocol::{CellReport, Event, Failure, FailureKind, PROTOCOL_VERSION, Request, RunRequest};
-use clmbench_tests::answers;
+use clmbench_protocol::{CellOutput, CellReport, Event, Failure, FailureKind, OutputFile, PROTOCOL_VERSION, Request, RunRequest};
+use clmbench_tests::{answers, chance::Way};
 use serde_json::json;
 
 /// What goes wrong.
@@ -156,10 +157,20 @@ fn run(request: &RunRequest, misdeed: Option<Misdeed>) -> io::Result<()> {
             return Ok(());
         }
     }
+    let way = by_chance(&request.identity);
+    if let Some(failure) = way.map(fail_by).transpose()?.flatten() {
+        return say(&Event::Failed(failure));
+    }
     let event = match answers::compute(&request.spec, &request.inputs, Path::new(&request.work_dir)) {
         Err(failure) => Event::Failed(failure),
-        Ok((mut output, files)) => {
-            if let (clmbench_protocol::CellOutput::Pretrain(output), Some(Misdeed::Diverge)) = (&mut output, misdeed) {
+        Ok((mut output, mut files)) => {
+            if way == Some(Way::MissingFile) {
+                files.push(OutputFile { path: "absent.bin".into(), blake3: answers::digest(""), bytes: 0 });
+            }
+            if way == Some(Way::WrongKind) {
+                output = of_another_kind(&output);
+            }
+            if let (CellOutput::Pretrain(output), Some(Misdeed::Diverge)) = (&mut output, misdeed) {
                 output.diverged = true;
                 output.divergence = Some("the training loss is above that of the first steps at the end".into());
             }
@@ -176,6 +187,41 @@ fn run(request: &RunRequest, misdeed: Option<Misdeed>) -> io::Result<()> {
     };
     say(&step(2))?;
     say(&event)
+}
+
+/// How this cell fails by chance.
+fn by_chance(identity: &str) -> Option<Way> {
+    let text = env::var("FAKE_WORKER_CHANCE").ok()?;
+    let (permille, seed) = text.split_once(' ')?;
+    Way::of(identity, permille.parse().ok()?, seed.parse().ok()?)
+}
+
+/// Fails; gives a failure to report, or none if the answer is to be spoiled.
+fn fail_by(way: Way) -> io::Result<Option<Failure>> {
+    let failure = |words: &str| Ok(Some(Failure::new(way.kind(), words)));
+    match way {
+        Way::Error => failure("the fake plugin says no"),
+        Way::Panic => failure("the fake plugin panicked: index out of bounds: the len is 3 but the index is 7"),
+        Way::NonFinite => failure("value `value` of the fake plugin is NaN"),
+        Way::WrongShape => failure("hidden states of shape [2, 3] where [2, 3, 64] was due"),
+        Way::WrongKind | Way::MissingFile => Ok(None),
+        Way::Abort => misbehave(Misdeed::Abort).map(|()| None),
+        Way::Segfault => misbehave(Misdeed::Segfault).map(|()| None),
+        Way::Die => misbehave(Misdeed::Die).map(|()| None),
+        Way::Garbage => misbehave(Misdeed::Garbage).map(|()| None),
+        Way::Memory => misbehave(Misdeed::Memory).map(|()| None),
+        Way::Hang => misbehave(Misdeed::Hang).map(|()| None),
+    }
+}
+
+/// A result that no cell of the output's kind can have.
+fn of_another_kind(output: &CellOutput) -> CellOutput {
+    match output {
+        CellOutput::Transfer(_) => {
+            CellOutput::Embed(clmbench_protocol::EmbedOutput { rows: 1, width: 1, embedding_digest: answers::digest("") })
+        }
+        _ => CellOutput::Transfer(clmbench_protocol::TransferOutput { tasks: Vec::new(), finetune: None }),
+    }
 }
 
 fn misbehave(misdeed: Misdeed) -> io::Result<()> {
