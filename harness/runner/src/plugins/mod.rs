@@ -50,6 +50,11 @@ pub fn is_pre_release(version: &str) -> bool {
     version.split('+').next().is_some_and(|core| core.contains('-'))
 }
 
+/// Whether a declared dataset is the one of this source and name.
+fn serves(info: &DatasetInfo, source: &str, name: &str) -> bool {
+    info.source == source && (info.name == name || info.user_file.is_some())
+}
+
 /// Something a plugin offers, with the plugin.
 #[derive(Debug)]
 pub struct Offer<'a, T> {
@@ -71,7 +76,7 @@ impl<T> Copy for Offer<'_, T> {}
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no plugin offers {kind} `{name}`.{hint} `clmbench plugin list` shows all; `--plugins DIR` adds a folder.")]
 pub struct NotOffered {
-    /// `architecture`, `dataset` or `metric`.
+    /// `architecture`, `dataset`, `dataset source` or `metric`.
     pub kind: &'static str,
     /// The name asked for.
     pub name: String,
@@ -131,8 +136,7 @@ impl PluginSet {
     }
 
     fn find_dataset(&self, source: &str, name: &str) -> Option<&Plugin> {
-        let offers = |info: &DatasetInfo| info.source == source && info.name == name;
-        self.plugins.iter().find(|plugin| plugin.manifest.datasets.iter().any(offers))
+        self.plugins.iter().find(|plugin| plugin.manifest.datasets.iter().any(|info| serves(info, source, name)))
     }
 
     fn find_metric(&self, id: &str) -> Option<&Plugin> {
@@ -170,16 +174,28 @@ impl PluginSet {
         })
     }
 
-    /// The dataset of this source and name.
+    /// The dataset of this source and name; a source that reads the user's own file has one of every name.
     ///
     /// # Errors
     /// [`NotOffered`] with the nearest name.
     pub fn dataset(&self, source: &str, name: &str) -> Result<Offer<'_, DatasetInfo>, NotOffered> {
-        self.datasets().find(|offer| offer.info.source == source && offer.info.name == name).ok_or_else(|| {
+        self.datasets().find(|offer| serves(offer.info, source, name)).ok_or_else(|| {
             let known: Vec<String> = self.datasets().map(|offer| format!("{}/{}", offer.info.source, offer.info.name)).collect();
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
             let name = format!("{source}/{name}");
             NotOffered { kind: "dataset", hint: hint(&name, &known), name }
+        })
+    }
+
+    /// The source of this name, as one of its datasets.
+    ///
+    /// # Errors
+    /// [`NotOffered`] with the nearest name.
+    pub fn dataset_source(&self, source: &str) -> Result<Offer<'_, DatasetInfo>, NotOffered> {
+        self.datasets().find(|offer| offer.info.source == source).ok_or_else(|| {
+            let mut known: Vec<&str> = self.datasets().map(|offer| offer.info.source.as_str()).collect();
+            known.dedup();
+            NotOffered { kind: "dataset source", name: source.to_owned(), hint: hint(source, &known) }
         })
     }
 

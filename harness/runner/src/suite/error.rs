@@ -128,4 +128,19 @@ pub enum SuiteError {
         /// What.
         what: String,
     },
+    /// A dataset under a second split.
+    #[error(
+        "{place}: dataset `{name}` is named twice, first on line {first} with another split. A suite has one split of a dataset: \
+         {next}."
+    )]
+    SecondSplit {
+        /// Where the second is.
+        place: Place,
+        /// Line of the first.
+        first: usize,
+        /// Source and name.
+        name: String,
+        /// What to do.
+        next: &'static str,
+    },
 }

@@ -1,6 +1,7 @@
 //! A suite: the TOML file that names what to cross, as typed values with every default filled in.
 
 mod corpus;
+mod dataset;
 mod error;
 mod parse;
 mod protocol;
@@ -12,6 +13,7 @@ use clmbench_protocol::{Budget, CostClass, Precision, Schedule};
 use serde_json::{Map, Value};
 
 pub use corpus::{CorpusEntry, CorpusPartEntry, Origin};
+pub use dataset::{DatasetEntry, OwnFile};
 pub use error::{Place, SuiteError};
 pub use protocol::{Checkpoints, FinetuneEntry, ProtocolEntry, ProtocolKind};
 
@@ -102,19 +104,6 @@ pub enum LearningRate {
     Fixed(f64),
 }
 
-/// A `[[dataset]]` table.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DatasetEntry {
-    /// Source, such as `moleculenet`.
-    pub source: String,
-    /// Names, such as `freesolv`.
-    pub names: Vec<String>,
-    /// Split, `scaffold`.
-    pub split: String,
-    /// Where it is written.
-    pub place: Place,
-}
-
 /// A `[[metric]]` table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricEntry {
@@ -166,6 +155,7 @@ mod tests {
     fn every_key_is_documented() {
         let documented = include_str!("../../../../benchmarks/suites/README.md");
         let keys = super::corpus::KEYS.iter().chain(&super::parse::MODEL_KEYS).chain(&super::protocol::KEYS);
+        let keys = keys.chain(&super::dataset::KEYS).chain(&super::dataset::TARGET_KEYS);
         for key in keys {
             assert!(documented.contains(&format!("`{key}`")), "{key} is not in benchmarks/suites/README.md");
         }

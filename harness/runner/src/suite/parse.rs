@@ -7,8 +7,8 @@ use serde_json::Map;
 use toml::de::DeTable;
 
 use super::{
-    BATCH, Checkpoints, DatasetEntry, LearningRate, MetricEntry, ModelEntry, Place, PrecisionChoice, ProtocolEntry, ProtocolKind,
-    Suite, SuiteError, USEFUL_EFFECT, Which, corpus, protocol,
+    BATCH, Checkpoints, LearningRate, MetricEntry, ModelEntry, Place, PrecisionChoice, ProtocolEntry, ProtocolKind, Suite,
+    SuiteError, USEFUL_EFFECT, Which, corpus, dataset, protocol,
     reader::{Section, Text},
 };
 use crate::nearest::hint;
@@ -73,7 +73,7 @@ pub(super) fn parse(file: &str, toml: &str) -> Result<Suite, SuiteError> {
     }
     let corpora = each(text, &root, "corpus", &corpus::KEYS, corpus::corpus)?;
     let models = each(text, &root, "model", &MODEL_KEYS, model)?;
-    let datasets = each(text, &root, "dataset", &["source", "names", "split"], dataset)?;
+    let datasets = each(text, &root, "dataset", &dataset::KEYS, dataset::dataset)?;
     let metrics = each(text, &root, "metric", &["id", "select", "budget", "params"], metric)?;
     let mut protocols = each(text, &root, "protocol", &protocol::KEYS, protocol::protocol)?;
     if corpora.is_empty() {
@@ -89,8 +89,7 @@ pub(super) fn parse(file: &str, toml: &str) -> Result<Suite, SuiteError> {
         protocols.push(ProtocolEntry { kind: ProtocolKind::Probe, checkpoints: Checkpoints::All, place: root.place.clone() });
     }
     unique("corpus", corpora.iter().map(|entry| (entry.name.clone(), &entry.place)))?;
-    let named = datasets.iter().flat_map(|entry| entry.names.iter().map(move |name| (entry.source.as_str(), name, &entry.place)));
-    unique("dataset", named.map(|(source, name, place)| (format!("{source}/{name}"), place)))?;
+    dataset::different(&datasets)?;
     unique("protocol", protocols.iter().map(|entry| (entry.kind.word().to_owned(), &entry.place)))?;
 
     Ok(Suite {
@@ -235,21 +234,6 @@ fn precision(section: &Section<'_>) -> Result<PrecisionChoice, SuiteError> {
             Err(section.value_error("precision", format!("`{}` is not a precision.{known}", other.escape_debug())))
         }
     }
-}
-
-fn dataset(section: &Section<'_>) -> Result<DatasetEntry, SuiteError> {
-    let source = section.string("source", "moleculenet")?.ok_or_else(|| section.missing("source", "source = \"moleculenet\""))?;
-    let example = "names = [\"freesolv\"]";
-    let names = section.strings("names", example)?.ok_or_else(|| section.missing("names", example))?;
-    let split = section.string("split", "scaffold")?.unwrap_or_else(|| "scaffold".into());
-    if split != "scaffold" {
-        return Err(SuiteError::NotSupported {
-            place: section.place_of("split"),
-            what: format!("`split = \"{}\"`", split.escape_debug()),
-            next: "Write `split = \"scaffold\"`.".into(),
-        });
-    }
-    Ok(DatasetEntry { source, names, split, place: section.place.clone() })
 }
 
 fn metric(section: &Section<'_>) -> Result<MetricEntry, SuiteError> {

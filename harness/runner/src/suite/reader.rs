@@ -24,6 +24,12 @@ impl Text<'_> {
     }
 }
 
+/// A string or a table in a list of both.
+pub(super) enum Item<'a> {
+    Text(String),
+    Table(Section<'a>),
+}
+
 /// A TOML table whose keys have been checked against the allowed ones.
 pub(super) struct Section<'a> {
     text: Text<'a>,
@@ -194,20 +200,38 @@ impl<'a> Section<'a> {
             .collect()
     }
 
+    /// A list of strings, and of tables with these keys, in any mixture; none written is an empty list here.
+    pub fn items(&self, key: &str, allowed: &[&str], example: &str) -> Result<Vec<Item<'a>>, SuiteError> {
+        let name = format!("`{key}` of {}", self.name);
+        let Some(items) = self.list(key, example)? else { return Ok(Vec::new()) };
+        items
+            .iter()
+            .map(|item| match item.get_ref() {
+                DeValue::String(text) => Ok(Item::Text(text.to_string())),
+                DeValue::Table(table) => Section::open(self.text, &name, table, item.span().start, allowed).map(Item::Table),
+                _ => Err(self.wrong(key, &format!("a list of strings or tables, such as `{example}`"), item)),
+            })
+            .collect()
+    }
+
+    /// A list of finite numbers.
+    pub fn numbers(&self, key: &str, example: &str) -> Result<Option<Vec<f64>>, SuiteError> {
+        let Some(items) = self.list(key, example)? else { return Ok(None) };
+        let number = |item: &Spanned<DeValue<'a>>| {
+            let number = plain(item.get_ref()).as_ref().and_then(Value::as_f64);
+            number.ok_or_else(|| self.wrong(key, &format!("a list of finite numbers, such as `{example}`"), item))
+        };
+        items.iter().map(number).collect::<Result<_, _>>().map(Some)
+    }
+
     /// A list of different finite numbers.
     pub fn floats(&self, key: &str, example: &str) -> Result<Option<Vec<f64>>, SuiteError> {
-        let Some(items) = self.list(key, example)? else { return Ok(None) };
-        let mut numbers = Vec::new();
-        for item in items {
-            let Some(number) = plain(item.get_ref()).as_ref().and_then(Value::as_f64) else {
-                return Err(self.wrong(key, &format!("a list of finite numbers, such as `{example}`"), item));
-            };
-            if numbers.contains(&number) {
-                return Err(self.value_error(key, format!("{number} is written twice; remove one.")));
-            }
-            numbers.push(number);
+        let Some(numbers) = self.numbers(key, example)? else { return Ok(None) };
+        let twice = numbers.iter().enumerate().find(|(place, number)| numbers[..*place].contains(number));
+        match twice {
+            Some((_, number)) => Err(self.value_error(key, format!("{number} is written twice; remove one."))),
+            None => Ok(Some(numbers)),
         }
-        Ok(Some(numbers))
     }
 
     /// A table of plain values (parameters of a metric).

@@ -38,7 +38,7 @@ fn silence_means_the_defaults() {
     assert_eq!((model.accumulate, model.mask_ratio, model.precision), (1, None, PrecisionChoice::Auto));
     assert_eq!(suite.corpora[0].form, SmilesForm::Canonical);
     assert_eq!(suite.corpora[0].parts[0].origin, Origin::Catalogue("mixed".into()));
-    assert_eq!(suite.datasets[0].split, "scaffold");
+    assert_eq!((suite.datasets[0].split.algorithm.as_str(), suite.datasets[0].split.seed), ("scaffold", None));
     assert_eq!((&suite.metrics[0].which, suite.metrics[0].budget), (&Which::Id("loss/mlm_loss".into()), Budget::Standard));
     assert_eq!(suite.protocols[0].checkpoints, Checkpoints::All);
     assert_eq!((suite.models[0].place.line, suite.metrics[0].place.line), (7, 14));
@@ -134,8 +134,8 @@ fn every_mistake_is_named_with_its_line_and_a_way_out() {
         ("names = [\"freesolv\"]", "names = [\"freesolv\", \"freesolv\"]", &["demo.toml:13:", "`freesolv` is written twice"]),
         (
             "names = [\"freesolv\"]",
-            "names = [\"freesolv\"]\nsplit = \"random\"",
-            &["demo.toml:14:", "`split = \"random\"` is not supported yet"],
+            "names = [\"freesolv\"]\nsplit = \"rndom\"",
+            &["demo.toml:14:", "`rndom` is not a split", "Did you mean `random`?"],
         ),
         ("id = \"loss/mlm_loss\"", "", &["demo.toml:14:", "[[metric]] lacks `id`", "select"]),
         ("id = \"loss/mlm_loss\"", "id = \"a/b\"\nselect = \"all\"", &["demo.toml:16:", "beside `id`"]),
