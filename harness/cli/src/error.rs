@@ -154,11 +154,12 @@ impl CliError {
             Self::File { .. } | Self::Output(_) | Self::Tool { .. } | Self::SdkNotFound { .. } | Self::NoHome => {
                 Exit::Environment
             }
+            Self::Fetch(clmbench_fetch::FetchError::NotAccepted { .. }) => Exit::Usage,
             Self::Build { .. } | Self::NotReady(_) | Self::NoWorker { .. } | Self::Fetch(_) => Exit::Environment,
             Self::PluginsLeftOut(_) => Exit::Environment,
             Self::Analysis(clmbench_analysis::AnalysisError::Store(error)) => store_exit(error),
             Self::Analysis(_) => Exit::Store,
-            Self::Suite(_) | Self::Plan(_) | Self::Fetch(clmbench_fetch::FetchError::NotAccepted { .. }) => Exit::Usage,
+            Self::Suite(_) | Self::Plan(_) => Exit::Usage,
             Self::Store(error) | Self::Run(RunError::Store(error)) => store_exit(error),
             Self::Run(RunError::Io { .. }) => Exit::Store,
             Self::Run(RunError::ChangedPlugin { .. }) => Exit::Environment,

@@ -41,6 +41,9 @@ pub struct RunArguments {
     /// Go on with a plugin that is another file than before under the same release version
     #[arg(long)]
     pub accept_digest: bool,
+    /// Accept the terms of data that has some, by their name, such as duke-dual; `plan` says which are needed
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub accept_licence: Vec<String>,
     /// Longest time of one cell, such as 90s, 30m or 6h; 4h if left out
     #[arg(long, value_name = "TIME", value_parser = crate::units::seconds)]
     pub time_limit: Option<u64>,

@@ -4,6 +4,7 @@ mod device;
 mod doctor;
 mod export;
 mod leaderboard;
+mod licences;
 mod plan;
 mod plugin_build;
 mod plugin_check;

@@ -1,5 +1,6 @@
 //! `plan`: what a suite would compute, what it costs and what it could detect.
 
+use clmbench_fetch::AcceptedLicences;
 use clmbench_runner::{
     Plan, Suite, corpora,
     plan::{self, PlanSummary, Survey},
@@ -8,6 +9,7 @@ use clmbench_stats::{minimum_detectable_r, runs_needed};
 use clmbench_store::{Store, StoreError};
 use serde::Serialize;
 
+use super::licences::{self, Needed};
 use crate::{
     arguments::{Global, PlanArguments},
     console::Console,
@@ -66,6 +68,8 @@ pub struct Facts {
     useful_effect: f64,
     /// Runs that would detect the useful effect.
     runs_needed: Option<usize>,
+    /// Terms that must be accepted before its data is fetched.
+    licences: Vec<Needed>,
 }
 
 impl Facts {
@@ -80,7 +84,14 @@ impl Facts {
             disk_bytes: survey.disk_bytes,
             useful_effect: plan.suite.useful_effect,
             runs_needed: runs_needed(plan.suite.useful_effect),
+            licences: licences::needed(plan, &AcceptedLicences::from_environment()),
         }
+    }
+
+    /// The same, with these terms accepted.
+    #[must_use]
+    pub fn accepting(self, plan: &Plan, accepted: &AcceptedLicences) -> Self {
+        Self { licences: licences::needed(plan, accepted), ..self }
     }
 
     /// Cells that are not finished yet.
@@ -111,6 +122,8 @@ impl Facts {
         if !cost.is_empty() {
             lines.push(("cost", cost.join(", ")));
         }
+        lines
+            .extend(self.licences.iter().enumerate().map(|(index, terms)| (if index == 0 { "terms" } else { "" }, terms.text())));
         lines.iter().map(|(label, text)| labelled(label, text, width)).collect::<Vec<_>>().join("\n")
     }
 
@@ -200,6 +213,7 @@ mod tests {
             disk_bytes: None,
             useful_effect: 0.5,
             runs_needed: runs_needed(0.5),
+            licences: Vec::new(),
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clmbench_analysis::PredictorBoard;
-use clmbench_fetch::Fetcher;
+use clmbench_fetch::{AcceptedLicences, Fetcher};
 use clmbench_protocol::FileRef;
 use clmbench_runner::{
     LocalExecutor, LocalOptions, Plan, RunError, RunOptions, RunSummary,
@@ -19,7 +19,7 @@ use clmbench_store::Store;
 use serde::Serialize;
 
 use super::{
-    device,
+    device, licences,
     plan::{Facts, read},
     summary::Summary,
 };
@@ -47,7 +47,8 @@ pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Resul
     interrupt::listen();
     let mut store = Store::open_writer(&global.store)?;
     let workers = arguments.workers.map_or_else(default_workers, usize::from);
-    let facts = Facts::new(&plan, plan::survey(&plan, Some(&store), workers)?);
+    let accepted = AcceptedLicences::from_environment().and(&arguments.accept_licence);
+    let facts = Facts::new(&plan, plan::survey(&plan, Some(&store), workers)?).accepting(&plan, &accepted);
     console.note(&facts.page(console.style.width));
 
     // A named device is asked for before anything is computed; `auto` only when there is something to compute.
@@ -58,8 +59,11 @@ pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Resul
     if facts.todo() > 0 {
         console.note(&format!("device    {device}"));
     }
+    if facts.todo() > 0 {
+        licences::require(&plan, &accepted)?;
+    }
     let sources = fetch(&plan, &facts, console)?;
-    let options = Options { arguments, device, workers };
+    let options = Options { arguments, device, workers, accepted };
     let summary = compute(&options, &plan, &facts, &sources, &mut store, console)?;
     console.note(&said(&summary, start.elapsed()));
 
@@ -105,6 +109,7 @@ struct Options<'a> {
     arguments: &'a RunArguments,
     device: String,
     workers: usize,
+    accepted: AcceptedLicences,
 }
 
 fn compute(
@@ -140,6 +145,7 @@ fn compute(
         }
         let source = plan.sources.iter().find(|source| source.sha256 == file.sha256);
         let source = source.ok_or("the plan names no such file")?;
+        licences::require(plan, &how.accepted)?;
         Ok(Fetcher::from_environment()?.source_file(source, &mut |_| ())?)
     };
     let sources: &SourceLookup<'_> = &lookup;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clmbench_protocol::{Number, SplitSpec, TaskInfo, TaskKind};
+use clmbench_protocol::{Number, SplitSpec, TaskInfo, TaskKind, split as words};
 use serde_json::{Map, Value};
 
 use super::{
@@ -22,10 +22,6 @@ pub(super) const KEYS: [&str; 11] =
 pub(super) const TARGET_KEYS: [&str; 4] = ["column", "task", "unit", "score"];
 /// Keys that only a file of the user's has.
 const FILE_KEYS: [&str; 4] = ["targets", "task", "unit", "score"];
-/// Algorithms of splits, as `clmbench-molecules` has them; true = they draw by a seed.
-const SPLITS: [(&str, bool); 4] = [("scaffold", false), ("scaffold_balanced", true), ("random", true), ("given", true)];
-/// Shares for training, validation and testing when the suite is silent.
-const FRACTIONS: [f64; 3] = [0.8, 0.1, 0.1];
 /// Longest name of a column.
 const LONGEST_COLUMN: usize = 200;
 
@@ -228,24 +224,26 @@ fn score(section: &Section<'_>, kind: TaskKind, column: &str) -> Result<String, 
 }
 
 fn split(section: &Section<'_>) -> Result<SplitSpec, SuiteError> {
-    let algorithm = section.string("split", "scaffold")?.unwrap_or_else(|| "scaffold".into());
-    let Some((_, seeded)) = SPLITS.iter().find(|(name, _)| *name == algorithm) else {
-        let known = hint(&algorithm, &SPLITS.map(|(name, _)| name));
+    let algorithm = section.string("split", words::SCAFFOLD)?.unwrap_or_else(|| words::SCAFFOLD.into());
+    if !words::ALGORITHMS.contains(&algorithm.as_str()) {
+        let known = hint(&algorithm, &words::ALGORITHMS);
         return Err(section.value_error("split", format!("`{}` is not a split.{known}", algorithm.escape_debug())));
-    };
+    }
     let written = section.integer("split_seed", 0, LARGEST, "0")?;
-    if written.is_some() && !seeded {
+    if written.is_some() && !words::takes_seed(&algorithm) {
         let message = format!("the split `{algorithm}` has no seed, it is always the same. Remove the key.");
         return Err(section.value_error("split_seed", message));
     }
-    // A given split draws only where the source names no validation molecules, so silence is no seed there.
-    let seed = if algorithm == "given" { written } else { seeded.then(|| written.unwrap_or(0)) };
-    let [training, validation, _] = fractions(section)?;
+    let seed = written.or_else(|| words::has_seed(&algorithm).then_some(0));
+    let (training, validation) = fractions(section)?;
     Ok(SplitSpec { algorithm, seed, fractions: (Number(training), Number(validation)) })
 }
 
-fn fractions(section: &Section<'_>) -> Result<[f64; 3], SuiteError> {
-    let Some(numbers) = section.numbers("fractions", "fractions = [0.8, 0.1, 0.1]")? else { return Ok(FRACTIONS) };
+/// Shares for training and validation.
+fn fractions(section: &Section<'_>) -> Result<(f64, f64), SuiteError> {
+    let Some(numbers) = section.numbers("fractions", "fractions = [0.8, 0.1, 0.1]")? else {
+        return Ok(words::DEFAULT_FRACTIONS);
+    };
     let wrong = |message: String| Err(section.value_error("fractions", message));
     let Ok(three) = <[f64; 3]>::try_from(numbers.as_slice()) else {
         return wrong(format!("{} numbers are written; three are wanted, for training, validation and testing.", numbers.len()));
@@ -257,5 +255,5 @@ fn fractions(section: &Section<'_>) -> Result<[f64; 3], SuiteError> {
     if (sum - 1.0).abs() > 1e-9 {
         return wrong(format!("{} + {} + {} is {sum}, not 1.", three[0], three[1], three[2]));
     }
-    Ok(three)
+    Ok((three[0], three[1]))
 }

@@ -1,0 +1,58 @@
+//! Terms that must be accepted before data is fetched.
+
+use clmbench_fetch::{AcceptedLicences, FetchError, cached_source_file};
+use clmbench_runner::{Plan, plan::Terms};
+use serde::Serialize;
+
+/// Terms that a plan needs, in `plan --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Needed {
+    /// Source and name of the dataset.
+    pub dataset: String,
+    /// Name by which they are accepted.
+    pub name: String,
+    /// What they say.
+    pub terms: String,
+    /// Whether nothing is left to do: they are accepted, or the files were fetched before.
+    pub accepted: bool,
+}
+
+impl Needed {
+    /// A line for people.
+    pub fn text(&self) -> String {
+        let Self { dataset, name, terms, accepted } = self;
+        let what = if *accepted {
+            "accepted".to_owned()
+        } else {
+            format!("`run` needs `--accept-licence {name}` (or CLMBENCH_ACCEPT_LICENCE={name}) before it fetches them")
+        };
+        format!("{dataset} has terms, {name}: {} ({what})", terms.trim().trim_end_matches('.'))
+    }
+}
+
+/// The terms that a plan needs, whether accepted or not.
+pub fn needed(plan: &Plan, accepted: &AcceptedLicences) -> Vec<Needed> {
+    let needed = |terms: &Terms| Needed {
+        dataset: terms.dataset.clone(),
+        name: terms.terms.name.clone(),
+        terms: terms.terms.terms.clone(),
+        accepted: is_settled(terms, accepted),
+    };
+    plan.terms.iter().map(needed).collect()
+}
+
+/// That nothing is fetched whose terms are not accepted.
+///
+/// # Errors
+/// [`FetchError::NotAccepted`] for the first dataset.
+pub fn require(plan: &Plan, accepted: &AcceptedLicences) -> Result<(), FetchError> {
+    match plan.terms.iter().find(|terms| !is_settled(terms, accepted)) {
+        Some(open) => accepted.require(&open.terms, &format!("dataset `{}`", open.dataset)),
+        None => Ok(()),
+    }
+}
+
+/// Terms were accepted when the files were fetched, or are now.
+fn is_settled(terms: &Terms, accepted: &AcceptedLicences) -> bool {
+    accepted.accept(&terms.terms) || terms.files.iter().all(|file| cached_source_file(file).is_some())
+}
