@@ -53,6 +53,26 @@ pub enum MoleculesError {
         /// The columns it has.
         found: String,
     },
+    /// No column is known to hold the SMILES.
+    #[error(
+        "{file} has no column named smiles, canonical_smiles or mol; its columns are {found}; name the one that holds the SMILES"
+    )]
+    NoSmilesColumn {
+        /// The file.
+        file: String,
+        /// The columns it has.
+        found: String,
+    },
+    /// The first line of a table is a molecule.
+    #[error(
+        "{file} has no header: its first line starts with `{first}`, which is a molecule; put a line `smiles` before it, or name the column"
+    )]
+    NoHeader {
+        /// The file.
+        file: String,
+        /// What stands there (cut to 40 characters).
+        first: String,
+    },
     /// A column occurs twice.
     #[error("{file} has the column `{column}` more than once; rename or remove all but one")]
     DuplicateColumn {

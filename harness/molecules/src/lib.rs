@@ -7,6 +7,7 @@
 //! | [`cache`] | tokens of many molecules in one memory-mapped file |
 //! | [`split`] | splits: by scaffold, balanced, random, given |
 //! | [`table`] | labels: parsing, checking, the normalised CSV |
+//! | [`user_table`], [`table_split`] | a table of the user's own; its split by itself |
 //! | [`dataset`], [`prepared`] | a labelled dataset: preparing it, reading it back |
 //! | [`corpus`], [`source`] | an unlabelled corpus: drawing, filtering, tokenising |
 //! | [`unigram`], [`count_models`] | what counting tokens alone achieves on it |
@@ -26,8 +27,10 @@ pub mod smiles;
 pub mod source;
 pub mod split;
 pub mod table;
+pub mod table_split;
 pub mod tokenizer;
 pub mod unigram;
+pub mod user_table;
 pub mod vocabulary;
 
 pub use cache::{TokenCache, TokenCacheBuilder};

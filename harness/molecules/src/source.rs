@@ -81,7 +81,7 @@ pub fn read_smiles(path: &Path, selection: Selection<'_>, each: impl FnMut(u64, 
 }
 
 /// What a file is that is neither text nor gzip, by its first bytes.
-fn foreign(start: &[u8]) -> Option<&'static str> {
+pub(crate) fn foreign(start: &[u8]) -> Option<&'static str> {
     let known: [(&[u8], &str); 6] = [
         (b"PK\x03\x04", "a zip archive"),
         (b"BZh", "compressed by bzip2"),

@@ -1,0 +1,162 @@
+//! The split of a table's rows by itself, without labels and tokens: what `clmbench data split` prints. The rules are those of
+//! [`crate::dataset::prepare_dataset`].
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use clmbench_protocol::SplitSpec;
+
+use crate::{
+    error::MoleculesError,
+    prepared::Part,
+    smiles::{self, InvalidMolecule},
+    split::{self, Molecules},
+};
+
+/// Rows that a thread takes at once.
+const CHUNK: usize = 256;
+
+/// A row of a table that holds a valid molecule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SplitRow {
+    /// Canonical SMILES.
+    pub canonical: String,
+    /// Scaffold; empty for a molecule without rings.
+    pub scaffold: String,
+    /// Its part.
+    pub part: Part,
+}
+
+/// A table's split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableSplit {
+    /// Every row of the table; why it is in no part where it holds no valid molecule.
+    pub rows: Vec<Result<SplitRow, InvalidMolecule>>,
+    /// [`split::split_digest`].
+    pub digest: String,
+}
+
+impl TableSplit {
+    /// The valid rows with their places in the table.
+    pub fn valid(&self) -> impl Iterator<Item = (usize, &SplitRow)> {
+        self.rows.iter().enumerate().filter_map(|(row, found)| found.as_ref().ok().map(|found| (row, found)))
+    }
+
+    /// The rows without a valid molecule.
+    pub fn invalid(&self) -> impl Iterator<Item = (usize, &InvalidMolecule)> {
+        self.rows.iter().enumerate().filter_map(|(row, found)| found.as_ref().err().map(|reason| (row, reason)))
+    }
+
+    /// Molecules (rows) and different scaffolds of a part.
+    pub fn count(&self, part: Part) -> (usize, usize) {
+        let members: Vec<&SplitRow> = self.valid().map(|(_, row)| row).filter(|row| row.part == part).collect();
+        let scaffolds: HashSet<&str> = members.iter().map(|row| row.scaffold.as_str()).collect();
+        (members.len(), scaffolds.len())
+    }
+
+    /// Groups of rows that hold the same molecule, and molecules of the test part that are in another part too.
+    pub fn repeats(&self) -> (usize, usize) {
+        let mut found: HashMap<&str, Vec<Part>> = HashMap::new();
+        self.valid().for_each(|(_, row)| found.entry(&row.canonical).or_default().push(row.part));
+        let leaks = |parts: &&Vec<Part>| parts.contains(&Part::Test) && parts.iter().any(|part| *part != Part::Test);
+        (found.values().filter(|parts| parts.len() > 1).count(), found.values().filter(leaks).count())
+    }
+}
+
+/// Splits the rows of a table. `given` is the part of each row as the table gives it, empty where it gives none; `name` is what errors
+/// call the table. The shares of the `scaffold` split are of all rows, as they are where DeepChem's splitter meets the invalid ones.
+///
+/// # Errors
+/// See [`split::split`]; [`MoleculesError::NoMolecules`] if no row is valid.
+pub fn split_table(name: &str, smiles: &[String], given: &[String], spec: &SplitSpec) -> Result<TableSplit, MoleculesError> {
+    let mut rows = examine(smiles);
+    let (mut places, mut scaffolds) = (Vec::new(), Vec::new());
+    for (row, found) in rows.iter().enumerate() {
+        if let Ok(found) = found {
+            places.push(row as u64);
+            scaffolds.push(found.scaffold.clone());
+        }
+    }
+    if places.is_empty() {
+        let first = rows.iter().find_map(|row| row.as_ref().err()).map(ToString::to_string).unwrap_or_default();
+        return Err(MoleculesError::NoMolecules { file: name.into(), rows: smiles.len() as u64, first });
+    }
+    let molecules = Molecules { name, scaffolds: &scaffolds, rows: &places, of: smiles.len(), given };
+    let parts = split::split(spec, molecules)?;
+    let digest = split::split_digest(spec, &places, &parts);
+    rows.iter_mut().flatten().zip(parts).for_each(|(row, part)| row.part = part);
+    Ok(TableSplit { rows, digest })
+}
+
+/// Canonical SMILES and scaffold of every row, on all cores; the part is still blank.
+fn examine(smiles: &[String]) -> Vec<Result<SplitRow, InvalidMolecule>> {
+    let chunks = smiles.len().div_ceil(CHUNK);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(chunks).max(1);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let chunk = next.fetch_add(1, Ordering::Relaxed);
+            let Some(texts) = smiles.chunks(CHUNK).nth(chunk) else { return done };
+            done.push((chunk, texts.iter().map(|text| one(text)).collect::<Vec<_>>()));
+        }
+    };
+    let mut done = std::thread::scope(|scope| {
+        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut done = work();
+        // `one` catches what the chemistry library may throw, so no thread panics.
+        helpers.into_iter().for_each(|helper| done.extend(helper.join().unwrap_or_default()));
+        done
+    });
+    done.sort_by_key(|(chunk, _)| *chunk);
+    done.into_iter().flat_map(|(_, rows)| rows).collect()
+}
+
+fn one(text: &str) -> Result<SplitRow, InvalidMolecule> {
+    let canonical = smiles::canonical(text)?;
+    Ok(SplitRow { canonical, scaffold: smiles::scaffold(text)?, part: Part::Test })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use clmbench_protocol::Number;
+
+    use super::*;
+
+    fn spec(algorithm: &str) -> SplitSpec {
+        SplitSpec { algorithm: algorithm.into(), seed: None, fractions: (Number(0.8), Number(0.1)) }
+    }
+
+    #[test]
+    fn every_row_is_there_and_invalid_ones_count_for_the_shares_only() {
+        // Five benzenes, a pyridine, a chain, three invalid rows: limits of 10 are 8 and 9, so all seven train; of 7 they would be 5.6
+        // and 6.3.
+        let texts = ["c1ccccc1", "", "Cc1ccccc1", "CC", "Oc1ccccc1", "C(", "Nc1ccccc1", "c1ccncc1", "C(C)(C)(C)(C)C", "c1ccccc1"];
+        let table = split_table("t", &texts.map(String::from), &[], &spec("scaffold")).unwrap();
+        assert_eq!(table.rows.len(), 10);
+        assert_eq!(table.invalid().map(|(row, _)| row).collect::<Vec<_>>(), [1, 5, 8]);
+        assert_eq!(table.count(Part::Train), (7, 3));
+        assert_eq!((table.count(Part::Valid), table.count(Part::Test)), ((0, 0), (0, 0)));
+        assert_eq!(table.rows[7].as_ref().unwrap().scaffold, "c1ccncc1");
+        // Rows 0 and 9 hold the same molecule.
+        assert_eq!(table.repeats(), (1, 0));
+    }
+
+    #[test]
+    fn the_order_of_rows_does_not_depend_on_threads() {
+        let texts: Vec<String> = (0..1_500).map(|row| "C".repeat(row % 37 + 1)).collect();
+        let table = split_table("t", &texts, &[], &spec("random")).unwrap();
+        assert!(table.valid().all(|(row, found)| found.canonical == texts[row]));
+        assert_eq!((table.count(Part::Train).0, table.count(Part::Valid).0, table.count(Part::Test).0), (1_200, 150, 150));
+        assert_eq!(table.repeats().0, 37, "37 chains");
+    }
+
+    #[test]
+    fn without_a_valid_molecule_there_is_nothing_to_split() {
+        let error = split_table("t", &["C(".into()], &[], &spec("scaffold")).unwrap_err().to_string();
+        assert!(error.starts_with("t: none of 1 rows holds a valid molecule (first: not a SMILES"), "{error}");
+    }
+}
