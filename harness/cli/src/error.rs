@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use clmbench_protocol::FailureKind;
 use clmbench_runner::{RunError, executor::ExecutorError};
 
 use crate::console::one_line;
@@ -84,6 +85,17 @@ pub enum CliError {
     /// Something could not be fetched.
     #[error(transparent)]
     Fetch(#[from] clmbench_fetch::FetchError),
+    /// A table of molecules that cannot be read or split.
+    #[error(transparent)]
+    Molecules(#[from] clmbench_molecules::MoleculesError),
+    /// A dataset that the worker could not prepare.
+    #[error("{name} cannot be prepared: {}", failure.message)]
+    NotPrepared {
+        /// The dataset.
+        name: String,
+        /// Why.
+        failure: clmbench_protocol::Failure,
+    },
     /// The store.
     #[error(transparent)]
     Store(#[from] clmbench_store::StoreError),
@@ -154,6 +166,11 @@ impl CliError {
             Self::File { .. } | Self::Output(_) | Self::Tool { .. } | Self::SdkNotFound { .. } | Self::NoHome => {
                 Exit::Environment
             }
+            Self::Molecules(error) => molecules_exit(error),
+            Self::NotPrepared { failure, .. } => match failure.kind {
+                FailureKind::BadInput | FailureKind::Unsupported => Exit::Usage,
+                _ => Exit::Environment,
+            },
             Self::Fetch(clmbench_fetch::FetchError::NotAccepted { .. }) => Exit::Usage,
             Self::Build { .. } | Self::NotReady(_) | Self::NoWorker { .. } | Self::Fetch(_) => Exit::Environment,
             Self::PluginsLeftOut(_) => Exit::Environment,
@@ -193,6 +210,8 @@ impl CliError {
             Self::Interrupted => Some("run the same command again to go on".to_owned()),
             Self::File { .. } | Self::Output(_) | Self::Build { .. } | Self::ChecksFailed { .. } => None,
             Self::Suite(_)
+            | Self::Molecules(_)
+            | Self::NotPrepared { .. }
             | Self::Plan(_)
             | Self::Fetch(_)
             | Self::Store(_)
@@ -200,6 +219,14 @@ impl CliError {
             | Self::PluginsLeftOut(_)
             | Self::Run(_) => None, // their messages end with the next step
         }
+    }
+}
+
+/// A file that is not there, or holds something else, is the caller's mistake; one that the system does not give is not.
+fn molecules_exit(error: &clmbench_molecules::MoleculesError) -> Exit {
+    match error {
+        clmbench_molecules::MoleculesError::Io { source, .. } if source.kind() != io::ErrorKind::NotFound => Exit::Environment,
+        _ => Exit::Usage,
     }
 }
 

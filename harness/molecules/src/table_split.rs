@@ -10,7 +10,7 @@ use clmbench_protocol::SplitSpec;
 
 use crate::{
     error::MoleculesError,
-    prepared::Part,
+    prepared::{Part, PreparedDataset},
     smiles::{self, InvalidMolecule},
     split::{self, Molecules},
 };
@@ -33,7 +33,7 @@ pub struct SplitRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableSplit {
     /// Every row of the table; why it is in no part where it holds no valid molecule.
-    pub rows: Vec<Result<SplitRow, InvalidMolecule>>,
+    pub rows: Vec<Result<SplitRow, String>>,
     /// [`split::split_digest`].
     pub digest: String,
 }
@@ -45,8 +45,8 @@ impl TableSplit {
     }
 
     /// The rows without a valid molecule.
-    pub fn invalid(&self) -> impl Iterator<Item = (usize, &InvalidMolecule)> {
-        self.rows.iter().enumerate().filter_map(|(row, found)| found.as_ref().err().map(|reason| (row, reason)))
+    pub fn invalid(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.rows.iter().enumerate().filter_map(|(row, found)| found.as_ref().err().map(|reason| (row, reason.as_str())))
     }
 
     /// Molecules (rows) and different scaffolds of a part.
@@ -54,6 +54,23 @@ impl TableSplit {
         let members: Vec<&SplitRow> = self.valid().map(|(_, row)| row).filter(|row| row.part == part).collect();
         let scaffolds: HashSet<&str> = members.iter().map(|row| row.scaffold.as_str()).collect();
         (members.len(), scaffolds.len())
+    }
+
+    /// The split of a dataset that was prepared as a cell.
+    pub fn of(dataset: &PreparedDataset) -> Self {
+        let output = &dataset.output;
+        let mut rows: Vec<Result<SplitRow, String>> = vec![Err("not read".to_owned()); output.rows as usize];
+        let mut put = |row: u64, found| {
+            if let Some(place) = rows.get_mut(row as usize) {
+                *place = found;
+            }
+        };
+        output.invalid.iter().for_each(|(row, reason)| put(*row, Err(reason.clone())));
+        for (place, row) in dataset.rows.iter().enumerate() {
+            let (canonical, scaffold) = (dataset.canonical[place].clone(), dataset.scaffolds[place].clone());
+            put(*row, Ok(SplitRow { canonical, scaffold, part: dataset.parts[place] }));
+        }
+        Self { rows, digest: output.split_digest.clone() }
     }
 
     /// Groups of rows that hold the same molecule, and molecules of the test part that are in another part too.
@@ -80,7 +97,7 @@ pub fn split_table(name: &str, smiles: &[String], given: &[String], spec: &Split
         }
     }
     if places.is_empty() {
-        let first = rows.iter().find_map(|row| row.as_ref().err()).map(ToString::to_string).unwrap_or_default();
+        let first = rows.iter().find_map(|row| row.as_ref().err()).cloned().unwrap_or_default();
         return Err(MoleculesError::NoMolecules { file: name.into(), rows: smiles.len() as u64, first });
     }
     let molecules = Molecules { name, scaffolds: &scaffolds, rows: &places, of: smiles.len(), given };
@@ -91,7 +108,7 @@ pub fn split_table(name: &str, smiles: &[String], given: &[String], spec: &Split
 }
 
 /// Canonical SMILES and scaffold of every row, on all cores; the part is still blank.
-fn examine(smiles: &[String]) -> Vec<Result<SplitRow, InvalidMolecule>> {
+fn examine(smiles: &[String]) -> Vec<Result<SplitRow, String>> {
     let chunks = smiles.len().div_ceil(CHUNK);
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(chunks).max(1);
     let next = AtomicUsize::new(0);
@@ -100,7 +117,7 @@ fn examine(smiles: &[String]) -> Vec<Result<SplitRow, InvalidMolecule>> {
         loop {
             let chunk = next.fetch_add(1, Ordering::Relaxed);
             let Some(texts) = smiles.chunks(CHUNK).nth(chunk) else { return done };
-            done.push((chunk, texts.iter().map(|text| one(text)).collect::<Vec<_>>()));
+            done.push((chunk, texts.iter().map(|text| one(text).map_err(|reason| reason.to_string())).collect::<Vec<_>>()));
         }
     };
     let mut done = std::thread::scope(|scope| {

@@ -1,7 +1,9 @@
 //! The command line: every option and what `--help` says about it. No logic.
 
 mod board;
+mod data;
 mod export;
+mod model;
 mod plugin;
 mod run;
 
@@ -10,7 +12,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use board::{BoardArguments, Leaderboard};
+pub use data::{Data, DescribeArguments, FetchArguments, Fractions, SplitArguments};
 pub use export::{Export, ExportArguments, Format};
+pub use model::{Model, ModelArguments};
 pub use plugin::{BuildArguments, CheckArguments, Kind, NewArguments, Plugin};
 pub use run::{Device, PlanArguments, RunArguments};
 
@@ -127,6 +131,14 @@ Exit status 3 if cells failed (each is listed with its reason), 130 if interrupt
     /// Write results out for other programs
     #[command(subcommand)]
     Export(Export),
+
+    /// List, describe and fetch datasets and corpora; split a dataset or a table of your own
+    #[command(subcommand)]
+    Data(Data),
+
+    /// List and describe the architectures and their presets
+    #[command(subcommand)]
+    Model(Model),
 
     /// List, write, build and check plugins
     #[command(subcommand)]

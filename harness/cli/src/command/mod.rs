@@ -1,10 +1,12 @@
 //! The commands, one file each.
 
+mod data;
 mod device;
 mod doctor;
 mod export;
 mod leaderboard;
 mod licences;
+mod model;
 mod plan;
 mod plugin_build;
 mod plugin_check;
@@ -19,7 +21,7 @@ use clap::CommandFactory;
 
 use crate::{
     arguments::{Arguments, Command, Export, Leaderboard, Plugin},
-    console::Console,
+    console::{self, Console},
     error::CliError,
 };
 
@@ -37,6 +39,8 @@ pub fn run(arguments: &Arguments, console: Console) -> Result<(), CliError> {
         Command::Leaderboard(Leaderboard::Predictors(of)) => leaderboard::predictors(of, global, console),
         Command::Leaderboard(Leaderboard::Models(of)) => leaderboard::models(of, global, console),
         Command::Export(Export::Predictions(of)) => export::predictions(of, global, console),
+        Command::Data(of) => data::run(of, global, console),
+        Command::Model(of) => model::run(of, global, console),
         Command::Plugin(Plugin::List(of)) => plugin_list::run(of.json, global, console),
         Command::Plugin(Plugin::Check(of)) => plugin_check::run(of, console),
         Command::Show(of) => show::run(of, global, console),
@@ -50,4 +54,27 @@ fn completions(shell: clap_complete::Shell, console: Console) -> Result<(), CliE
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "clmbench", &mut script);
     console.print(&String::from_utf8_lossy(&script))
+}
+
+/// `word      text`, the text in lines of at most `width` columns below each other; without a word the text alone. Foreign text is made
+/// harmless.
+fn wrapped(word: &str, text: &str, width: usize) -> String {
+    const INDENT: usize = 10;
+    let indent = if word.is_empty() { 0 } else { INDENT };
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = if word.is_empty() { String::new() } else { format!("{word:<INDENT$}") };
+    let mut empty = true;
+    for piece in console::plain(text).split_whitespace() {
+        if !empty && line.chars().count() + 1 + piece.chars().count() > width {
+            lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(piece);
+        empty = false;
+    }
+    lines.push(line);
+    lines.join("\n")
 }

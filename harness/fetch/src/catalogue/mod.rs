@@ -56,6 +56,35 @@ pub struct CorpusFile {
 /// Names that [`corpus`] knows.
 pub const CORPORA: [&str; 2] = ["mixed", "moses"];
 
+/// What a corpus is, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// What it holds.
+    pub doc: &'static str,
+    /// Licence of the data.
+    pub licence: &'static str,
+    /// Citation of the data.
+    pub citation: &'static str,
+}
+
+/// About a corpus that [`corpus`] knows.
+pub fn about(name: &str) -> Option<About> {
+    match name {
+        "moses" => Some(About {
+            doc: "The training part of MOSES: 1,584,663 lead-like molecules out of ZINC, 26 characters, no stereo, no charge.",
+            licence: "MIT",
+            citation: "Polykovskiy et al., Front. Pharmacol. 11:565644 (2020)",
+        }),
+        "mixed" => Some(About {
+            doc: "MOSES (.6), the training rows of the 30 MoleculeACE sets (.3; ChEMBL, with stereo and charges) and AqSolDB (.1;                   salts, metals, odd elements), so that the tokens of the downstream sets occur in pretraining. No labels.",
+            licence: "MIT (MOSES); CC BY-SA 3.0 (MoleculeACE, ChEMBL); BSD-3-Clause (AqSolDB as packaged)",
+            citation: "Polykovskiy et al., Front. Pharmacol. 11:565644 (2020); van Tilborg et al., J. Chem. Inf. Model. 62:5938 \
+                       (2022); Sorkun et al., Sci. Data 6:143 (2019)",
+        }),
+        _ => None,
+    }
+}
+
 /// The files of a pretraining corpus.
 ///
 /// - `moses`: the training part of MOSES (1 584 663 molecules, lead-like, 26 characters).
@@ -160,6 +189,7 @@ mod tests {
         let names: std::collections::BTreeSet<&str> = mixed.iter().map(|file| file.source.name.as_str()).collect();
         assert_eq!(names.len(), mixed.len(), "cells know their sources by name");
         assert_eq!(corpus("zinc"), None);
+        assert!(CORPORA.iter().all(|name| about(name).is_some()) && about("zinc").is_none());
     }
 
     #[test]

@@ -1,0 +1,99 @@
+//! `data list`.
+
+use clmbench_fetch::Fetcher;
+use clmbench_protocol::{DatasetInfo, TaskKind};
+use serde::Serialize;
+
+use super::choice::Choice;
+use crate::{
+    arguments::Global,
+    console::{Console, one_line},
+    error::CliError,
+    plugins,
+};
+
+/// A row of `data list --json`.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    kind: &'static str,
+    name: String,
+    source: &'a str,
+    /// Names of the tasks; none for a corpus.
+    tasks: Vec<&'a str>,
+    /// `regression`, `classification`, both, or nothing for a corpus.
+    task_type: String,
+    recommended_split: &'a str,
+    licence: &'a str,
+    /// Whether every file is in the cache; none where nothing is to fetch.
+    fetched: Option<bool>,
+    /// Name of the terms that must be accepted before it is fetched.
+    accept_licence: Option<&'a str>,
+}
+
+/// Prints the rows.
+///
+/// # Errors
+/// [`CliError::NoWorker`], [`CliError::Fetch`] without a cache folder, [`CliError::Output`].
+pub fn run(json: bool, global: &Global, console: Console) -> Result<(), CliError> {
+    let discovery = plugins::find(global)?;
+    plugins::warn(&discovery, console);
+    let fetcher = Fetcher::from_environment()?;
+    let choices = Choice::all(&discovery.plugins);
+    let rows: Vec<Row<'_>> = choices.iter().map(|choice| row(choice, &fetcher)).collect();
+    if json {
+        return console.json("data", &rows);
+    }
+    let cells = |row: &Row<'_>| {
+        let fetched = match (row.fetched, row.accept_licence) {
+            (None, _) => "-".to_owned(),
+            (Some(true), _) => "yes".to_owned(),
+            (Some(false), None) => "no".to_owned(),
+            (Some(false), Some(terms)) => format!("no, terms: {terms}"),
+        };
+        let tasks = match row.tasks.len() {
+            0 => "-".to_owned(),
+            count => count.to_string(),
+        };
+        let texts = [row.kind, &row.name, &tasks, &row.task_type, row.recommended_split, &fetched, row.licence];
+        texts.map(|text| one_line(text, 60)).to_vec()
+    };
+    let lines: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    let headers = ["kind", "name", "tasks", "type", "split", "fetched", "licence"];
+    console.print(&clmbench_report::table_in(&headers, &lines, console.style))?;
+    console.note("`clmbench data describe NAME` says more; `clmbench data split FILE` splits a table of your own");
+    Ok(())
+}
+
+fn row<'a>(choice: &'a Choice<'a>, fetcher: &Fetcher) -> Row<'a> {
+    let files = choice.files();
+    let fetched = (!files.is_empty()).then(|| files.iter().all(|file| fetcher.cached_source_file(file).is_some()));
+    let (source, tasks, task_type, split, terms) = match choice {
+        Choice::Dataset(offer) => {
+            let info = offer.info;
+            let tasks = info.tasks.iter().map(|task| task.name.as_str()).collect();
+            (info.source.as_str(), tasks, types(info), info.recommended_split.as_str(), info.opt_in.as_ref())
+        }
+        Choice::Corpus(_) => ("clmbench", Vec::new(), String::new(), "", None),
+    };
+    Row {
+        kind: choice.kind(),
+        name: choice.name(),
+        source,
+        tasks,
+        task_type,
+        recommended_split: split,
+        licence: choice.licence(),
+        fetched,
+        accept_licence: terms.map(|terms| terms.name.as_str()),
+    }
+}
+
+/// The types of the tasks, each once.
+fn types(info: &DatasetInfo) -> String {
+    if info.user_file.is_some() {
+        return "your own file".to_owned();
+    }
+    let has = |kind| info.tasks.iter().any(|task| task.kind == kind);
+    let words = [(TaskKind::Regression, "regression"), (TaskKind::Classification, "classification")];
+    words.into_iter().filter(|(kind, _)| has(*kind)).map(|(_, word)| word).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,109 @@
+//! `data split`: which row of a table comes to which part.
+
+use std::path::Path;
+
+use clmbench_molecules::{
+    MoleculesError,
+    table_split::{TableSplit, split_table},
+    user_table::{self, Columns},
+};
+use clmbench_protocol::{SplitSpec, split};
+
+use super::{prepare, rows, summary};
+use crate::{
+    arguments::{Format, Global, SplitArguments},
+    console::{Console, one_line},
+    error::CliError,
+    units::counted,
+};
+
+/// Rows without a valid molecule that are named.
+const NAMED: usize = 3;
+
+/// Splits and prints.
+///
+/// # Errors
+/// [`CliError::Molecules`] for a table that cannot be read or split; what [`prepare::by_name`] says for a dataset; [`CliError::File`].
+pub fn run(arguments: &SplitArguments, global: &Global, console: Console) -> Result<(), CliError> {
+    let is_file = is_file(&arguments.what);
+    let spec = spec(arguments, is_file)?;
+    let table = if is_file { own(arguments, &spec)? } else { prepare::by_name(arguments, &spec, global, console)? };
+    say_invalid(&table, console);
+
+    let rows = rows::of(&table);
+    let format = if arguments.json.json { Some(Format::Json) } else { arguments.format };
+    match (&arguments.out, format) {
+        (None, Some(format)) => {
+            console.note(&format!("split digest  {}", table.digest));
+            console.print(&rows::text(&rows, format)?)
+        }
+        (out, format) => {
+            if let Some(path) = out {
+                let by_name = if path.extension().is_some_and(|end| end == "json") { Format::Json } else { Format::Csv };
+                let text = rows::text(&rows, format.unwrap_or(by_name))?;
+                clmbench_molecules::digest::write_bytes(path, text.as_bytes())?;
+            }
+            console.print(&summary::page(&arguments.what, &spec, arguments.way.fractions, &table, console.style))?;
+            match out {
+                Some(path) => console.note(&format!("{} written", path.display())),
+                None => console.note("the rows: --format csv, --json, or --out FILE"),
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Whether a path is meant: something is there, or its end says so.
+pub fn is_file(what: &str) -> bool {
+    let lower = what.to_lowercase();
+    Path::new(what).is_file() || [".csv", ".tsv", ".gz", ".txt", ".smi"].iter().any(|end| lower.ends_with(end))
+}
+
+/// The split that is asked for.
+fn spec(arguments: &SplitArguments, is_file: bool) -> Result<SplitSpec, CliError> {
+    let usage = |message: &str, hint: &str| Err(CliError::Usage { message: message.to_owned(), hint: hint.to_owned() });
+    if !is_file && (arguments.smiles.is_some() || arguments.split_column.is_some()) {
+        return usage(
+            "--smiles and --split-column name columns of a table of your own",
+            "leave them out, or name a .csv or .tsv file",
+        );
+    }
+    let otherwise = if arguments.split_column.is_some() { split::GIVEN } else { split::SCAFFOLD };
+    let spec = arguments.way.spec(otherwise);
+    if arguments.split_column.is_some() && spec.algorithm != split::GIVEN {
+        let message = format!("--split-column goes with --split given, not with --split {}", spec.algorithm);
+        return usage(&message, "leave one of the two out");
+    }
+    Ok(spec)
+}
+
+/// A table of the user's own.
+fn own(arguments: &SplitArguments, spec: &SplitSpec) -> Result<TableSplit, CliError> {
+    let path = Path::new(&arguments.what);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let split = (spec.algorithm == split::GIVEN).then_some(arguments.split_column.as_deref());
+    let table =
+        user_table::read(path, &name, Columns { smiles: arguments.smiles.as_deref(), split }).map_err(|error| match error {
+            MoleculesError::NoSmilesColumn { .. } => {
+                CliError::Usage { message: error.to_string(), hint: "add --smiles COLUMN".to_owned() }
+            }
+            MoleculesError::MissingColumn { .. } if split == Some(None) => {
+                CliError::Usage { message: error.to_string(), hint: "add --split-column COLUMN".to_owned() }
+            }
+            other => other.into(),
+        })?;
+    Ok(split_table(&name, &table.smiles, &table.parts, spec)?)
+}
+
+/// Says how many rows hold no valid molecule, and why the first of them do not.
+fn say_invalid(table: &TableSplit, console: Console) {
+    let count = table.invalid().count();
+    if count == 0 {
+        return;
+    }
+    let named: Vec<String> =
+        table.invalid().take(NAMED).map(|(row, reason)| format!("row {row}: {}", one_line(reason, 80))).collect();
+    let more = if count > NAMED { format!("; and {} more", count - NAMED) } else { String::new() };
+    let rows = counted(table.rows.len(), "row");
+    console.note(&format!("note: {count} of {rows} hold no valid molecule and are in no part ({}{more})", named.join("; ")));
+}

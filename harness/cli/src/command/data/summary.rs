@@ -1,0 +1,43 @@
+//! What a split comes to, on half a screen.
+
+use clmbench_molecules::{Part, table_split::TableSplit};
+use clmbench_protocol::SplitSpec;
+use clmbench_report::Style;
+
+use crate::{arguments::Fractions, console::one_line, units::counted};
+
+/// The parts of a split with their molecules and scaffolds, what repeats, and the digest.
+pub fn page(name: &str, spec: &SplitSpec, fractions: Fractions, table: &TableSplit, style: Style) -> String {
+    let all = table.valid().count();
+    let share = |count: usize| format!("{:.1} %", 100.0 * count as f64 / all.max(1) as f64);
+    let mut lines: Vec<Vec<String>> = [Part::Train, Part::Valid, Part::Test]
+        .map(|part| {
+            let (molecules, scaffolds) = table.count(part);
+            vec![part.word().to_owned(), molecules.to_string(), share(molecules), scaffolds.to_string()]
+        })
+        .to_vec();
+    let invalid = table.invalid().count();
+    if invalid > 0 {
+        lines.push(vec!["none (no valid molecule)".to_owned(), invalid.to_string(), String::new(), String::new()]);
+    }
+    let board = clmbench_report::table_in(&["part", "rows", "share", "scaffolds"], &lines, style);
+    let repeats = match table.repeats() {
+        (0, _) => "no molecule is in two rows".to_owned(),
+        (groups, leaked) => {
+            let (verb, leak) = if groups == 1 { ("is", "") } else { ("are", "") };
+            let leaked = if leaked == 0 { "none".to_owned() } else { leaked.to_string() };
+            format!(
+                "{} {verb} in more than one row{leak}; {leaked} of them in the test part and in another part",
+                counted(groups, "molecule")
+            )
+        }
+    };
+    format!("{}\n{board}{repeats}\nsplit digest  {}", heading(name, spec, fractions), table.digest)
+}
+
+/// `bbbp: scaffold, 0.8 / 0.1 / 0.1`, with the seed where there is one.
+pub fn heading(name: &str, spec: &SplitSpec, fractions: Fractions) -> String {
+    let seed = spec.seed.map(|seed| format!(", seed {seed}")).unwrap_or_default();
+    let Fractions { training, validation, test } = fractions;
+    format!("{}: {} split{seed}, {training} / {validation} / {test}", one_line(name, 120), spec.algorithm)
+}
