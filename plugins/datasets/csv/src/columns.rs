@@ -3,7 +3,7 @@
 use clmbench_sdk::prelude::*;
 
 /// Names that a column of SMILES is known by, in this order, in small or capital letters.
-const SMILES: [&str; 3] = ["smiles", "mol", "canonical_smiles"];
+const SMILES: [&str; 3] = ["smiles", "canonical_smiles", "mol"];
 /// Columns that an error lists.
 const LISTED: usize = 12;
 /// Least similarity of a name that is taken for a slip.
@@ -64,7 +64,7 @@ fn guess(name: &str, header: &[String]) -> Result<usize, String> {
         }
     }
     Err(format!(
-        "{name}: no column is named smiles, mol or canonical_smiles; choose one with `params = {{ smiles = \"COLUMN\" }}`; the columns are {}",
+        "{name}: no column is named smiles, canonical_smiles or mol; choose one with `params = {{ smiles = \"COLUMN\" }}`; the columns are {}",
         listed(header)
     ))
 }
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(chosen("smiles,structure", "structure", "", &[]).unwrap().0, 1, "as told");
         assert_eq!(
             chosen("id,structure,y", "", "", &[]).unwrap_err(),
-            "csv/t: no column is named smiles, mol or canonical_smiles; choose one with `params = { smiles = \"COLUMN\" }`; the columns are \
+            "csv/t: no column is named smiles, canonical_smiles or mol; choose one with `params = { smiles = \"COLUMN\" }`; the columns are \
              `id`, `structure`, `y`"
         );
         assert_eq!(

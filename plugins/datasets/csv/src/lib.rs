@@ -27,7 +27,7 @@ impl Dataset for Csv {
                 "smiles",
                 "",
                 &[],
-                "Column of the SMILES; empty = the one named smiles, mol or canonical_smiles, in small or capital letters.",
+                "Column of the SMILES; empty = the one named smiles, canonical_smiles or mol, in small or capital letters.",
             ),
             ParameterInfo::text(
                 protocol::SPLIT_COLUMN,

@@ -9,13 +9,16 @@ use crate::sets::Set;
 /// # Errors
 /// [`PluginError::Input`] naming the file and what is missing, or the line that does not fit.
 pub fn read(set: &Set, bytes: &[u8]) -> Result<ParsedTable, PluginError> {
-    let mut table = read_csv(&set.file(), bytes, "smiles", &["target"])?;
+    let mut table = read_csv(&set.file(), bytes, "smiles", &[set.column])?;
     if set.doubled_backslashes {
         table.smiles.iter_mut().for_each(|text| *text = text.replace(r"\\", r"\"));
     }
     for label in table.labels.iter_mut().flatten() {
         if let Some((_, meant)) = set.words.iter().find(|(word, _)| word == label) {
             *label = (*meant).to_owned();
+        }
+        if set.without_point && label.parse::<i64>().is_ok() {
+            label.push_str(".0");
         }
     }
     Ok(table)
@@ -70,6 +73,15 @@ mod tests {
         assert_eq!(table.labels.concat(), ["0", "1", "1", "ci", ""]);
         let table = read(Set::find("bace").unwrap(), b"smiles,target\nC,CI\n").unwrap();
         assert_eq!(table.labels.concat(), ["CI"], "only where the set has such words");
+    }
+
+    #[test]
+    fn whole_labels_get_their_point_back_only_where_it_was_lost() {
+        let table = read(Set::find("esol").unwrap(), b"smiles,logSolubility\nC,-1\nN, 0 \nO,-0.77\nF,\nS,NA\n").unwrap();
+        assert_eq!(table.labels.concat(), ["-1.0", "0.0", "-0.77", "", "NA"]);
+        assert_eq!(read(Set::find("lipo").unwrap(), b"smiles,target\nC,3\n").unwrap().labels.concat(), ["3"]);
+        let error = read(Set::find("esol").unwrap(), b"smiles,target\nC,1\n").unwrap_err().to_string();
+        assert!(error.contains("esol.csv: no column `logSolubility`; it has: smiles, target"), "{error}");
     }
 
     #[test]

