@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
 mod crashes;
+mod datasets;
 mod executor;
 mod identity;
 mod plan;
