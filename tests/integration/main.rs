@@ -3,6 +3,7 @@
 
 mod bench;
 mod binary;
+mod data_commands;
 mod failures;
 mod faults_crash;
 mod golden;

@@ -28,7 +28,7 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn every_help_page_has_an_example() {
     let folder = tempfile::tempdir().unwrap();
-    let commands: [&[&str]; 13] = [
+    let commands: [&[&str]; 19] = [
         &["doctor"],
         &["plan"],
         &["run"],
@@ -36,6 +36,12 @@ fn every_help_page_has_an_example() {
         &["show"],
         &["leaderboard", "predictors"],
         &["leaderboard", "models"],
+        &["data", "list"],
+        &["data", "describe"],
+        &["data", "fetch"],
+        &["data", "split"],
+        &["model", "list"],
+        &["model", "describe"],
         &["plugin", "list"],
         &["plugin", "check"],
         &["plugin", "new"],

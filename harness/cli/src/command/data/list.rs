@@ -12,6 +12,9 @@ use crate::{
     plugins,
 };
 
+/// Columns that a licence needs to be worth showing.
+const LICENCE: usize = 16;
+
 /// A row of `data list --json`.
 #[derive(Debug, Serialize)]
 struct Row<'a> {
@@ -54,13 +57,22 @@ pub fn run(json: bool, global: &Global, console: Console) -> Result<(), CliError
             0 => "-".to_owned(),
             count => count.to_string(),
         };
-        let texts = [row.kind, &row.name, &tasks, &row.task_type, row.recommended_split, &fetched, row.licence];
-        texts.map(|text| one_line(text, 60)).to_vec()
+        [row.kind, &row.name, &tasks, &row.task_type, row.recommended_split, &fetched].map(|text| one_line(text, 60)).to_vec()
     };
-    let lines: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    let headers = ["kind", "name", "tasks", "type", "split", "fetched", "licence"];
+    let mut lines: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    let mut headers = vec!["kind", "name", "tasks", "type", "split", "fetched"];
+    let narrow = clmbench_report::table_in(&headers, &lines, console.style);
+    let used = narrow.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    let left = console.style.width.saturating_sub(used + 2);
+    if left >= LICENCE {
+        headers.push("licence");
+        lines.iter_mut().zip(&rows).for_each(|(line, row)| line.push(one_line(row.licence, left)));
+    }
     console.print(&clmbench_report::table_in(&headers, &lines, console.style))?;
-    console.note("`clmbench data describe NAME` says more; `clmbench data split FILE` splits a table of your own");
+    let licence = if left >= LICENCE { "" } else { " and the licence" };
+    console.note(&format!(
+        "`clmbench data describe NAME` says more{licence}; `clmbench data split FILE` splits a table of your own"
+    ));
     Ok(())
 }
 
