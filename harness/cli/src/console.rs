@@ -48,10 +48,24 @@ impl Console {
     /// # Errors
     /// [`CliError::Output`].
     pub fn json<Row: Serialize>(&self, schema: &str, rows: &[Row]) -> Result<(), CliError> {
+        self.json_of_run(schema, rows, None::<&()>)
+    }
+
+    /// [`Console::json`] with one more object `run`, which says how a run stands.
+    ///
+    /// # Errors
+    /// [`CliError::Output`].
+    pub fn json_of_run<Row: Serialize, Run: Serialize>(
+        &self,
+        schema: &str,
+        rows: &[Row],
+        run: Option<&Run>,
+    ) -> Result<(), CliError> {
         let envelope = Envelope {
             schema: format!("clmbench/{schema}/1"),
             generated_by: concat!("clmbench ", env!("CARGO_PKG_VERSION")),
             rows,
+            run,
         };
         self.whole_json(&envelope)
     }
@@ -74,10 +88,12 @@ impl Console {
 }
 
 #[derive(Serialize)]
-struct Envelope<'a, Row> {
+struct Envelope<'a, Row, Run> {
     schema: String,
     generated_by: &'static str,
     rows: &'a [Row],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<&'a Run>,
 }
 
 /// Text from elsewhere (plugins, SMILES, errors of tools) without control characters, so that it cannot steer the terminal.

@@ -6,9 +6,12 @@
 /// The variable that names the point to die at.
 pub const VARIABLE: &str = "CLMBENCH_FAULT";
 
-/// All points, in the order in which a run meets them.
+/// All points of a run, in the order in which a run meets them.
 pub const POINTS: [&str; 6] =
     ["during_migration", "at_spawn", "mid_checkpoint", "before_rename", "after_rename", "inside_commit"];
+
+/// The points of a garbage collection, in order.
+pub const GC_POINTS: [&str; 4] = ["gc_removed_one", "gc_before_rows", "gc_inside_rows", "gc_after_rows"];
 
 /// Dies by SIGKILL here if `CLMBENCH_FAULT` names this point.
 pub fn reach(point: &str) {

@@ -132,7 +132,7 @@ pub enum StoreError {
         known: String,
     },
     /// A cell that is not stored.
-    #[error("no cell `{cell}` in the store. `clmbench status` lists the cells and their keys")]
+    #[error("no cell `{cell}` in the store. `clmbench status --cells` lists the keys")]
     UnknownCell {
         /// Key or identity asked for.
         cell: String,

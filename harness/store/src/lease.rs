@@ -17,13 +17,39 @@ use crate::{StoreError, clock};
 
 /// Who holds the lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Holder {
+pub struct Holder {
     /// Process.
     pub pid: u32,
     /// Host.
     pub host: String,
     /// When it took the lease.
     pub since: String,
+}
+
+/// How the lease of a store stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaseState {
+    /// Nobody writes, and the last who did ended in order.
+    Free,
+    /// This process writes.
+    Held(Holder),
+    /// Nobody writes, but the last who did was killed or crashed.
+    Abandoned(Holder),
+}
+
+/// Looks at a lock file without waiting and without writing. (It is locked for reading for a moment; who wants to write
+/// tries more than once.)
+pub(crate) fn look(path: &Path) -> LeaseState {
+    let unknown = || Holder { pid: 0, host: "an unknown host".into(), since: "an unknown time".into() };
+    let Ok(file) = File::open(path) else { return LeaseState::Free };
+    match file.try_lock_shared() {
+        // A lock that cannot be asked about is not known to be held.
+        Ok(()) | Err(TryLockError::Error(_)) => match (read(path), file.metadata().map_or(0, |metadata| metadata.len())) {
+            (_, 0) => LeaseState::Free,
+            (holder, _) => LeaseState::Abandoned(holder.unwrap_or_else(unknown)),
+        },
+        Err(TryLockError::WouldBlock) => LeaseState::Held(holder_of(path).unwrap_or_else(unknown)),
+    }
 }
 
 /// A held lease.
@@ -87,19 +113,23 @@ fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The error that names the holder. Its text may be just being written, so a few looks are taken.
+/// The error that names the holder.
 fn leased(path: &Path) -> StoreError {
-    let mut holder = None;
+    let Holder { pid, host, since } =
+        holder_of(path).unwrap_or(Holder { pid: 0, host: "an unknown host".into(), since: "an unknown time".into() });
+    StoreError::Leased { pid, host, since, path: PathBuf::from(path) }
+}
+
+/// Who holds a lock that is held. The text may be just being written, so a few looks are taken.
+fn holder_of(path: &Path) -> Option<Holder> {
     for _ in 0..20 {
-        holder = read(path);
+        let holder = read(path);
         if holder.is_some() {
-            break;
+            return holder;
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    let Holder { pid, host, since } =
-        holder.unwrap_or(Holder { pid: 0, host: "an unknown host".into(), since: "an unknown time".into() });
-    StoreError::Leased { pid, host, since, path: PathBuf::from(path) }
+    None
 }
 
 fn read(path: &Path) -> Option<Holder> {
@@ -136,6 +166,22 @@ mod tests {
         assert!(text.contains(&host) && text.contains(&since), "{text}");
         drop(lease);
         assert!(!Lease::take(&path).unwrap().follows_a_crash());
+    }
+
+    #[test]
+    fn a_look_tells_held_free_and_abandoned_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lease");
+        assert_eq!(look(&path), LeaseState::Free);
+        let lease = Lease::take(&path).unwrap();
+        let own = |state: LeaseState| matches!(state, LeaseState::Held(holder) if holder.pid == std::process::id());
+        assert!(own(look(&path)) && own(look(&path)), "looking takes nothing away");
+        drop(lease);
+        assert_eq!(look(&path), LeaseState::Free);
+        std::fs::write(&path, "{\"pid\":7,\"host\":\"h\",\"since\":\"x\"}").unwrap();
+        assert!(matches!(look(&path), LeaseState::Abandoned(holder) if holder.pid == 7 && holder.host == "h"));
+        std::fs::write(&path, "{\"pid\":").unwrap();
+        assert!(matches!(look(&path), LeaseState::Abandoned(holder) if holder.pid == 0));
     }
 
     #[test]

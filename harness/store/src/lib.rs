@@ -17,6 +17,7 @@ mod database;
 mod error;
 mod fit_row;
 mod fits;
+mod garbage;
 mod lease;
 mod lookup;
 mod network;
@@ -31,5 +32,8 @@ mod value;
 
 pub use error::StoreError;
 pub use fit_row::{FitRow, FitsState};
+pub use garbage::{Garbage, GarbageKind};
+pub use lease::{Holder, LeaseState};
+pub use network::network_file_system;
 pub use rows::{CellDetail, CellRow, CellStatus, MetricRow, NewCell, NewSuite, RefusedTaskRow, RunRow, ScoreRow, SuiteRow};
 pub use store::Store;

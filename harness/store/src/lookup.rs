@@ -18,7 +18,8 @@ const LISTED: usize = 5;
 
 const COLUMNS: &str = "p.key, p.stage, p.label, p.identity, coalesce(p.note, c.status, 'todo'), c.failure_kind,
     coalesce(p.reason, c.reason), coalesce(c.attempts, 0), c.seconds, c.started, c.finished, c.device, c.libtorch,
-    c.peak_rss_bytes";
+    c.peak_rss_bytes,
+    CASE WHEN c.status = 'running' THEN max(0.0, (julianday('now') - julianday(c.started)) * 86400.0) END";
 
 impl Store {
     /// The cells of a suite's plan, in its order.
@@ -66,7 +67,7 @@ impl Store {
                 [&identity],
                 |row| Ok(cell_row(row)),
             )??;
-            detail(snapshot, None, row)
+            detail(snapshot, None, row, Vec::new())
         })
     }
 }
@@ -81,7 +82,7 @@ fn by_plan(snapshot: &Transaction<'_>, condition: &str, value: &str) -> Result<O
                  WHERE {condition} ORDER BY s.used DESC, p.position LIMIT 1"
             ),
             [value],
-            |row| Ok((cell_row(row), row.get::<_, String>(14)?, row.get::<_, i64>(15)?)),
+            |row| Ok((cell_row(row), row.get::<_, String>(15)?, row.get::<_, i64>(16)?)),
         )
         .optional()?;
     let Some((row, suite, suite_id)) = found else { return Ok(None) };
@@ -89,10 +90,20 @@ fn by_plan(snapshot: &Transaction<'_>, condition: &str, value: &str) -> Result<O
     let mut statement =
         snapshot.prepare("SELECT depends_on FROM plan_dependency WHERE suite_id = ?1 AND key = ?2 ORDER BY position")?;
     row.dependencies = statement.query_map(params![suite_id, row.key], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    detail(snapshot, Some(suite), row).map(Some)
+    let mut statement = snapshot.prepare(
+        "SELECT d.key FROM plan_dependency d JOIN plan_cell p ON p.suite_id = d.suite_id AND p.key = d.key
+         WHERE d.suite_id = ?1 AND d.depends_on = ?2 ORDER BY p.position",
+    )?;
+    let needed_by = statement.query_map(params![suite_id, row.key], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    detail(snapshot, Some(suite), row, needed_by).map(Some)
 }
 
-fn detail(snapshot: &Transaction<'_>, suite: Option<String>, row: CellRow) -> Result<CellDetail, StoreError> {
+fn detail(
+    snapshot: &Transaction<'_>,
+    suite: Option<String>,
+    row: CellRow,
+    needed_by: Vec<String>,
+) -> Result<CellDetail, StoreError> {
     let (mut spec, mut report) = (None::<CellSpec>, None);
     if let Some(identity) = &row.identity {
         let text: String = snapshot.query_row("SELECT spec_json FROM cell WHERE identity = ?1", [identity], |row| row.get(0))?;
@@ -100,7 +111,7 @@ fn detail(snapshot: &Transaction<'_>, suite: Option<String>, row: CellRow) -> Re
         report = progress::report(snapshot, identity)?;
     }
     let output = report.as_ref().map(|report| report.output.clone());
-    Ok(CellDetail { suite, row, spec, output, report })
+    Ok(CellDetail { suite, row, needed_by, spec, output, report })
 }
 
 /// The one identity that starts like this.
@@ -114,16 +125,26 @@ fn complete(snapshot: &Transaction<'_>, prefix: &str) -> Result<String, StoreErr
     if prefix.chars().count() < SHORTEST_PREFIX {
         return Err(unknown());
     }
-    let mut statement =
-        snapshot.prepare("SELECT identity FROM cell WHERE substr(identity, 1, length(?1)) = ?1 ORDER BY identity LIMIT ?2")?;
-    let mut matches: Vec<String> =
-        statement.query_map(params![prefix, LISTED as i64], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut statement = snapshot.prepare(
+        "SELECT c.identity, (SELECT p.key FROM plan_cell p WHERE p.identity = c.identity ORDER BY p.suite_id DESC LIMIT 1)
+         FROM cell c WHERE substr(c.identity, 1, length(?1)) = ?1 ORDER BY c.identity LIMIT ?2",
+    )?;
+    let mut matches: Vec<(String, Option<String>)> = statement
+        .query_map(params![prefix, LISTED as i64 + 1], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
     match matches.len() {
         0 => Err(unknown()),
-        1 => Ok(matches.swap_remove(0)),
-        _ => {
-            let short = matches.iter().map(|identity| identity.chars().take(16).collect::<String>()).collect::<Vec<_>>();
-            Err(StoreError::AmbiguousCell { prefix: prefix.to_owned(), matches: short.join(", ") })
+        1 => Ok(matches.swap_remove(0).0),
+        count => {
+            let short = |(identity, key): &(String, Option<String>)| {
+                let start: String = identity.chars().take(16).collect();
+                key.as_ref().map_or_else(|| start.clone(), |key| format!("{start} ({key})"))
+            };
+            let mut listed: Vec<String> = matches.iter().take(LISTED).map(short).collect();
+            if count > LISTED {
+                listed.push("and more".into());
+            }
+            Err(StoreError::AmbiguousCell { prefix: prefix.to_owned(), matches: listed.join(", ") })
         }
     }
 }
@@ -140,6 +161,7 @@ fn cell_row(row: &Row<'_>) -> Result<CellRow, StoreError> {
         reason: row.get(6)?,
         attempts: small(row.get(7)?)?,
         seconds: row.get::<_, Option<Float>>(8)?.map(|seconds| seconds.0),
+        elapsed: row.get(14)?,
         started: row.get(9)?,
         finished: row.get(10)?,
         dependencies: Vec::new(),

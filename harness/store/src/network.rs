@@ -64,6 +64,17 @@ pub(crate) fn refuse_network(folder: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// The kind of network file system that a folder, or the nearest one above it that is there, is on; none for local ones and
+/// where the kernel does not answer.
+pub fn network_file_system(folder: &Path) -> Option<String> {
+    let absolute = std::path::absolute(folder).ok()?;
+    let there = absolute.ancestors().find(|folder| folder.is_dir())?.canonicalize().ok()?;
+    match refuse_network(&there) {
+        Err(StoreError::NetworkFileSystem { kind, .. }) => Some(kind),
+        _ => None,
+    }
+}
+
 /// The name of the network file system, if it is one.
 fn network_kind(kind: u64, mounts: &str, folder: &Path) -> Option<String> {
     if kind == FUSE {

@@ -144,6 +144,9 @@ pub struct CellRow {
     /// Wall time of the computation, in seconds.
     #[serde(serialize_with = "optional_number")]
     pub seconds: Option<f64>,
+    /// Seconds since it was started, while it is running.
+    #[serde(rename = "elapsed_seconds", serialize_with = "optional_number")]
+    pub elapsed: Option<f64>,
     /// When it was last started (RFC 3339, UTC).
     pub started: Option<String>,
     /// When it was finished or failed (RFC 3339, UTC).
@@ -166,6 +169,8 @@ pub struct CellDetail {
     #[serde(flatten)]
     /// Its row in that suite; for a cell of no suite, key and label are its identity.
     pub row: CellRow,
+    /// Keys of the cells of that suite that need its result.
+    pub needed_by: Vec<String>,
     /// What is computed, once the identity is known.
     pub spec: Option<CellSpec>,
     /// Its result.

@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::{StoreError, database, lease::Lease, network};
+use crate::{
+    StoreError, database,
+    lease::{self, Lease, LeaseState},
+    network,
+};
 
 /// A store folder: `store.sqlite`, the lock file `lease`, and the folders `artifacts`, `work` and `logs`.
 ///
@@ -65,6 +69,25 @@ impl Store {
         self.recovered
     }
 
+    /// Whether a process writes to the store now, looked at without waiting and without writing.
+    pub fn lease_state(&self) -> LeaseState {
+        lease::look(&self.root.join("lease"))
+    }
+
+    /// Refuses to go on while another process writes to the store.
+    ///
+    /// # Errors
+    /// [`StoreError::Leased`], which names the process.
+    pub fn refuse_held(&self) -> Result<(), StoreError> {
+        match self.lease_state() {
+            LeaseState::Held(holder) if self.lease.is_none() => {
+                let lease::Holder { pid, host, since } = holder;
+                Err(StoreError::Leased { pid, host, since, path: self.root.join("lease") })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The store folder (absolute).
     pub fn root(&self) -> &Path {
         &self.root
@@ -98,6 +121,11 @@ impl Store {
             Ok(value)
         })()
         .map_err(|error: StoreError| error.at(&self.database))
+    }
+
+    /// Gives the room of removed rows back to the disk. A courtesy: a reader that is looking, or a full disk, prevents it.
+    pub(crate) fn give_back_room(&mut self) {
+        let _ = self.connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);");
     }
 
     /// Runs `query` on one snapshot.

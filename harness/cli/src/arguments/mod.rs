@@ -3,6 +3,7 @@
 mod board;
 mod data;
 mod export;
+mod gc;
 mod model;
 mod plugin;
 mod run;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand};
 pub use board::{BoardArguments, Leaderboard};
 pub use data::{Data, DescribeArguments, FetchArguments, Fractions, SplitArguments};
 pub use export::{Export, ExportArguments, Format};
+pub use gc::GcArguments;
 pub use model::{Model, ModelArguments};
 pub use plugin::{BuildArguments, CheckArguments, Kind, NewArguments, Plugin};
 pub use run::{Device, PlanArguments, RunArguments};
@@ -106,23 +108,39 @@ Exit status 4 if something that is needed is missing or wrong.")]
     #[command(after_help = "Example:
   clmbench run benchmarks/suites/demo.toml
   clmbench run suite.toml --workers 2 --time-limit 30m --memory-limit 4GiB
+  clmbench run suite.toml --only pretrain --only 'measure/*/sharpness.sam'
   clmbench run suite.toml --retry-failed        after the cause of a failure is gone
 
 Exit status 3 if cells failed (each is listed with its reason), 130 if interrupted.")]
     Run(RunArguments),
 
-    /// Show how far a suite is
+    /// Show how far a suite is, also while another process runs it
+    ///
+    /// Reads only, and never waits. Says who is computing, for how long, what failed and why.
     #[command(after_help = "Example:
   clmbench status                   the newest suite of the store
+  clmbench status --cells           every cell: key, state, seconds
   clmbench status --suite demo --json")]
-    Status(SuiteChoice),
+    Status(StatusArguments),
 
     /// Show one cell: what was computed, from what, and what came out
     #[command(after_help = "Example:
   clmbench show 3f9c1a22            a cell by the first characters of its identity (at least 4)
-  clmbench show 'pretrain/bert-0.83M/mixed-20000'
+  clmbench show 'pretrain/bert-0.83M/mixed-20000/seed0'
+  clmbench show 3f9c1a22 --log      what its worker and plugins printed
   clmbench show 3f9c1a22 --json")]
     Show(ShowArguments),
+
+    /// Remove what no suite of the store refers to any more
+    ///
+    /// Cells of suites that changed or are forgotten (rows and files), half-written folders and logs of processes that are
+    /// gone, files that no report names, old descriptions of plugins. Nothing that a stored suite needs is removed, but the
+    /// removed cells are computed again if a later suite needs them. Not while another process writes to the store.
+    #[command(after_help = "Example:
+  clmbench gc --dry-run                       look first
+  clmbench gc
+  clmbench gc --forget-suite demo --dry-run   what would go with a suite")]
+    Gc(GcArguments),
 
     /// Rank what was computed: metrics that predict transfer, or models by their scores
     #[command(subcommand)]
@@ -154,12 +172,15 @@ Exit status 3 if cells failed (each is listed with its reason), 130 if interrupt
     },
 }
 
-/// Arguments of commands about a suite of the store.
+/// Arguments of `status`.
 #[derive(Debug, Args)]
-pub struct SuiteChoice {
+pub struct StatusArguments {
     /// Name of the suite; the newest of the store if left out
     #[arg(long, value_name = "NAME")]
     pub suite: Option<String>,
+    /// List every cell
+    #[arg(long)]
+    pub cells: bool,
     /// JSON or table.
     #[command(flatten)]
     pub json: Json,
@@ -168,9 +189,15 @@ pub struct SuiteChoice {
 /// Arguments of `show`.
 #[derive(Debug, Args)]
 pub struct ShowArguments {
-    /// Key of the cell as `status --json` prints it, or the first characters of its identity
+    /// Key of the cell as `status --cells` prints it, or the first characters of its identity
     #[arg(value_name = "CELL")]
     pub cell: String,
+    /// Print its log: what its worker and plugins printed, at most the last MiB
+    #[arg(long)]
+    pub log: bool,
+    /// Check its files by their digests, not only by size and time
+    #[arg(long)]
+    pub verify: bool,
     /// JSON or text.
     #[command(flatten)]
     pub json: Json,

@@ -23,6 +23,10 @@ pub struct RunArguments {
     /// Suite file (TOML)
     #[arg(value_name = "SUITE")]
     pub suite: PathBuf,
+    /// Compute only the cells that this names, and what they need: a stage (tokenise, pretrain, embed, measure, transfer), a key
+    /// as `status --cells` lists it, or a key with `*` and `?`; repeatable
+    #[arg(long, value_name = "PATTERN")]
+    pub only: Vec<String>,
     /// Cells computed at the same time, each in a worker process of its own; by default as many as the cores allow
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,

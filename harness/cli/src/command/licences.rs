@@ -1,6 +1,7 @@
 //! Terms that must be accepted before data is fetched.
 
 use clmbench_fetch::{AcceptedLicences, FetchError, cached_source_file};
+use clmbench_protocol::SourceFile;
 use clmbench_runner::{Plan, plan::Terms};
 use serde::Serialize;
 
@@ -41,12 +42,13 @@ pub fn needed(plan: &Plan, accepted: &AcceptedLicences) -> Vec<Needed> {
     plan.terms.iter().map(needed).collect()
 }
 
-/// That nothing is fetched whose terms are not accepted.
+/// That none of the files that are wanted has terms that are not accepted.
 ///
 /// # Errors
 /// [`FetchError::NotAccepted`] for the first dataset.
-pub fn require(plan: &Plan, accepted: &AcceptedLicences) -> Result<(), FetchError> {
-    match plan.terms.iter().find(|terms| !is_settled(terms, accepted)) {
+pub fn require(plan: &Plan, wanted: &[&SourceFile], accepted: &AcceptedLicences) -> Result<(), FetchError> {
+    let is_wanted = |terms: &&Terms| terms.files.iter().any(|file| wanted.contains(&file));
+    match plan.terms.iter().filter(is_wanted).find(|terms| !is_settled(terms, accepted)) {
         Some(open) => accepted.require(&open.terms, &format!("dataset `{}`", open.dataset)),
         None => Ok(()),
     }

@@ -4,6 +4,7 @@ mod data;
 mod device;
 mod doctor;
 mod export;
+mod gc;
 mod leaderboard;
 mod licences;
 mod model;
@@ -13,6 +14,7 @@ mod plugin_check;
 mod plugin_list;
 mod plugin_new;
 mod run;
+mod running;
 mod show;
 mod status;
 mod summary;
@@ -44,6 +46,7 @@ pub fn run(arguments: &Arguments, console: Console) -> Result<(), CliError> {
         Command::Plugin(Plugin::List(of)) => plugin_list::run(of.json, global, console),
         Command::Plugin(Plugin::Check(of)) => plugin_check::run(of, console),
         Command::Show(of) => show::run(of, global, console),
+        Command::Gc(of) => gc::run(of, global, console),
         Command::Plugin(Plugin::New(of)) => plugin_new::run(of, console),
         Command::Plugin(Plugin::Build(of)) => plugin_build::run(of, console),
         Command::Completions { shell } => completions(*shell, console),

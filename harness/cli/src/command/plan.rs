@@ -1,9 +1,10 @@
 //! `plan`: what a suite would compute, what it costs and what it could detect.
 
 use clmbench_fetch::AcceptedLicences;
+use clmbench_report::Style;
 use clmbench_runner::{
     Plan, Suite, corpora,
-    plan::{self, PlanSummary, Survey},
+    plan::{self, PlanSummary, STAGES, Selection, StageSurvey, Survey},
 };
 use clmbench_stats::{minimum_detectable_r, runs_needed};
 use clmbench_store::{Store, StoreError};
@@ -17,9 +18,6 @@ use crate::{
     plugins,
     units::{show_bytes, show_seconds},
 };
-
-/// Stages of cells, in the order in which they are computed.
-const STAGES: [&str; 5] = ["tokenise", "pretrain", "embed", "measure", "transfer"];
 
 /// Columns of a line's label.
 const LABEL: usize = 8;
@@ -38,9 +36,26 @@ pub fn run(arguments: &PlanArguments, global: &Global, console: Console) -> Resu
         Err(StoreError::Missing { .. } | StoreError::Older { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    let survey = plan::survey(&plan, store.as_ref(), super::run::default_workers())?;
+    let survey = plan::survey(&plan, store.as_ref(), super::run::default_workers(), None)?;
     let facts = Facts::new(&plan, survey);
-    if arguments.json.json { console.json("plan", &[facts]) } else { console.print(&facts.page(console.style.width)) }
+    if arguments.json.json { console.json("plan", &[facts]) } else { console.print(&facts.page(console.style)) }
+}
+
+/// The cells that `--only` names; none = all.
+///
+/// # Errors
+/// [`CliError::Usage`] for a pattern that names nothing, with the nearest keys.
+pub fn select(plan: &Plan, patterns: &[String]) -> Result<Option<Selection>, CliError> {
+    if patterns.is_empty() {
+        return Ok(None);
+    }
+    plan.select(patterns).map(Some).map_err(|error| CliError::Usage {
+        message: error.to_string(),
+        hint: format!(
+            "nearest: {}. A pattern is a stage, a key, or a key with * and ?, in quotes; `clmbench status --cells` lists the keys of a suite that was run",
+            error.nearest.join(", ")
+        ),
+    })
 }
 
 /// Reads a suite and plans it with the plugins at hand; says which plugins were left out.
@@ -65,6 +80,7 @@ pub struct Facts {
     /// Wall time of the rest, on this machine's workers; null before a cell of each kind was ever computed.
     seconds: Option<f64>,
     disk_bytes: Option<u64>,
+    by_stage: Vec<StageSurvey>,
     useful_effect: f64,
     /// Runs that would detect the useful effect.
     runs_needed: Option<usize>,
@@ -82,6 +98,7 @@ impl Facts {
             todo: survey.todo,
             seconds: survey.seconds,
             disk_bytes: survey.disk_bytes,
+            by_stage: survey.stages,
             useful_effect: plan.suite.useful_effect,
             runs_needed: runs_needed(plan.suite.useful_effect),
             licences: licences::needed(plan, &AcceptedLicences::from_environment()),
@@ -99,8 +116,8 @@ impl Facts {
         self.todo
     }
 
-    /// A few lines for people, at most `width` columns wide.
-    pub fn page(&self, width: usize) -> String {
+    /// A page for people: what, how many runs, what they could detect, then cells, time and disk by stage.
+    pub fn page(&self, style: Style) -> String {
         let summary = &self.summary;
         let (suite, cells, stages) = (&self.suite, summary.cells, self.stages());
         let mut lines = vec![("suite", format!("{suite}: {cells} cells ({stages}), {} done, {} to do", self.done, self.todo))];
@@ -109,22 +126,50 @@ impl Facts {
         }
         lines.push(("runs", self.runs()));
         lines.push(("detects", self.power()));
-        let cost = [
-            (summary.gradient_equivalents > 0.0)
-                .then(|| format!("metrics at most {:.0} gradient-equivalents", summary.gradient_equivalents)),
-            self.seconds.filter(|_| self.todo > 0).map(|seconds| format!("about {}", show_seconds(seconds))),
-            self.disk_bytes.filter(|_| self.todo > 0).map(|bytes| format!("{} on disk", show_bytes(bytes))),
-        ];
-        let mut cost: Vec<String> = cost.into_iter().flatten().collect();
-        if self.todo > 0 && self.seconds.is_none() {
-            cost.push("time unknown until each kind of cell has been computed once".to_owned());
-        }
+        let cost = self.cost();
         if !cost.is_empty() {
-            lines.push(("cost", cost.join(", ")));
+            lines.push(("cost", cost));
         }
         lines
             .extend(self.licences.iter().enumerate().map(|(index, terms)| (if index == 0 { "terms" } else { "" }, terms.text())));
-        lines.iter().map(|(label, text)| labelled(label, text, width)).collect::<Vec<_>>().join("\n")
+        let mut page = lines.iter().map(|(label, text)| labelled(label, text, style.width)).collect::<Vec<_>>().join("\n");
+        if self.todo > 0 {
+            page.push('\n');
+            page.push_str(table(&self.by_stage, style).trim_end());
+            page.extend(self.not_known().map(|text| format!("\n{}", labelled("unknown", &text, style.width))));
+        }
+        page
+    }
+
+    /// Training, metrics, time and disk of what is to do.
+    fn cost(&self) -> String {
+        let summary = &self.summary;
+        let todo = self.todo > 0;
+        let training = (summary.training_tokens > 0).then(|| {
+            let flops = (summary.training_flops > 0.0).then(|| format!(" ({:.1e} FLOP)", summary.training_flops));
+            format!("training on {} tokens{}", large(summary.training_tokens), flops.unwrap_or_default())
+        });
+        let cost = [
+            training,
+            (summary.gradient_equivalents > 0.0)
+                .then(|| format!("metrics at most {:.0} gradient-equivalents", summary.gradient_equivalents)),
+            self.seconds.filter(|_| todo).map(|seconds| format!("about {}", show_seconds(seconds))),
+            self.disk_bytes.filter(|_| todo).map(|bytes| format!("{} on disk", show_bytes(bytes))),
+        ];
+        cost.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    /// Why time and disk are not known, and what would tell; none where they are.
+    fn not_known(&self) -> Option<String> {
+        let unknown: usize = self.by_stage.iter().map(|stage| stage.unknown).sum();
+        if unknown == 0 {
+            return None;
+        }
+        let which = if unknown == self.todo { "all".to_owned() } else { format!("{unknown} of the {}", self.todo) };
+        Some(format!(
+            "time and disk of {which} cells to do: nothing like them was computed in this store yet. They are known from the first \
+             cell of each kind on; `clmbench run SUITE --only PATTERN` computes a few first"
+        ))
     }
 
     /// Cells by stage, in the order in which they are computed.
@@ -171,6 +216,41 @@ impl Facts {
     }
 }
 
+/// Cells, time and disk by stage.
+fn table(stages: &[StageSurvey], style: Style) -> String {
+    let either = |stage: &StageSurvey, known: String| match (stage.todo, stage.unknown) {
+        (0, _) => String::new(),
+        (_, 0) => known,
+        (todo, unknown) if todo == unknown => "unknown".to_owned(),
+        _ => format!("> {known}"),
+    };
+    let count = |number: usize| if number == 0 { String::new() } else { number.to_string() };
+    let rows: Vec<Vec<String>> = stages
+        .iter()
+        .map(|stage| {
+            vec![
+                stage.stage.to_owned(),
+                stage.cells.to_string(),
+                count(stage.done),
+                count(stage.todo),
+                either(stage, show_seconds(stage.known_seconds)),
+                either(stage, show_bytes(stage.known_bytes)),
+            ]
+        })
+        .collect();
+    clmbench_report::table_in(&["stage", "cells", "done", "to do", "time", "disk"], &rows, style)
+}
+
+/// `600k`, `4.8M`, `12.0G`.
+fn large(number: u64) -> String {
+    match number {
+        0..10_000 => number.to_string(),
+        10_000..1_000_000 => format!("{}k", number / 1_000),
+        1_000_000..1_000_000_000 => format!("{:.1}M", number as f64 / 1e6),
+        _ => format!("{:.1}G", number as f64 / 1e9),
+    }
+}
+
 /// A label and text beside it, in lines of at most `width` columns (or a word).
 fn labelled(label: &str, text: &str, width: usize) -> String {
     let mut lines = vec![format!("{label:<LABEL$}")];
@@ -202,7 +282,19 @@ mod tests {
             pool: runs,
             mde: minimum_detectable_r(runs),
             gradient_equivalents: 0.0,
+            training_tokens: 600_000,
+            training_flops: 1.2e12,
         };
+        let stage = |stage, todo, unknown, known_seconds, known_bytes| StageSurvey {
+            stage,
+            cells: 20,
+            done: 20 - todo,
+            todo,
+            unknown,
+            known_seconds,
+            known_bytes,
+        };
+        let by_stage = vec![stage("tokenise", 0, 0, 0.0, 0), stage("pretrain", 8, 8, 0.0, 0), stage("measure", 2, 1, 65.0, 2048)];
         let suite = "demo".to_owned();
         Facts {
             suite,
@@ -211,6 +303,7 @@ mod tests {
             todo: 10,
             seconds: None,
             disk_bytes: None,
+            by_stage,
             useful_effect: 0.5,
             runs_needed: runs_needed(0.5),
             licences: Vec::new(),
@@ -219,30 +312,47 @@ mod tests {
 
     #[test]
     fn power_is_said_before_compute_is_spent() {
-        assert!(facts(3).page(200).contains("nothing: a fit needs 4 runs"));
-        assert!(facts(6).page(200).contains("below 8 runs every verdict"));
-        let twelve = facts(12).page(200);
+        assert!(facts(3).page(Style::ascii(200)).contains("nothing: a fit needs 4 runs"));
+        assert!(facts(6).page(Style::ascii(200)).contains("below 8 runs every verdict"));
+        let twelve = facts(12).page(Style::ascii(200));
         assert!(twelve.contains("|r| >= 0.74") && twelve.contains("runs would detect the useful effect 0.5"), "{twelve}");
-        assert!(facts(60).page(200).contains("enough for the useful effect 0.5"));
+        assert!(facts(60).page(Style::ascii(200)).contains("enough for the useful effect 0.5"));
     }
 
     #[test]
     fn what_can_be_detected_follows_from_the_largest_pool() {
         let mut two_pools = facts(24);
         (two_pools.summary.pool, two_pools.summary.mde) = (12, minimum_detectable_r(12));
-        let page = two_pools.page(400);
+        let page = two_pools.page(Style::ascii(400));
         assert!(
             page.contains("24 independent pretraining runs in pools of at most 12") && page.contains("|r| >= 0.74"),
             "{page}"
         );
         two_pools.summary.pool = 6;
-        assert!(two_pools.page(400).contains("below 8 runs every verdict"));
-        assert!(facts(1).page(200).contains("1 independent pretraining run: the n"));
+        assert!(two_pools.page(Style::ascii(400)).contains("below 8 runs every verdict"));
+        assert!(facts(1).page(Style::ascii(200)).contains("1 independent pretraining run: the n"));
+    }
+
+    #[test]
+    fn what_is_not_known_is_said_by_stage() {
+        let page = facts(8).page(Style::ascii(80));
+        let (_, rest) = page.split_once("cost    ").unwrap_or_default();
+        let expected = "\
+training on 600k tokens (1.2e12 FLOP)
+";
+        assert!(rest.starts_with(expected), "{page}");
+        let row = |stage: &str| page.lines().find(|line| line.trim_start().starts_with(stage)).unwrap_or_default().to_owned();
+        let words = |stage: &str| row(stage).split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
+        assert_eq!(words("tokenise"), "tokenise 20 20");
+        assert_eq!(words("pretrain"), "pretrain 20 12 8 unknown unknown");
+        assert_eq!(words("measure"), "measure 20 18 2 > 1 min 05 s > 2.0 KiB");
+        assert!(page.contains("unknown time and disk of 9 of the 10 cells"), "{page}");
+        assert!(page.lines().all(|line| line.chars().count() <= 80), "{page}");
     }
 
     #[test]
     fn the_page_keeps_to_the_terminal_and_the_order_of_work() {
-        let page = facts(8).page(60);
+        let page = facts(8).page(Style::ascii(60));
         assert!(page.lines().all(|line| line.chars().count() <= 60), "{page}");
         let first =
             "suite   demo: 114 cells (2 tokenise, 8 pretrain + 4\n        controls, 80 measure, 20 transfer), 0 done, 10 to do\n";

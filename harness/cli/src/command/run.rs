@@ -8,19 +8,19 @@ use std::{
 
 use clmbench_analysis::PredictorBoard;
 use clmbench_fetch::{AcceptedLicences, Fetcher};
-use clmbench_protocol::FileRef;
+use clmbench_protocol::{FileRef, SourceFile};
 use clmbench_runner::{
     LocalExecutor, LocalOptions, Plan, RunError, RunOptions, RunSummary,
     executor::{Limits, total_memory},
-    plan,
+    plan::{self, Selection},
     run::SourceLookup,
 };
-use clmbench_store::Store;
+use clmbench_store::{CellStatus, Store};
 use serde::Serialize;
 
 use super::{
     device, licences,
-    plan::{Facts, read},
+    plan::{Facts, read, select},
     summary::Summary,
 };
 use crate::{
@@ -44,28 +44,44 @@ const LEAST_MEMORY: u64 = 3 << 29;
 pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Result<(), CliError> {
     let start = Instant::now();
     let plan = read(&arguments.suite, global, console)?;
+    let only = select(&plan, &arguments.only)?;
     interrupt::listen();
     let mut store = Store::open_writer(&global.store)?;
     let workers = arguments.workers.map_or_else(default_workers, usize::from);
     let accepted = AcceptedLicences::from_environment().and(&arguments.accept_licence);
-    let facts = Facts::new(&plan, plan::survey(&plan, Some(&store), workers)?).accepting(&plan, &accepted);
-    console.note(&facts.page(console.style.width));
+    let facts = Facts::new(&plan, plan::survey(&plan, Some(&store), workers, None)?).accepting(&plan, &accepted);
+    console.note(&facts.page(console.style));
+    let mut todo = facts.todo();
+    if only.is_some() {
+        let survey = plan::survey(&plan, Some(&store), workers, only.as_ref())?;
+        todo = survey.todo;
+        let words = (survey.done + survey.todo, survey.done, survey.todo);
+        console.note(&format!("only    {} of the cells: {} done, {} to do; the others are left", words.0, words.1, words.2));
+    }
 
     // A named device is asked for before anything is computed; `auto` only when there is something to compute.
     let device = match &arguments.device {
-        Device::Auto if facts.todo() == 0 => "cpu".to_owned(),
+        Device::Auto if todo == 0 => "cpu".to_owned(),
         device => device::resolve(device, || worker::hello(&worker::path()))?,
     };
-    if facts.todo() > 0 {
+    if todo > 0 {
         console.note(&format!("device    {device}"));
     }
-    if facts.todo() > 0 {
-        licences::require(&plan, &accepted)?;
+    let wanted: Vec<&SourceFile> = match &only {
+        Some(only) => plan.sources_of(only),
+        None => plan.sources.iter().collect(),
+    };
+    if todo > 0 {
+        licences::require(&plan, &wanted, &accepted)?;
     }
-    let sources = fetch(&plan, &facts, console)?;
-    let options = Options { arguments, device, workers, accepted };
+    let sources = fetch(if todo == 0 { &[] } else { &wanted }, console)?;
+    let options = Options { arguments, device, workers, accepted, only, todo };
     let summary = compute(&options, &plan, &facts, &sources, &mut store, console)?;
     console.note(&said(&summary, start.elapsed()));
+    if !arguments.only.is_empty() {
+        let left = store.cells(summary.suite_id)?.iter().filter(|cell| cell.status == CellStatus::Todo).count();
+        console.note(&format!("left    {left} cells that --only does not name; `clmbench run` without it computes them"));
+    }
 
     let fits = clmbench_analysis::fit_suite(&store, summary.suite_id)?;
     store.put_fits(summary.suite_id, &fits)?;
@@ -83,15 +99,15 @@ pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Resul
     }
 }
 
-/// Gets the source files that are not in the cache yet; none when every cell is done.
-fn fetch(plan: &Plan, facts: &Facts, console: Console) -> Result<HashMap<String, PathBuf>, CliError> {
+/// Gets the source files that are not in the cache yet.
+fn fetch(wanted: &[&SourceFile], console: Console) -> Result<HashMap<String, PathBuf>, CliError> {
     let mut paths = HashMap::new();
-    if facts.todo() == 0 {
+    if wanted.is_empty() {
         return Ok(paths);
     }
     let fetcher = Fetcher::from_environment()?;
     let mut progress = FetchProgress::new(console);
-    for source in &plan.sources {
+    for source in wanted {
         let there = fetcher.cached_source_file(source);
         let path = there.map_or_else(|| fetcher.source_file(source, &mut |step| progress.step(&step)), Ok);
         if interrupt::requested() {
@@ -110,6 +126,9 @@ struct Options<'a> {
     device: String,
     workers: usize,
     accepted: AcceptedLicences,
+    only: Option<Selection>,
+    /// Cells to compute.
+    todo: usize,
 }
 
 fn compute(
@@ -135,6 +154,7 @@ fn compute(
         accept_digest: arguments.accept_digest,
         // Who says how many workers there are to be gets them.
         threads: arguments.workers.is_none().then(|| u32::try_from(LocalOptions::cores()).unwrap_or(u32::MAX)),
+        only: how.only.clone(),
         device: how.device.clone(),
         plan_json: serde_json::to_string(facts).unwrap_or_else(|_| "{}".to_owned()),
     };
@@ -150,7 +170,7 @@ fn compute(
     };
     let sources: &SourceLookup<'_> = &lookup;
     let mut executor = LocalExecutor::new(local);
-    let mut progress = Progress::new(console, facts.todo());
+    let mut progress = Progress::new(console, how.todo);
     let outcome = clmbench_runner::run(store, plan, sources, &mut executor, &options, &mut progress, interrupt::flag());
     progress.close();
     match outcome {

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use clmbench_runner::plan::STAGES;
 use clmbench_store::{Store, StoreError};
 use serde::Serialize;
 
 use crate::units::show_seconds;
-
-/// Stages in the order in which they are computed.
-const STAGES: [&str; 5] = ["tokenise", "pretrain", "embed", "measure", "transfer"];
 
 /// Time that a suite's finished cells took, and the runs among them that diverged.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

@@ -112,6 +112,29 @@ pub(crate) fn keep_short(log: &Path, longest: u64) {
     }
 }
 
+/// Cuts a log that is longer than `longest` bytes to its end, from the start of a line on, and says so in it.
+pub(crate) fn keep_end(log: &Path, longest: u64) {
+    let cut = || -> std::io::Result<()> {
+        let mut file = File::open(log)?;
+        let length = file.metadata()?.len();
+        if length <= longest {
+            return Ok(());
+        }
+        file.seek(SeekFrom::Start(length - longest))?;
+        let mut bytes = Vec::new();
+        file.take(longest).read_to_end(&mut bytes)?;
+        let start = bytes.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let mut kept =
+            format!("[clmbench: the first {} bytes of this log are left out]\n", length - longest + start as u64).into_bytes();
+        kept.extend_from_slice(&bytes[start..]);
+        let beside = log.with_extension("log.part");
+        std::fs::write(&beside, kept)?;
+        std::fs::rename(beside, log)
+    };
+    // A log that cannot be cut stays as it is.
+    let _ = cut();
+}
+
 /// The last line that is not empty, without control characters, cut to 300 characters.
 pub(crate) fn last_line(text: &str) -> Option<String> {
     let clean =
@@ -151,6 +174,20 @@ mod tests {
         assert!(tail(&path, 0).starts_with("[clmbench: ") && tail(&path, 0).ends_with("here]\nafter\n"), "{}", tail(&path, 0));
         keep_short(&folder.path().join("absent"), 10);
         assert!(!folder.path().join("absent").exists());
+    }
+
+    #[test]
+    fn an_ended_log_is_cut_to_whole_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cell.log");
+        std::fs::write(&path, "first\nsecond\nthird\n").unwrap();
+        keep_end(&path, 20);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "first\nsecond\nthird\n");
+        keep_end(&path, 10);
+        let expected = "[clmbench: the first 13 bytes of this log are left out]\nthird\n";
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
+        keep_end(&folder.path().join("absent"), 10);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use clmbench_protocol::{
     Pretrain, PretrainOutput, Protocol, RunFacts, TokeniseCorpus, TokeniseDataset, TrainSample, Transfer,
 };
 
-use super::Plan;
+use super::{Plan, core_parameters};
 
 /// A definition in which the digests of upstream outputs are still blank, and where they come from (cell indices).
 #[derive(Debug, Clone)]
@@ -47,6 +47,24 @@ pub(super) enum Draft {
         folder: String,
         dataset: usize,
     },
+}
+
+impl Draft {
+    /// Whether the cell reads the source file with this SHA-256.
+    pub fn reads(&self, sha256: &str) -> bool {
+        match self {
+            Self::Dataset(spec) => spec.files.iter().any(|file| file.sha256 == sha256),
+            Self::Corpus { spec, .. } => spec.sources.iter().any(|source| source.file.sha256 == sha256),
+            _ => false,
+        }
+    }
+
+    /// Tokens and floating-point operations of a run; none for other cells.
+    pub fn training(&self) -> Option<(u64, f64)> {
+        let Self::Pretrain { spec, .. } = self else { return None };
+        let parameters = core_parameters(&spec.config).unwrap_or(0);
+        Some((spec.tokens, 6.0 * parameters as f64 * spec.tokens as f64))
+    }
 }
 
 /// A finished upstream cell.

@@ -8,7 +8,7 @@ use clmbench_store::{Store, StoreError};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Finished, Plan, core_parameters};
+use super::{Finished, Plan, STAGES, Selection, core_parameters};
 use crate::identity::identity;
 
 /// Stands for embeddings, kernels' start-up and the like beside a model's core parameters.
@@ -136,17 +136,43 @@ pub struct Survey {
     pub seconds: Option<f64>,
     /// Bytes that the rest leaves on disk, by past cells; none if a kind was never computed.
     pub disk_bytes: Option<u64>,
+    /// The same by stage, in the order in which they are computed.
+    pub stages: Vec<StageSurvey>,
 }
 
-/// Compares a plan with a store, if there is one. Nothing is written and no artifact is looked at.
+/// How much of a stage is done, and what the rest takes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StageSurvey {
+    /// Stage.
+    pub stage: &'static str,
+    /// Cells that apply.
+    pub cells: usize,
+    /// Cells that are finished.
+    pub done: usize,
+    /// Cells to compute.
+    pub todo: usize,
+    /// Cells to compute of whose kind none was ever computed: their time and bytes are not in the sums.
+    pub unknown: usize,
+    /// Wall time in seconds of those that are left and known, on this many workers.
+    pub known_seconds: f64,
+    /// Bytes on disk of those that are left and known.
+    pub known_bytes: u64,
+}
+
+/// Compares a plan, or the cells of a selection, with a store, if there is one. Nothing is written and no artifact is looked at.
 ///
 /// # Errors
 /// Reading the store.
-pub fn survey(plan: &Plan, store: Option<&Store>, workers: usize) -> Result<Survey, StoreError> {
+pub fn survey(plan: &Plan, store: Option<&Store>, workers: usize, only: Option<&Selection>) -> Result<Survey, StoreError> {
     let past = store.map(past_cells).transpose()?.unwrap_or_default();
+    let workers = workers.max(1) as f64;
     let mut finished: Vec<Option<Finished>> = Vec::with_capacity(plan.cells.len());
-    let mut survey = Survey { done: 0, todo: 0, seconds: Some(0.0), disk_bytes: None };
-    let mut bytes = Some(0.0);
+    let mut stages: Vec<(StageSurvey, f64)> = STAGES
+        .map(|stage| {
+            let none = StageSurvey { stage, cells: 0, done: 0, todo: 0, unknown: 0, known_seconds: 0.0, known_bytes: 0 };
+            (none, 0.0)
+        })
+        .into();
     for (index, cell) in plan.cells.iter().enumerate() {
         let known = if cell.not_applicable.is_none() && cell.needs.iter().all(|need| finished[*need].is_some()) {
             let bound = plan.bind(index, &|need| finished.get(need)?.as_ref());
@@ -157,19 +183,33 @@ pub fn survey(plan: &Plan, store: Option<&Store>, workers: usize) -> Result<Surv
         } else {
             None
         };
-        if known.is_some() {
-            survey.done += 1;
-        } else if cell.not_applicable.is_none() {
-            survey.todo += 1;
-            survey.seconds = survey.seconds.zip(past.seconds(&cell.kind, cell.work)).map(|(sum, more)| {
-                // A cell of several threads takes the place of as many workers.
-                sum + more * f64::from(cell.threads).min(workers.max(1) as f64)
-            });
-            bytes = bytes.zip(past.bytes(&cell.kind)).map(|(sum, more)| sum + more);
+        let counted = cell.not_applicable.is_none() && only.is_none_or(|only| only.holds(index));
+        if let Some((stage, bytes)) = stages.iter_mut().find(|(stage, _)| counted && stage.stage == cell.stage) {
+            stage.cells += 1;
+            match (&known, past.seconds(&cell.kind, cell.work), past.bytes(&cell.kind)) {
+                (Some(_), _, _) => stage.done += 1,
+                (None, Some(seconds), Some(more)) => {
+                    stage.todo += 1;
+                    // A cell of several threads takes the place of as many workers.
+                    stage.known_seconds += seconds * f64::from(cell.threads).min(workers) / workers;
+                    *bytes += more;
+                }
+                _ => (stage.todo, stage.unknown) = (stage.todo + 1, stage.unknown + 1),
+            }
         }
         finished.push(known);
     }
-    survey.seconds = survey.seconds.map(|seconds| seconds / workers.max(1) as f64);
-    survey.disk_bytes = bytes.map(|bytes| bytes.round() as u64);
-    Ok(survey)
+    let stages: Vec<StageSurvey> = stages
+        .into_iter()
+        .filter(|(stage, _)| stage.cells > 0)
+        .map(|(stage, bytes)| StageSurvey { known_bytes: bytes.round() as u64, ..stage })
+        .collect();
+    let all_known = stages.iter().all(|stage| stage.unknown == 0);
+    Ok(Survey {
+        done: stages.iter().map(|stage| stage.done).sum(),
+        todo: stages.iter().map(|stage| stage.todo).sum(),
+        seconds: all_known.then(|| stages.iter().map(|stage| stage.known_seconds).sum()),
+        disk_bytes: all_known.then(|| stages.iter().map(|stage| stage.known_bytes).sum()),
+        stages,
+    })
 }

@@ -30,6 +30,7 @@ mod estimate;
 mod metrics;
 mod models;
 mod params;
+mod select;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -40,8 +41,9 @@ pub use bind::{Bound, Finished, Input, Refusal};
 pub use build::build;
 pub use error::PlanError;
 pub(crate) use estimate::bytes;
-pub use estimate::{Estimator, Survey, past_cells, survey};
+pub use estimate::{Estimator, StageSurvey, Survey, past_cells, survey};
 pub use models::{core_parameters, precision, threads};
+pub use select::{NoMatch, STAGES, Selection};
 
 use crate::{corpora::LocalFile, plugins::Plugin, suite::Suite};
 use bind::Draft;
@@ -116,6 +118,11 @@ pub struct PlanSummary {
     pub not_applicable: usize,
     /// Pretraining runs.
     pub runs: usize,
+    /// Tokens that all runs are trained on.
+    pub training_tokens: u64,
+    /// Floating-point operations of all runs, 6 x non-embedding parameters x tokens (Kaplan et al. 2020); runs of
+    /// configurations without `layers` and `width` are not in it.
+    pub training_flops: f64,
     /// Most runs that may stand in one fit of a metric on the held-out sample: see [`Plan::pool`].
     pub pool: usize,
     /// Smallest |r| that the runs of such a pool could detect, by the function given; none when too few.
@@ -140,6 +147,14 @@ impl Plan {
         })
     }
 
+    /// The source files that the cells of a selection read, each once.
+    pub fn sources_of(&self, selection: &Selection) -> Vec<&SourceFile> {
+        let read = |hash: &str| {
+            self.cells.iter().enumerate().filter(|(index, _)| selection.holds(*index)).any(|(_, cell)| cell.draft.reads(hash))
+        };
+        self.sources.iter().filter(|source| read(&source.sha256)).collect()
+    }
+
     /// Applicable cells by stage.
     pub fn stages(&self) -> BTreeMap<&'static str, usize> {
         let mut stages = BTreeMap::new();
@@ -160,7 +175,11 @@ impl Plan {
     pub fn summary(&self, minimum_detectable: &dyn Fn(usize) -> Option<f64>) -> PlanSummary {
         let stages = self.stages();
         let cells = stages.values().sum();
+        let training: Vec<(u64, f64)> =
+            self.cells.iter().filter(|cell| cell.not_applicable.is_none()).filter_map(|cell| cell.draft.training()).collect();
         PlanSummary {
+            training_tokens: training.iter().map(|(tokens, _)| tokens).sum(),
+            training_flops: training.iter().map(|(_, flops)| flops).sum(),
             cells,
             not_applicable: self.cells.len() - cells,
             stages,

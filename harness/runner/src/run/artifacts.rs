@@ -8,7 +8,7 @@ use std::{
 
 use clmbench_protocol::{CellOutput, CellReport, CellSpec, OutputFile, fault};
 
-use crate::plugins::blake3_file;
+use super::{FileState, file_state};
 
 /// Name of the report in a cell's folder.
 pub(super) const REPORT: &str = "cell.json";
@@ -67,19 +67,13 @@ fn sync_folders(folder: &Path) -> io::Result<()> {
 /// # Errors
 /// What is wrong.
 pub(super) fn check(place: &Path, files: &[OutputFile], thorough: bool) -> Result<(), String> {
-    let finished = fs::metadata(place.join(REPORT)).and_then(|metadata| metadata.modified()).ok();
     for file in files {
-        let path = inside(place, file)?;
-        let metadata = fs::metadata(&path).map_err(|error| format!("{} cannot be read ({error})", file.path))?;
-        if metadata.len() != file.bytes {
-            return Err(format!("{} has {} bytes instead of {}", file.path, metadata.len(), file.bytes));
-        }
-        let changed = metadata.modified().ok().zip(finished).is_none_or(|(file, finished)| file > finished);
-        if thorough || changed {
-            let digest = blake3_file(&path).map_err(|error| format!("{} cannot be read ({error})", file.path))?;
-            if digest != file.blake3 {
-                return Err(format!("the bytes of {} are not those that were written", file.path));
-            }
+        match file_state(place, file, thorough) {
+            FileState::Present | FileState::Intact => {}
+            FileState::Missing(why) => return Err(format!("{} cannot be read ({why})", file.path)),
+            FileState::WrongSize(bytes) => return Err(format!("{} has {bytes} bytes instead of {}", file.path, file.bytes)),
+            FileState::Changed => return Err(format!("the bytes of {} are not those that were written", file.path)),
+            FileState::Outside => return Err(outside(file)),
         }
     }
     Ok(())
@@ -106,10 +100,14 @@ pub(super) fn fits(spec: &CellSpec, output: &CellOutput) -> bool {
 }
 
 /// The path of a reported file, which must not lead out of the folder.
-fn inside(folder: &Path, file: &OutputFile) -> Result<PathBuf, String> {
+pub(super) fn inside(folder: &Path, file: &OutputFile) -> Result<PathBuf, String> {
     let path = Path::new(&file.path);
     if path.components().all(|part| matches!(part, Component::Normal(_))) && !file.path.is_empty() {
         return Ok(folder.join(path));
     }
-    Err(format!("{:?} is not a path inside the cell's folder", file.path))
+    Err(outside(file))
+}
+
+fn outside(file: &OutputFile) -> String {
+    format!("{:?} is not a path inside the cell's folder", file.path)
 }

@@ -5,6 +5,7 @@
 //! agree; a crash before leaves an unfinished folder that the cell is resumed in.
 
 mod artifacts;
+mod files;
 mod observer;
 mod remaining;
 mod walk;
@@ -14,12 +15,13 @@ use std::{path::PathBuf, sync::atomic::AtomicBool};
 use clmbench_protocol::{Failure, FileRef};
 use clmbench_store::{NewCell, NewSuite, Store, StoreError};
 
+pub use files::{FileState, file_state};
 pub use observer::{Counts, Observer, RunEvent, Silent};
 
 use crate::{
     executor::{Executor, ExecutorError, Limits},
     identity::IdentityError,
-    plan::Plan,
+    plan::{Plan, Selection},
 };
 
 /// Finds a source file, checked, on this machine.
@@ -40,6 +42,8 @@ pub struct RunOptions {
     /// Most libtorch threads of all cells that are computed at once; a cell that has more is computed alone. None = only
     /// the executor's slots count.
     pub threads: Option<u32>,
+    /// The cells to compute; none = all. The others keep their states and are in no count.
+    pub only: Option<Selection>,
     /// Device, `cpu` or `cuda:0`.
     pub device: String,
     /// What `plan` said, as JSON, to be kept with the suite.
@@ -54,6 +58,7 @@ impl Default for RunOptions {
             verify: false,
             accept_digest: false,
             threads: None,
+            only: None,
             device: "cpu".into(),
             plan_json: "{}".into(),
         }

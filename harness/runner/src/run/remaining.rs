@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use clmbench_protocol::CellReport;
 
-use crate::plan::{Estimator, Plan, PlannedCell};
+use crate::plan::{Estimator, Plan, PlannedCell, Selection};
 
 /// Work that is left, and how long such work took.
 pub(super) struct Remaining<'p> {
@@ -25,10 +25,12 @@ pub(super) struct Underway<'p> {
 }
 
 impl<'p> Remaining<'p> {
-    /// All applicable cells of a plan, on this many workers.
-    pub fn new(plan: &'p Plan, estimator: Estimator, slots: usize) -> Self {
+    /// The applicable cells of a plan that are to be computed, on this many workers.
+    pub fn new(plan: &'p Plan, only: Option<&Selection>, estimator: Estimator, slots: usize) -> Self {
         let mut remaining = Self { estimator, left: HashMap::new(), slots: slots.max(1) as f64 };
-        plan.cells.iter().filter(|cell| cell.not_applicable.is_none()).for_each(|cell| remaining.put_back(cell));
+        let wanted = |index: usize| only.is_none_or(|only| only.holds(index));
+        let cells = plan.cells.iter().enumerate().filter(|(index, cell)| cell.not_applicable.is_none() && wanted(*index));
+        cells.for_each(|(_, cell)| remaining.put_back(cell));
         remaining
     }
 

@@ -16,13 +16,15 @@ use super::{
     remaining::{Remaining, Underway},
 };
 use crate::{
-    executor::{Executor, Job, Update, killed_from_outside},
+    executor::{Executor, Job, Update, killed_from_outside, process::keep_end},
     identity::identity,
     plan::{Bound, Finished, Input, Plan, past_cells},
 };
 
 /// How long to wait for news before looking at `cancel` again.
 const WAIT: Duration = Duration::from_millis(100);
+/// Bytes that are kept of the log of a cell that has ended: its end.
+const KEPT_LOG: u64 = 1 << 20;
 /// How long stopped jobs may take to say so.
 const STOP: Duration = Duration::from_secs(10);
 
@@ -35,6 +37,8 @@ enum State {
     Failed,
     Refused,
     NotApplicable,
+    /// Not among the cells to compute.
+    LeftOut,
 }
 
 /// A job that the executor has.
@@ -77,7 +81,7 @@ pub(super) struct Walk<'r> {
     twins: HashMap<String, Vec<usize>>,
     failed_now: HashMap<String, Failure>,
     remaining: Remaining<'r>,
-    /// Cells that apply.
+    /// Cells that apply and are to be computed.
     total: usize,
     next_ticket: u64,
     summary: RunSummary,
@@ -96,13 +100,16 @@ impl<'r> Walk<'r> {
         cancel: &'r AtomicBool,
     ) -> Self {
         let count = plan.cells.len();
+        let wanted = |index: usize| options.only.as_ref().is_none_or(|only| only.holds(index));
+        let states: Vec<State> = (0..count).map(|index| if wanted(index) { State::Waiting } else { State::LeftOut }).collect();
+        let total = (0..count).filter(|index| wanted(*index) && plan.cells[*index].not_applicable.is_none()).count();
         let mut dependants = vec![Vec::new(); count];
         for (index, cell) in plan.cells.iter().enumerate() {
             cell.needs.iter().for_each(|need| dependants[*need].push(index));
         }
         Self {
             // Estimates are a courtesy: without the past they start from nothing.
-            remaining: Remaining::new(plan, past_cells(store).unwrap_or_default(), executor.slots()),
+            remaining: Remaining::new(plan, options.only.as_ref(), past_cells(store).unwrap_or_default(), executor.slots()),
             store,
             suite_id,
             plan,
@@ -111,7 +118,7 @@ impl<'r> Walk<'r> {
             options,
             observer,
             cancel,
-            states: vec![State::Waiting; count],
+            states,
             dependants,
             ready: BTreeSet::new(),
             queue: BTreeSet::new(),
@@ -123,7 +130,7 @@ impl<'r> Walk<'r> {
             running: BTreeMap::new(),
             twins: HashMap::new(),
             failed_now: HashMap::new(),
-            total: plan.cells.iter().filter(|cell| cell.not_applicable.is_none()).count(),
+            total,
             next_ticket: 0,
             summary: RunSummary { suite_id, ..RunSummary::default() },
         }
@@ -379,6 +386,9 @@ impl<'r> Walk<'r> {
             }
             Update::Ended { ticket, outcome } => {
                 let Some(running) = self.running.remove(&ticket) else { return Ok(()) };
+                if let Some(known) = self.known.get(&running.index) {
+                    keep_end(&self.store.log_path(&known.identity), KEPT_LOG);
+                }
                 match outcome {
                     Ok(report) => self.computed(running.index, *report, running.started.elapsed()),
                     Err(failure) if self.tries_again(running.index, &failure) => Ok(()),

@@ -85,7 +85,7 @@ fn a_second_run_computes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let plan = planned(&small(""));
     let mut store = Store::open_writer(folder.path()).unwrap();
-    let before = survey(&plan, Some(&store), 2).unwrap();
+    let before = survey(&plan, Some(&store), 2, None).unwrap();
     assert_eq!((before.done, before.todo, before.seconds), (0, plan.cells.len(), None));
 
     let mut diary = Diary::default();
@@ -104,7 +104,7 @@ fn a_second_run_computes_nothing() {
     let controls = store.runs(summary.suite_id).unwrap().into_iter().filter(|run| run.control).count();
     assert_eq!(controls, 2);
 
-    let after = survey(&plan, Some(&store), 2).unwrap();
+    let after = survey(&plan, Some(&store), 2, None).unwrap();
     assert_eq!((after.done, after.todo, after.seconds, after.disk_bytes), (plan.cells.len(), 0, Some(0.0), Some(0)));
     let mut diary = Diary::default();
     let again = go(&mut store, &plan, &RunOptions::default(), &mut diary).unwrap();
@@ -119,7 +119,7 @@ fn past_cells_teach_what_a_larger_suite_takes() {
     let mut store = Store::open_writer(folder.path()).unwrap();
     go(&mut store, &planned(&small("")), &RunOptions::default(), &mut Diary::default()).unwrap();
     let larger = planned(&small("").replacen("sizes = [500]", "sizes = [500, 600]", 1));
-    let survey = survey(&larger, Some(&store), 1).unwrap();
+    let survey = survey(&larger, Some(&store), 1, None).unwrap();
     assert!(survey.done > 0 && survey.todo > 0, "{survey:?}");
     assert!(survey.seconds.unwrap() > 0.0 && survey.disk_bytes.unwrap() > 0, "{survey:?}");
 }

@@ -322,7 +322,7 @@ fn cells_are_found_by_key_and_by_the_start_of_their_identity() {
     assert_eq!(store.find_cell("b").unwrap().row.dependencies, ["a"]);
     assert_eq!(store.find_cell("c").unwrap().spec, None);
     let error = store.find_cell("abcd").unwrap_err();
-    assert!(matches!(&error, StoreError::AmbiguousCell { matches, .. } if matches == "abcd1234, abcd5678"), "{error}");
+    assert!(matches!(&error, StoreError::AmbiguousCell { matches, .. } if matches == "abcd1234 (a), abcd5678 (b)"), "{error}");
     for absent in ["abc", "%", "____", "zzzz", ""] {
         assert!(matches!(store.find_cell(absent), Err(StoreError::UnknownCell { .. })), "{absent}");
     }

@@ -1,5 +1,6 @@
 //! `doctor`: what is installed, what is missing, and what to do about it.
 
+mod disk;
 mod parts;
 mod tools;
 
@@ -97,6 +98,7 @@ fn examine(global: &Global) -> Vec<Finding> {
     let mut all = vec![tools::rust(!built), tools::compiler(!built), tools::python(!fetched), libtorch, worker, device, data];
     all.extend(plugins);
     all.push(store);
+    all.extend(disk::space(&global.store));
     all
 }
 

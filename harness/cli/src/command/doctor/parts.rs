@@ -7,7 +7,7 @@ use clmbench_fetch::{
     libtorch::{LibtorchState, inspect},
 };
 use clmbench_runner::plugins::{Describer, PluginFolders, discover};
-use clmbench_store::{Store, StoreError};
+use clmbench_store::{LeaseState, Store, StoreError};
 
 use super::{Finding, State};
 use crate::{
@@ -122,12 +122,23 @@ pub fn plugins(flags: &[PathBuf], worker_answers: bool) -> Vec<Finding> {
 
 /// The store that the next command would use.
 pub fn store(folder: &Path) -> Finding {
+    if let Some(kind) = clmbench_store::network_file_system(folder) {
+        let detail = format!("{} is on a network file system ({kind}), on which the store cannot lock safely", folder.display());
+        return Finding::new("store", State::Wrong, detail)
+            .then("choose a folder on a local disk with --store or CLMBENCH_STORE");
+    }
     match Store::open_reader(folder) {
         Ok(store) => match store.suites() {
             Ok(suites) => {
                 let names: Vec<&str> = suites.iter().map(|suite| suite.name.as_str()).collect();
                 let holds = if names.is_empty() { "no suites yet".to_owned() } else { names.join(", ") };
-                Finding::new("store", State::Ok, format!("{} with {}", folder.display(), console::one_line(&holds, 200)))
+                let used = match store.lease_state() {
+                    LeaseState::Held(holder) => format!("; process {} writes to it", holder.pid),
+                    LeaseState::Abandoned(holder) => format!("; process {}, the last to write to it, was killed", holder.pid),
+                    LeaseState::Free => String::new(),
+                };
+                let detail = format!("{} with {}{used}", folder.display(), console::one_line(&holds, 200));
+                Finding::new("store", State::Ok, detail)
             }
             Err(error) => Finding::new("store", State::Wrong, error.to_string()),
         },

@@ -1,10 +1,19 @@
 //! `show`: one cell, its inputs, its result and how it was computed.
 
+mod files;
 mod result;
 mod transfer;
 
-use clmbench_store::{CellDetail, Store};
+use std::{
+    fs::File,
+    io::{self, Read as _, Seek as _, SeekFrom},
+};
 
+use clmbench_store::{CellDetail, CellStatus, LeaseState, Store};
+use serde::Serialize;
+
+use self::files::OnDisk;
+use super::running;
 use crate::{
     arguments::{Global, ShowArguments},
     console::{self, Console},
@@ -12,46 +21,77 @@ use crate::{
     units::{show_bytes, show_seconds},
 };
 
-/// Files that are listed one by one.
-const MOST_FILES: usize = 12;
+/// Cells that need this one and are listed one by one.
+const MOST_NEEDED: usize = 12;
+/// Most bytes of a log that are printed, from its end.
+const LONGEST_LOG: u64 = 1 << 20;
 
-/// Prints the cell.
-///
-/// # Errors
-/// [`CliError::Store`] when it is unknown or its start fits several; [`CliError::Output`].
-pub fn run(arguments: &ShowArguments, global: &Global, console: Console) -> Result<(), CliError> {
-    let store = Store::open_reader(&global.store)?;
-    let detail = store.find_cell(&arguments.cell)?;
-    if arguments.json.json {
-        return console.json("cell", &[detail]);
-    }
-    console.print(&console::plain(&page(&detail, &store)))
+/// The row of `show --json`.
+#[derive(Serialize)]
+struct Row<'a> {
+    #[serde(flatten)]
+    detail: &'a CellDetail,
+    #[serde(flatten)]
+    files: &'a OnDisk,
+    /// The log itself, with `--log`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_text: Option<String>,
 }
 
-fn page(detail: &CellDetail, store: &Store) -> String {
+/// Prints the cell, or its log.
+///
+/// # Errors
+/// [`CliError::Store`] when it is unknown or its start fits several; [`CliError::Usage`] when there is no log;
+/// [`CliError::File`], [`CliError::Output`].
+pub fn run(arguments: &ShowArguments, global: &Global, console: Console) -> Result<(), CliError> {
+    let store = Store::open_reader(&global.store)?;
+    let lease = store.lease_state();
+    let mut detail = store.find_cell(&arguments.cell)?;
+    if detail.row.status == CellStatus::Running && !matches!(lease, LeaseState::Held(_)) {
+        running::interrupt(&mut detail.row);
+    }
+    let files = OnDisk::of(&detail, &store, arguments.verify);
+    let log_text = if arguments.log { Some(log(&detail, &store)?) } else { None };
+    match (arguments.json.json, log_text) {
+        (true, log_text) => console.json("cell", &[Row { detail: &detail, files: &files, log_text }]),
+        (false, Some(text)) if text.is_empty() => {
+            console.note("the log is empty: worker and plugins printed nothing");
+            Ok(())
+        }
+        (false, Some(text)) => console.print(&console::plain(&text)),
+        (false, None) => console.print(&console::plain(&page(&detail, &files))),
+    }
+}
+
+/// The end of the cell's log.
+fn log(detail: &CellDetail, store: &Store) -> Result<String, CliError> {
+    let path = detail.row.identity.as_ref().map(|identity| store.log_path(identity));
+    let Some(path) = path.filter(|path| path.is_file()) else {
+        return Err(CliError::Usage {
+            message: format!("cell {} has no log", console::one_line(&detail.row.key, 200)),
+            hint: "a log is written when a cell is computed; `clmbench show CELL` says whether it was".to_owned(),
+        });
+    };
+    let read = || -> io::Result<Vec<u8>> {
+        let mut file = File::open(&path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(LONGEST_LOG)))?;
+        let mut bytes = Vec::new();
+        file.take(LONGEST_LOG).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(|error| CliError::file(&path, error))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn page(detail: &CellDetail, files: &OnDisk) -> String {
     let mut page = Page::default();
     heading(&mut page, detail);
     if let Some(output) = &detail.output {
         page.blank();
         result::result(&mut page, output);
     }
-    if let (Some(identity), Some(report)) = (&detail.row.identity, &detail.report) {
-        page.blank();
-        page.line("folder", &store.artifact_dir(identity).display().to_string());
-        for file in report.files.iter().take(MOST_FILES) {
-            page.line("", &format!("{:>10}  {}", show_bytes(file.bytes), file.path));
-        }
-        if report.files.len() > MOST_FILES {
-            page.line("", &format!("and {} more", report.files.len() - MOST_FILES));
-        }
-        page.line("build", &report.build);
-    }
-    if let Some(identity) = &detail.row.identity {
-        let log = store.log_path(identity);
-        if log.is_file() {
-            page.line("log", &log.display().to_string());
-        }
-    }
+    files.lines(&mut page);
     if let Some(spec) = &detail.spec {
         page.blank();
         page.line("definition", &serde_json::to_string_pretty(spec).unwrap_or_default().replace('\n', &format!("\n{:14}", "")));
@@ -82,6 +122,9 @@ fn heading(page: &mut Page, detail: &CellDetail) {
         let took = row.seconds.map(|seconds| format!(" ({})", show_seconds(seconds))).unwrap_or_default();
         page.line("computed", &format!("{started} to {finished}{took}"));
     }
+    if let Some(seconds) = row.elapsed {
+        page.line("running", &format!("for {}", show_seconds(seconds)));
+    }
     let on = [
         row.device.clone(),
         row.libtorch.as_ref().map(|version| format!("libtorch {version}")),
@@ -91,8 +134,34 @@ fn heading(page: &mut Page, detail: &CellDetail) {
     if !on.is_empty() {
         page.line("on", &on.join(", "));
     }
+    if let Some(report) = &detail.report {
+        page.line("build", &report.build);
+    }
+    identified(page, detail);
     for (index, needed) in row.dependencies.iter().enumerate() {
         page.line(if index == 0 { "needs" } else { "" }, needed);
+    }
+    for (index, needs) in detail.needed_by.iter().take(MOST_NEEDED).enumerate() {
+        page.line(if index == 0 { "needed by" } else { "" }, needs);
+    }
+    if detail.needed_by.len() > MOST_NEEDED {
+        page.line("", &format!("and {} more; --json lists all", detail.needed_by.len() - MOST_NEEDED));
+    }
+}
+
+/// What tells it from other cells of its kind, beside digests and parameters, which the definition below has.
+fn identified(page: &mut Page, detail: &CellDetail) {
+    let Some(Ok(spec)) = detail.spec.as_ref().map(serde_json::to_value) else { return };
+    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    if let Some(plugin) = spec.get("plugin") {
+        let of = |key: &str| plugin.get(key).filter(|value| !value.is_null()).map(text);
+        let digest = of("digest").map(|digest| format!(", file {}", digest.get(..12).unwrap_or(&digest))).unwrap_or_default();
+        page.line("plugin", &format!("{} {}{digest}", of("name").unwrap_or_default(), of("version").unwrap_or_default()));
+    }
+    let parts = ["revision", "seed", "precision", "threads"];
+    let known: Vec<String> = parts.iter().filter_map(|key| Some(format!("{key} {}", text(spec.get(*key)?)))).collect();
+    if !known.is_empty() {
+        page.line("computed by", &known.join(", "));
     }
 }
 
