@@ -165,7 +165,7 @@ fn compute(
         }
         let source = plan.sources.iter().find(|source| source.sha256 == file.sha256);
         let source = source.ok_or("the plan names no such file")?;
-        licences::require(plan, &how.accepted)?;
+        licences::require(plan, &[source], &how.accepted)?;
         Ok(Fetcher::from_environment()?.source_file(source, &mut |_| ())?)
     };
     let sources: &SourceLookup<'_> = &lookup;
