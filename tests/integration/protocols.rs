@@ -9,7 +9,7 @@ use crate::bench::Bench;
 
 /// Two runs and two controls on a corpus of one's own, two datasets (four tasks, one of them refused), both protocols, two
 /// transfer seeds. No file is fetched.
-const BOTH: &str = r#"
+pub const BOTH: &str = r#"
 schema = 1
 [suite]
 name = "both"

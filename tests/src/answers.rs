@@ -18,7 +18,7 @@ use clmbench_protocol::{
     TransferOutput, TransferTask, fault,
 };
 
-use crate::manifest::{parameters_of, tasks_of};
+use crate::manifest::{EVIL_DATASET, EVIL_SMILES, parameters_of, tasks_of};
 
 /// Molecules for training, validation and testing.
 const COUNTS: (u64, u64, u64) = (80, 10, 10);
@@ -88,13 +88,14 @@ pub fn compute(
 
 fn dataset(spec: &TokeniseDataset, work: &mut Work<'_>) -> io::Result<DatasetOutput> {
     let tokenizer_digest = work.write("tokenizer.json", &spec.tokenizer.kind, None)?;
+    let evil = spec.dataset == EVIL_DATASET;
     let data_digest = work.write("molecules.csv", &format!("{} {}", spec.source, spec.dataset), None)?;
     Ok(DatasetOutput {
         source: spec.source.clone(),
         dataset: spec.dataset.clone(),
         tasks: tasks_of(&spec.dataset),
         rows: 101,
-        invalid: vec![(17, "a bracket is not closed in `C[NH`".into())],
+        invalid: vec![(17, format!("a bracket is not closed in `{}`", if evil { EVIL_SMILES } else { "C[NH" }))],
         counts: COUNTS,
         truncated: 0,
         unknown_token_molecules: 0,

@@ -15,6 +15,15 @@ pub const PRESETS: [(&str, u64, u64); 4] = [("a", 1, 64), ("b", 2, 96), ("c", 3,
 /// Metrics that say something about the run and not about the weights.
 pub const TRIVIAL: [&str; 4] = ["trivial/parameters", "trivial/tokens", "trivial/corpus", "trivial/flops"];
 
+/// A dataset whose name is markup.
+pub const EVIL_DATASET: &str = "</script><img src=x onerror=alert(1)>";
+
+/// Its task: a window title, a cleared screen, a C1 control, text that runs backwards, a formula.
+pub const EVIL_TASK: &str = "=1+1\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{202e}\"onload='x'";
+
+/// A SMILES that a spreadsheet would compute, with markup.
+pub const EVIL_SMILES: &str = "=cmd|' /C calc'!A0<svg onload=alert(1)>\u{1b}[31m";
+
 /// The manifest: architecture `fake`, datasets `fake/alpha` and `fake/beta`, metrics `fake/loss` (good), `fake/noise` (none) and `trivial/*`.
 pub fn manifest(version: &str) -> PluginManifest {
     let mut metrics = vec![
@@ -77,10 +86,35 @@ pub fn tasks_of(dataset: &str) -> Vec<TaskInfo> {
     };
     match dataset {
         "beta" => vec![class("first"), class("second"), class("one_class")],
+        EVIL_DATASET => vec![TaskInfo {
+            name: EVIL_TASK.into(),
+            kind: TaskKind::Regression,
+            unit: "<i>kcal</i>\u{1b}[1m".into(),
+            score: "rmse".into(),
+        }],
         _ => {
             vec![TaskInfo { name: "affinity".into(), kind: TaskKind::Regression, unit: "kcal/mol".into(), score: "rmse".into() }]
         }
     }
+}
+
+/// The same plugin with a dataset, a metric and words that mean harm wherever they are shown.
+pub fn evil_manifest(version: &str) -> PluginManifest {
+    let words = "<script>alert(2)</script>\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}";
+    let mut manifest = manifest(version);
+    manifest.architectures[0].doc = words.into();
+    manifest.datasets.push(DatasetInfo {
+        doc: words.into(),
+        licence: format!("=HYPERLINK(\"http://localhost\"){words}"),
+        citation: words.into(),
+        ..dataset(EVIL_DATASET)
+    });
+    manifest.metrics.push(MetricInfo {
+        doc: words.into(),
+        citation: format!("\"><img src=x onerror=alert(3)>{words}"),
+        ..metric("evil/<b>metric\u{1b}[2J", words, Direction::HigherIsBetter, CostClass::Cheap, false)
+    });
+    manifest
 }
 
 fn dataset(name: &str) -> DatasetInfo {

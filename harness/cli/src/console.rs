@@ -76,7 +76,7 @@ impl Console {
     /// [`CliError::Output`].
     pub fn whole_json<Board: Serialize>(&self, board: &Board) -> Result<(), CliError> {
         let text = serde_json::to_string_pretty(board).map_err(|error| CliError::Output(error.into()))?;
-        self.print(&text)
+        self.print(&harmless_json(&text))
     }
 
     /// Writes advice or progress to standard error, unless `--quiet`.
@@ -94,6 +94,20 @@ struct Envelope<'a, Row, Run> {
     rows: &'a [Row],
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<&'a Run>,
+}
+
+/// The text of a JSON value with escapes for what could steer a terminal: a parser reads the same. (Controls below U+0020
+/// are escaped in JSON as it is; what is not ASCII stands in strings alone.)
+pub fn harmless_json(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter >= '\u{7f}' && is_unsafe_to_show(letter) {
+            letter.encode_utf16(&mut [0; 2]).iter().for_each(|unit| safe.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            safe.push(letter);
+        }
+    }
+    safe
 }
 
 /// Text from elsewhere (plugins, SMILES, errors of tools) without control characters, so that it cannot steer the terminal.
@@ -139,7 +153,17 @@ fn terminal_columns() -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn json_says_the_same_in_harmless_letters() {
+        let foreign = "é \u{9b}2J \u{202e} \u{e0041} \u{7f} \u{1b}]0;x\u{7}";
+        let text = harmless_json(&serde_json::to_string(foreign).unwrap());
+        assert!(text.chars().all(|letter| !is_unsafe_to_show(letter)), "{text}");
+        assert!(text.contains('é') && text.contains("\\udb40\\udc41"), "{text}");
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), foreign);
+    }
 
     #[test]
     fn foreign_text_cannot_steer_the_terminal() {

@@ -5,6 +5,7 @@ mod command;
 mod console;
 mod error;
 mod interrupt;
+mod output;
 mod places;
 mod plugins;
 mod progress;

@@ -28,7 +28,7 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn every_help_page_has_an_example() {
     let folder = tempfile::tempdir().unwrap();
-    let commands: [&[&str]; 19] = [
+    let commands: [&[&str]; 21] = [
         &["doctor"],
         &["plan"],
         &["run"],
@@ -42,6 +42,8 @@ fn every_help_page_has_an_example() {
         &["data", "split"],
         &["model", "list"],
         &["model", "describe"],
+        &["export"],
+        &["report"],
         &["plugin", "list"],
         &["plugin", "check"],
         &["plugin", "new"],
@@ -94,8 +96,14 @@ fn a_missing_suite_is_named_with_what_to_do() {
 #[test]
 fn without_a_store_reading_commands_end_with_status_5() {
     let folder = tempfile::tempdir().unwrap();
-    let commands: [&[&str]; 4] =
-        [&["status"], &["show", "3f9c"], &["leaderboard", "predictors"], &["leaderboard", "models", "--json"]];
+    let commands: [&[&str]; 6] = [
+        &["status"],
+        &["show", "3f9c"],
+        &["export"],
+        &["report"],
+        &["leaderboard", "predictors"],
+        &["leaderboard", "models", "--json"],
+    ];
     for command in commands {
         let output = clmbench(folder.path()).args(command).assert().code(5).get_output().clone();
         assert!(text(&output.stderr).contains("clmbench run SUITE"), "{command:?}");

@@ -1,10 +1,11 @@
-//! Leaderboards and statuses as terminal tables.
+//! Leaderboards and statuses as terminal tables, and a suite as one HTML page ([`html`]).
 //!
-//! Everything returned is plain text without colour that ends in a newline and is at most [`Style::width`] columns
+//! Of the tables: everything returned is plain text without colour that ends in a newline and is at most [`Style::width`] columns
 //! wide; columns that matter less are left out first and named in the footer. A missing number is `–` and its reason
 //! stands in the footer.
 
 mod expectation;
+pub mod html;
 mod layout;
 mod models;
 mod models_overview;

@@ -125,7 +125,8 @@ fn unigram_lines(board: &ModelBoard) -> Vec<String> {
     lines
 }
 
-fn kind(kind: ModelKind) -> &'static str {
+/// The word for what was scored.
+pub(crate) fn kind(kind: ModelKind) -> &'static str {
     match kind {
         ModelKind::Run => "run",
         ModelKind::Control => "control",
@@ -133,7 +134,8 @@ fn kind(kind: ModelKind) -> &'static str {
     }
 }
 
-fn footer(board: &ModelBoard, left_out: &BTreeSet<String>) -> Vec<String> {
+/// Sentences below the tables.
+pub(crate) fn footer(board: &ModelBoard, left_out: &BTreeSet<String>) -> Vec<String> {
     let mut lines = Vec::new();
     let runs: BTreeSet<&String> =
         board.rows.iter().filter(|row| row.kind == ModelKind::Run).filter_map(|row| row.run.as_ref()).collect();
@@ -145,16 +147,16 @@ fn footer(board: &ModelBoard, left_out: &BTreeSet<String>) -> Vec<String> {
         plural(controls.len(), "random-initialised control")
     ));
     // Each missing number gives its reason; each standard error says what it contains.
-    let mut contains: BTreeSet<&str> = BTreeSet::new();
-    let mut differences: BTreeSet<&str> = BTreeSet::new();
+    let mut contains: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut differences: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut missing: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for row in &board.rows {
         match row.std_error {
-            Some(_) => _ = contains.insert(&row.std_error_contains),
+            Some(_) => _ = contains.entry(&row.std_error_contains).or_default().insert(&row.protocol),
             None => _ = missing.entry(format!("se: {}", row.std_error_contains)).or_default().insert(&row.label),
         }
         match row.control_difference_low.zip(row.control_difference_high) {
-            Some(_) => _ = differences.insert(&row.control_difference_contains),
+            Some(_) => _ = differences.entry(&row.control_difference_contains).or_default().insert(&row.protocol),
             None if row.kind != ModelKind::Run => {}
             None => {
                 let reason = format!("over control: {}", row.control_difference_contains);
@@ -168,11 +170,18 @@ fn footer(board: &ModelBoard, left_out: &BTreeSet<String>) -> Vec<String> {
     if board.rows.iter().any(|row| row.se_pretrain.is_some()) {
         lines.push("sd pretrain: standard deviation over pretraining seeds of one configuration.".to_owned());
     }
-    for what in contains {
-        lines.push(format!("se: standard error over {what}; pretraining seeds are not in it."));
+    let protocols: BTreeSet<&str> = board.rows.iter().map(|row| row.protocol.as_str()).collect();
+    // Where the protocols differ, each line says which it is about.
+    let of = |named: BTreeSet<&str>| match named == protocols {
+        true => String::new(),
+        false => format!(" ({})", named.into_iter().collect::<Vec<_>>().join(", ")),
+    };
+    for (what, named) in contains {
+        lines.push(format!("se{}: standard error over {what}; pretraining seeds are not in it.", of(named)));
     }
-    for what in differences {
-        lines.push(format!("over control: by how much it beats the same model untrained [95 %], over {what}."));
+    for (what, named) in differences {
+        let which = of(named);
+        lines.push(format!("over control{which}: by how much it beats the same model untrained [95 %], over {what}."));
     }
     lines.extend(unigram_lines(board));
     for (reason, labels) in missing {

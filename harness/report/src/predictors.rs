@@ -172,12 +172,7 @@ fn footer(board: &PredictorBoard, shared: &Shared, left_out: &[String]) -> Vec<S
         "r: Spearman, above 0 as claimed. Intervals: 95 % BCa over whole runs; designs and splits are not in it.".to_owned(),
     );
     if shown("p") {
-        let families: BTreeMap<&str, usize> =
-            rows.iter().map(|row| (row.details.family.as_str(), row.details.family_size)).collect();
-        let sizes: Vec<String> = families.values().map(usize::to_string).collect();
-        let exact = rows.iter().filter_map(|row| row.details.permutation).all(|test| test.exact);
-        let orders = if exact { "all orders" } else { "9,999 random orders" };
-        lines.push(format!("p: permutation of runs ({orders}), two-sided, Holm over {} tests.", sizes.join(" and ")));
+        lines.extend(p_line(rows));
     }
     let gains = shown("gain [95 %]") || shown("gain verdict");
     lines.extend(gain_line(rows, shown("gain [95 %]")).filter(|_| gains));
@@ -222,6 +217,40 @@ fn footer(board: &PredictorBoard, shared: &Shared, left_out: &[String]) -> Vec<S
         lines.push("Cells were finished after these fits: `clmbench run` fits anew.".to_owned());
     }
     lines
+}
+
+/// How the p-values were found and adjusted; none if no fit has one.
+fn p_line(rows: &[PredictorRow]) -> Option<String> {
+    let tested = rows.iter().filter(|row| row.details.family_size > 0);
+    let families: BTreeMap<&str, (usize, &str)> =
+        tested.map(|row| (row.details.family.as_str(), (row.details.family_size, row.fit.protocol.as_str()))).collect();
+    let over = match families.values().collect::<Vec<_>>()[..] {
+        [] => return None,
+        [(size, _)] => plural(*size, "test"),
+        _ => {
+            let each = families.values().map(|(size, protocol)| format!("{} ({protocol})", plural(*size, "test")));
+            each.collect::<Vec<_>>().join(" and ")
+        }
+    };
+    let exact = rows.iter().filter_map(|row| row.details.permutation).all(|test| test.exact);
+    let orders = if exact { "all orders" } else { "9,999 random orders" };
+    Some(format!("p: permutation of runs ({orders}), two-sided, Holm over {over}."))
+}
+
+/// The footer of some of a board's rows, one line each, without what has a column of its own on a page.
+pub(crate) fn footer_of(board: &PredictorBoard, rows: &[PredictorRow]) -> Vec<String> {
+    let part = PredictorBoard {
+        schema: board.schema,
+        generated_by: board.generated_by,
+        rows: rows.to_vec(),
+        suite: board.suite.clone(),
+        expect: board.expect.clone(),
+        useful_effect: board.useful_effect,
+        refused: Vec::new(),
+        stale: false,
+    };
+    let shared = Shared { flags: BTreeMap::new(), pools: BTreeMap::new(), ..Shared::of(rows) };
+    footer(&part, &shared, &[])
 }
 
 fn gain_line(rows: &[PredictorRow], interval: bool) -> Option<String> {
@@ -318,7 +347,8 @@ fn listed(rows: &[PredictorRow], fits: &[&PredictorRow]) -> String {
     }
 }
 
-fn flag_meaning(flag: &str) -> &'static str {
+/// What a flag warns of.
+pub(crate) fn flag_meaning(flag: &str) -> &'static str {
     match flag {
         "out_of_vocabulary" => "over 20 % of the molecules hold tokens or positions that a corpus never shows",
         "mixed_precision" => "runs trained in different number formats",

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The bound cells of suite ?1, each once, with the label and position of its first key.
-const BOUND: &str = "(SELECT identity, label, min(position) AS position FROM plan_cell
+pub(crate) const BOUND: &str = "(SELECT identity, label, min(position) AS position FROM plan_cell
     WHERE suite_id = ?1 AND identity IS NOT NULL GROUP BY identity)";
 
 /// A checkpoint of a run of the suite.

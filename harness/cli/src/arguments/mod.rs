@@ -6,6 +6,7 @@ mod export;
 mod gc;
 mod model;
 mod plugin;
+mod report;
 mod run;
 
 use std::path::PathBuf;
@@ -14,10 +15,11 @@ use clap::{Args, Parser, Subcommand};
 
 pub use board::{BoardArguments, Leaderboard};
 pub use data::{Data, DescribeArguments, FetchArguments, Fractions, SplitArguments};
-pub use export::{Export, ExportArguments, Format};
+pub use export::{ExportArguments, Format, What};
 pub use gc::GcArguments;
 pub use model::{Model, ModelArguments};
 pub use plugin::{BuildArguments, CheckArguments, Kind, NewArguments, Plugin};
+pub use report::ReportArguments;
 pub use run::{Device, PlanArguments, RunArguments};
 
 /// Measure which numbers of a pretrained chemical language model tell how well it will transfer.
@@ -146,9 +148,17 @@ Exit status 3 if cells failed (each is listed with its reason), 130 if interrupt
     #[command(subcommand)]
     Leaderboard(Leaderboard),
 
-    /// Write results out for other programs
-    #[command(subcommand)]
-    Export(Export),
+    /// Write results out for other programs: every number, as CSV or JSON
+    Export(ExportArguments),
+
+    /// Write one HTML page about a suite: what was run, the leaderboards, figures, what failed
+    ///
+    /// One self-contained file that loads nothing and runs no script. The same store makes the same page.
+    #[command(after_help = "Example:
+  clmbench report                       writes clmbench-report-NAME.html
+  clmbench report --suite demo --out pages/
+  clmbench report --out - > demo.html")]
+    Report(ReportArguments),
 
     /// List, describe and fetch datasets and corpora; split a dataset or a table of your own
     #[command(subcommand)]

@@ -13,6 +13,7 @@ mod plugin_build;
 mod plugin_check;
 mod plugin_list;
 mod plugin_new;
+mod report;
 mod run;
 mod running;
 mod show;
@@ -22,10 +23,12 @@ mod summary;
 use clap::CommandFactory;
 
 use crate::{
-    arguments::{Arguments, Command, Export, Leaderboard, Plugin},
+    arguments::{Arguments, Command, Leaderboard, Plugin},
     console::{self, Console},
     error::CliError,
 };
+
+pub use export::help as export_help;
 
 /// Runs the command that was asked for.
 ///
@@ -40,9 +43,10 @@ pub fn run(arguments: &Arguments, console: Console) -> Result<(), CliError> {
         Command::Status(of) => status::run(of, global, console),
         Command::Leaderboard(Leaderboard::Predictors(of)) => leaderboard::predictors(of, global, console),
         Command::Leaderboard(Leaderboard::Models(of)) => leaderboard::models(of, global, console),
-        Command::Export(Export::Predictions(of)) => export::predictions(of, global, console),
         Command::Data(of) => data::run(of, global, console),
         Command::Model(of) => model::run(of, global, console),
+        Command::Export(of) => export::run(of, global, console),
+        Command::Report(of) => report::run(of, global, console),
         Command::Plugin(Plugin::List(of)) => plugin_list::run(of.json, global, console),
         Command::Plugin(Plugin::Check(of)) => plugin_check::run(of, console),
         Command::Show(of) => show::run(of, global, console),

@@ -179,7 +179,9 @@ impl Facts {
             let count = *summary.stages.get(stage)?;
             let controls = count.saturating_sub(summary.runs);
             Some(match *stage {
-                "pretrain" if controls > 0 => format!("{} pretrain + {controls} controls", summary.runs),
+                "pretrain" if controls > 0 => {
+                    format!("{} pretrain + {}", summary.runs, crate::units::counted(controls, "control"))
+                }
                 stage => format!("{count} {stage}"),
             })
         };

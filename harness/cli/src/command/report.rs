@@ -1,0 +1,98 @@
+//! `report`: a suite as one HTML page.
+
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use clmbench_fetch::catalogue;
+use clmbench_protocol::CellSpec;
+use clmbench_report::html::{CorpusSourceTerms, Report, html_page};
+use clmbench_store::{Store, StoreError};
+
+use crate::{
+    arguments::{Global, ReportArguments},
+    console::{Console, plain},
+    error::CliError,
+    output::write_to,
+};
+
+/// Writes the page, and prints where it is.
+///
+/// # Errors
+/// [`CliError::Store`], [`CliError::Analysis`], [`CliError::Output`] and [`CliError::File`].
+pub fn run(arguments: &ReportArguments, global: &Global, console: Console) -> Result<(), CliError> {
+    let store = Store::open_reader(&global.store)?;
+    let suite = store.suite(arguments.suite.as_deref())?;
+    let predictors = clmbench_analysis::predictors(&store, suite.id)?;
+    let expected = suite.expect.as_deref().filter(|_| !predictors.rows.is_empty());
+    let expectation = expected.map(|expect| clmbench_analysis::expectation(&predictors, expect)).transpose()?;
+    let page = html_page(&Report {
+        generated_by: concat!("clmbench ", env!("CARGO_PKG_VERSION")),
+        suite: &suite,
+        fitted: store.fits_state(suite.id)?.as_ref(),
+        predictors: &predictors,
+        models: &clmbench_analysis::models(&store, suite.id)?,
+        expectation: expectation.as_ref(),
+        runs: &store.runs(suite.id)?,
+        cells: &store.cells(suite.id)?,
+        datasets: &store.datasets(suite.id)?,
+        corpora: &store.corpora(suite.id)?,
+        sources: &sources(&store, suite.id)?,
+        plugins: &store.suite_plugins(suite.id)?,
+    });
+    let path = place(arguments.out.as_deref(), &suite.name);
+    write_to(path.as_deref(), |out| out.write_all(page.as_bytes()).map_err(CliError::Output))?;
+    match path {
+        Some(path) => console.print(&plain(&path.display().to_string())),
+        None => Ok(()),
+    }
+}
+
+/// The file to write; none for standard output.
+fn place(out: Option<&Path>, suite: &str) -> Option<PathBuf> {
+    // A suite's name has no such letters, unless the store was made by others.
+    let safe: String =
+        suite.chars().map(|letter| if letter.is_ascii_alphanumeric() || "-_.".contains(letter) { letter } else { '_' }).collect();
+    let name = format!("clmbench-report-{safe}.html");
+    match out {
+        None => Some(PathBuf::from(name)),
+        Some(path) if path == Path::new("-") => None,
+        Some(path) if path.is_dir() => Some(path.join(name)),
+        Some(path) => Some(path.to_owned()),
+    }
+}
+
+/// Where the molecules of the corpora are from: sources that this project pins have their terms, others are the user's.
+fn sources(store: &Store, suite_id: i64) -> Result<Vec<CorpusSourceTerms>, StoreError> {
+    let mut files: BTreeMap<(String, String), std::collections::BTreeSet<String>> = BTreeMap::new();
+    for spec in store.specs(suite_id, "tokenise_corpus")? {
+        let CellSpec::TokeniseCorpus(spec) = spec else { continue };
+        for source in spec.sources {
+            files.entry((spec.corpus.clone(), source.group)).or_default().insert(source.file.sha256);
+        }
+    }
+    let terms = |((corpus, group), files): ((String, String), std::collections::BTreeSet<String>)| {
+        let pinned = catalogue::CORPORA.contains(&corpus.as_str());
+        let known = catalogue::corpus_terms(&group).filter(|_| pinned);
+        let (licence, citation) = known.unwrap_or(("not known: a file of the user's", ""));
+        CorpusSourceTerms { corpus, group, files: files.len(), licence: licence.to_owned(), citation: citation.to_owned() }
+    };
+    Ok(files.into_iter().map(terms).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_a_name_that_leads_nowhere_else() {
+        let name = |out: Option<&str>, suite| place(out.map(Path::new), suite);
+        assert_eq!(name(None, "demo-1.2"), Some("clmbench-report-demo-1.2.html".into()));
+        assert_eq!(name(None, "../x<y"), Some("clmbench-report-.._x_y.html".into()));
+        assert_eq!(name(Some("-"), "demo"), None);
+        assert_eq!(name(Some("page.html"), "demo"), Some("page.html".into()));
+        assert_eq!(name(Some("/"), "demo"), Some("/clmbench-report-demo.html".into()));
+    }
+}

@@ -1,0 +1,131 @@
+//! Axes of figures: the range, round ticks, and where a value lies.
+
+/// From values to places along a line of pixels.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Axis {
+    /// Ends, as logarithms on a logarithmic axis.
+    low: f64,
+    high: f64,
+    /// Pixels of the ends.
+    from: f64,
+    to: f64,
+    /// Whether it is logarithmic (base 10).
+    pub logarithmic: bool,
+    /// Ticks: value and its label.
+    pub ticks: Vec<(f64, String)>,
+}
+
+/// Positive values that span more than this are drawn on a logarithmic axis.
+const WIDE: f64 = 30.0;
+
+impl Axis {
+    /// An axis that holds the values and the ends of their error bars. Values that are not finite are left out; without any
+    /// the axis is 0 to 1.
+    pub fn over(values: &[(f64, f64)], from: f64, to: f64) -> Self {
+        let centres = || values.iter().map(|(value, _)| *value).filter(|value| value.is_finite());
+        let (least, most) = (centres().fold(f64::INFINITY, f64::min), centres().fold(f64::NEG_INFINITY, f64::max));
+        if least > most {
+            return Self::linear(0.0, 1.0, from, to);
+        }
+        if least > 0.0 && most / least > WIDE {
+            return Self::logarithmic(least, most, from, to);
+        }
+        let errors = || values.iter().filter(|(value, error)| value.is_finite() && error.is_finite());
+        let low = errors().map(|(value, error)| value - error).fold(least, f64::min);
+        let high = errors().map(|(value, error)| value + error).fold(most, f64::max);
+        Self::linear(low, high, from, to)
+    }
+
+    /// From `low` to `high`, with a little room at both ends.
+    pub fn linear(low: f64, high: f64, from: f64, to: f64) -> Self {
+        let wide = if high > low { high - low } else { low.abs().max(1.0) };
+        let (low, high) = (low - 0.05 * wide, high + 0.05 * wide);
+        Self { low, high, from, to, logarithmic: false, ticks: round_ticks(low, high) }
+    }
+
+    fn logarithmic(least: f64, most: f64, from: f64, to: f64) -> Self {
+        let (low, high) = (least.log10(), most.log10());
+        let room = 0.05 * (high - low);
+        let (low, high) = (low - room, high + room);
+        let powers = (low.ceil() as i32)..=(high.floor() as i32);
+        let step = (powers.clone().count() / 5 + 1) as i32;
+        let whole = powers.filter(|power| power.rem_euclid(step) == 0).map(|power| 10f64.powi(power));
+        let ticks = whole.map(|value| (value, short(value, value))).collect();
+        Self { low, high, from, to, logarithmic: true, ticks }
+    }
+
+    /// The pixel of a value, held to the axis.
+    pub fn place(&self, value: f64) -> f64 {
+        let value = match self.logarithmic {
+            true if value > 0.0 => value.log10(),
+            true => self.low,
+            false => value,
+        };
+        let share = ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
+        ((self.from + share * (self.to - self.from)) * 10.0).round() / 10.0
+    }
+}
+
+/// Three to seven ticks at 1, 2 or 5 times a power of ten.
+fn round_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
+    let rough = (high - low) / 5.0;
+    let power = 10f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power).into_iter().find(|step| *step >= rough).unwrap_or(power);
+    let (first, last) = ((low / step).ceil() as i64, (high / step).floor() as i64);
+    (first..=last.min(first + 12)).map(|index| index as f64 * step).map(|value| (value, short(value, step))).collect()
+}
+
+/// A number in few characters, exact to the step between ticks.
+pub(crate) fn short(value: f64, step: f64) -> String {
+    let size = value.abs().max(step.abs());
+    if !(1e-3..1e5).contains(&size) {
+        if value == 0.0 {
+            return "0".to_owned();
+        }
+        // A digit more where the step asks for it.
+        let digits = (value.abs().log10().floor() - step.abs().log10().floor()).clamp(0.0, 3.0) as usize;
+        return format!("{value:.digits$e}");
+    }
+    let digits = (-step.abs().log10().floor()).clamp(0.0, 6.0) as usize;
+    let text = format!("{value:.digits$}");
+    if text.trim_start_matches('-').chars().all(|digit| matches!(digit, '0' | '.')) {
+        text.trim_start_matches('-').to_owned()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(axis: &Axis) -> Vec<&str> {
+        axis.ticks.iter().map(|(_, label)| label.as_str()).collect()
+    }
+
+    #[test]
+    fn ticks_are_round_and_few() {
+        assert_eq!(labels(&Axis::linear(-1.0, 1.0, 0.0, 100.0)), ["-1.0", "-0.5", "0.0", "0.5", "1.0"]);
+        assert_eq!(labels(&Axis::over(&[(1.512, 0.02), (1.71, 0.02)], 0.0, 100.0)), ["1.50", "1.55", "1.60", "1.65", "1.70"]);
+        for (low, high) in [(0.0, 1e-9), (3.0, 3.0), (-5e12, 7e12), (0.0, 0.0), (1e300, 2e300)] {
+            let axis = Axis::over(&[(low, 0.0), (high, 0.0)], 0.0, 100.0);
+            assert!((2..=13).contains(&axis.ticks.len()), "{low} {high}: {axis:?}");
+            assert!(axis.ticks.iter().all(|(value, label)| value.is_finite() && label.len() < 12), "{axis:?}");
+        }
+    }
+
+    #[test]
+    fn wide_positive_values_are_logarithmic() {
+        let axis = Axis::over(&[(6e4, 0.0), (4.8e6, 0.0)], 0.0, 100.0);
+        assert!(axis.logarithmic);
+        assert_eq!(labels(&axis), ["1e5", "1e6"]);
+        assert!(axis.place(6e4) > 0.0 && axis.place(4.8e6) < 100.0 && axis.place(-1.0) == 0.0);
+    }
+
+    #[test]
+    fn values_that_are_no_numbers_move_nothing() {
+        let axis = Axis::over(&[(f64::NAN, 1.0), (1.0, f64::NAN), (2.0, 0.5), (f64::INFINITY, 0.0)], 0.0, 100.0);
+        assert_eq!(axis, Axis::over(&[(1.0, 0.0), (2.0, 0.5)], 0.0, 100.0));
+        assert_eq!(Axis::over(&[], 10.0, 20.0).place(0.5), 15.0);
+    }
+}

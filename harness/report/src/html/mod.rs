@@ -1,0 +1,185 @@
+//! A suite as one self-contained HTML page: what was run, the leaderboards, figures, what failed, where the data are from.
+//!
+//! The page loads nothing and runs no script: its policy is `default-src 'none'` with the hash of its one style sheet. All
+//! foreign text is escaped by one function (`node`); nothing of it becomes markup, an attribute's name or an address. The
+//! same store gives the same bytes: no clock is read.
+
+mod axis;
+mod data;
+mod failures;
+mod figure;
+mod models;
+mod node;
+mod predictors;
+mod reading;
+mod summary;
+mod table;
+
+use clmbench_analysis::{Expectation, ModelBoard, PredictorBoard};
+use clmbench_protocol::{CorpusOutput, DatasetOutput, PluginManifest};
+use clmbench_store::{CellRow, FitsState, RunRow, SuiteRow};
+use sha2::{Digest, Sha256};
+
+use node::{Element, Node, element, with_text};
+
+const STYLE: &str = include_str!("style.css");
+
+/// Everything a page says.
+#[derive(Debug)]
+pub struct Report<'a> {
+    /// Program and version.
+    pub generated_by: &'a str,
+    /// The suite.
+    pub suite: &'a SuiteRow,
+    /// When its fits were stored, if they were.
+    pub fitted: Option<&'a FitsState>,
+    /// Its fits.
+    pub predictors: &'a PredictorBoard,
+    /// Its scores.
+    pub models: &'a ModelBoard,
+    /// What it expects and what came out, if it expects something.
+    pub expectation: Option<&'a Expectation>,
+    /// Its runs, controls among them.
+    pub runs: &'a [RunRow],
+    /// Its cells.
+    pub cells: &'a [CellRow],
+    /// Its datasets.
+    pub datasets: &'a [DatasetOutput],
+    /// Its corpus subsets.
+    pub corpora: &'a [CorpusOutput],
+    /// Where the molecules of its corpora are from.
+    pub sources: &'a [CorpusSourceTerms],
+    /// The plugins that it uses.
+    pub plugins: &'a [PluginManifest],
+}
+
+/// Where molecules of a corpus are from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CorpusSourceTerms {
+    /// Corpus.
+    pub corpus: String,
+    /// Group of sources, such as `moses`.
+    pub group: String,
+    /// Files in the group.
+    pub files: usize,
+    /// Licence, as far as it is known.
+    pub licence: String,
+    /// Citation.
+    pub citation: String,
+}
+
+/// The page.
+pub fn html_page(report: &Report<'_>) -> String {
+    let title = format!("clmbench report: {}", report.suite.name);
+    let head = element("head")
+        .child(element("meta").attribute("charset", "utf-8"))
+        .child(element("meta").attribute("http-equiv", "Content-Security-Policy").attribute("content", policy()))
+        .child(element("meta").attribute("name", "viewport").attribute("content", "width=device-width, initial-scale=1"))
+        .child(element("meta").attribute("name", "generator").attribute("content", report.generated_by))
+        .child(element("meta").attribute("name", "referrer").attribute("content", "no-referrer"))
+        .child(with_text("title", title.clone()))
+        .child(Node::Style(STYLE));
+    let sections = [
+        Some(("reading", "How to read this", reading::section(report))),
+        Some(("predictors", "Predictors of transfer", predictors::section(report))),
+        Some(("models", "Models by score", models::section(report))),
+        Some(("failures", "What failed, was refused or diverged", failures::section(report))),
+        Some(("data", "Data, licences and citations", data::section(report))),
+        Some(("metrics", "What was measured", data::metrics(report))),
+        Some(("runs", "Runs", models::runs(report))),
+        Some(("suite", "The suite", suite(report))),
+    ];
+    let sections: Vec<_> = sections.into_iter().flatten().collect();
+    let entries =
+        sections.iter().map(|(id, name, _)| element("li").child(with_text("a", *name).attribute("href", format!("#{id}"))));
+    let contents = element("nav").attribute("aria-label", "Contents").child(element("ul").children(entries));
+    let main = sections.into_iter().map(|(id, name, nodes)| {
+        let heading = with_text("h2", name).attribute("id", format!("{id}-heading"));
+        let section = element("section").attribute("id", id).attribute("aria-labelledby", format!("{id}-heading"));
+        section.child(heading).children(nodes)
+    });
+    let body = element("body")
+        .child(element("header").child(with_text("h1", title)).children(summary::header(report)))
+        .child(contents)
+        .child(element("main").child(summary::section(report)).children(main))
+        .child(element("p").class("note").text(format!(
+            "Written by {}. Every number of this page: clmbench export fits, models, results, cells or predictions.",
+            report.generated_by
+        )));
+    let mut page = String::from("<!DOCTYPE html>\n");
+    Node::from(element("html").attribute("lang", "en").child(head).child(body)).write(&mut page);
+    page.push('\n');
+    page
+}
+
+/// Nothing may be loaded, run or sent; the one style sheet is named by its hash.
+fn policy() -> String {
+    let digest = base64(&Sha256::digest(STYLE.as_bytes()));
+    format!("default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'")
+}
+
+/// RFC 4648, with padding.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let number = group.iter().fold(0u32, |number, byte| (number << 8) | u32::from(*byte)) << (8 * (3 - group.len()));
+        for place in 0..4 {
+            let letter = LETTERS[(number >> (18 - 6 * place)) as usize & 63];
+            text.push(if place <= group.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
+/// The text of the suite.
+fn suite(report: &Report<'_>) -> Vec<Node> {
+    let text =
+        element("pre").attribute("tabindex", "0").attribute("aria-label", "Text of the suite file").text(&report.suite.toml);
+    vec![
+        with_text("p", "The file that was run, as it was written. The same file and the same plugins make the same cells.")
+            .into(),
+        element("details").child(with_text("summary", "Text of the suite file")).child(text).into(),
+    ]
+}
+
+/// A paragraph.
+fn paragraph(text: impl Into<String>) -> Node {
+    with_text("p", text).into()
+}
+
+/// A paragraph in small print.
+fn note(text: impl Into<String>) -> Node {
+    with_text("p", text).class("note").into()
+}
+
+/// A list.
+fn list(items: impl IntoIterator<Item = String>) -> Element {
+    element("ul").children(items.into_iter().map(|item| with_text("li", item)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_that_of_the_rfc() {
+        let pairs = [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ];
+        for (bytes, text) in pairs {
+            assert_eq!(base64(bytes.as_bytes()), text);
+        }
+    }
+
+    #[test]
+    fn the_style_holds_no_markup_and_no_address() {
+        assert!(!STYLE.contains('<') && !STYLE.contains("url(") && !STYLE.contains("@import"));
+    }
+}

@@ -1,0 +1,128 @@
+//! The leaderboard of models, and the runs behind it.
+
+use std::collections::BTreeSet;
+
+use clmbench_analysis::{ModelBoard, ModelKind, ModelRow};
+use clmbench_protocol::Objective;
+use clmbench_store::RunRow;
+
+use super::{
+    Report,
+    node::{Node, with_text},
+    note, paragraph,
+    table::{Set, column, table},
+};
+use crate::{
+    models::{footer, kind},
+    text::{MISSING, count, decimals, seconds},
+};
+
+/// A ranking: what its rows share.
+fn ranking(row: &ModelRow) -> (&str, &str, &str, &str, &str) {
+    (&row.dataset, &row.task, &row.protocol, &row.score, &row.split_digest)
+}
+
+/// A table for each dataset, task and protocol.
+pub(crate) fn section(report: &Report<'_>) -> Vec<Node> {
+    let board = report.models;
+    if board.rows.is_empty() {
+        return vec![paragraph("No scores yet: clmbench run computes them.")];
+    }
+    let mut nodes = Vec::new();
+    for rows in board.rows.chunk_by(|left, right| ranking(left) == ranking(right)) {
+        let first = &rows[0];
+        let unit = if first.unit.is_empty() { String::new() } else { format!(" in {}", first.unit) };
+        let direction = if first.higher_is_better { "larger is better" } else { "smaller is better" };
+        nodes.push(with_text("h3", format!("{} {}, {}", first.dataset, first.task, first.protocol)).into());
+        let caption = format!("Models by {}{unit} ({direction}); {} molecules tested", first.score, first.n_test);
+        nodes.push(ranked(&caption, rows));
+    }
+    nodes.extend(lines(board).into_iter().map(note));
+    nodes
+}
+
+fn lines(board: &ModelBoard) -> Vec<String> {
+    footer(board, &BTreeSet::new())
+}
+
+fn ranked(caption: &str, rows: &[ModelRow]) -> Node {
+    let largest = rows.iter().filter_map(|row| row.value).fold(0.0f64, |largest, value| largest.max(value.abs()));
+    let digits = decimals(largest);
+    let number = move |value: Option<f64>| value.map_or_else(|| MISSING.to_owned(), |value| format!("{value:.digits$}"));
+    // An error with a column of its own only where some row has it.
+    let part = move |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.digits$}"));
+    let size = |value: Option<u64>| value.map_or_else(String::new, count);
+    let columns = [
+        column("model", Set::Name, |row: &ModelRow| row.label.clone()),
+        column("#", Set::Number, |row: &ModelRow| row.rank.map_or_else(|| MISSING.to_owned(), |rank| rank.to_string())),
+        column("kind", Set::Word, |row: &ModelRow| kind(row.kind).to_owned()),
+        column("parameters", Set::Number, move |row: &ModelRow| size(row.non_embedding_parameters)),
+        column("tokens", Set::Number, move |row: &ModelRow| size(row.tokens)),
+        column("corpus", Set::Number, move |row: &ModelRow| size(row.corpus_molecules)),
+        column(&rows[0].score, Set::Number, move |row: &ModelRow| number(row.value)),
+        column("± se", Set::Number, move |row: &ModelRow| number(row.std_error)),
+        column("over control [95 %]", Set::Number, move |row: &ModelRow| match (row.kind, row.control_difference) {
+            (ModelKind::Run, Some(value)) => {
+                let ends = row.control_difference_low.zip(row.control_difference_high);
+                let range = ends.map_or_else(|| MISSING.to_owned(), |(low, high)| format!("[{low:.digits$}, {high:.digits$}]"));
+                format!("{value:.digits$} {range}")
+            }
+            (ModelKind::Run, None) => MISSING.to_owned(),
+            _ => String::new(),
+        }),
+        column("se test", Set::Number, move |row: &ModelRow| part(row.se_test)),
+        column("se seed", Set::Number, move |row: &ModelRow| part(row.se_seed)),
+        column("sd pretrain", Set::Number, move |row: &ModelRow| part(row.se_pretrain)),
+        column("seeds", Set::Number, |row: &ModelRow| row.transfer_seeds.to_string()),
+        column("held-out loss", Set::Number, |row: &ModelRow| {
+            row.heldout_loss.map_or_else(String::new, |loss| format!("{loss:.3}"))
+        }),
+        column("unigrams", Set::Number, |row: &ModelRow| {
+            row.unigram_cross_entropy.map_or_else(String::new, |loss| format!("{loss:.3}"))
+        }),
+        column("flags", Set::Long, |row: &ModelRow| row.flags.join(", ")),
+        column("± contains", Set::Long, |row: &ModelRow| row.std_error_contains.clone()),
+    ];
+    table(caption, rows, columns).into()
+}
+
+/// What was pretrained, and how.
+pub(crate) fn runs(report: &Report<'_>) -> Vec<Node> {
+    if report.runs.is_empty() {
+        return vec![paragraph("No pretraining run is finished yet.")];
+    }
+    let columns = [
+        column("run", Set::Name, |run: &RunRow| run.label.clone()),
+        column("kind", Set::Word, |run: &RunRow| if run.control { "control" } else { "run" }.to_owned()),
+        column("architecture", Set::Word, |run: &RunRow| run.architecture.clone()),
+        column("objective", Set::Word, |run: &RunRow| {
+            match run.objective {
+                Objective::MaskedLm => "masked LM",
+                Objective::CausalLm => "causal LM",
+            }
+            .to_owned()
+        }),
+        column("parameters", Set::Number, |run: &RunRow| count(run.non_embedding_parameters)),
+        column("with embeddings", Set::Number, |run: &RunRow| count(run.total_parameters)),
+        column("corpus", Set::Word, |run: &RunRow| format!("{} {}", run.corpus, count(run.corpus_molecules))),
+        column("tokens", Set::Number, |run: &RunRow| count(run.tokens)),
+        column("epochs", Set::Number, |run: &RunRow| format!("{:.2}", run.epochs)),
+        column("learning rate", Set::Number, |run: &RunRow| format!("{:.2e}", run.learning_rate)),
+        column("seed", Set::Number, |run: &RunRow| run.seed.to_string()),
+        column("checkpoints", Set::Number, |run: &RunRow| run.n_checkpoints.to_string()),
+        column("precision", Set::Word, |run: &RunRow| run.precision.clone()),
+        column("device", Set::Word, |run: &RunRow| run.device.clone()),
+        column("libtorch", Set::Word, |run: &RunRow| run.libtorch.clone()),
+        column("time", Set::Number, |run: &RunRow| seconds(Some(run.seconds))),
+        column("diverged", Set::Long, |run: &RunRow| match (run.diverged, &run.divergence) {
+            (true, Some(rule)) => rule.clone(),
+            (true, None) => "yes".to_owned(),
+            _ => String::new(),
+        }),
+    ];
+    vec![
+        table("Pretraining runs and untrained controls; parameters without word and position embeddings", report.runs, columns)
+            .into(),
+        note("A control is the same model at its random initialisation. It is transferred, never measured, never counted."),
+    ]
+}

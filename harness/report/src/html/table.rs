@@ -1,0 +1,88 @@
+//! Tables: a caption, headers with their scope, a row header each, in a box that scrolls on narrow screens.
+
+use super::node::{Element, element, with_text};
+
+/// How a column is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Set {
+    /// The first: names the row.
+    Name,
+    /// Numbers, to the right, unbroken.
+    Number,
+    /// A word, unbroken.
+    Word,
+    /// Sentences.
+    Long,
+}
+
+/// A column.
+pub(crate) struct Column<'a, R> {
+    header: &'a str,
+    set: Set,
+    cell: Box<dyn Fn(&R) -> String + 'a>,
+}
+
+/// A column.
+pub(crate) fn column<'a, R>(header: &'a str, set: Set, cell: impl Fn(&R) -> String + 'a) -> Column<'a, R> {
+    Column { header, set, cell: Box::new(cell) }
+}
+
+/// The table. Columns whose cells are all empty are left out.
+pub(crate) fn table<'a, R: 'a>(caption: &str, rows: &[R], columns: impl IntoIterator<Item = Column<'a, R>>) -> Element {
+    let filled: Vec<(Column<'a, R>, Vec<String>)> = columns
+        .into_iter()
+        .map(|column| {
+            let cells: Vec<String> = rows.iter().map(|row| (column.cell)(row)).collect();
+            (column, cells)
+        })
+        .filter(|(column, cells)| column.set == Set::Name || cells.iter().any(|cell| !cell.is_empty()))
+        .collect();
+    let class = |element: Element, set: Set| match set {
+        Set::Name => element,
+        Set::Number => element.class("number"),
+        Set::Word => element.class("word"),
+        Set::Long => element.class("long"),
+    };
+    let headers = filled.iter().map(|(column, _)| class(with_text("th", column.header).attribute("scope", "col"), column.set));
+    let lines = (0..rows.len()).map(|index| {
+        element("tr").children(filled.iter().map(|(column, cells)| match column.set {
+            Set::Name => with_text("th", cells[index].clone()).attribute("scope", "row"),
+            set => class(with_text("td", cells[index].clone()), set),
+        }))
+    });
+    let drawn = element("table")
+        .child(with_text("caption", caption))
+        .child(element("thead").child(element("tr").children(headers)))
+        .child(element("tbody").children(lines));
+    element("div")
+        .class("scroll")
+        .attribute("tabindex", "0")
+        .attribute("role", "region")
+        .attribute("aria-label", caption)
+        .child(drawn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::html::node::Node;
+
+    #[test]
+    fn cells_have_headers_and_empty_columns_go() {
+        let columns = vec![
+            column("name", Set::Name, |row: &(&str, u8)| row.0.to_owned()),
+            column("count", Set::Number, |row: &(&str, u8)| row.1.to_string()),
+            column("nothing", Set::Long, |_: &(&str, u8)| String::new()),
+        ];
+        let mut text = String::new();
+        Node::from(table("Things", &[("a", 1), ("<b>", 2)], columns)).write(&mut text);
+        assert!(
+            text.contains("<caption>Things</caption>") && text.contains("<th scope=\"col\" class=\"number\">count</th>"),
+            "{text}"
+        );
+        assert!(
+            text.contains("<th scope=\"row\">&lt;b&gt;</th><td class=\"number\">2</td>") && !text.contains("nothing"),
+            "{text}"
+        );
+    }
+}

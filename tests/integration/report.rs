@@ -1,0 +1,102 @@
+//! `report`: one page that says everything, loads nothing, and is the same each time.
+
+use std::fs;
+
+use crate::{
+    bench::{Bench, SUITE},
+    export::both,
+};
+
+#[test]
+fn the_page_says_what_was_run_and_what_came_out() {
+    let bench = Bench::new(SUITE);
+    bench.run();
+    let answer = bench.clmbench(&["report"]).code(0);
+    assert_eq!(answer.stdout, "clmbench-report-fake.html\n");
+    let page = fs::read_to_string(bench.path("clmbench-report-fake.html")).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>\n<html lang=\"en\">") && page.ends_with("</html>\n"));
+    for words in [
+        "clmbench report: fake",
+        "default-src &#39;none&#39;; style-src &#39;sha256-",
+        "8 pretraining runs; 4 untrained controls",
+        "8 runs find |r| of 0.8",
+        " or more 80 % of the time; the useful effect 0.5 takes ",
+        "fake/loss",
+        "trivial/tokens *",
+        "alpha affinity (rmse), probe",
+        "`trivial/tokens` has the same value in every run",
+        "Made up.",
+        "Models by rmse in kcal/mol (smaller is better); 10 molecules tested",
+        "Polykovskiy",
+        "Nothing: every cell of the plan was computed",
+        "names = [&quot;alpha&quot;]",
+    ] {
+        assert!(page.contains(words), "`{words}` is not in the page");
+    }
+    assert!(!page.contains(bench.path("").to_str().unwrap()), "no path of this machine");
+    // Every number of the tables: r and its interval as the leaderboard prints them.
+    for row in bench.clmbench(&["leaderboard", "predictors", "--json"]).code(0).rows() {
+        let Some(r) = row["spearman"].as_f64() else { continue };
+        let range = format!("[{:.2}, {:.2}]", row["spearman_low"].as_f64().unwrap(), row["spearman_high"].as_f64().unwrap());
+        assert!(page.contains(&format!("<td class=\"number\">{r:.2}</td><td class=\"number\">{range}</td>")), "{row}");
+    }
+    // A figure for every predictor with points, a point for every run: 6 predictors, 8 runs; and the intervals of five.
+    let (figures, circles) = (page.matches("<figure>").count(), page.matches("<circle").count());
+    assert_eq!((figures, circles), (1 + 6, 6 * 8 + 5));
+    assert_eq!(page.matches("<figcaption>").count(), figures);
+    assert_eq!(page.matches("<svg ").count(), page.matches("role=\"img\" aria-label=\"").count());
+    assert_eq!(page.matches("<table>").count(), page.matches("<caption>").count());
+    assert_eq!(page.matches("<th ").count(), page.matches("scope=\"").count());
+    for foreign in ["http://", "https://", "<script", "<link", "<img", "@import", "url("] {
+        assert!(!page.contains(foreign), "{foreign}: the page loads nothing");
+    }
+}
+
+#[test]
+fn the_same_store_makes_the_same_page_wherever_it_is_written() {
+    let bench = both();
+    bench.run();
+    fs::create_dir(bench.path("pages")).unwrap();
+    let first = bench.clmbench(&["report", "--suite", "both", "--out", "-"]).code(0).stdout;
+    let folder = bench.clmbench(&["report", "--out", "pages"]).code(0).stdout;
+    assert_eq!(folder, "pages/clmbench-report-both.html\n");
+    bench.clmbench(&["report", "--out", "page.html"]).code(0);
+    for path in ["pages/clmbench-report-both.html", "page.html"] {
+        assert_eq!(fs::read_to_string(bench.path(path)).unwrap(), first);
+    }
+    assert_eq!(fs::read_dir(bench.path("pages")).unwrap().count(), 1, "nothing is left beside it");
+    for words in ["beta first (roc_auc), finetune", "beta one_class, finetune, 8 models: the test molecules are all of class 0"] {
+        assert!(first.contains(words), "`{words}` is not in the page");
+    }
+    let wrong = bench.clmbench(&["report", "--out", "no/such/folder/page.html"]).code(4);
+    assert!(wrong.stderr.contains("no/such/folder/page.html") && wrong.stdout.is_empty(), "{}", wrong.stderr);
+    let unknown = bench.clmbench(&["report", "--suite", "other"]).code(2);
+    assert!(unknown.stderr.contains("other"), "{}", unknown.stderr);
+}
+
+#[test]
+fn a_page_of_an_unfinished_suite_says_what_is_missing() {
+    let bench = both();
+    bench.with(&["run", "suite.toml"], &[("FAKE_WORKER_MISBEHAVE", "fail"), ("FAKE_WORKER_ON", "\"layers\":2")]).code(3);
+    let page = bench.clmbench(&["report", "--out", "-"]).code(0).stdout;
+    for words in ["plugin error", "the fake plugin says no: &lt;no&gt;", "Cells that gave no result", "refused"] {
+        assert!(page.contains(words), "`{words}` is not in the page");
+    }
+    let nothing = both();
+    nothing.with(&["run", "suite.toml"], &[("FAKE_WORKER_MISBEHAVE", "fail")]).code(3);
+    let page = nothing.clmbench(&["report", "--out", "-"]).code(0).stdout;
+    for words in ["There are no fits yet", "No scores yet", "No pretraining run is finished yet", "No dataset is read yet"] {
+        assert!(page.contains(words), "`{words}` is not in the page");
+    }
+}
+
+#[test]
+fn a_suite_that_came_out_otherwise_says_so() {
+    let bench = Bench::new(&SUITE.replace("expect = \"cannot_tell\"", "expect = \"predicts\""));
+    bench.run();
+    let page = bench.clmbench(&["report", "--out", "-"]).code(0).stdout;
+    assert!(
+        page.contains("The suite expects predicts;") && page.contains("came out otherwise"),
+        "the outcome beside the expectation"
+    );
+}
