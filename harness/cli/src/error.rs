@@ -148,6 +148,24 @@ pub enum CliError {
         /// Of how many.
         checks: usize,
     },
+    /// What was tried failed; each in one line.
+    #[error("{} of {of} failed:\n{}", failures.len(), failures.iter().map(|line| format!("  {}", one_line(line, 500))).collect::<Vec<_>>().join("\n"))]
+    TryFailed {
+        /// What, and why.
+        failures: Vec<String>,
+        /// Of how many.
+        of: usize,
+    },
+    /// The libtorch that a plugin crate names cannot be built against.
+    #[error("libtorch at {} (named by {from}) cannot be used: {why}", path.display())]
+    NoLibtorch {
+        /// Its folder.
+        path: PathBuf,
+        /// Who names it.
+        from: &'static str,
+        /// Why.
+        why: String,
+    },
     /// Stopped by a signal.
     #[error("stopped; finished cells are kept")]
     Interrupted,
@@ -182,8 +200,8 @@ impl CliError {
             Self::Run(RunError::ChangedPlugin { .. }) => Exit::Environment,
             Self::Run(RunError::Interrupted(_)) => Exit::Interrupted,
             Self::Run(RunError::Identity(_) | RunError::Executor(ExecutorError::Panicked { .. })) => Exit::Fault,
-            Self::Run(_) | Self::NoDevice { .. } => Exit::Environment,
-            Self::CellsFailed { .. } | Self::ChecksFailed { .. } => Exit::Failed,
+            Self::Run(_) | Self::NoDevice { .. } | Self::NoLibtorch { .. } => Exit::Environment,
+            Self::CellsFailed { .. } | Self::ChecksFailed { .. } | Self::TryFailed { .. } => Exit::Failed,
             Self::Interrupted => Exit::Interrupted,
         }
     }
@@ -207,6 +225,12 @@ impl CliError {
                 "look at one with `clmbench show CELL`; compute them again with `clmbench run SUITE --retry-failed`".to_owned(),
             ),
             Self::NoDevice { .. } => Some("run on the CPU (without --device), or see what `clmbench doctor` says".to_owned()),
+            Self::TryFailed { .. } => Some("mend it, `clmbench plugin build`, and try again".to_owned()),
+            Self::NoLibtorch { .. } => Some(
+                "name libtorch 2.11.0 by LIBTORCH=DIR or in the crate's .cargo/config.toml; `cargo xtask setup` puts it into \
+                 third_party/libtorch/torch of the checkout"
+                    .to_owned(),
+            ),
             Self::Interrupted => Some("run the same command again to go on".to_owned()),
             Self::File { .. } | Self::Output(_) | Self::Build { .. } | Self::ChecksFailed { .. } => None,
             Self::Suite(_)

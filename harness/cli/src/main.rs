@@ -3,6 +3,7 @@
 mod arguments;
 mod command;
 mod console;
+mod edge_sources;
 mod error;
 mod interrupt;
 mod output;

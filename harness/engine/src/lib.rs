@@ -2,6 +2,7 @@
 //!
 //! The only crate that opens plugins ([`loader`]) and the only one beside the sdk that sees libtorch.
 
+pub mod attempt;
 pub mod batching;
 pub mod cells;
 pub mod check;
@@ -22,6 +23,7 @@ pub mod pretrain;
 pub mod probe;
 pub mod report;
 pub mod ridge;
+pub mod sample;
 pub mod schedule;
 pub mod seed;
 mod standard;

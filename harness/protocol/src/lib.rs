@@ -9,6 +9,7 @@
 //! Invariant: everything in a [`cell::CellSpec`] can change the value of the cell, and everything that can change
 //! the value of the cell is in it. Paths, limits and timings never are.
 
+pub mod attempt;
 pub mod cell;
 pub mod failure;
 pub mod fault;
@@ -20,6 +21,7 @@ pub mod revision;
 pub mod split;
 pub mod text;
 
+pub use attempt::*;
 pub use cell::*;
 pub use failure::*;
 pub use manifest::*;

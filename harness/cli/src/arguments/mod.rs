@@ -18,7 +18,7 @@ pub use data::{Data, DescribeArguments, FetchArguments, Fractions, SplitArgument
 pub use export::{ExportArguments, Format, What};
 pub use gc::GcArguments;
 pub use model::{Model, ModelArguments};
-pub use plugin::{BuildArguments, CheckArguments, Kind, NewArguments, Plugin};
+pub use plugin::{BuildArguments, CheckArguments, FileArguments, Kind, NewArguments, Plugin, TryArguments};
 pub use report::ReportArguments;
 pub use run::{Device, PlanArguments, RunArguments};
 
@@ -168,7 +168,7 @@ Exit status 3 if cells failed (each is listed with its reason), 130 if interrupt
     #[command(subcommand)]
     Model(Model),
 
-    /// List, write, build and check plugins
+    /// List, write, build, try and check plugins
     #[command(subcommand)]
     Plugin(Plugin),
 

@@ -14,6 +14,30 @@ pub enum Plugin {
   clmbench plugin list
   clmbench plugin list --plugins ./my-plugins --json")]
     List(Json),
+    /// Write a new plugin crate that builds: a metric, a dataset or an architecture that works
+    #[command(after_help = "Example:
+  clmbench plugin new metric steepness --out ~/steepness
+  clmbench plugin new metric hessian/top_eigenvalue --out ~/hessian
+  clmbench plugin new dataset solubility --out ~/solubility
+  clmbench plugin new architecture bag --out ~/bag")]
+    New(NewArguments),
+    /// Build a plugin crate and install it
+    #[command(after_help = "Example:
+  clmbench plugin build ~/steepness
+  clmbench plugin build ~/steepness --dest ./my-plugins && clmbench plugin list --plugins ./my-plugins")]
+    Build(BuildArguments),
+    /// Run a plugin in seconds on what is bundled: two small trained checkpoints and a few hundred molecules
+    ///
+    /// A metric is measured on a trained checkpoint and, beside it, on the same model untrained. An architecture is trained
+    /// for a few dozen steps. A dataset is read, and its first rows, counts and slips are shown.
+    #[command(after_help = "Example:
+  clmbench plugin try custom/steepness
+  clmbench plugin try sharpness/sam --params rho=0.1 batch=16
+  clmbench plugin try bert
+  clmbench plugin try solubility --file my.txt --task logS=regression
+
+Exit status 3 if it failed.")]
+    Try(TryArguments),
     /// Load a plugin in a child process and check that it keeps the rules
     #[command(after_help = "Example:
   clmbench plugin check ~/.local/share/clmbench/plugins/clmbench-plugin-steepness
@@ -21,16 +45,37 @@ pub enum Plugin {
 
 Exit status 3 if a check failed.")]
     Check(CheckArguments),
-    /// Write a new plugin crate that builds, with one working metric
-    #[command(after_help = "Example:
-  clmbench plugin new metric steepness --out ~/steepness
-  clmbench plugin new metric hessian/top_eigenvalue --out ~/hessian")]
-    New(NewArguments),
-    /// Build a plugin crate and install it
-    #[command(after_help = "Example:
-  clmbench plugin build ~/steepness
-  clmbench plugin build ~/steepness --dest ./my-plugins && clmbench plugin list --plugins ./my-plugins")]
-    Build(BuildArguments),
+}
+
+/// Files and tasks that a dataset is tried or checked with.
+#[derive(Debug, Clone, Args)]
+pub struct FileArguments {
+    /// File of yours, for a dataset that reads one; NAME=PATH for one of several
+    #[arg(long = "file", value_name = "PATH")]
+    pub files: Vec<String>,
+    /// What a column of that file is: NAME=regression or NAME=classification; repeatable
+    #[arg(long = "task", value_name = "NAME=KIND")]
+    pub tasks: Vec<String>,
+    /// Longest time, such as 90s or 10m; 2 minutes if left out
+    #[arg(long, value_name = "TIME", value_parser = crate::units::seconds)]
+    pub time_limit: Option<u64>,
+}
+
+/// Arguments of `plugin try`.
+#[derive(Debug, Args)]
+pub struct TryArguments {
+    /// Metric (family/name), architecture, dataset (source or source/name), plugin folder or library
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Parameters that differ from their defaults
+    #[arg(long, value_name = "KEY=VALUE", num_args = 1..)]
+    pub params: Vec<String>,
+    /// Files of datasets.
+    #[command(flatten)]
+    pub files: FileArguments,
+    /// JSON or table.
+    #[command(flatten)]
+    pub json: Json,
 }
 
 /// Arguments of `plugin check`.
@@ -39,6 +84,9 @@ pub struct CheckArguments {
     /// Plugin folder, its plugin.toml, or the library itself
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
+    /// Files of datasets.
+    #[command(flatten)]
+    pub files: FileArguments,
     /// JSON or table.
     #[command(flatten)]
     pub json: Json,
@@ -47,8 +95,12 @@ pub struct CheckArguments {
 /// What `plugin new` can write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
-    /// A metric: numbers measured on a checkpoint
+    /// Numbers measured on a checkpoint and claimed to predict transfer
     Metric,
+    /// Molecules with labels, read from a file of yours
+    Dataset,
+    /// A model that is pretrained
+    Architecture,
 }
 
 /// Arguments of `plugin new`.
@@ -57,7 +109,7 @@ pub struct NewArguments {
     /// Kind of plugin
     #[arg(value_enum)]
     pub kind: Kind,
-    /// Name of the metric, `name` or `family/name` (lower-case letters, digits, `_`)
+    /// Name in suites: lower-case letters, digits, `_`; a metric may be family/name
     #[arg(value_name = "NAME")]
     pub name: String,
     /// Folder to write, absent or empty

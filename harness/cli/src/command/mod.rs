@@ -9,10 +9,7 @@ mod leaderboard;
 mod licences;
 mod model;
 mod plan;
-mod plugin_build;
-mod plugin_check;
-mod plugin_list;
-mod plugin_new;
+mod plugin;
 mod report;
 mod run;
 mod running;
@@ -23,7 +20,7 @@ mod summary;
 use clap::CommandFactory;
 
 use crate::{
-    arguments::{Arguments, Command, Leaderboard, Plugin},
+    arguments::{Arguments, Command, Leaderboard},
     console::{self, Console},
     error::CliError,
 };
@@ -47,12 +44,9 @@ pub fn run(arguments: &Arguments, console: Console) -> Result<(), CliError> {
         Command::Model(of) => model::run(of, global, console),
         Command::Export(of) => export::run(of, global, console),
         Command::Report(of) => report::run(of, global, console),
-        Command::Plugin(Plugin::List(of)) => plugin_list::run(of.json, global, console),
-        Command::Plugin(Plugin::Check(of)) => plugin_check::run(of, console),
         Command::Show(of) => show::run(of, global, console),
         Command::Gc(of) => gc::run(of, global, console),
-        Command::Plugin(Plugin::New(of)) => plugin_new::run(of, console),
-        Command::Plugin(Plugin::Build(of)) => plugin_build::run(of, console),
+        Command::Plugin(of) => plugin::run(of, global, console),
         Command::Completions { shell } => completions(*shell, console),
     }
 }

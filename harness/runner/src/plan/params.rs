@@ -33,7 +33,11 @@ pub(super) fn fill(
     Ok(filled)
 }
 
-fn convert(info: &ParameterInfo, value: &Value) -> Result<Value, String> {
+/// A value as the parameter wants it.
+///
+/// # Errors
+/// A sentence: another type, out of bounds, or none of the choices.
+pub fn convert(info: &ParameterInfo, value: &Value) -> Result<Value, String> {
     let wrong = |wanted: &str| Err(format!("{value} is not {wanted}; the default is {}.", info.default));
     let converted = match (info.kind, value) {
         (ParameterKind::Integer, Value::Number(number)) if number.is_i64() || number.is_u64() => value.clone(),

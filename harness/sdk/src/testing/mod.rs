@@ -12,7 +12,8 @@ use abi_stable::{
     std_types::{ROption, RResult, RStr, RString, RVec},
 };
 use clmbench_api::{
-    Fault, HvpMethod, Labels, LossRows, ParameterRow, ProbeApi, RawTensor, Role, Sample, SamplePart, probe::ProbeApi_TO,
+    Fault, HvpMethod, Labels, LossRows, ParameterRow, ProbeApi, RawTensor, Role, Sample, SamplePart, SourceBytes,
+    probe::ProbeApi_TO,
 };
 use tch::{Kind, Tensor};
 
@@ -49,6 +50,11 @@ pub trait TestModel {
     /// [`PluginError::Unsupported`] for sampled labels of a model that is no distribution.
     fn losses(&self, weights: &Tensor, molecules: Range<u64>, labels: Labels, stream: &mut Stream)
     -> Result<Tensor, PluginError>;
+}
+
+/// A file as a dataset is handed it: `Files::new([source_file(USER_FILE, b"...")].as_slice().into())`.
+pub fn source_file(name: &str, bytes: &[u8]) -> SourceBytes {
+    SourceBytes { name: name.into(), bytes: bytes.into() }
 }
 
 /// The host's side of a probe on a test model. `Heldout` and `Train` are both all of its molecules.

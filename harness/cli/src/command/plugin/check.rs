@@ -1,16 +1,11 @@
 //! `plugin check`: loads a plugin in a child process and checks that it keeps the rules.
 
-use std::{
-    collections::HashSet,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{collections::HashSet, path::Path, process::Command, time::Duration};
 
-use clmbench_protocol::PluginManifest;
+use clmbench_protocol::{Attempt, Check, CheckLine, PluginManifest};
 use clmbench_runner::{child, plugins::Card};
-use serde::{Deserialize, Serialize};
 
+use super::{attempt, found::Found};
 use crate::{
     arguments::CheckArguments,
     console::{Console, one_line},
@@ -21,24 +16,11 @@ use crate::{
 };
 
 /// Longest time for the worker's own checks.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(120);
 
-/// One thing that was checked. The worker's `--check` prints an array of these.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Check {
-    /// What was checked.
-    check: String,
-    /// Whether it holds; none if it could not be tried here.
-    ok: Option<bool>,
-    /// What was found.
-    detail: String,
-}
-
-impl Check {
-    fn new(check: &str, problem: Option<String>, otherwise: impl Into<String>) -> Self {
-        let ok = Some(problem.is_none());
-        Self { check: check.to_owned(), ok, detail: problem.unwrap_or_else(|| otherwise.into()) }
-    }
+fn made(check: &str, problem: Option<String>, otherwise: impl Into<String>) -> Check {
+    let ok = Some(problem.is_none());
+    Check { check: check.to_owned(), ok, detail: problem.unwrap_or_else(|| otherwise.into()) }
 }
 
 /// Checks and reports.
@@ -50,16 +32,18 @@ pub fn run(arguments: &CheckArguments, console: Console) -> Result<(), CliError>
     let found = Found::at(&arguments.path)?;
     let mut checks = Vec::new();
     match describer.describe(&found.library) {
-        Err(error) => checks.push(Check::new("loads", Some(format!("{}. {}", error.reason, error.fix)), "")),
+        Err(error) => checks.push(made("loads", Some(format!("{}. {}", error.reason, error.fix)), "")),
         Ok((manifest, digest)) => {
             let short = digest.get(..12).unwrap_or(&digest);
             let detail = format!("{} {}, digest {short}", manifest.name, manifest.version);
-            checks.push(Check::new("loads", None, detail));
+            checks.push(made("loads", None, detail));
             if let Some(card) = &found.card {
-                checks.push(Check::new("plugin.toml", differs(card, &manifest), "name and version agree with the library"));
+                checks.push(made("plugin.toml", differs(card, &manifest), "name and version agree with the library"));
             }
             checks.extend(of_manifest(&manifest));
-            checks.extend(of_worker(&found.library)?);
+            let with = attempt::attempt(&arguments.files, &manifest.datasets)?;
+            let limit = arguments.files.time_limit.map_or(LIMIT, Duration::from_secs);
+            checks.extend(of_worker(&found.library, &with, limit)?);
         }
     }
     for check in &mut checks {
@@ -90,44 +74,6 @@ fn page(library: &Path, checks: &[Check]) -> String {
     format!("{}\n{}", library.display(), lines.join("\n"))
 }
 
-/// A library, and the `plugin.toml` beside it.
-struct Found {
-    library: PathBuf,
-    card: Option<Card>,
-}
-
-impl Found {
-    /// From a plugin folder, a `plugin.toml` or a library. The path of the library is absolute: for a bare file name the
-    /// system's loader would search its own folders.
-    fn at(path: &Path) -> Result<Self, CliError> {
-        let mut found = Self::named(path)?;
-        found.library = found.library.canonicalize().map_err(|error| CliError::file(&found.library, error))?;
-        Ok(found)
-    }
-
-    fn named(path: &Path) -> Result<Self, CliError> {
-        let wrong = |message: String| CliError::Usage {
-            message,
-            hint: "name a plugin folder (with plugin.toml and the library), its plugin.toml, or a library".to_owned(),
-        };
-        let card = if path.is_dir() { path.join(Card::FILE) } else { path.to_owned() };
-        if card.file_name().is_none_or(|name| name != Card::FILE) {
-            return match path.is_file() {
-                true => Ok(Self { library: path.to_owned(), card: None }),
-                false => Err(wrong(format!("there is nothing at {}", path.display()))),
-            };
-        }
-        let text = std::fs::read_to_string(&card).map_err(|error| wrong(format!("{}: {error}", card.display())))?;
-        let facts = Card::parse(&text).map_err(|reason| wrong(format!("{}: {reason}", card.display())))?;
-        let library = card.with_file_name(&facts.library);
-        if !library.is_file() {
-            let hint = "build and install it with `clmbench plugin build DIR`, then check the installed folder".to_owned();
-            return Err(CliError::Usage { message: format!("there is no library at {}", library.display()), hint });
-        }
-        Ok(Self { library, card: Some(facts) })
-    }
-}
-
 /// How a `plugin.toml` contradicts its library.
 fn differs(card: &Card, manifest: &PluginManifest) -> Option<String> {
     (card.name != manifest.name || card.version != manifest.version).then(|| {
@@ -144,30 +90,43 @@ fn of_manifest(manifest: &PluginManifest) -> Vec<Check> {
     let listed =
         [counted(architectures.len(), "architecture"), counted(datasets.len(), "dataset"), counted(metrics.len(), "metric")]
             .join(", ");
-    let mut checks = vec![Check::new("exports", empty, listed)];
+    let mut checks = vec![made("exports", empty, listed)];
 
     let mut names = HashSet::new();
     let all = architectures.iter().map(|info| info.name.clone());
     let all = all.chain(datasets.iter().map(|info| format!("{}/{}", info.source, info.name)));
     let mut all = all.chain(metrics.iter().map(|info| info.id.clone()));
     let twice = all.find(|name| !names.insert(name.clone())).map(|name| format!("`{name}` is exported twice"));
-    checks.push(Check::new("names", twice, "each is exported once"));
+    checks.push(made("names", twice, "each is exported once"));
     checks
 }
 
-/// The worker's own checks, which open the library and call it.
-fn of_worker(library: &Path) -> Result<Vec<Check>, CliError> {
+/// The worker's own checks, which open the library and call it. It tells of each as it comes, so that one in which the plugin
+/// ends the process or never comes back is known by name.
+fn of_worker(library: &Path, with: &Attempt, limit: Duration) -> Result<Vec<Check>, CliError> {
+    let with = serde_json::to_string(with).unwrap_or_default();
     let mut command = Command::new(worker::path());
-    let said = child::answer(command.arg("--check").arg(library), LIMIT)
+    let said = child::answer(command.arg("--check").arg(library).arg(with), limit)
         .map_err(|error| CliError::Tool { tool: "clmbench-worker".to_owned(), error })?;
-    if let Ok(checks) = serde_json::from_str::<Vec<Check>>(said.stdout.trim()) {
-        return Ok(checks);
+    let (mut checks, mut at) = (Vec::new(), Some("calls".to_owned()));
+    for line in said.stdout.lines().filter_map(|line| serde_json::from_str(line).ok()) {
+        at = match line {
+            CheckLine::Begins(check) => Some(check),
+            CheckLine::Done(check) => {
+                checks.push(check);
+                Some("goes through all checks".to_owned())
+            }
+            CheckLine::End => None,
+        };
     }
-    let how = match said.status {
-        Some(status) => format!("the worker that called it ended with {status}: {}", said.last_words()),
-        None => format!("no end after {} s", LIMIT.as_secs()),
-    };
-    Ok(vec![Check::new("calls", Some(how), "")])
+    if let Some(at) = at {
+        let how = match said.status {
+            Some(status) => format!("the worker ended with {status}: {}", said.last_words()),
+            None => format!("it did not come back within {} s (--time-limit)", limit.as_secs()),
+        };
+        checks.push(made(&at, Some(how), ""));
+    }
+    Ok(checks)
 }
 
 #[cfg(test)]
@@ -215,22 +174,5 @@ mod tests {
         assert_eq!(failed(&manifest(vec![metric("a/b")])), Vec::<String>::new());
         assert_eq!(failed(&manifest(vec![])), ["exports"]);
         assert_eq!(failed(&manifest(vec![metric("a/b"), metric("a/b")])), ["names"]);
-    }
-
-    #[test]
-    fn paths_lead_to_libraries() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(Found::at(&folder.path().join("nothing.so")).is_err());
-        assert!(Found::at(folder.path()).is_err());
-        let card = "name = \"p\"\nversion = \"0.1.0\"\nlibrary = \"libp.so\"\n";
-        std::fs::write(folder.path().join("plugin.toml"), card).unwrap();
-        let Err(CliError::Usage { hint, .. }) = Found::at(folder.path()) else { panic!("no library was found") };
-        assert!(hint.contains("plugin build"));
-        std::fs::write(folder.path().join("libp.so"), "").unwrap();
-        for path in [folder.path().to_owned(), folder.path().join("plugin.toml"), folder.path().join("libp.so")] {
-            let found = Found::at(&path).unwrap();
-            assert_eq!(found.library.file_name().unwrap(), "libp.so");
-            assert!(found.library.is_absolute());
-        }
     }
 }

@@ -11,6 +11,7 @@ use std::{
 use clmbench_runner::plugins::Card;
 use serde::Deserialize;
 
+use super::libtorch;
 use crate::{
     arguments::BuildArguments,
     console::{self, Console},
@@ -29,6 +30,10 @@ pub fn run(arguments: &BuildArguments, console: Console) -> Result<(), CliError>
     let dir = arguments.dir.canonicalize().map_err(|error| CliError::file(&arguments.dir, error))?;
     let facts = read_card(&dir)?;
     let target = target_folder(&dir)?;
+    libtorch::of_crate(&dir, std::env::var_os("LIBTORCH").map(PathBuf::from))?;
+    if let Some(warning) = other_sdk(&dir) {
+        console.note(&format!("warning: {warning}"));
+    }
     console.note(&format!("building {} in {} (target folder {})", facts.name, dir.display(), target.display()));
     let library = cargo_build(&dir, &target, &facts, console)?;
     let parent = arguments.dest.clone().map_or_else(places::user_plugins, Ok)?;
@@ -38,7 +43,10 @@ pub fn run(arguments: &BuildArguments, console: Console) -> Result<(), CliError>
         Some(dest) => format!(" --plugins {}", dest.display()),
         None => String::new(),
     };
-    console.note(&format!("next:\n  clmbench plugin check {}\n  clmbench plugin list{wanted}", installed.display()));
+    console.note(&format!(
+        "next:\n  clmbench plugin try {0}\n  clmbench plugin check {0}\n  clmbench plugin list{wanted}",
+        installed.display()
+    ));
     Ok(())
 }
 
@@ -72,17 +80,39 @@ fn target_folder(dir: &Path) -> Result<PathBuf, CliError> {
     if let Some(own) = own.filter(|own| own.is_absolute()) {
         return Ok(own);
     }
-    let text = std::fs::read_to_string(dir.join("Cargo.toml")).unwrap_or_default();
-    let manifest: toml::Table = text.parse().unwrap_or_default();
-    let sdk = manifest.get("dependencies").and_then(|all| all.get("clmbench-sdk")).and_then(|sdk| sdk.get("path"));
-    let sdk = sdk.and_then(toml::Value::as_str).and_then(|path| dir.join(path).canonicalize().ok());
-    if let Some(sdk) = &sdk
+    if let Some(sdk) = &sdk_of(dir)
         && let Some(shared) = places::checkout_of(sdk).map(|root| root.join("target"))
         && shared.is_dir()
     {
         return Ok(shared);
     }
     Ok(clmbench_fetch::cache_dir()?.join("plugin-target"))
+}
+
+/// Folder of the sdk that the crate depends on by path.
+fn sdk_of(dir: &Path) -> Option<PathBuf> {
+    let text = std::fs::read_to_string(dir.join("Cargo.toml")).ok()?;
+    let manifest: toml::Table = text.parse().ok()?;
+    let path = manifest.get("dependencies")?.get("clmbench-sdk")?.get("path")?.as_str()?;
+    dir.join(path).canonicalize().ok()
+}
+
+/// A warning when the crate's sdk is not the one that this program and its worker were built with. Where the edge itself has
+/// changed, loading refuses the plugin; this tells why, before the build.
+fn other_sdk(dir: &Path) -> Option<String> {
+    let sdk = sdk_of(dir)?;
+    let theirs = crate::edge_sources::digest(sdk.parent()?).ok()?;
+    differs(&sdk, &theirs, env!("CLMBENCH_EDGE_SOURCES"))
+}
+
+fn differs(sdk: &Path, theirs: &str, ours: &str) -> Option<String> {
+    (theirs != ours && !ours.is_empty()).then(|| {
+        format!(
+            "the sdk in {} is another revision than this clmbench was built with ({theirs}, not {ours}); if the plugin is refused, \
+             build both from one checkout (`cargo xtask build` there)",
+            sdk.display()
+        )
+    })
 }
 
 /// Runs cargo and returns the library that it made of this crate.
@@ -195,6 +225,16 @@ mod tests {
         assert!(text.contains("`0.1.0`") && text.contains("`0.2.0`"), "{text}");
         let escape = crate_with(&plugin.replace("libp.so", "../libp.so"), "[package]\nname = \"p\"\n");
         assert!(read_card(escape.path()).is_err());
+    }
+
+    #[test]
+    fn another_sdk_is_told_and_the_own_one_is_not() {
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("sdk");
+        let cargo = format!("[package]\nname = \"p\"\n[dependencies]\nclmbench-sdk = {{ path = {own:?} }}\n");
+        let dir = crate_with("name = \"p\"\n", &cargo);
+        assert_eq!(other_sdk(dir.path()), None);
+        let text = differs(&own, "0123", "4567").unwrap();
+        assert!(text.contains("(0123, not 4567)") && text.contains("cargo xtask build"), "{text}");
     }
 
     #[test]
