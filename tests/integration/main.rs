@@ -13,6 +13,7 @@ mod injection;
 mod journey;
 mod kill;
 mod plugin_author;
+mod plugin_check;
 mod protocols;
 mod real;
 mod real_engine;

@@ -28,7 +28,7 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn every_help_page_has_an_example() {
     let folder = tempfile::tempdir().unwrap();
-    let commands: [&[&str]; 21] = [
+    let commands: [&[&str]; 22] = [
         &["doctor"],
         &["plan"],
         &["run"],
@@ -48,6 +48,7 @@ fn every_help_page_has_an_example() {
         &["plugin", "check"],
         &["plugin", "new"],
         &["plugin", "build"],
+        &["plugin", "try"],
         &["completions"],
         &[],
     ];
@@ -70,7 +71,7 @@ fn wrong_arguments_end_with_status_2_and_say_what_would_do() {
         (&["run", "s.toml", "--memory-limit", "much"], "GiB"),
         (&["run", "s.toml", "--device", "gpu"], "cuda:0"),
         (&["plugin", "new", "metric", "Bad Name", "--out", "x"], "hessian/top_eigenvalue"),
-        (&["plugin", "new", "dataset", "name", "--out", "x"], "metric"),
+        (&["plugin", "new", "model", "name", "--out", "x"], "architecture"),
         (&["leaderboard"], "predictors"),
     ];
     for (arguments, expected) in wrong {

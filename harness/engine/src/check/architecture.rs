@@ -236,6 +236,12 @@ fn second_derivative(model: &Model) -> Result<()> {
         return broken("the loss depends on no weight");
     }
     let first = Tensor::f_run_backward(&[&loss], &weights, true, true).or_fail()?;
+    let fast = model.hidden(&ids, &mask, AttentionMode::Fast)?;
+    let fast = model.logits(&fast, &Tensor::from_slice(&[1_i64, 5]))?.f_square().or_fail()?.sum(Kind::Float);
+    let rows = model.parameters.iter().zip(first.iter().zip(backward(&fast, &weights)?));
+    if let Some((row, _)) = rows.into_iter().find(|(_, (slow, fast))| fast.defined() && !slow.defined()) {
+        return broken(format!("in mode `twice_differentiable` the loss does not reach `{}`; in mode `fast` it does", row.name));
+    }
     let squares = first.iter().filter(|gradient| gradient.defined()).map(|gradient| gradient.square().sum(Kind::Float));
     let total =
         squares.reduce(|a, b| a + b).ok_or_else(|| Failure::new(FailureKind::PluginError, "the loss depends on no weight"))?;

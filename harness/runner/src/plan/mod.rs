@@ -43,11 +43,8 @@ pub use error::PlanError;
 pub(crate) use estimate::bytes;
 pub use estimate::{Estimator, StageSurvey, Survey, past_cells, survey};
 pub use models::{core_parameters, precision, threads};
-<<<<<<< HEAD
 pub use select::{NoMatch, STAGES, Selection};
-=======
 pub use params::convert as parameter_value;
->>>>>>> 9b99931 (plugin: try, three templates, and the whole conformance kit on bundled checkpoints)
 
 use crate::{corpora::LocalFile, plugins::Plugin, suite::Suite};
 use bind::Draft;
