@@ -43,8 +43,8 @@ pub use error::PlanError;
 pub(crate) use estimate::bytes;
 pub use estimate::{Estimator, StageSurvey, Survey, past_cells, survey};
 pub use models::{core_parameters, precision, threads};
-pub use select::{NoMatch, STAGES, Selection};
 pub use params::convert as parameter_value;
+pub use select::{NoMatch, STAGES, Selection};
 
 use crate::{corpora::LocalFile, plugins::Plugin, suite::Suite};
 use bind::Draft;
