@@ -3,15 +3,18 @@
 
 mod bench;
 mod binary;
+mod commands;
 mod data_commands;
 mod export;
 mod failures;
 mod faults_crash;
+mod gc;
 mod golden;
 mod hostile;
 mod injection;
 mod journey;
 mod kill;
+mod only;
 mod plugin_author;
 mod plugin_check;
 mod protocols;
@@ -19,5 +22,7 @@ mod real;
 mod real_engine;
 mod report;
 mod size;
+mod status_live;
 mod store_errors;
+mod suite_errors;
 mod verify;

@@ -39,6 +39,7 @@ fn main() -> ExitCode {
     }));
     match panic::catch_unwind(|| {
         let arguments = Arguments::parse();
+        clmbench_protocol::fault::reach_panic();
         command::run(&arguments, Console::new(arguments.global.quiet))
     }) {
         Ok(Ok(())) => ExitCode::SUCCESS,

@@ -29,6 +29,10 @@ fn text(bytes: &[u8]) -> String {
 fn every_help_page_has_an_example() {
     let folder = tempfile::tempdir().unwrap();
     let commands: [&[&str]; 22] = [
+<<<<<<< HEAD
+=======
+        &["gc"],
+>>>>>>> d5730a5 (tests of run --only, gc, status beside a run, show, plan's estimates, every suite error word for word; a suite that is no UTF-8 is told)
         &["doctor"],
         &["plan"],
         &["run"],
@@ -97,8 +101,9 @@ fn a_missing_suite_is_named_with_what_to_do() {
 #[test]
 fn without_a_store_reading_commands_end_with_status_5() {
     let folder = tempfile::tempdir().unwrap();
-    let commands: [&[&str]; 6] = [
+    let commands: [&[&str]; 7] = [
         &["status"],
+        &["gc", "--dry-run"],
         &["show", "3f9c"],
         &["export"],
         &["report"],

@@ -13,6 +13,14 @@ pub const POINTS: [&str; 6] =
 /// The points of a garbage collection, in order.
 pub const GC_POINTS: [&str; 4] = ["gc_removed_one", "gc_before_rows", "gc_inside_rows", "gc_after_rows"];
 
+/// Panics if `CLMBENCH_FAULT` is `panic`: how a fault of the tool itself is told, is tested too.
+///
+/// # Panics
+/// Only then.
+pub fn reach_panic() {
+    assert!(std::env::var_os(VARIABLE).is_none_or(|wanted| wanted != "panic"), "asked for by {VARIABLE}");
+}
+
 /// Dies by SIGKILL here if `CLMBENCH_FAULT` names this point.
 pub fn reach(point: &str) {
     if std::env::var_os(VARIABLE).is_some_and(|wanted| wanted == point) {

@@ -7,6 +7,7 @@
 //! | `FAKE_WORKER_CHANCE` | `PERMILLE SEED`: cells fail by chance, as [`Way`] says |
 //! | `FAKE_WORKER_DEVICES` | devices that the greeting names, with commas between them |
 //! | `FAKE_WORKER_DELAY_MS` | computing a cell takes this long |
+//! | `FAKE_WORKER_LOG_BYTES` | a cell writes this much to its log first |
 //! | `FAKE_WORKER_COUNT` | file to which the identity of every cell that is begun is appended |
 
 use std::{
@@ -140,7 +141,9 @@ fn run(request: &RunRequest, misdeed: Option<Misdeed>) -> io::Result<()> {
         let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
         file.write_all(format!("{}\n", request.identity).as_bytes())?;
     }
-    fs::write(&request.log, "a line of the fake worker's log\n")?;
+    let flood = env::var("FAKE_WORKER_LOG_BYTES").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let lines = "one of many lines\n".repeat(flood / 18);
+    fs::write(&request.log, lines + "a line of the fake worker's log\n")?;
     let stage = request.spec.stage();
     let step = |done: u64| Event::Progress { stage: stage.into(), done, total: 2, unit: "steps".into(), note: String::new() };
     say(&step(1))?;

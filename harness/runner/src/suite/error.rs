@@ -28,6 +28,12 @@ pub enum SuiteError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The file holds bytes that are no UTF-8.
+    #[error("{place}: the file is not UTF-8 text. Save it as UTF-8, or check that it is a suite.")]
+    NotText {
+        /// Where the first such byte is.
+        place: Place,
+    },
     /// The text is not TOML.
     #[error("{place}: not valid TOML: {message}.")]
     Syntax {

@@ -136,8 +136,14 @@ impl Suite {
     /// # Errors
     /// The first thing that is wrong, with file, line and what to do.
     pub fn read(path: &Path) -> Result<Self, SuiteError> {
-        let toml = std::fs::read_to_string(path).map_err(|source| SuiteError::Read { path: path.to_owned(), source })?;
-        Self::parse(&path.display().to_string(), &toml)
+        let bytes = std::fs::read(path).map_err(|source| SuiteError::Read { path: path.to_owned(), source })?;
+        let file = path.display().to_string();
+        let toml = String::from_utf8(bytes).map_err(|error| {
+            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+            SuiteError::NotText { place: Place { file: file.as_str().into(), line } }
+        })?;
+        Self::parse(&file, &toml)
     }
 
     /// Checks the text of a suite; `file` is only for messages.

@@ -24,7 +24,7 @@ use crate::{
 /// Cells that need this one and are listed one by one.
 const MOST_NEEDED: usize = 12;
 /// Most bytes of a log that are printed, from its end.
-const LONGEST_LOG: u64 = 1 << 20;
+const LONGEST_LOG: u64 = (1 << 20) + 4096; // a log that was cut to a MiB says so in its first line
 
 /// The row of `show --json`.
 #[derive(Serialize)]
