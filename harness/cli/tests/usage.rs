@@ -28,11 +28,8 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn every_help_page_has_an_example() {
     let folder = tempfile::tempdir().unwrap();
-    let commands: [&[&str]; 22] = [
-<<<<<<< HEAD
-=======
+    let commands: [&[&str]; 23] = [
         &["gc"],
->>>>>>> d5730a5 (tests of run --only, gc, status beside a run, show, plan's estimates, every suite error word for word; a suite that is no UTF-8 is told)
         &["doctor"],
         &["plan"],
         &["run"],
