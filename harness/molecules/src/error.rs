@@ -63,6 +63,16 @@ pub enum MoleculesError {
         /// The columns it has.
         found: String,
     },
+    /// Two columns may hold the SMILES.
+    #[error("{file}: the SMILES may be in `{first}` or in `{second}`; name the column that holds them")]
+    TwoSmilesColumns {
+        /// The file.
+        file: String,
+        /// One column.
+        first: String,
+        /// The other.
+        second: String,
+    },
     /// The first line of a table is a molecule.
     #[error(
         "{file} has no header: its first line starts with `{first}`, which is a molecule; put a line `smiles` before it, or name the column"

@@ -48,7 +48,7 @@ pub struct UserTable {
 ///
 /// # Errors
 /// [`MoleculesError::Io`] if it cannot be read, [`MoleculesError::NotText`] for other compressions than gzip and for UTF-16,
-/// [`MoleculesError::Empty`] without rows, [`MoleculesError::NoSmilesColumn`], [`MoleculesError::NoHeader`],
+/// [`MoleculesError::Empty`] without rows, [`MoleculesError::NoSmilesColumn`], [`MoleculesError::TwoSmilesColumns`], [`MoleculesError::NoHeader`],
 /// [`MoleculesError::MissingColumn`], [`MoleculesError::DuplicateColumn`]; [`MoleculesError::Table`] for a row that has not as many
 /// fields as the header or is longer than [`MAX_ROW_BYTES`], [`MoleculesError::GivenPart`] for a word that names no part.
 pub fn read(path: &Path, name: &str, columns: Columns<'_>) -> Result<UserTable, MoleculesError> {
@@ -84,10 +84,14 @@ pub fn read(path: &Path, name: &str, columns: Columns<'_>) -> Result<UserTable, 
             break;
         }
         let line = record.position().map_or(0, csv::Position::line);
+        let start = record.position().map_or(0, |position| position.byte() as usize).min(bytes.len());
+        let last = reader.position().byte() as usize >= bytes.len();
+        if last && bytes[start..].iter().filter(|byte| **byte == b'"').count() % 2 == 1 {
+            return Err(broken(row, format!("line {line}: a quote is opened and never closed")));
+        }
         if record.len() != header.len() {
-            let (fields, columns) = (record.len(), header.len());
-            let what =
-                format!("line {line} has {fields} fields, the header has {columns}; a quote or a separator is missing or stray");
+            let (fields, columns) = (counted(record.len()), header.len());
+            let what = format!("line {line} has {fields}, the header has {columns}; a quote or a separator is missing or stray");
             return Err(broken(row, what));
         }
         if record.as_slice().len() > MAX_ROW_BYTES {
@@ -113,6 +117,10 @@ pub fn read(path: &Path, name: &str, columns: Columns<'_>) -> Result<UserTable, 
         return Err(MoleculesError::Empty { file: name.into() });
     }
     Ok(table)
+}
+
+fn counted(fields: usize) -> String {
+    if fields == 1 { "1 field".to_owned() } else { format!("{fields} fields") }
 }
 
 /// The part that a word of a split column names.
@@ -158,13 +166,15 @@ fn unzipped(path: &Path, name: &str) -> Result<Vec<u8>, MoleculesError> {
     }
 }
 
-/// Tab for `.tsv`, else what the header line holds: a comma, a tab or a semicolon, the first of these.
+/// Tab for `.tsv`, else the sign that the header line has most of outside quotes, as in the plugin `csv`; a comma if it has none.
 fn separator(path: &Path, header: &[u8]) -> u8 {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     if name.trim_end_matches(".gz").ends_with(".tsv") {
         return b'\t';
     }
-    [b',', b'\t', b';'].into_iter().find(|sign| header.contains(sign)).unwrap_or(b',')
+    let outside: Vec<&[u8]> = header.split(|byte| *byte == b'"').step_by(2).collect();
+    let count = |sign: u8| outside.iter().map(|piece| piece.iter().filter(|byte| **byte == sign).count()).sum::<usize>();
+    [b'\t', b';'].into_iter().fold(b',', |best, sign| if count(sign) > count(best) { sign } else { best })
 }
 
 /// The place of the column of this name in any case; the exact name goes first.
@@ -175,8 +185,16 @@ fn alike(header: &[String], name: &str) -> Option<usize> {
 
 /// The column that holds the SMILES: one with a usual name, or the only one.
 fn guess(name: &str, header: &[String]) -> Result<usize, MoleculesError> {
-    if let Some(place) = SMILES_COLUMNS.iter().find_map(|usual| alike(header, usual)) {
-        return Ok(place);
+    for usual in SMILES_COLUMNS {
+        let found: Vec<usize> = (0..header.len()).filter(|place| header[*place].eq_ignore_ascii_case(usual)).collect();
+        match found[..] {
+            [] => {}
+            [place] => return Ok(place),
+            [first, second, ..] => {
+                let (first, second) = (header[first].clone(), header[second].clone());
+                return Err(MoleculesError::TwoSmilesColumns { file: name.into(), first, second });
+            }
+        }
     }
     let shown = |text: &String| text.chars().take(40).collect::<String>();
     // A list without a header would silently lose its first molecule.

@@ -35,7 +35,7 @@ fn every_form_of_a_table_is_read() {
         ("f.csv", b"y;Mol;z\n1;CCO;\n2;C;\xff\n"),
         ("f.tsv", b"y\tCanonical_SMILES\n1,5\tCCO\n2\tC\n"),
         ("f.tsv.gz", b"smiles\nCCO\nC\n"),
-        ("f.txt", b"y\tsmiles\n1\tCCO\n2\tC\n"),
+        ("f.txt", b"y\t\"a,b,c\"\tsmiles\n1\t\tCCO\n2\t\tC\n"),
         ("f.csv", b"structure\nCCO\nC\n"),
         ("f.csv.gz", &gzip),
     ];
@@ -70,7 +70,7 @@ fn a_split_column_is_read_in_the_usual_words() {
 fn bad_tables_are_named() {
     let plain = Columns::default();
     let named = Columns { smiles: Some("smile"), ..plain };
-    let cases: [(&[u8], Columns<'_>, &str); 11] = [
+    let cases: [(&[u8], Columns<'_>, &str); 13] = [
         (b"", plain, "f.csv has no rows; check that it is the right file and was fetched whole"),
         (b"\n \r\n", plain, "f.csv has no rows; check that it is the right file and was fetched whole"),
         (b"smiles,y\n", plain, "f.csv has no rows; check that it is the right file and was fetched whole"),
@@ -90,13 +90,19 @@ fn bad_tables_are_named() {
         (
             b"smiles,y\n\"a\nb\",1\nCC\n",
             plain,
-            "f.csv, row 1: line 4 has 1 fields, the header has 2; a quote or a separator is missing or stray; repair the row or fetch \
+            "f.csv, row 1: line 4 has 1 field, the header has 2; a quote or a separator is missing or stray; repair the row or fetch \
              the file again",
         ),
         (
             b"CCO\nCCN\n",
             plain,
             "f.csv has no header: its first line starts with `CCO`, which is a molecule; put a line `smiles` before it, or name the column",
+        ),
+        (b"smiles,SMILES\nC,C\n", plain, "f.csv: the SMILES may be in `smiles` or in `SMILES`; name the column that holds them"),
+        (
+            b"smiles,y\nC,1\nC,\"2\nN,3\nO,4\n",
+            plain,
+            "f.csv, row 1: line 3: a quote is opened and never closed; repair the row or fetch the file again",
         ),
         (b"PK\x03\x04zip", plain, "f.csv is a zip archive; only plain text (UTF-8) and gzip are read, so convert it first"),
         (b"\xff\xfes\0m\0", plain, "f.csv is UTF-16 text; only plain text (UTF-8) and gzip are read, so convert it first"),

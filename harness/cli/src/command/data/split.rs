@@ -84,7 +84,7 @@ fn own(arguments: &SplitArguments, spec: &SplitSpec) -> Result<TableSplit, CliEr
     let split = (spec.algorithm == split::GIVEN).then_some(arguments.split_column.as_deref());
     let table =
         user_table::read(path, &name, Columns { smiles: arguments.smiles.as_deref(), split }).map_err(|error| match error {
-            MoleculesError::NoSmilesColumn { .. } => {
+            MoleculesError::NoSmilesColumn { .. } | MoleculesError::TwoSmilesColumns { .. } => {
                 CliError::Usage { message: error.to_string(), hint: "add --smiles COLUMN".to_owned() }
             }
             MoleculesError::MissingColumn { .. } if split == Some(None) => {
