@@ -41,8 +41,8 @@ fn the_page_says_what_was_run_and_what_came_out() {
         assert!(page.contains(&format!("<td class=\"number\">{r:.2}</td><td class=\"number\">{range}</td>")), "{row}");
     }
     // A figure for every predictor with points, a point for every run: 6 predictors, 8 runs; and the intervals of five.
-    let (figures, circles) = (page.matches("<figure>").count(), page.matches("<circle").count());
-    assert_eq!((figures, circles), (1 + 6, 6 * 8 + 5));
+    let (figures, marks) = (page.matches("<figure>").count(), page.matches("<circle").count() + page.matches("<path").count());
+    assert_eq!((figures, marks), (1 + 6, 6 * 8 + 5));
     assert_eq!(page.matches("<figcaption>").count(), figures);
     assert_eq!(page.matches("<svg ").count(), page.matches("role=\"img\" aria-label=\"").count());
     assert_eq!(page.matches("<table>").count(), page.matches("<caption>").count());

@@ -24,11 +24,18 @@ impl Axis {
     pub fn over(values: &[(f64, f64)], from: f64, to: f64) -> Self {
         let centres = || values.iter().map(|(value, _)| *value).filter(|value| value.is_finite());
         let (least, most) = (centres().fold(f64::INFINITY, f64::min), centres().fold(f64::NEG_INFINITY, f64::max));
-        if least > most {
-            return Self::linear(0.0, 1.0, from, to);
-        }
         if least > 0.0 && most / least > WIDE {
             return Self::logarithmic(least, most, from, to);
+        }
+        Self::linear_over(values, from, to)
+    }
+
+    /// The same, never logarithmic.
+    pub fn linear_over(values: &[(f64, f64)], from: f64, to: f64) -> Self {
+        let centres = || values.iter().map(|(value, _)| *value).filter(|value| value.is_finite());
+        let (least, most) = (centres().fold(f64::INFINITY, f64::min), centres().fold(f64::NEG_INFINITY, f64::max));
+        if least > most {
+            return Self::linear(0.0, 1.0, from, to);
         }
         let errors = || values.iter().filter(|(value, error)| value.is_finite() && error.is_finite());
         let low = errors().map(|(value, error)| value - error).fold(least, f64::min);

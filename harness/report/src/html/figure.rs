@@ -75,7 +75,8 @@ pub(crate) fn scatter(title: &str, x_label: &str, y_label: &str, dots: &[Dot]) -
     }
     let (left, right, top, bottom) = (54.0, WIDTH - 10.0, 22.0, HEIGHT - 36.0);
     let x = Axis::over(&dots.iter().map(|dot| dot.x).collect::<Vec<_>>(), left, right);
-    let y = Axis::over(&dots.iter().map(|dot| dot.y).collect::<Vec<_>>(), bottom, top);
+    // A score is read in its own unit; only what spans orders of magnitude across (sizes, tokens) is logarithmic.
+    let y = Axis::linear_over(&dots.iter().map(|dot| dot.y).collect::<Vec<_>>(), bottom, top);
     let mut figure = canvas(WIDTH, HEIGHT, title);
     for (value, label) in &x.ticks {
         let place = x.place(*value);
@@ -98,9 +99,9 @@ pub(crate) fn scatter(title: &str, x_label: &str, y_label: &str, dots: &[Dot]) -
         }
         figure = figure.child(group.child(mark(Mark::Full, across, up)));
     }
-    let scale = |axis: &Axis| if axis.logarithmic { ", logarithmic" } else { "" };
-    let below = cut(&format!("{x_label}{}", scale(&x)), 52);
-    let above = cut(&format!("{y_label}{}", scale(&y)), 58);
+    let scale = if x.logarithmic { ", logarithmic" } else { "" };
+    let below = cut(&format!("{x_label}{scale}"), 52);
+    let above = cut(y_label, 58);
     Some(figure.child(words((left + right) / 2.0, HEIGHT - 5.0, "middle", &below)).child(words(4.0, 13.0, "start", &above)))
 }
 

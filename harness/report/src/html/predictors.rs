@@ -1,5 +1,7 @@
 //! The leaderboard of predictors: a table and figures for each dataset, task and protocol.
 
+use std::collections::BTreeSet;
+
 use clmbench_analysis::{FitPoint, PredictorRow};
 use clmbench_store::FitRow;
 
@@ -49,6 +51,8 @@ pub(crate) fn section(report: &Report<'_>) -> Vec<Node> {
         let first = &group[0];
         nodes.push(with_text("h3", format!("{}, {}", target(first), first.fit.protocol)).into());
         nodes.push(board(group).into());
+        let flags: BTreeSet<&str> = group.iter().flat_map(|row| &row.fit.flags).map(String::as_str).collect();
+        nodes.extend(flags.into_iter().map(|flag| note(format!("{flag}: {}.", flag_meaning(flag)))));
         nodes.extend(footer_of(report.predictors, group).into_iter().map(note));
         nodes.push(figures(report, group).into());
         let drawn = group.iter().filter(|row| scatter_of(report, row).is_some()).count();
@@ -95,9 +99,7 @@ fn board(group: &[PredictorRow]) -> Element {
             column("Q2", Set::Number, |row: &PredictorRow| two_or_missing(row.fit.q2)),
             column("tau", Set::Number, |row: &PredictorRow| two_or_missing(row.fit.kendall)),
             column("cost", Set::Number, |row: &PredictorRow| seconds(row.fit.cost_seconds)),
-            column("flags", Set::Long, |row: &PredictorRow| {
-                row.fit.flags.iter().map(|flag| format!("{flag}: {}", flag_meaning(flag))).collect::<Vec<_>>().join("; ")
-            }),
+            column("flags", Set::Long, |row: &PredictorRow| row.fit.flags.join(", ")),
             column("pool", Set::Long, move |row: &PredictorRow| if several_pools { row.fit.pool.clone() } else { String::new() }),
             column("why", Set::Long, |row: &PredictorRow| row.fit.verdict_reason.clone().unwrap_or_default()),
         ];

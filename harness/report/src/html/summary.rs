@@ -136,7 +136,7 @@ fn sentence(rows: &[PredictorRow]) -> String {
     let reversed = rows.iter().filter(|row| row.fit.reversed).count();
     let reversed = if reversed > 0 { format!(" ({reversed} significant against the claim)") } else { String::new() };
     format!(
-        "Of {}: {} predict, {} do not predict{reversed}, {} cannot tell, {} refused. {} over the trivial predictors.",
+        "Verdicts of {}: predicts {}, does not predict {}{reversed}, cannot tell {}, refused {}. {} over the trivial predictors.",
         plural(rows.len(), "fit"),
         of("predicts"),
         of("does_not_predict"),

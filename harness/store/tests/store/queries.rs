@@ -210,3 +210,40 @@ fn scores_of_several_tasks_and_the_reasons_of_those_without_come_apart() {
     let error = store.finish("other", &report(transfer_output(1.0, vec![]))).unwrap_err();
     assert!(error.to_string().contains("holds 1 tasks, its definition 2"), "{error}");
 }
+
+#[test]
+fn what_the_cells_were_computed_from_is_told() {
+    let folder = tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let (first, second) = two_suites(&mut store);
+    let checkpoints = store.checkpoints(first).unwrap();
+    let last: Vec<(&str, u64, bool)> =
+        checkpoints.iter().map(|row| (row.weights_digest.as_str(), row.tokens, row.last)).collect();
+    assert_eq!(last.len(), store.runs(first).unwrap()[0].n_checkpoints as usize);
+    assert_eq!(last.last(), Some(&("w-4", 400, true)));
+    assert_eq!(store.specs(first, "tokenise_corpus").unwrap(), [corpus_spec(50)]);
+    assert_eq!(store.specs(second, "transfer").unwrap(), []);
+    let bytes = store.cell_bytes(first).unwrap();
+    assert_eq!(bytes.keys().collect::<Vec<_>>(), ["corpus-50", &format!("measure-{first}"), "run-1", "transfer-1"]);
+    let files = store.report("run-1").unwrap().unwrap().files;
+    assert_eq!(bytes["run-1"], files.iter().map(|file| file.bytes).sum::<u64>());
+
+    // A plugin is told when a cell of the suite uses it and its manifest is stored.
+    assert_eq!(store.suite_plugins(first).unwrap(), []);
+    let CellSpec::Pretrain(run) = pretrain_spec(400, 50, 1) else { unreachable!() };
+    let manifest = |name: &str, version: &str| clmbench_protocol::PluginManifest {
+        name: name.into(),
+        version: version.into(),
+        api: (1, 0),
+        libtorch: "2.11.0".into(),
+        architectures: vec![],
+        datasets: vec![],
+        metrics: vec![],
+    };
+    let used = manifest(&run.plugin.name, &run.plugin.version);
+    for (number, manifest) in [&used, &manifest("unused", "1.0.0"), &manifest(&run.plugin.name, "97.0.0")].iter().enumerate() {
+        store.put_plugin(manifest, &format!("digest {number}"), "library.so").unwrap();
+    }
+    assert_eq!(store.suite_plugins(first).unwrap(), [used]);
+    assert!(store.checkpoints(97).is_err() && store.specs(97, "pretrain").is_err() && store.suite_plugins(97).is_err());
+}
