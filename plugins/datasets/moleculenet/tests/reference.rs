@@ -162,8 +162,8 @@ fn other_splits_have_the_digest_of_those_made_with_rdkit() {
         ("lipo", "0c9e74fa6fdf860305ac488157a3f692103380d9912a56e23259d9ae519d694f", (3360, 420, 420), &[][..]),
         (
             "hiv",
-            "13caf0567b6ef58c65825bdbedc9243e0b98dec730bd088d7e2c6cda52ff6759",
-            (32_896, 4112, 4112),
+            "22979fa8a52a09c213eb2dcdd4e7af8f52a607cf9eb3cf052112e9492c8f1ce0",
+            (32_901, 4113, 4106),
             &[137, 987, 12_882, 18_293, 30_784, 30_785, 35_728],
         ),
     ];
