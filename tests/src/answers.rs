@@ -90,10 +90,10 @@ fn dataset(spec: &TokeniseDataset, work: &mut Work<'_>) -> io::Result<DatasetOut
     let tokenizer_digest = work.write("tokenizer.json", &spec.tokenizer.kind, None)?;
     let evil = spec.dataset == EVIL_DATASET;
     let data_digest = work.write("molecules.csv", &format!("{} {}", spec.source, spec.dataset), None)?;
+    let tasks = if spec.tasks.is_empty() { tasks_of(&spec.dataset) } else { spec.tasks.clone() };
     Ok(DatasetOutput {
         source: spec.source.clone(),
         dataset: spec.dataset.clone(),
-        tasks: tasks_of(&spec.dataset),
         rows: 101,
         invalid: vec![(17, format!("a bracket is not closed in `{}`", if evil { EVIL_SMILES } else { "C[NH" }))],
         counts: COUNTS,
@@ -105,7 +105,8 @@ fn dataset(spec: &TokeniseDataset, work: &mut Work<'_>) -> io::Result<DatasetOut
         split_digest: digest(&format!("split {} {data_digest}", spec.split.algorithm)),
         data_digest,
         tokenizer_digest,
-        train_sd: vec![Number(3.0); tasks_of(&spec.dataset).len()],
+        train_sd: vec![Number(3.0); tasks.len()],
+        tasks,
     })
 }
 

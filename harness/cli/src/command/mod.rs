@@ -6,6 +6,7 @@ mod doctor;
 mod export;
 mod gc;
 mod leaderboard;
+mod left_out;
 mod licences;
 mod model;
 mod plan;

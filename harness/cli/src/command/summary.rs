@@ -6,6 +6,7 @@ use clmbench_runner::plan::STAGES;
 use clmbench_store::{Store, StoreError};
 use serde::Serialize;
 
+use super::left_out::LeftOut;
 use crate::units::show_seconds;
 
 /// Time that a suite's finished cells took, and the runs among them that diverged.
@@ -15,6 +16,8 @@ pub struct Summary {
     pub stages: Vec<StageTime>,
     /// Runs that diverged, which are in no fit.
     pub diverged: Vec<DivergedRun>,
+    /// Rows of datasets that were left out.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// Time of the finished cells of a stage; for `transfer`, of one protocol.
@@ -62,7 +65,8 @@ impl Summary {
             run: run.label,
             reason: run.divergence.unwrap_or_else(|| "its rule was not recorded".to_owned()),
         });
-        Ok(Self { stages: times.into_iter().map(stage).collect(), diverged: diverged.collect() })
+        let left_out = store.datasets(suite_id)?.iter().filter_map(LeftOut::of).collect();
+        Ok(Self { stages: times.into_iter().map(stage).collect(), diverged: diverged.collect(), left_out })
     }
 
     /// A few lines for people.
@@ -75,6 +79,7 @@ impl Summary {
             lines.push(format!("{head:<5} {name:<19} {:>5} {cells:<5} {:>12}", time.cells, show_seconds(time.seconds)));
         }
         lines.extend(self.diverged.iter().map(|run| format!("diverged: {} ({})", run.run, run.reason)));
+        lines.extend(self.left_out.iter().map(LeftOut::text));
         lines.join("\n")
     }
 }
@@ -105,6 +110,7 @@ mod tests {
                 time("transfer", Some("probe"), 1, 0.5),
             ],
             diverged: vec![DivergedRun { run: "bert".into(), reason: "the loss is not finite".into() }],
+            left_out: Vec::new(),
         };
         let expected = "\
 time  pretrain               12 cells   3 min 02 s

@@ -3,7 +3,7 @@
 use clmbench_analysis::LARGEST_UNTRAINED_SHARE;
 use clmbench_protocol::{CellOutput, CorpusOutput, Coverage, DatasetOutput, MeasureOutput, MetricValue, Number, PretrainOutput};
 
-use super::{Page, transfer::transfer};
+use super::{super::left_out::LISTED, Page, transfer::transfer};
 
 /// Writes the result of a cell.
 pub(super) fn result(page: &mut Page, output: &CellOutput) {
@@ -35,6 +35,12 @@ fn dataset(page: &mut Page, of: &DatasetOutput) {
         ),
     );
     page.line("", &format!("{} test molecules also in training or validation", of.leaked));
+    for (index, (row, reason)) in of.invalid.iter().take(LISTED).enumerate() {
+        page.line(if index == 0 { "not valid" } else { "" }, &format!("row {row}: {reason}"));
+    }
+    if of.invalid.len() > LISTED {
+        page.line("", &format!("and {} more rows; --json has all", of.invalid.len() - LISTED));
+    }
 }
 
 fn corpus(page: &mut Page, of: &CorpusOutput) {
