@@ -15,6 +15,7 @@ mod injection;
 mod journey;
 mod kill;
 mod only;
+mod own_data;
 mod plugin_author;
 mod plugin_check;
 mod protocols;

@@ -17,6 +17,8 @@ use crate::bench::{Answer, built_executable, finish};
 /// The crate names of the tool's own plugins.
 pub const PLUGINS: [&str; 4] =
     ["clmbench-plugin-bert", "clmbench-plugin-loss", "clmbench-plugin-moleculenet", "clmbench-plugin-trivial"];
+/// The plugin that reads the user's own tables.
+pub const CSV: &str = "clmbench-plugin-csv";
 /// The plugin that keeps every rule.
 pub const ECHO: &str = "clmbench-test-plugin-echo";
 /// The plugin that keeps none.
