@@ -63,7 +63,7 @@ pub fn prepare_dataset(table: &RawTable, spec: &TokeniseDataset, folder: &Path) 
     let scaffolds: Vec<String> = entries.iter().map(|entry| entry.scaffold.clone()).collect();
     let rows: Vec<u64> = entries.iter().map(|entry| entry.row as u64).collect();
     let molecules =
-        split::Molecules { name: &name, scaffolds: &scaffolds, rows: &rows, of: checked.smiles.len(), given: &table.parts };
+        split::Molecules { name: &name, scaffolds: &scaffolds, rows: &rows, all_rows: checked.smiles.len(), given: &table.parts };
     let parts = split::split(&spec.split, molecules)?;
 
     let mut tokens = TokenCacheBuilder::new(tokenizer.max_tokens(), tokenizer.vocabulary_size());

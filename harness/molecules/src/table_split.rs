@@ -100,7 +100,7 @@ pub fn split_table(name: &str, smiles: &[String], given: &[String], spec: &Split
         let first = rows.iter().find_map(|row| row.as_ref().err()).cloned().unwrap_or_default();
         return Err(MoleculesError::NoMolecules { file: name.into(), rows: smiles.len() as u64, first });
     }
-    let molecules = Molecules { name, scaffolds: &scaffolds, rows: &places, of: smiles.len(), given };
+    let molecules = Molecules { name, scaffolds: &scaffolds, rows: &places, all_rows: smiles.len(), given };
     let parts = split::split(spec, molecules)?;
     let digest = split::split_digest(spec, &places, &parts);
     rows.iter_mut().flatten().zip(parts).for_each(|(row, part)| row.part = part);

@@ -34,8 +34,8 @@ pub struct Molecules<'a> {
     pub scaffolds: &'a [String],
     /// Row of each in the table, from 0.
     pub rows: &'a [u64],
-    /// The number that the shares of the `scaffold` split are of: the valid molecules, or all rows of the table (see [`scaffold`]).
-    pub of: usize,
+    /// All rows of the table, of which the shares of the `scaffold` split are (see [`scaffold`]).
+    pub all_rows: usize,
     /// Part of each row of the table (also of invalid ones) as the source gives it; empty where it gives no split.
     pub given: &'a [String],
 }
@@ -67,7 +67,7 @@ pub fn split(spec: &SplitSpec, molecules: Molecules<'_>) -> Result<Vec<Part>, Mo
     let seed = spec.seed.unwrap_or(0);
     let scaffolds = molecules.scaffolds;
     Ok(match algorithm {
-        words::SCAFFOLD => scaffold::split(scaffolds, molecules.of, training, validation),
+        words::SCAFFOLD => scaffold::split(scaffolds, molecules.all_rows, training, validation),
         words::SCAFFOLD_BALANCED => balanced::split(scaffolds, training, validation, seed),
         words::RANDOM => random::split(scaffolds.len(), training, validation, seed),
         _ => given::split(molecules, training, validation, seed)?,

@@ -15,7 +15,7 @@ fn letters(text: &str) -> Vec<String> {
 
 fn try_split(spec: &SplitSpec, scaffolds: &[String], given: &[String]) -> Result<Vec<Part>, MoleculesError> {
     let rows: Vec<u64> = (0..scaffolds.len() as u64).collect();
-    split(spec, Molecules { name: "set", scaffolds, rows: &rows, of: scaffolds.len(), given })
+    split(spec, Molecules { name: "set", scaffolds, rows: &rows, all_rows: scaffolds.len(), given })
 }
 
 fn shown(parts: &[Part]) -> String {
@@ -45,7 +45,7 @@ fn the_shares_are_of_the_number_that_is_said() {
     let scaffolds = letters("aaaabbcd");
     let rows: Vec<u64> = (0..8).collect();
     let of = |of| {
-        let molecules = Molecules { name: "set", scaffolds: &scaffolds, rows: &rows, of, given: &[] };
+        let molecules = Molecules { name: "set", scaffolds: &scaffolds, rows: &rows, all_rows: of, given: &[] };
         shown(&split(&spec("scaffold", 0.8, 0.1, None), molecules).unwrap())
     };
     assert_eq!((of(8).as_str(), of(10).as_str()), ("aaaaaatv", "aaaaaaaa"));
@@ -143,7 +143,7 @@ fn a_given_split_is_taken_as_it_is() {
     let given: Vec<String> = ["test", "train", "valid", "train", "test"].map(String::from).to_vec();
     let scaffolds = letters("abc");
     // Rows 0 and 3 hold no valid molecules.
-    let molecules = Molecules { name: "set", scaffolds: &scaffolds, rows: &[1, 2, 4], of: 5, given: &given };
+    let molecules = Molecules { name: "set", scaffolds: &scaffolds, rows: &[1, 2, 4], all_rows: 5, given: &given };
     let parts = split(&spec("given", 0.8, 0.1, None), molecules).unwrap();
     assert_eq!(shown(&parts), "avt");
 }
