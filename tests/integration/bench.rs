@@ -72,7 +72,7 @@ id = "fake/noise"
 "#;
 
 /// `clmbench`, linked into a folder without plugins beside it, so that only the fake plugin is found.
-fn executable() -> &'static Path {
+pub fn executable() -> &'static Path {
     static LINK: OnceLock<PathBuf> = OnceLock::new();
     LINK.get_or_init(|| {
         let built = built_executable();

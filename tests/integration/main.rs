@@ -7,7 +7,7 @@ mod commands;
 mod data_commands;
 mod export;
 mod failures;
-mod faults_crash;
+mod faults;
 mod gc;
 mod golden;
 mod hostile;

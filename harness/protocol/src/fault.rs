@@ -6,6 +6,9 @@
 /// The variable that names the point to die at.
 pub const VARIABLE: &str = "CLMBENCH_FAULT";
 
+/// The variable that gives every folder a type of file system (`0x6969` is NFS), for tests of what is refused there.
+pub const STATFS: &str = "CLMBENCH_FAULT_STATFS";
+
 /// All points of a run, in the order in which a run meets them.
 pub const POINTS: [&str; 6] =
     ["during_migration", "at_spawn", "mid_checkpoint", "before_rename", "after_rename", "inside_commit"];

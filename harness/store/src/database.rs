@@ -52,8 +52,8 @@ pub(crate) fn open_writer(path: &Path, check: bool) -> Result<Connection, StoreE
 
 /// Opens the database for reading only.
 pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
-    if !path.exists() {
-        return Err(StoreError::Missing { path: path.to_path_buf() });
+    if let Err(reason) = std::fs::File::open(path) {
+        return Err(StoreError::looked_at(path, reason));
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| unopened(path, error))?;

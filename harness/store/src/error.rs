@@ -72,6 +72,26 @@ pub enum StoreError {
         /// The folder or file.
         path: PathBuf,
     },
+    /// The folder or its files cannot be read.
+    #[error("{path} cannot be read ({reason}). Allow reading it, or name another store with --store", path = path.display())]
+    Unreadable {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// A file lies where a folder belongs, or the other way round.
+    #[error(
+        "{path} cannot be used: it or a folder above it is of the wrong kind ({reason}). Move what lies there away, or choose another \
+         store with --store",
+        path = path.display()
+    )]
+    InTheWay {
+        /// The folder or file that the store needs.
+        path: PathBuf,
+        /// What the system said.
+        reason: std::io::Error,
+    },
     /// A writing call on a store that was opened for reading.
     #[error("the store {path} was opened for reading. Open it with Store::open_writer", path = path.display())]
     OpenedForReading {
@@ -208,7 +228,21 @@ impl StoreError {
         match source.kind() {
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::DiskFull { path },
+            ErrorKind::AlreadyExists | ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
+                Self::InTheWay { path, reason: source }
+            }
             _ => Self::Io { path, source },
+        }
+    }
+
+    /// The typed error of an I/O error on this path, where a store is only looked at.
+    pub(crate) fn looked_at(path: &Path, reason: std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        let path = path.to_path_buf();
+        match reason.kind() {
+            ErrorKind::NotFound => Self::Missing { path },
+            ErrorKind::NotADirectory | ErrorKind::IsADirectory => Self::InTheWay { path, reason },
+            _ => Self::Unreadable { path, reason },
         }
     }
 

@@ -30,10 +30,15 @@ impl Store {
     ///
     /// # Errors
     /// Among others [`StoreError::Leased`], [`StoreError::Newer`], [`StoreError::NetworkFileSystem`],
-    /// [`StoreError::ReadOnly`], [`StoreError::DiskFull`], [`StoreError::Corrupt`], [`StoreError::Foreign`].
+    /// [`StoreError::Invalid`] (a path that is not Unicode), [`StoreError::ReadOnly`], [`StoreError::DiskFull`], [`StoreError::Corrupt`], [`StoreError::Foreign`].
     pub fn open_writer(dir: &Path) -> Result<Self, StoreError> {
         make_folder(dir)?;
         let root = dir.canonicalize().map_err(|source| StoreError::io(dir, source))?;
+        if root.to_str().is_none() {
+            // Workers get paths as JSON, which holds only Unicode.
+            let path = root.display();
+            return Err(StoreError::invalid(format!("the path {path} is not Unicode. Choose another store with --store")));
+        }
         network::refuse_network(&root)?;
         let lease = Lease::take(&root.join("lease"))?;
         for folder in ["artifacts", "work", "logs"] {
@@ -52,12 +57,10 @@ impl Store {
     /// Opens the store for reading. Works while another process writes; calls that write are refused.
     ///
     /// # Errors
-    /// [`StoreError::Missing`] if there is none yet, [`StoreError::Older`] if its schema must be brought up to date first,
+    /// [`StoreError::Missing`] if there is none yet, [`StoreError::Unreadable`], [`StoreError::Older`] if its schema must be brought up to date first,
     /// and those of [`Store::open_writer`] but for the lease.
     pub fn open_reader(dir: &Path) -> Result<Self, StoreError> {
-        let Ok(root) = dir.canonicalize() else {
-            return Err(StoreError::Missing { path: dir.join("store.sqlite") });
-        };
+        let root = dir.canonicalize().map_err(|reason| StoreError::looked_at(&dir.join("store.sqlite"), reason))?;
         network::refuse_network(&root)?;
         let database = root.join("store.sqlite");
         let connection = database::open_reader(&database)?;

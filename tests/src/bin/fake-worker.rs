@@ -50,6 +50,8 @@ enum Misdeed {
     Memory,
     /// A pretraining run diverges.
     Diverge,
+    /// Writes to its work folder until the disk is full, and says so.
+    Fill,
 }
 
 impl Misdeed {
@@ -67,6 +69,7 @@ impl Misdeed {
             "fail" => Self::Fail,
             "memory" => Self::Memory,
             "diverge" => Self::Diverge,
+            "fill" => Self::Fill,
             _ => exit(64),
         })
     }
@@ -155,6 +158,9 @@ fn run(request: &RunRequest, misdeed: Option<Misdeed>) -> io::Result<()> {
     };
     let misdeed = misdeed.filter(|_| meant);
     if let Some(misdeed) = misdeed {
+        if misdeed == Misdeed::Fill {
+            return say(&Event::Failed(Failure::new(FailureKind::Io, fill(Path::new(&request.work_dir)))));
+        }
         misbehave(misdeed)?;
         if misdeed == Misdeed::Fail {
             return Ok(());
@@ -253,8 +259,19 @@ fn misbehave(misdeed: Misdeed) -> io::Result<()> {
             std::hint::black_box(&hog);
             wait_forever()
         }
-        Misdeed::Diverge | Misdeed::Version | Misdeed::Silent | Misdeed::Absent => Ok(()),
+        Misdeed::Diverge | Misdeed::Fill | Misdeed::Version | Misdeed::Silent | Misdeed::Absent => Ok(()),
     }
+}
+
+/// Fills the disk; what the system says then.
+fn fill(folder: &Path) -> String {
+    let path = folder.join("weights.partial");
+    let written = fs::File::create(&path).and_then(|mut file| {
+        loop {
+            file.write_all(&[7; 4096])?;
+        }
+    });
+    written.map_or_else(|error: io::Error| format!("{}: {error}", path.display()), |()| "written".into())
 }
 
 fn wait_forever() -> ! {

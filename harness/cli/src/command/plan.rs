@@ -65,6 +65,9 @@ pub fn select(plan: &Plan, patterns: &[String]) -> Result<Option<Selection>, Cli
 pub fn read(suite: &std::path::Path, global: &Global, console: Console) -> Result<Plan, CliError> {
     let suite = Suite::read(suite)?;
     let discovery = plugins::find(global)?;
+    if discovery.plugins.plugins().is_empty() && !discovery.errors.is_empty() {
+        return Err(CliError::PluginsLeftOut(discovery.errors));
+    }
     plugins::warn(&discovery, console);
     Ok(plan::build(&suite, &discovery.plugins, &corpora::catalogue)?)
 }

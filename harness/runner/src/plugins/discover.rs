@@ -101,8 +101,11 @@ fn candidates(folder: &Path, must_exist: bool, errors: &mut Vec<PluginLoadError>
         errors.push(PluginLoadError::new(folder, "this is a plugin itself, not a folder of plugins", fix));
         return Vec::new();
     }
-    let mut found: Vec<PathBuf> =
-        entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.join(Card::FILE).exists()).collect();
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| path.join(Card::FILE).symlink_metadata().is_ok())
+        .collect();
     found.sort();
     found
 }
@@ -124,6 +127,10 @@ pub(super) fn load(folder: &Path, describer: &Describer) -> Result<Plugin, Plugi
     refuse_world_writable(&library)?;
     let library =
         library.canonicalize().map_err(|error| PluginLoadError::new(&library, format!("cannot be resolved ({error})"), build))?;
+    // A link may lead to a folder that anyone can write to, such as /tmp.
+    if let Some(real_folder) = library.parent() {
+        refuse_world_writable(real_folder)?;
+    }
     let (manifest, digest) = describer.describe(&library)?;
     if manifest.name != card.name || manifest.version != card.version {
         let reason = format!(

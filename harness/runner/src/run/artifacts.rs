@@ -31,7 +31,7 @@ pub(super) fn commit(work: &Path, place: &Path, report: &CellReport) -> Result<(
 
 fn move_into_place(work: &Path, place: &Path, report: &CellReport) -> io::Result<()> {
     let mut file = File::create(work.join(REPORT))?;
-    file.write_all(&serde_json::to_vec(report)?)?;
+    file.write_all(&sealed(report)?)?;
     file.sync_all()?;
     drop(file);
     sync_folders(work)?;
@@ -49,6 +49,24 @@ fn move_into_place(work: &Path, place: &Path, report: &CellReport) -> io::Result
     }
     fault::reach("after_rename");
     Ok(())
+}
+
+/// The bytes of `cell.json`: the report in one line, and in the next the BLAKE3 of that line, since the result in it is
+/// under no other digest.
+fn sealed(report: &CellReport) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec(report)?;
+    let seal = blake3::hash(&bytes).to_hex();
+    bytes.extend_from_slice(format!("\n{seal}\n").as_bytes());
+    Ok(bytes)
+}
+
+/// The report in such bytes; none if they are damaged. Earlier versions wrote the first line only.
+fn unsealed(bytes: &[u8]) -> Option<CellReport> {
+    let line = bytes.split(|byte| *byte == b'\n').next()?;
+    if line.len() < bytes.len() && bytes[line.len() + 1..] != *format!("{}\n", blake3::hash(line).to_hex()).as_bytes() {
+        return None;
+    }
+    serde_json::from_slice(line).ok()
 }
 
 fn sync_folders(folder: &Path) -> io::Result<()> {
@@ -82,7 +100,7 @@ pub(super) fn check(place: &Path, files: &[OutputFile], thorough: bool) -> Resul
 /// The report in a folder that a crash left complete but unrecorded; none if there is no such folder or anything in it
 /// is not as the report says.
 pub(super) fn adoptable(place: &Path, spec: &CellSpec) -> Option<CellReport> {
-    let report: CellReport = serde_json::from_slice(&fs::read(place.join(REPORT)).ok()?).ok()?;
+    let report = unsealed(&fs::read(place.join(REPORT)).ok()?)?;
     (fits(spec, &report.output) && check(place, &report.files, true).is_ok()).then_some(report)
 }
 

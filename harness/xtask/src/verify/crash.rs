@@ -30,7 +30,7 @@ pub fn run_crashes(arguments: &CrashArguments) -> Result<(), XtaskError> {
     let kills = if arguments.quick { 50 } else { 1_000 };
     let folder = checkout.join("target/bench/verify-crash");
     fs::create_dir_all(&folder).map_err(XtaskError::io("create", &folder))?;
-    let crash = report_of("faults_crash::", &folder.join("crash.txt"), &checkout, (kills, arguments.seed, true))?;
+    let crash = report_of("faults::crash::", &folder.join("crash.txt"), &checkout, (kills, arguments.seed, true))?;
     let size = report_of("size::", &folder.join("size.txt"), &checkout, (kills, arguments.seed, !arguments.quick))?;
     let text = table(&crash, &size, &environment(&checkout), arguments.seed).ok_or_else(|| {
         XtaskError::Check("the tests report in a form that this table does not know; harness/xtask/src/verify/crash.rs".into())
