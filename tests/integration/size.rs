@@ -95,7 +95,7 @@ fn every_cell_of_many_is_accounted_for() {
     let bench = Bench::new(&suite(seeds, checkpoints));
     let planned = bench.clmbench(&["plan", "suite.toml", "--json"]).code(0).rows()[0]["cells"].as_u64().unwrap() as usize;
     assert!(planned > if verify::wanted() { 10_000 } else { 1_000 }, "{planned}");
-    let mut report = vec![format!("{planned} cells, {} of 100 calls fail in {} ways", PERMILLE / 10, 12)];
+    let mut report = vec![format!("{planned} cells, {} of 1,000 calls fail, in {} ways", PERMILLE, 12)];
     let mut before = usize::MAX;
     let mut first = BTreeMap::new();
     // Another seed for each try, as if the causes were passing ones; the last try has none.
