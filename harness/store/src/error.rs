@@ -104,6 +104,14 @@ pub enum StoreError {
         /// The folder or file.
         path: PathBuf,
     },
+    /// The system could not read or write the database.
+    #[error("{path} cannot be read or written ({detail}): its disk may be full or failing. Free some space, or check it, and run again", path = path.display())]
+    DiskError {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        detail: String,
+    },
     /// The database file is damaged or no database.
     #[error(
         "{path} is damaged or not a database ({detail}). Restore it from a copy, or move it away and run again",
@@ -254,6 +262,7 @@ impl StoreError {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Corrupt { path, detail: source.to_string() },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { path },
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Self::ReadOnly { path },
+            Some(ErrorCode::SystemIoFailure) => Self::DiskError { path, detail: source.to_string() },
             _ => Self::Sqlite { path, source },
         }
     }
