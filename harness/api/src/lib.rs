@@ -41,14 +41,11 @@ pub struct PluginModule {
     /// A model with freshly initialised weights (drawn from libtorch's global generator, which the host seeds).
     /// Arguments: architecture name, configuration as JSON with every key filled in.
     pub new_model: extern "C" fn(name: RStr<'_>, config: RStr<'_>) -> RResult<ModelBox, Fault>,
-    /// Parses the files of a dataset. Arguments: source, name, files in the order in which they were declared.
-    pub parse_dataset: extern "C" fn(source: RStr<'_>, name: RStr<'_>, files: RSlice<'_, SourceBytes>) -> RResult<Table, Fault>,
+    /// Reads a dataset. Arguments: `clmbench_protocol::DatasetRequest` as JSON, files in the order in which they were declared.
+    pub read_dataset: extern "C" fn(request: RStr<'_>, files: RSlice<'_, SourceBytes>) -> RResult<SplitTable, Fault>,
     /// Measures a metric. Arguments: `family/name`, parameters as JSON with every key filled in, the probe.
     #[sabi(last_prefix_field)]
     pub measure: extern "C" fn(metric: RStr<'_>, params: RStr<'_>, probe: ProbeRef<'_>) -> RResult<Measurement, Fault>,
-    /// Reads a dataset (since 1.2). Arguments: `clmbench_protocol::DatasetRequest` as JSON, files as for `parse_dataset`.
-    #[sabi(missing_field(option))]
-    pub read_dataset: extern "C" fn(request: RStr<'_>, files: RSlice<'_, SourceBytes>) -> RResult<SplitTable, Fault>,
 }
 
 impl RootModule for PluginModuleRef {

@@ -5,7 +5,7 @@ use abi_stable::{
     std_types::{ROption, RResult, RStr, RString, RVec},
 };
 
-use crate::{Fault, FaultKind, RawTensor, Role};
+use crate::{Fault, RawTensor, Role};
 
 /// Molecules that a loss is taken over.
 #[repr(u8)]
@@ -117,30 +117,17 @@ pub trait ProbeApi {
     fn progress(&self, done: u64, total: u64, note: RStr<'_>);
 
     /// Whether the host asks the metric to stop.
-    #[sabi(last_prefix_field)]
     fn cancelled(&self) -> bool;
 
-    /// A copy of the weights [P], in the order of the parameter table (since 1.1).
-    fn weights(&self) -> RResult<RawTensor, Fault> {
-        since("weights", "1.1")
-    }
+    /// A copy of the weights [P], in the order of the parameter table.
+    fn weights(&self) -> RResult<RawTensor, Fault>;
 
-    /// Number of predicted tokens of each molecule of the sample, without a pass through the model (since 1.1).
-    fn predicted(&self, _sample: Sample) -> RResult<RVec<u64>, Fault> {
-        since("predicted", "1.1")
-    }
+    /// Number of predicted tokens of each molecule of the sample, without a pass through the model.
+    fn predicted(&self, sample: Sample) -> RResult<RVec<u64>, Fault>;
 
-    /// What the metric has spent so far, in gradient-equivalents over the whole held-out sample (since 1.1).
-    fn spent(&self) -> RResult<f64, Fault> {
-        since("spent", "1.1")
-    }
-}
-
-fn since<T>(call: &str, version: &str) -> RResult<T, Fault> {
-    RResult::RErr(Fault::new(
-        FaultKind::Unsupported,
-        format!("this host has no call `{call}`: it came with plugin API {version}"),
-    ))
+    /// What the metric has spent so far, in gradient-equivalents over the whole held-out sample.
+    #[sabi(last_prefix_field)]
+    fn spent(&self) -> RResult<f64, Fault>;
 }
 
 /// A borrowed probe.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, time::Instant};
 
-use clmbench_api::{SourceBytes, SplitTable};
+use clmbench_api::SourceBytes;
 use clmbench_molecules::{Molecule, RawTable};
 use clmbench_protocol::{
     ArchitectureInfo, Attempt, DatasetInfo, DatasetRequest, Failure, FailureKind, MetricInfo, Objective, Outcome, Scope,
@@ -18,7 +18,7 @@ use crate::{
     model::{Model, Vocabulary},
     report::Reporter,
     sample::{Sample, molecules, training},
-    seed,
+    seed, tokenise,
 };
 
 /// Steps that an architecture is trained for.
@@ -170,35 +170,7 @@ pub fn parse(plugin: &Plugin, info: &DatasetInfo, attempt: &Attempt, files: BTre
         files.into_iter().map(|(name, bytes)| SourceBytes { name: name.into(), bytes: bytes.into() }).collect();
     let tasks: Vec<TaskInfo> = if info.user_file.is_some() { attempt.tasks.clone() } else { info.tasks.clone() };
     let params = filled(&info.parameters, &attempt.params)?;
-    let SplitTable { table, parts } = match plugin.module.read_dataset() {
-        Some(read) => {
-            let request = DatasetRequest { source: info.source.clone(), name: info.name.clone(), tasks: tasks.clone(), params };
-            let request =
-                serde_json::to_string(&request).map_err(|error| Failure::new(FailureKind::Protocol, error.to_string()))?;
-            read(request.as_str().into(), bytes.as_slice().into()).or_fail()?
-        }
-        None => {
-            let parse = plugin.module.parse_dataset();
-            let table = parse(info.source.as_str().into(), info.name.as_str().into(), bytes.as_slice().into()).or_fail()?;
-            SplitTable { table, parts: Vec::new().into() }
-        }
-    };
-    let (rows, width) = (table.smiles.len(), table.tasks as usize);
-    if rows > 0 && (width != tasks.len() || table.labels.len() != rows * width) {
-        let text = format!(
-            "{} labels for {rows} molecules and {} tasks; give every row a label (or an empty text) for each task",
-            table.labels.len(),
-            tasks.len()
-        );
-        return Err(Failure::new(FailureKind::WrongShape, text));
-    }
-    let labels: Vec<String> = table.labels.into_iter().map(String::from).collect();
-    Ok(RawTable {
-        smiles: table.smiles.into_iter().map(String::from).collect(),
-        labels: labels.chunks(width.max(1)).map(<[String]>::to_vec).collect(),
-        tasks,
-        parts: parts.into_iter().map(String::from).collect(),
-    })
+    tokenise::read(plugin, DatasetRequest { source: info.source.clone(), name: info.name.clone(), tasks, params }, &bytes)
 }
 
 fn summary(table: &RawTable) -> TriedDataset {

@@ -8,7 +8,7 @@ use std::{
 use clmbench_api::{SourceBytes, SplitTable};
 use clmbench_molecules::{RawTable, prepare_corpus, prepare_dataset};
 use clmbench_protocol::{
-    CorpusOutput, DatasetInfo, DatasetOutput, DatasetRequest, Failure, FailureKind, TaskInfo, TokeniseCorpus, TokeniseDataset,
+    CorpusOutput, DatasetInfo, DatasetOutput, DatasetRequest, Failure, FailureKind, TokeniseCorpus, TokeniseDataset,
 };
 
 use crate::{
@@ -59,43 +59,35 @@ pub fn dataset(spec: &TokeniseDataset, plugin: &Plugin, files: &BTreeMap<String,
         bytes.push(SourceBytes { name: file.name.as_str().into(), bytes: content.into() });
     }
     let tasks = if info.user_file.is_some() { &spec.tasks } else { &info.tasks };
-    let SplitTable { table, parts } = read(spec, tasks, plugin, &bytes)?;
-    let (rows, width) = (table.smiles.len(), table.tasks as usize);
-    if width != tasks.len() || table.labels.len() != rows * width {
-        let text = format!(
-            "{}/{}: {} labels for {rows} molecules, but {} tasks are declared",
-            spec.source,
-            spec.dataset,
-            table.labels.len(),
-            tasks.len()
-        );
-        return Err(Failure::new(FailureKind::WrongShape, text));
-    }
-    let labels = table.labels.into_iter().map(String::from).collect::<Vec<_>>();
-    let raw = RawTable {
-        smiles: table.smiles.into_iter().map(String::from).collect(),
-        labels: labels.chunks(width.max(1)).map(<[String]>::to_vec).collect(),
-        tasks: tasks.clone(),
-        parts: parts.into_iter().map(String::from).collect(),
-    };
-    prepare_dataset(&raw, spec, work).or_fail()
-}
-
-/// What the plugin reads out of the files. One that was built before 1.2 of the edge has neither parameters nor splits.
-fn read(spec: &TokeniseDataset, tasks: &[TaskInfo], plugin: &Plugin, files: &[SourceBytes]) -> Result<SplitTable> {
-    let Some(read) = plugin.module.read_dataset() else {
-        let parse = plugin.module.parse_dataset();
-        let table = parse(spec.source.as_str().into(), spec.dataset.as_str().into(), files.into()).or_fail()?;
-        return Ok(SplitTable { table, parts: Vec::new().into() });
-    };
     let request = DatasetRequest {
         source: spec.source.clone(),
         name: spec.dataset.clone(),
-        tasks: tasks.to_vec(),
+        tasks: tasks.clone(),
         params: spec.params.clone(),
     };
-    let request = serde_json::to_string(&request).map_err(|error| Failure::new(FailureKind::Protocol, error.to_string()))?;
-    read(request.as_str().into(), files.into()).or_fail()
+    prepare_dataset(&read(plugin, request, &bytes)?, spec, work).or_fail()
+}
+
+/// What the plugin reads out of these files.
+///
+/// # Errors
+/// What the plugin refuses; [`FailureKind::WrongShape`] where rows and tasks do not fit together.
+pub fn read(plugin: &Plugin, request: DatasetRequest, files: &[SourceBytes]) -> Result<RawTable> {
+    let json = serde_json::to_string(&request).map_err(|error| Failure::new(FailureKind::Protocol, error.to_string()))?;
+    let SplitTable { table, parts } = plugin.module.read_dataset()(json.as_str().into(), files.into()).or_fail()?;
+    let DatasetRequest { source, name, tasks, .. } = request;
+    let (rows, width) = (table.smiles.len(), tasks.len());
+    if rows > 0 && (table.tasks as usize != width || table.labels.len() != rows * width) {
+        let text = format!("{source}/{name}: {} labels for {rows} molecules, but {width} tasks are declared", table.labels.len());
+        return Err(Failure::new(FailureKind::WrongShape, text));
+    }
+    let labels: Vec<String> = table.labels.into_iter().map(String::from).collect();
+    Ok(RawTable {
+        smiles: table.smiles.into_iter().map(String::from).collect(),
+        labels: labels.chunks(width.max(1)).map(<[String]>::to_vec).collect(),
+        tasks,
+        parts: parts.into_iter().map(String::from).collect(),
+    })
 }
 
 /// Computes a corpus subset's tokenise cell.

@@ -56,7 +56,7 @@ impl ParsedTable {
     ///
     /// # Errors
     /// [`PluginError::Shape`] when rows have unequal numbers of labels, or a split does not name every row.
-    pub fn into_split_table(mut self) -> Result<SplitTable, PluginError> {
+    pub fn into_edge(mut self) -> Result<SplitTable, PluginError> {
         let parts = std::mem::take(&mut self.parts);
         if !parts.is_empty() && parts.len() != self.smiles.len() {
             return Err(PluginError::Shape(format!("{} molecules but parts for {} rows", self.smiles.len(), parts.len())));
@@ -64,11 +64,7 @@ impl ParsedTable {
         Ok(SplitTable { table: self.into_table()?, parts: parts.into_iter().map(Into::into).collect() })
     }
 
-    /// To the edge, without the split.
-    ///
-    /// # Errors
-    /// [`PluginError::Shape`] when rows have unequal numbers of labels.
-    pub fn into_table(self) -> Result<Table, PluginError> {
+    fn into_table(self) -> Result<Table, PluginError> {
         let tasks = self.labels.first().map_or(0, Vec::len);
         if self.labels.len() != self.smiles.len() {
             return Err(PluginError::Shape(format!("{} molecules but {} rows of labels", self.smiles.len(), self.labels.len())));

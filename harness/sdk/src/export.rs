@@ -1,7 +1,7 @@
 //! The export macro, and the shims behind it through which every call from the host goes.
 
 use abi_stable::std_types::{RResult, RSlice, RStr, RString};
-use clmbench_api::{Fault, Measurement, ModelBox, ProbeRef, SourceBytes, SplitTable, Table, handshake::API_VERSION};
+use clmbench_api::{Fault, Measurement, ModelBox, ProbeRef, SourceBytes, SplitTable, handshake::API_VERSION};
 use clmbench_protocol::{DatasetInfo, DatasetRequest, PluginManifest};
 
 use crate::{
@@ -52,27 +52,13 @@ pub extern "C" fn new_model<E: Exports>(name: RStr<'_>, config: RStr<'_>) -> RRe
     })
 }
 
-/// Shim of `PluginModule::parse_dataset`.
-pub extern "C" fn parse_dataset<E: Exports>(
-    source: RStr<'_>,
-    name: RStr<'_>,
-    files: RSlice<'_, SourceBytes>,
-) -> RResult<Table, Fault> {
-    guard(|| {
-        let (source, name) = (source.to_string(), name.to_string());
-        let (dataset, info) = dataset::<E>(&source, &name)?;
-        let request = DatasetRequest { source, name, tasks: info.tasks, params: serde_json::Map::new() };
-        dataset.parse(&request, &Files::new(files))?.into_table()
-    })
-}
-
 /// Shim of `PluginModule::read_dataset`.
 pub extern "C" fn read_dataset<E: Exports>(request: RStr<'_>, files: RSlice<'_, SourceBytes>) -> RResult<SplitTable, Fault> {
     guard(|| {
         let request: DatasetRequest = serde_json::from_str(request.as_str())
             .map_err(|error| PluginError::Input(format!("the host's request is no request for a dataset: {error}")))?;
         let (dataset, _) = dataset::<E>(&request.source, &request.name)?;
-        dataset.parse(&request, &Files::new(files))?.into_split_table()
+        dataset.parse(&request, &Files::new(files))?.into_edge()
     })
 }
 
@@ -145,7 +131,6 @@ macro_rules! export_plugin {
                 $crate::api::PluginModule {
                     manifest: $crate::export::manifest::<Exported>,
                     new_model: $crate::export::new_model::<Exported>,
-                    parse_dataset: $crate::export::parse_dataset::<Exported>,
                     measure: $crate::export::measure::<Exported>,
                     read_dataset: $crate::export::read_dataset::<Exported>,
                 }

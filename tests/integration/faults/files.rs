@@ -14,9 +14,10 @@ use crate::bench::Bench;
 
 const RUN: &[&str] = &["run", "suite.toml", "--workers", "1"];
 
-/// Ways to damage a file.
-const DAMAGES: [(&str, fn(&Path)); 4] =
-    [("a flipped byte", flip), ("truncated", cut), ("of no length", empty), ("removed", remove)];
+/// A way to damage a file: its name and what it does.
+type Damage = (&'static str, fn(&Path));
+
+const DAMAGES: [Damage; 4] = [("a flipped byte", flip), ("truncated", cut), ("of no length", empty), ("removed", remove)];
 
 fn flip(path: &Path) {
     let mut bytes = fs::read(path).unwrap();

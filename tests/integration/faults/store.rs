@@ -139,7 +139,7 @@ fn a_store_in_use_or_on_a_network() {
     finish(first).code(0);
     for (kind, number) in [("NFS", "0x6969"), ("SMB", "0xff534d42"), ("SMB 2", "0xfe534d42")] {
         for arguments in [RUN, STATUS] {
-            page.fault(&format!("{kind}"), &bench, arguments, &[("CLMBENCH_FAULT_STATFS", number)], 5);
+            page.fault(kind, &bench, arguments, &[("CLMBENCH_FAULT_STATFS", number)], 5);
         }
     }
     for (kind, number) in

@@ -100,7 +100,6 @@ pub fn module() -> PluginModuleRef {
     PluginModule {
         manifest: export::manifest::<Exported>,
         new_model: export::new_model::<Exported>,
-        parse_dataset: export::parse_dataset::<Exported>,
         read_dataset: export::read_dataset::<Exported>,
         measure: export::measure::<Exported>,
     }
