@@ -18,7 +18,7 @@ impl Metric for Calls {
             primary: "loss".into(),
             direction: Direction::LowerIsBetter,
             scope: Scope::Checkpoint,
-            cost: CostClass::Cheap,
+            cost: CostClass::Moderate,
             comparable: Comparable::SameEvaluation,
             objectives: vec![Objective::MaskedLm],
             parameters: Vec::new(),
@@ -59,7 +59,9 @@ impl Metric for Calls {
             ("embedding_norm", embedded.f_norm()?.f_double_value(&[])?),
             ("embedding_difference", apart),
         ];
-        let values = values.into_iter().map(|(name, value)| Value::exact(name, value, "1")).collect();
+        let mut values: Vec<Value> = values.into_iter().map(|(name, value)| Value::exact(name, value, "1")).collect();
+        let rows = probe.loss(sample(0, molecules), None)?;
+        values[0].se_sample = Some(statistics::ratio_with_jackknife(&rows.nll, &rows.tokens).1);
         Ok(Measurement::complete(values, molecules))
     }
 }
