@@ -34,7 +34,7 @@ fn walk_through() -> String {
 }
 
 /// A shell with the test's home and plugins, and with the author's own cargo, which fetches nothing.
-fn shell(real: &Real, script: &str) -> Output {
+pub fn shell(real: &Real, script: &str) -> Output {
     let clmbench = real.command(&[]);
     let mut command = Command::new("sh");
     command.args(["-c", script]).env_clear().current_dir(real.path(""));
@@ -55,7 +55,8 @@ fn shell(real: &Real, script: &str) -> Output {
     command.env("CARGO_NET_OFFLINE", "true").stdin(Stdio::null()).output().unwrap()
 }
 
-fn words(output: &Output) -> String {
+/// What it printed: standard output, then standard error.
+pub fn words(output: &Output) -> String {
     [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
 }
 

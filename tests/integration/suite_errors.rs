@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use crate::bench::{Bench, SMALL};
+use crate::{
+    bench::{Bench, SMALL},
+    real::checkout,
+};
 
 /// What is changed in the small suite (a text and what stands for it, once), and what `clmbench plan` says then.
 const CHANGES: &[(&str, &str, &str)] = &[
@@ -175,7 +178,7 @@ const CHANGES: &[(&str, &str, &str)] = &[
     (
         "checkpoints = 1",
         "lr = 0",
-        "suite.toml:13: `lr` in [[model]]: 0 is not a learning rate; write `\"preset\"` or, for example, `1e-3`.",
+        "suite.toml:13: `lr` in [[model]]: 0 is not a learning rate between 0 and 10; write `\"preset\"` or, for example, `1e-3`.",
     ),
     (
         "checkpoints = 1",
@@ -376,7 +379,8 @@ fn what_is_no_readable_file_is_told_in_these_words() {
     let mut permissions = fs::metadata(bench.path("closed.toml")).unwrap().permissions();
     std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o000);
     fs::set_permissions(bench.path("closed.toml"), permissions).unwrap();
-    let next = "Check the path, or start from benchmarks/suites/demo.toml.";
+    let demo = checkout().join("benchmarks/suites/demo.toml");
+    let next = format!("Check the path.\n  hint: a suite to start from is {}", demo.display());
     let said = |reason: &str, name: &str| format!("{name}: the suite cannot be read ({reason}). {next}");
     let mut wrong = Vec::new();
     check(&bench, "absent.toml", &said("No such file or directory (os error 2)", "absent.toml"), &mut wrong, "absent");

@@ -21,6 +21,7 @@ mod predictors;
 mod refused;
 #[cfg(test)]
 mod sample;
+mod unscored;
 mod variant;
 
 use clmbench_store::{FitRow, Store};
@@ -66,5 +67,7 @@ pub fn predictors(store: &Store, suite_id: i64) -> Result<PredictorBoard, Analys
 /// # Errors
 /// The store cannot be read.
 pub fn models(store: &Store, suite_id: i64) -> Result<ModelBoard, AnalysisError> {
-    Ok(model_board(&Inputs::read(store, suite_id)?.with_predictions(store)?))
+    let mut board = model_board(&Inputs::read(store, suite_id)?.with_predictions(store)?);
+    unscored::explain(&mut board.missing, &store.cells(suite_id)?);
+    Ok(board)
 }

@@ -158,7 +158,7 @@ pub fn model_board(inputs: &Inputs) -> ModelBoard {
         reason: match &run.divergence {
             Some(rule) => format!("diverged: {rule}"),
             None if run.diverged => "diverged".to_owned(),
-            None => "no score yet".to_owned(),
+            None => crate::unscored::NO_SCORE.to_owned(),
         },
     });
     ModelBoard {

@@ -233,6 +233,9 @@ impl CliError {
             ),
             Self::Interrupted => Some("run the same command again to go on".to_owned()),
             Self::File { .. } | Self::Output(_) | Self::Build { .. } | Self::ChecksFailed { .. } => None,
+            // Most readers are outside the checkout: a path of theirs.
+            Self::Suite(clmbench_runner::suite::SuiteError::Read { .. }) => crate::places::checkout()
+                .map(|root| format!("a suite to start from is {}", root.join("benchmarks/suites/demo.toml").display())),
             Self::Suite(_)
             | Self::Molecules(_)
             | Self::NotPrepared { .. }

@@ -94,7 +94,10 @@ pub fn run(spec: &Embed, plugins: &mut Plugins, folders: (&Path, &Path, &Path), 
     let molecules: Vec<u32> = (0..cache.len() as u32).collect();
     let matrix = pooled(&model, cache, &molecules, reporter)?;
     if !bool::try_from(matrix.isfinite().all()).unwrap_or(false) {
-        return Err(Failure::new(FailureKind::NonFinite, "the model's embeddings are not all finite; the run may have diverged"));
+        return Err(Failure::new(
+            FailureKind::NonFinite,
+            "the model's embeddings are not all finite: it diverged, or it never was (`clmbench plugin check` tells)",
+        ));
     }
     let path = work.join("embeddings.safetensors");
     let embedding_digest = weights::write(&path, &[(MATRIX.into(), &matrix)])?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clmbench_runner::plan::STAGES;
-use clmbench_store::{CellRow, CellStatus, Store};
+use clmbench_store::{CellRow, CellStatus, RunRow, Store};
 
 use super::running::{RunState, settle};
 use crate::{
@@ -27,6 +27,9 @@ pub fn run(choice: &StatusArguments, global: &Global, console: Console) -> Resul
     let lease = store.lease_state();
     let mut cells = store.cells(suite.id)?;
     let state = settle(&mut cells, lease);
+    if cells.iter().any(|cell| cell.status == CellStatus::Diverged) {
+        explain(&mut cells, store.runs(suite.id)?);
+    }
     if choice.json.json {
         return console.json_of_run("status", &cells, Some(&state));
     }
@@ -39,7 +42,20 @@ pub fn run(choice: &StatusArguments, global: &Global, console: Console) -> Resul
         page.push_str(&by_stage(&cells, console.style));
         page.push_str(&reasons(&cells));
     }
-    console.print(&page)
+    console.print(&page)?;
+    if !choice.cells && cells.iter().any(|cell| cell.status == CellStatus::Failed) {
+        console
+            .note("next: `clmbench show CELL --log` says more of one; `clmbench run SUITE --retry-failed` computes them again");
+    }
+    Ok(())
+}
+
+/// Gives diverged cells the rule by which they did, which is kept with the run.
+fn explain(cells: &mut [CellRow], runs: Vec<RunRow>) {
+    let rules: BTreeMap<String, String> = runs.into_iter().filter_map(|run| Some((run.run, run.divergence?))).collect();
+    for cell in cells.iter_mut().filter(|cell| cell.status == CellStatus::Diverged && cell.reason.is_none()) {
+        cell.reason = cell.identity.as_ref().and_then(|identity| rules.get(identity)).cloned();
+    }
 }
 
 /// `96 cells: 40 done, 1 failed, 55 todo`.
@@ -117,7 +133,7 @@ fn reasons(cells: &[CellRow]) -> String {
     }
     more(&mut text, of(CellStatus::Failed).count());
     for cell in of(CellStatus::Diverged).take(MOST_LISTED) {
-        text.push_str(&format!("\ndiverged {}", one_line(&cell.key, 120)));
+        text.push_str(&format!("\ndiverged {}\n  {}", one_line(&cell.key, 120), reason(cell)));
     }
     more(&mut text, of(CellStatus::Diverged).count());
     // A failure refuses all that need it, for one reason each: a line a reason.
@@ -173,6 +189,9 @@ mod tests {
         let text = reasons(&cells);
         assert!(text.contains("failed b\n  time_limit: over 60 s") && !text.contains('\u{1b}'), "{text}");
         assert_eq!(reasons(&cells[..1]), "");
+        let mut diverged = cell("d", CellStatus::Diverged);
+        diverged.reason = Some("the training loss of step 1 is NaN".into());
+        assert_eq!(reasons(&[diverged]), "\ndiverged d\n  the training loss of step 1 is NaN");
     }
 
     #[test]

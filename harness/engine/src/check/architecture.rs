@@ -108,11 +108,18 @@ fn same_again(model: &Model, other: &Model) -> Result<()> {
     let again = forward(model, AttentionMode::Fast)?;
     let slow = forward(model, AttentionMode::TwiceDifferentiable)?;
     let fresh = forward(other, AttentionMode::Fast)?;
+    finite(&fast)?;
     let close = |other: &Tensor, within: f64| (other - &fast).abs().max().double_value(&[]) <= within;
     if !close(&again, 0.0) || !close(&fresh, 0.0) {
         return broken("the same weights and input gave other logits the second time");
     }
     if close(&slow, 1e-4) { Ok(()) } else { broken("`fast` and `twice_differentiable` attention differ by more than 1e-4") }
+}
+
+/// A logit that is no number equals nothing, not even itself: said before anything is compared.
+fn finite(logits: &Tensor) -> Result<()> {
+    let holds = logits.f_isfinite().and_then(|each| each.f_all()).or_fail()?.int64_value(&[]) != 0;
+    if holds { Ok(()) } else { broken("the logits of the untrained model are not all finite (NaN or infinite)") }
 }
 
 /// Two molecules, the second padded.
@@ -262,7 +269,9 @@ fn round_trip(model: &Model, other: &Model) -> Result<String> {
     let rows: Vec<_> = model.parameters.iter().map(|row| (row.name.clone(), &row.tensor)).collect();
     let digest = crate::weights::write(&path, &rows)?;
     other.load(&path, &digest)?;
-    if !forward(other, AttentionMode::Fast)?.equal(&forward(model, AttentionMode::Fast)?) {
+    let logits = forward(model, AttentionMode::Fast)?;
+    finite(&logits)?;
+    if !forward(other, AttentionMode::Fast)?.equal(&logits) {
         return broken("a model that loaded the weights of another gives other logits: a weight is not among its parameters()");
     }
     let config = model.hub_config()?;

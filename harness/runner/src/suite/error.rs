@@ -21,7 +21,7 @@ impl std::fmt::Display for Place {
 #[derive(Debug, thiserror::Error)]
 pub enum SuiteError {
     /// The file could not be read.
-    #[error("{}: the suite cannot be read ({source}). Check the path, or start from benchmarks/suites/demo.toml.", path.display())]
+    #[error("{}: the suite cannot be read ({source}). Check the path.", path.display())]
     Read {
         /// The file.
         path: PathBuf,

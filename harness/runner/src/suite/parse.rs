@@ -195,9 +195,10 @@ fn learning_rate(section: &Section<'_>) -> Result<LearningRate, SuiteError> {
     match section.float("lr", "\"preset\"` or `1e-3")? {
         None => Ok(LearningRate::Preset),
         Some(rate) if rate > 0.0 && rate < 10.0 => Ok(LearningRate::Fixed(rate)),
-        Some(rate) => {
-            Err(section.value_error("lr", format!("{rate} is not a learning rate; write `\"preset\"` or, for example, `1e-3`.")))
-        }
+        Some(rate) => Err(section.value_error(
+            "lr",
+            format!("{rate} is not a learning rate between 0 and 10; write `\"preset\"` or, for example, `1e-3`."),
+        )),
     }
 }
 

@@ -82,7 +82,9 @@ pub fn run(arguments: &NewArguments, console: Console) -> Result<(), CliError> {
             format!(" --file {}/example.txt --task value=regression", shell_word(&arguments.out)),
             format!("[[dataset]]\n  source = \"{id}\"\n  path = \"my.txt\"\n  targets = [\"value\"]"),
         ),
-        Kind::Architecture => (String::new(), format!("[[model]]\n  architecture = \"{id}\"")),
+        Kind::Architecture => {
+            (String::new(), format!("[[model]]\n  architecture = \"{id}\"\n  presets = [\"tiny\"]\n  tokens = 100_000"))
+        }
     };
     console.note(&format!(
         "next: edit src/lib.rs, then\n  clmbench plugin build {0}\n  clmbench plugin try {id}{try_with}\nand name it in a suite:\n  {suite}",

@@ -62,10 +62,11 @@ fn find(name: &str, global: &Global, console: Console) -> Result<(std::path::Pat
     if let Some(plugin) = plugin {
         return Ok((plugin.library.clone(), plugin.manifest.clone(), name.to_owned()));
     }
+    // A plugin that was left out may be the one that is meant.
+    plugins::warn(&discovery, console);
     if path.is_dir() {
         return find(&format!("./{name}"), global, console);
     }
-    plugins::warn(&discovery, console);
     let known = names(&discovery.plugins);
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     Err(CliError::Usage {
@@ -121,8 +122,20 @@ fn ask(library: &Path, with: &Attempt, limit: Duration) -> Result<Vec<Tried>, Cl
 
 /// What failed, in one line.
 fn failure(tried: &Tried) -> Option<String> {
-    let Outcome::Failed(failure) = &tried.outcome else { return None };
-    Some(format!("{}: {}: {}", subject(tried), failure.kind.word(), one_line(&failure.message, 400)))
+    match &tried.outcome {
+        Outcome::Failed(failure) => {
+            Some(format!("{}: {}: {}", subject(tried), failure.kind.word(), one_line(&failure.message, 400)))
+        }
+        Outcome::Trained(trained) => {
+            let step = trained.losses.iter().position(|loss| !loss.0.is_finite())? + 1;
+            Some(format!(
+                "{}: non_finite: the training loss of step {step} is {}; `clmbench plugin check` says whether the untrained model is finite",
+                subject(tried),
+                trained.losses[step - 1].0
+            ))
+        }
+        _ => None,
+    }
 }
 
 fn subject(tried: &Tried) -> String {
@@ -285,7 +298,7 @@ fn architecture(text: &mut String, found: &TriedArchitecture) {
     );
     let (first, last) = (found.losses.first(), found.losses.chunks(chunk).last().map(tenth));
     if let (Some(first), Some(last)) = (first, last)
-        && (last >= first.0 || last.is_nan())
+        && last >= first.0
     {
         let _ = writeln!(text, "  the loss does not fall: look at the learning rate of the preset and at the initial weights");
     }
