@@ -31,7 +31,7 @@ const RULES: [(&str, &str); 27] = [
     ("metric careless/bits on a causal model", "batch size"),
     ("metric careless/order on a causal model", "order of molecules"),
     ("metric careless/lie on a causal model", "a loss that is NaN"),
-    ("metric careless/panic_at_maximum", "parameter draws at its ends"),
+    ("metric careless/panic_at_maximum", "parameter draws at 64"),
     ("metric careless/dear on a causal model", "cost"),
     ("metric careless/spends on a causal model", "cost"),
     ("metric careless/silent", "says what it is"),

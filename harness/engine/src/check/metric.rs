@@ -232,10 +232,10 @@ impl Bench<'_> {
         }
     }
 
-    /// Each parameter at its ends, the others at their defaults: a value, or a typed refusal.
+    /// Each parameter at its ends or choices, the others at their defaults: a value, or a typed refusal.
     fn parameters(&self, checks: &mut Checks<'_>, params: &Map<String, Value>) {
         for parameter in &self.info.parameters {
-            let name = format!("metric {}: parameter {} at its ends", self.info.id, parameter.name);
+            let name = format!("metric {}: parameter {}", self.info.id, parameter.name);
             let ends = ends(parameter);
             if ends.is_empty() {
                 let free = parameter.choices.is_empty() && parameter.minimum.is_none();
@@ -244,20 +244,21 @@ impl Bench<'_> {
                 } else {
                     "nothing to try"
                 };
-                checks.skip(&name, why);
-                continue;
+                checks.skip(&format!("{name} at its ends"), why);
             }
-            let at = |end: &Value| -> Result<String> {
-                let mut params = params.clone();
-                params.insert(parameter.name.clone(), end.clone());
-                let model = self.sample.trained(self.objective)?;
-                match self.measure(self.sample, &model, &params, None) {
-                    Ok(_) => Ok(format!("{end} works")),
-                    Err(failure) if refusal(&failure) => Ok(format!("{end} is refused")),
-                    Err(failure) => Err(Failure::new(failure.kind, format!("at {end}: {}", failure.message))),
-                }
-            };
-            checks.make(&name, || ends.iter().map(at).collect::<Result<Vec<String>>>(), |words| words.join(", "));
+            for end in &ends {
+                let at = || -> Result<&str> {
+                    let mut params = params.clone();
+                    params.insert(parameter.name.clone(), end.clone());
+                    let model = self.sample.trained(self.objective)?;
+                    match self.measure(self.sample, &model, &params, None) {
+                        Ok(_) => Ok("works"),
+                        Err(failure) if refusal(&failure) => Ok("is refused"),
+                        Err(failure) => Err(failure),
+                    }
+                };
+                checks.make(&format!("{name} at {end}"), at, |words| (*words).to_owned());
+            }
         }
     }
 }
