@@ -8,6 +8,7 @@ mod data_commands;
 mod export;
 mod failures;
 mod faults;
+mod first_hour_author;
 mod first_hour_developer;
 mod gc;
 mod golden;

@@ -128,7 +128,7 @@ const CHANGES: &[(&str, &str, &str)] = &[
     (
         "architecture = \"fake\"",
         "architecture = \"fakes\"",
-        "suite.toml:9: no plugin offers architecture `fakes`. Did you mean `fake`? `clmbench plugin list` shows all; `--plugins DIR` adds a folder.",
+        "suite.toml:9: no plugin offers architecture `fakes`. Did you mean `fake`? `clmbench plugin list` shows all; `--plugins DIR` adds a folder, `clmbench plugin build DIR` installs a plugin of yours.",
     ),
     ("architecture = \"fake\"", "", "suite.toml:9: [[model]] lacks `architecture`. Add, for example, `architecture = \"bert\"`."),
     ("presets = [\"a\"]", "presets = [\"e\"]", "suite.toml:9: architecture `fake` has no preset `e`. Known: `a`, `b`, `c`, `d`."),
@@ -221,12 +221,12 @@ const CHANGES: &[(&str, &str, &str)] = &[
     (
         "names = [\"alpha\"]",
         "names = [\"alfa\"]",
-        "suite.toml:14: no plugin offers dataset `fake/alfa`. Did you mean `fake/alpha`? `clmbench plugin list` shows all; `--plugins DIR` adds a folder.",
+        "suite.toml:14: no plugin offers dataset `fake/alfa`. Did you mean `fake/alpha`? `clmbench plugin list` shows all; `--plugins DIR` adds a folder, `clmbench plugin build DIR` installs a plugin of yours.",
     ),
     (
         "source = \"fake\"",
         "source = \"moleculenett\"",
-        "suite.toml:14: no plugin offers dataset `moleculenett/alpha`. Known: `fake/alpha`, `fake/beta`. `clmbench plugin list` shows all; `--plugins DIR` adds a folder.",
+        "suite.toml:14: no plugin offers dataset `moleculenett/alpha`. Known: `fake/alpha`, `fake/beta`. `clmbench plugin list` shows all; `--plugins DIR` adds a folder, `clmbench plugin build DIR` installs a plugin of yours.",
     ),
     (
         "names = [\"alpha\"]",
@@ -257,7 +257,7 @@ const CHANGES: &[(&str, &str, &str)] = &[
     (
         "id = \"fake/noise\"",
         "id = \"fake/nois\"",
-        "suite.toml:17: no plugin offers metric `fake/nois`. Did you mean `fake/noise`? `clmbench plugin list` shows all; `--plugins DIR` adds a folder.",
+        "suite.toml:17: no plugin offers metric `fake/nois`. Did you mean `fake/noise`? `clmbench plugin list` shows all; `--plugins DIR` adds a folder, `clmbench plugin build DIR` installs a plugin of yours.",
     ),
     ("id = \"fake/noise\"", "idd = \"fake/noise\"", "suite.toml:18: unknown key `idd` in [[metric]]. Did you mean `id`?"),
     (

@@ -149,12 +149,14 @@ pub enum CliError {
         checks: usize,
     },
     /// What was tried failed; each in one line.
-    #[error("{} of {of} failed:\n{}", failures.len(), failures.iter().map(|line| format!("  {}", one_line(line, 500))).collect::<Vec<_>>().join("\n"))]
+    #[error("{failed} of {of} failed{}: {}", if *failed > 1 { "; the first" } else { "" }, one_line(first, 500))]
     TryFailed {
-        /// What, and why.
-        failures: Vec<String>,
+        /// How many.
+        failed: usize,
         /// Of how many.
         of: usize,
+        /// What failed first, and why.
+        first: String,
     },
     /// The libtorch that a plugin crate names cannot be built against.
     #[error("libtorch at {} (named by {from}) cannot be used: {why}", path.display())]
@@ -219,10 +221,16 @@ impl CliError {
                 Some("pass --sdk DIR (or set CLMBENCH_SDK) with harness/sdk of a clmbench checkout".to_owned())
             }
             Self::NoHome => Some("set HOME, or pass --dest DIR".to_owned()),
-            Self::NotAPluginCrate { .. } => Some("write a new one with `clmbench plugin new metric NAME --out DIR`".to_owned()),
+            Self::NotAPluginCrate { .. } => Some(
+                "name the folder of a plugin crate; `clmbench plugin new metric NAME --out DIR` writes one (also dataset, architecture)"
+                    .to_owned(),
+            ),
+            Self::Build { .. } => Some("nothing was installed; a plugin that was installed before stays as it was".to_owned()),
             Self::NotReady(_) => Some("follow the lines above; `cargo xtask setup` in the checkout does most of it".to_owned()),
             Self::CellsFailed { .. } => Some(
-                "look at one with `clmbench show CELL`; compute them again with `clmbench run SUITE --retry-failed`".to_owned(),
+                "look at one with `clmbench show CELL` (--log prints what its worker said); compute them again with `clmbench run SUITE \
+                 --retry-failed`"
+                    .to_owned(),
             ),
             Self::NoDevice { .. } => Some("run on the CPU (without --device), or see what `clmbench doctor` says".to_owned()),
             Self::TryFailed { .. } => Some("mend it, `clmbench plugin build`, and try again".to_owned()),
@@ -232,7 +240,8 @@ impl CliError {
                     .to_owned(),
             ),
             Self::Interrupted => Some("run the same command again to go on".to_owned()),
-            Self::File { .. } | Self::Output(_) | Self::Build { .. } | Self::ChecksFailed { .. } => None,
+            Self::ChecksFailed { .. } => Some("mend what the FAILED lines say, `clmbench plugin build`, and check again".to_owned()),
+            Self::File { .. } | Self::Output(_) => None,
             // Most readers are outside the checkout: a path of theirs.
             Self::Suite(clmbench_runner::suite::SuiteError::Read { .. }) => crate::places::checkout()
                 .map(|root| format!("a suite to start from is {}", root.join("benchmarks/suites/demo.toml").display())),

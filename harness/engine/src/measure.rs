@@ -131,7 +131,9 @@ pub fn call(
         values.push(MetricValue { name, value, unit, se_estimator, se_sample, std_error, error_kind, primary });
     }
     if !values.iter().any(|value| value.primary) {
-        return refused(format!("its primary value `{}` is not among those it gave", info.primary));
+        let given: Vec<String> = values.iter().map(|value| format!("`{}`", value.name)).collect();
+        let given = if given.is_empty() { "none".to_owned() } else { given.join(", ") };
+        return refused(format!("its primary value `{}` is not among those it gave ({given})", info.primary));
     }
     if !["complete", "budget", "precision"].contains(&answer.stopped.as_str()) {
         return refused(format!("it says it stopped by `{}`; say complete, budget or precision", answer.stopped));

@@ -19,5 +19,5 @@ pub use executor::{Executor, LocalExecutor, LocalOptions};
 pub use identity::identity;
 pub use plan::Plan;
 pub use plugins::PluginSet;
-pub use run::{Observer, RunError, RunOptions, RunSummary, run};
+pub use run::{Observer, RunError, RunOptions, RunSummary, refuse_changed_plugins, run};
 pub use suite::Suite;

@@ -20,6 +20,14 @@ pub fn run() -> Result<(), XtaskError> {
     plugins::install(&checkout, &cargo::metadata(&checkout, false)?, &[plugins::PLUGINS])
 }
 
+/// Says where the program is and how to call it from anywhere.
+pub fn next_step() -> Result<(), XtaskError> {
+    let folder = cargo::metadata(&cargo::checkout()?, false)?.target_directory.join("release");
+    println!("xtask: the program is {}; to call it from anywhere:", folder.join("clmbench").display());
+    println!("  export PATH=\"{}:$PATH\"", folder.display());
+    Ok(())
+}
+
 /// Builds, then runs the demo suite to its leaderboards; `record` also writes them to `results/<date>-demo/`.
 pub fn demo(store: Option<&Path>, record: bool) -> Result<(), XtaskError> {
     run()?;

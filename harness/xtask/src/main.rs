@@ -121,7 +121,7 @@ impl SetupArguments {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Setup(setup) => setup.run(),
-        Command::Build(setup) => setup.run().and_then(|()| build::run()),
+        Command::Build(setup) => setup.run().and_then(|()| build::run()).and_then(|()| build::next_step()),
         Command::Demo { setup, store, record } => setup.run().and_then(|()| build::demo(store.as_deref(), record)),
         Command::Test(setup) => setup.run().and_then(|()| test::run()),
         Command::Perf { setup, what } => setup.run().and_then(|()| build::run()).and_then(|()| perf::run(&what)),

@@ -35,7 +35,7 @@ pub use run::{Device, PlanArguments, RunArguments};
     subcommand_required = true,
     arg_required_else_help = true,
     max_term_width = 110,
-    after_help = "Start here:
+    after_help = "Start here, in the folder of the checkout:
   clmbench doctor                                what is installed, what is missing, and what to do
   clmbench plan benchmarks/suites/demo.toml      what a suite would compute and what it could detect
   clmbench run benchmarks/suites/demo.toml       compute it, then print the leaderboard

@@ -24,7 +24,8 @@ pub enum Plugin {
     /// Build a plugin crate and install it
     #[command(after_help = "Example:
   clmbench plugin build ~/steepness
-  clmbench plugin build ~/steepness --dest ./my-plugins && clmbench plugin list --plugins ./my-plugins")]
+  clmbench plugin build ~/steepness --dest ./my-plugins
+  clmbench plugin list --plugins ./my-plugins")]
     Build(BuildArguments),
     /// Run a plugin in seconds on what is bundled: two small trained checkpoints and a few hundred molecules
     ///
@@ -40,6 +41,7 @@ Exit status 3 if it failed.")]
     Try(TryArguments),
     /// Load a plugin in a child process and check that it keeps the rules
     #[command(after_help = "Example:
+  clmbench plugin check custom/steepness
   clmbench plugin check ~/.local/share/clmbench/plugins/clmbench-plugin-steepness
   clmbench plugin check target/release/libclmbench_plugin_steepness.so
 
@@ -81,8 +83,8 @@ pub struct TryArguments {
 /// Arguments of `plugin check`.
 #[derive(Debug, Args)]
 pub struct CheckArguments {
-    /// Plugin folder, its plugin.toml, or the library itself
-    #[arg(value_name = "PATH")]
+    /// Plugin folder, its plugin.toml, the library itself, or the name of something that an installed plugin offers
+    #[arg(value_name = "PLUGIN")]
     pub path: PathBuf,
     /// Files of datasets.
     #[command(flatten)]

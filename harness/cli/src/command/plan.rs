@@ -3,8 +3,9 @@
 use clmbench_fetch::AcceptedLicences;
 use clmbench_report::Style;
 use clmbench_runner::{
-    Plan, Suite, corpora,
+    Plan, RunError, Suite, corpora,
     plan::{self, PlanSummary, STAGES, Selection, StageSurvey, Survey},
+    refuse_changed_plugins,
 };
 use clmbench_stats::{minimum_detectable_r, runs_needed};
 use clmbench_store::{Store, StoreError};
@@ -38,7 +39,15 @@ pub fn run(arguments: &PlanArguments, global: &Global, console: Console) -> Resu
     };
     let survey = plan::survey(&plan, store.as_ref(), super::run::default_workers(), None)?;
     let facts = Facts::new(&plan, survey);
-    if arguments.json.json { console.json("plan", &[facts]) } else { console.print(&facts.page(console.style)) }
+    if arguments.json.json {
+        console.json("plan", &[facts])?
+    } else {
+        console.print(&facts.page(console.style))?
+    }
+    if let Some(Err(error @ RunError::ChangedPlugin { .. })) = store.map(|store| refuse_changed_plugins(&store, &plan)) {
+        console.note(&format!("warning: `clmbench run` will refuse this suite: {error}"));
+    }
+    Ok(())
 }
 
 /// The cells that `--only` names; none = all.

@@ -74,7 +74,9 @@ impl<T> Copy for Offer<'_, T> {}
 
 /// No plugin offers this.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no plugin offers {kind} `{name}`.{hint} `clmbench plugin list` shows all; `--plugins DIR` adds a folder.")]
+#[error(
+    "no plugin offers {kind} `{name}`.{hint} `clmbench plugin list` shows all; `--plugins DIR` adds a folder, `clmbench plugin build DIR` installs a plugin of yours."
+)]
 pub struct NotOffered {
     /// `architecture`, `dataset`, `dataset source` or `metric`.
     pub kind: &'static str,

@@ -178,7 +178,10 @@ pub fn register(store: &mut Store, plan: &Plan, plan_json: &str) -> Result<i64, 
 }
 
 /// A release version stands for one file. (A pre-release is identified by its digest, so it may change freely.)
-fn refuse_changed_plugins(store: &Store, plan: &Plan) -> Result<(), RunError> {
+///
+/// # Errors
+/// [`RunError::ChangedPlugin`] where a plugin of the plan is another file than the one that this store has results of.
+pub fn refuse_changed_plugins(store: &Store, plan: &Plan) -> Result<(), RunError> {
     for plugin in plan.plugins.iter().filter(|plugin| plugin.reference().digest.is_none()) {
         let (name, version) = (&plugin.manifest.name, &plugin.manifest.version);
         let known = store.plugin_digests(name, version)?;

@@ -13,10 +13,10 @@ use serde::Deserialize;
 
 use super::libtorch;
 use crate::{
-    arguments::BuildArguments,
+    arguments::{BuildArguments, Global},
     console::{self, Console},
     error::CliError,
-    places,
+    places, plugins,
 };
 
 /// Lines of cargo's output that an error shows.
@@ -26,8 +26,13 @@ const LAST_LINES: usize = 30;
 ///
 /// # Errors
 /// [`CliError::NotAPluginCrate`], [`CliError::Build`], [`CliError::File`], [`CliError::Tool`].
-pub fn run(arguments: &BuildArguments, console: Console) -> Result<(), CliError> {
-    let dir = arguments.dir.canonicalize().map_err(|error| CliError::file(&arguments.dir, error))?;
+pub fn run(arguments: &BuildArguments, global: &Global, console: Console) -> Result<(), CliError> {
+    let dir = arguments.dir.canonicalize().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            CliError::NotAPluginCrate { path: arguments.dir.clone(), message: "there is nothing there".to_owned() }
+        }
+        _ => CliError::file(&arguments.dir, error),
+    })?;
     let facts = read_card(&dir)?;
     let target = target_folder(&dir)?;
     libtorch::of_crate(&dir, std::env::var_os("LIBTORCH").map(PathBuf::from))?;
@@ -37,8 +42,17 @@ pub fn run(arguments: &BuildArguments, console: Console) -> Result<(), CliError>
     console.note(&format!("building {} in {} (target folder {})", facts.name, dir.display(), target.display()));
     let library = cargo_build(&dir, &target, &facts, console)?;
     let parent = arguments.dest.clone().map_or_else(places::user_plugins, Ok)?;
+    if let Some(warning) = frozen(&library, &facts, &parent) {
+        console.note(&format!("warning: {warning}"));
+    }
     let installed = install(&dir, &library, &facts, &parent)?;
     console.print(&format!("installed {} {} in {}", facts.name, facts.version, installed.display()))?;
+    if arguments.dest.is_none()
+        && let Ok(discovery) = plugins::find(global)
+        && let Some(error) = discovery.errors.iter().find(|error| error.file.starts_with(&installed))
+    {
+        console.note(&format!("warning: it cannot be used: {}", console::plain(&error.to_string())));
+    }
     let wanted = match &arguments.dest {
         Some(dest) => format!(" --plugins {}", dest.display()),
         None => String::new(),
@@ -67,7 +81,10 @@ fn read_card(dir: &Path) -> Result<Card, CliError> {
     for (key, value) in [("name", &facts.name), ("version", &facts.version)] {
         if package(key).is_some_and(|other| other != value) {
             let other = package(key).unwrap_or_default();
-            return Err(wrong(format!("plugin.toml says {key} `{value}` but Cargo.toml `{other}`; make them equal")));
+            return Err(CliError::Usage {
+                message: format!("plugin.toml says {key} `{value}` but Cargo.toml `{other}`"),
+                hint: format!("make them equal in {}", dir.display()),
+            });
         }
     }
     Ok(facts)
@@ -136,16 +153,16 @@ fn cargo_build(dir: &Path, target: &Path, facts: &Card, console: Console) -> Res
         let lines = if console.quiet { said } else { Vec::new() }; // shown already
         return Err(CliError::Build { path: dir.to_owned(), lines });
     }
-    let library = library.ok_or_else(|| CliError::NotAPluginCrate {
-        path: dir.to_owned(),
-        message: "it builds no dynamic library; write `crate-type = [\"cdylib\"]` under [lib] in Cargo.toml".to_owned(),
+    let library = library.ok_or_else(|| CliError::Usage {
+        message: format!("{} builds no dynamic library", dir.display()),
+        hint: "write `crate-type = [\"cdylib\"]` under [lib] in Cargo.toml".to_owned(),
     })?;
     let made = library.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if made == facts.library {
         Ok(library)
     } else {
         let message = format!("plugin.toml says library `{}` but the crate builds `{made}`", facts.library);
-        Err(CliError::NotAPluginCrate { path: dir.to_owned(), message })
+        Err(CliError::Usage { message, hint: format!("name that file in {}", dir.join(Card::FILE).display()) })
     }
 }
 
@@ -186,6 +203,21 @@ fn artifact(stream: impl Read, manifest: &Path) -> Option<PathBuf> {
     found
 }
 
+/// A warning when another library stands installed under the same release version.
+fn frozen(library: &Path, facts: &Card, parent: &Path) -> Option<String> {
+    let folder = parent.join(&facts.name);
+    let before = Card::parse(&std::fs::read_to_string(folder.join(Card::FILE)).ok()?).ok()?;
+    let release = !facts.version.contains('-') && before.version == facts.version;
+    let same = std::fs::read(folder.join(&before.library)).ok()? == std::fs::read(library).ok()?;
+    (release && !same).then(|| {
+        format!(
+            "{0} {1} was installed before as another file, and a release version freezes the values: stores that have results of it \
+             refuse this one. Bump the version in Cargo.toml and plugin.toml, or write `{1}-dev` while you work on it",
+            facts.name, facts.version
+        )
+    })
+}
+
 /// Puts library and `plugin.toml` into `parent/<name>/`: written beside, then renamed, so that no half file is ever seen.
 fn install(dir: &Path, library: &Path, facts: &Card, parent: &Path) -> Result<PathBuf, CliError> {
     let folder = parent.join(&facts.name);
@@ -221,8 +253,9 @@ mod tests {
         let same = crate_with(plugin, "[package]\nname = \"p\"\nversion = \"0.1.0\"\n");
         assert_eq!(read_card(same.path()).unwrap().library, "libp.so");
         let other = crate_with(plugin, "[package]\nname = \"p\"\nversion = \"0.2.0\"\n");
-        let text = read_card(other.path()).unwrap_err().to_string();
-        assert!(text.contains("`0.1.0`") && text.contains("`0.2.0`"), "{text}");
+        let error = read_card(other.path()).unwrap_err();
+        assert_eq!(error.to_string(), "plugin.toml says version `0.1.0` but Cargo.toml `0.2.0`");
+        assert_eq!(error.hint(), Some(format!("make them equal in {}", other.path().display())));
         let escape = crate_with(&plugin.replace("libp.so", "../libp.so"), "[package]\nname = \"p\"\n");
         assert!(read_card(escape.path()).is_err());
     }

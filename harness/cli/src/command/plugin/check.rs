@@ -7,7 +7,8 @@ use clmbench_runner::{child, plugins::Card};
 
 use super::{attempt, found::Found};
 use crate::{
-    arguments::CheckArguments,
+    arguments::{CheckArguments, Global},
+    command::wrapped,
     console::{Console, one_line},
     error::CliError,
     plugins,
@@ -27,9 +28,9 @@ fn made(check: &str, problem: Option<String>, otherwise: impl Into<String>) -> C
 ///
 /// # Errors
 /// [`CliError::Usage`] when the path leads to no plugin, [`CliError::NoWorker`], [`CliError::ChecksFailed`].
-pub fn run(arguments: &CheckArguments, console: Console) -> Result<(), CliError> {
+pub fn run(arguments: &CheckArguments, global: &Global, console: Console) -> Result<(), CliError> {
     let describer = plugins::describer(false)?;
-    let found = Found::at(&arguments.path)?;
+    let found = Found::meant(&arguments.path, global)?;
     let mut checks = Vec::new();
     match describer.describe(&found.library) {
         Err(error) => checks.push(made("loads", Some(format!("{}. {}", error.reason, error.fix)), "")),
@@ -52,7 +53,7 @@ pub fn run(arguments: &CheckArguments, console: Console) -> Result<(), CliError>
     if arguments.json.json {
         console.json("plugin-check", &checks)?;
     } else {
-        console.print(&page(&found.library, &checks))?;
+        console.print(&page(&found.library, &checks, console.style.width))?;
     }
     match checks.iter().filter(|check| check.ok == Some(false)).count() {
         0 => Ok(()),
@@ -60,18 +61,38 @@ pub fn run(arguments: &CheckArguments, console: Console) -> Result<(), CliError>
     }
 }
 
-fn page(library: &Path, checks: &[Check]) -> String {
-    let width = checks.iter().map(|check| check.check.chars().count()).max().unwrap_or(0);
-    let line = |check: &Check| {
+/// Whom a check is of (a metric on a model, say), and what it checks; of the library as a whole where no word says so.
+fn subject(check: &str) -> (&str, &str) {
+    let entry = ["metric ", "architecture ", "dataset "].iter().any(|kind| check.starts_with(kind));
+    check.split_once(": ").filter(|_| entry).unwrap_or(("", check))
+}
+
+/// One line a check, below the name of what it is of; details are wrapped beside the names of the checks.
+fn page(library: &Path, checks: &[Check], width: usize) -> String {
+    let longest = checks.iter().map(|check| subject(&check.check).1.chars().count()).max().unwrap_or(0).min(40);
+    let mut lines = vec![library.display().to_string()];
+    let mut of = "";
+    for check in checks {
+        let (whom, what) = subject(&check.check);
+        if whom != of {
+            lines.push(one_line(whom, 200));
+            of = whom;
+        }
         let word = match check.ok {
             Some(true) => "ok",
             Some(false) => "FAILED",
             None => "-",
         };
-        format!("{word:<6} {:<width$}  {}", one_line(&check.check, 200), check.detail)
-    };
-    let lines: Vec<String> = checks.iter().map(line).collect();
-    format!("{}\n{}", library.display(), lines.join("\n"))
+        let start = format!("{word:<6} {:<longest$}  ", one_line(what, 200));
+        let room = width.saturating_sub(start.chars().count()).max(30);
+        let indent = format!("\n{}", " ".repeat(longest + 9));
+        lines.push(start + &wrapped("", &check.detail, room).replace('\n', &indent));
+    }
+    let failed = checks.iter().filter(|check| check.ok == Some(false)).count();
+    if failed == 0 {
+        lines.push(format!("{} passed", counted(checks.iter().filter(|check| check.ok == Some(true)).count(), "check")));
+    }
+    lines.join("\n")
 }
 
 /// How a `plugin.toml` contradicts its library.
@@ -167,6 +188,25 @@ mod tests {
 
     fn failed(manifest: &PluginManifest) -> Vec<String> {
         of_manifest(manifest).into_iter().filter(|check| check.ok == Some(false)).map(|check| check.check).collect()
+    }
+
+    #[test]
+    fn a_page_fits_and_names_each_subject_once() {
+        let checks = [
+            made("loads", None, "p 0.1.0"),
+            made("metric a/b on a masked model: errors", None, "se_sample 1"),
+            made("metric a/b on a masked model: cost", Some("word ".repeat(20).trim_end().to_owned()), ""),
+        ];
+        let text = page(Path::new("lib.so"), &checks, 60);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines[..4],
+            ["lib.so", "ok     loads   p 0.1.0", "metric a/b on a masked model", "ok     errors  se_sample 1"]
+        );
+        assert_eq!(lines[4], "FAILED cost    word word word word word word word word word");
+        assert_eq!(lines[5], "               word word word word word word word word word");
+        assert!(lines.iter().all(|line| line.chars().count() <= 60), "{text}");
+        assert!(page(Path::new("lib.so"), &checks[..2], 60).ends_with("\n2 checks passed"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clmbench_runner::plugins::Card;
 
-use crate::error::CliError;
+use crate::{arguments::Global, error::CliError, plugins};
 
 /// A library, and the `plugin.toml` beside it.
 pub struct Found {
@@ -15,6 +15,29 @@ pub struct Found {
 }
 
 impl Found {
+    /// As [`Found::at`]; or, where nothing has that path, the installed plugin of that name or that offers that name.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] when neither is there.
+    pub fn meant(path: &Path, global: &Global) -> Result<Self, CliError> {
+        if path.exists() || path.is_absolute() {
+            return Self::at(path);
+        }
+        let name = path.to_string_lossy();
+        let discovery = plugins::find(global)?;
+        let plugin = discovery.plugins.plugins().iter().find(|plugin| {
+            let manifest = &plugin.manifest;
+            manifest.name == name
+                || manifest.metrics.iter().any(|info| info.id == name)
+                || manifest.architectures.iter().any(|info| info.name == name)
+                || manifest.datasets.iter().any(|info| info.source == name || format!("{}/{}", info.source, info.name) == name)
+        });
+        match plugin.and_then(|plugin| plugin.library.parent()) {
+            Some(folder) => Self::at(folder),
+            None => Self::at(path),
+        }
+    }
+
     /// From a plugin folder, a `plugin.toml` or a library.
     ///
     /// # Errors
@@ -26,9 +49,13 @@ impl Found {
     }
 
     fn named(path: &Path) -> Result<Self, CliError> {
-        let wrong = |message: String| CliError::Usage {
+        let wrong = |message: String| {
+            CliError::Usage {
             message,
-            hint: "name a plugin folder (with plugin.toml and the library), its plugin.toml, or a library".to_owned(),
+            hint: "name a plugin folder (with plugin.toml and the library), its plugin.toml, a library, or what `clmbench plugin list` \
+                   lists"
+                .to_owned(),
+        }
         };
         let card = if path.is_dir() { path.join(Card::FILE) } else { path.to_owned() };
         if card.file_name().is_none_or(|name| name != Card::FILE) {
@@ -41,6 +68,11 @@ impl Found {
         let facts = Card::parse(&text).map_err(|reason| wrong(format!("{}: {reason}", card.display())))?;
         let library = card.with_file_name(&facts.library);
         if !library.is_file() {
+            // A crate: where it was built and installed, that is meant.
+            let installed = crate::places::user_plugins().ok().map(|folder| folder.join(&facts.name).join(&facts.library));
+            if let Some(installed) = installed.filter(|file| file.is_file() && path.join("Cargo.toml").is_file()) {
+                return Ok(Self { library: installed, card: Some(facts) });
+            }
             let hint = format!(
                 "a plugin crate is not a plugin yet: `clmbench plugin build {}` builds and installs it, and says where",
                 path.display()

@@ -11,6 +11,9 @@ use crate::{
     plugins,
 };
 
+/// Below so many columns the plugin of each row is left out, so that names stay whole.
+const NARROW: usize = 100;
+
 /// A row of `plugin list --json`.
 #[derive(Debug, Serialize)]
 struct Row<'a> {
@@ -49,8 +52,14 @@ pub fn run(json: bool, global: &Global, console: Console) -> Result<(), CliError
             let version = format!("{} {}", short(row.plugin), row.version);
             [row.kind.to_owned(), row.name.clone(), row.offers.clone(), version].map(|cell| one_line(&cell, 200)).to_vec()
         };
-        let table: Vec<Vec<String>> = rows.iter().map(cells).collect();
-        console.print(&clmbench_report::table_in(&["kind", "name", "offers", "plugin"], &table, console.style))?;
+        let mut table: Vec<Vec<String>> = rows.iter().map(cells).collect();
+        let mut headers = vec!["kind", "name", "offers", "plugin"];
+        if console.style.width < NARROW {
+            headers.pop();
+            table.iter_mut().for_each(|row| row.truncate(headers.len()));
+        }
+        let narrow = if headers.len() < 4 { "Not shown at this width: plugin; --json has every column.\n" } else { "" };
+        console.print(&(clmbench_report::table_in(&headers, &table, console.style) + narrow))?;
     }
     match discovery.errors.len() {
         0 => Ok(()),

@@ -23,8 +23,8 @@ pub fn run(command: &Plugin, global: &Global, console: Console) -> Result<(), Cl
     match command {
         Plugin::List(of) => list::run(of.json, global, console),
         Plugin::New(of) => new::run(of, console),
-        Plugin::Build(of) => build::run(of, console),
+        Plugin::Build(of) => build::run(of, global, console),
         Plugin::Try(of) => tried::run(of, global, console),
-        Plugin::Check(of) => check::run(of, console),
+        Plugin::Check(of) => check::run(of, global, console),
     }
 }

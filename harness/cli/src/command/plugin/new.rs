@@ -122,8 +122,11 @@ impl Name {
             Kind::Dataset => "write the name of its source with lower-case letters, digits and `_`, such as solubility",
             Kind::Architecture => "write a name with lower-case letters, digits and `_`, such as bag",
         };
+        let meant = text.to_lowercase().replace(['-', ' '], "_");
+        let meant =
+            if meant != text && Self::parse(kind, &meant).is_ok() { format!(". Did you mean `{meant}`?") } else { String::new() };
         let (word, article) = (word(kind), if kind == Kind::Architecture { "an" } else { "a" });
-        Err(CliError::Usage { message: format!("`{text}` is not a name for {article} {word}"), hint: hint.to_owned() })
+        Err(CliError::Usage { message: format!("`{text}` is not a name for {article} {word}{meant}"), hint: hint.to_owned() })
     }
 
     fn word(&self) -> &'static str {
@@ -203,7 +206,6 @@ fn word(kind: Kind) -> &'static str {
 }
 
 fn fill(template: &str, name: &Name, sdk: &Path) -> String {
-    let check = places::user_plugins().map_or_else(|_| "PATH".into(), |folder| text(&folder.join(name.package())));
     let description = match name.kind {
         Kind::Metric => "A metric for clmbench.",
         Kind::Dataset => "A dataset source for clmbench.",
@@ -218,7 +220,6 @@ fn fill(template: &str, name: &Name, sdk: &Path) -> String {
         .replace("@ID@", &name.id())
         .replace("@TYPE@", &name.type_name())
         .replace("@SDK@", &text(sdk))
-        .replace("@CHECK@", &check)
 }
 
 /// `, revision <commit> (sources <digest>)`, as far as they are known.
@@ -296,6 +297,8 @@ mod tests {
         for wrong in ["", "Sharp", "a b", "a/b/c", "../x", "1st", "-x", "a/", "ß"] {
             assert!(metric(wrong).is_err(), "{wrong}");
         }
+        let error = metric("My-metric").unwrap_err().to_string();
+        assert_eq!(error, "`My-metric` is not a name for a metric. Did you mean `my_metric`?");
         for kind in [Kind::Dataset, Kind::Architecture] {
             assert!(Name::parse(kind, "family/name").is_err());
         }

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, fmt::Write, path::Path, process::Command, time::Duration};
 
 use clmbench_protocol::{
-    Attempt, Failure, MeasureOutput, MetricValue, Objective, Outcome, ParameterInfo, PluginManifest, Tried, TriedArchitecture,
-    TriedDataset,
+    Attempt, ErrorKind, Failure, MeasureOutput, MetricValue, Objective, Outcome, ParameterInfo, PluginManifest, Tried,
+    TriedArchitecture, TriedDataset,
 };
 use clmbench_runner::{child, nearest, plugins::PluginSet};
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::{attempt, found::Found};
 use crate::{
     arguments::{Global, TryArguments},
+    command::wrapped,
     console::{Console, one_line, plain},
     error::CliError,
     plugins,
@@ -29,18 +30,22 @@ const LIMIT: Duration = Duration::from_secs(120);
 pub fn run(arguments: &TryArguments, global: &Global, console: Console) -> Result<(), CliError> {
     let (library, manifest, name) = find(&arguments.name, global, console)?;
     let mut with = attempt::attempt(&arguments.files, &manifest.datasets)?;
-    let owner = if name.is_empty() { manifest.name.as_str() } else { &name };
-    with.params = attempt::parameters(owner, &declared(&manifest, &name), &arguments.params)?;
+    let owner = if name.is_empty() { manifest.name.clone() } else { name.clone() };
+    with.params = attempt::parameters(&owner, &declared(&manifest, &name), &arguments.params)?;
     with.name = name;
     let limit = arguments.files.time_limit.map_or(LIMIT, Duration::from_secs);
+    console.note(&format!("trying {}, for at most {} s (--time-limit)", plain(&owner), limit.as_secs()));
     let tried = ask(&library, &with, limit)?;
     if arguments.json.json {
         console.json("plugin-try", &tried)?;
     } else {
         console.print(&page(&manifest, &tried, console))?;
     }
-    let failures: Vec<String> = tried.iter().filter_map(failure).collect();
-    if failures.is_empty() { Ok(()) } else { Err(CliError::TryFailed { failures, of: tried.len() }) }
+    let mut failures = tried.iter().filter_map(failure);
+    match failures.next() {
+        None => Ok(()),
+        Some(first) => Err(CliError::TryFailed { failed: 1 + failures.count(), of: tried.len(), first }),
+    }
 }
 
 /// The library that offers the name, or that the path leads to; then everything in it is meant.
@@ -109,7 +114,7 @@ fn ask(library: &Path, with: &Attempt, limit: Duration) -> Result<Vec<Tried>, Cl
     let mut command = Command::new(worker::path());
     let said = child::answer(command.arg("--try").arg(library).arg(words), limit)
         .map_err(|error| CliError::Tool { tool: "clmbench-worker".to_owned(), error })?;
-    let failed = |text: String| CliError::TryFailed { failures: vec![text], of: 1 };
+    let failed = |first: String| CliError::TryFailed { failed: 1, of: 1, first };
     match serde_json::from_str(said.stdout.trim()) {
         Ok(Answer::Ok(tried)) => Ok(tried),
         Ok(Answer::Error(failure)) => Err(failed(format!("{}: {}", failure.kind.word(), failure.message))),
@@ -175,6 +180,7 @@ fn page(manifest: &PluginManifest, tried: &[Tried], console: Console) -> String 
             })
             .collect();
         text.push_str(&metric(&measured, console));
+        text.push_str(&refusals(&rows, console.style.width));
         for row in rows {
             match &row.outcome {
                 Outcome::Trained(found) => architecture(&mut text, found),
@@ -182,16 +188,32 @@ fn page(manifest: &PluginManifest, tried: &[Tried], console: Console) -> String 
                 Outcome::NotTried(why) => {
                     let _ = writeln!(text, "  not tried: {}", one_line(why, 400));
                 }
-                Outcome::Failed(_) => {
-                    let _ = writeln!(text, "  FAILED {}", failure(row).unwrap_or_default());
-                }
-                Outcome::Measured(_) => {}
+                Outcome::Failed(_) | Outcome::Measured(_) => {}
             }
         }
     }
     let seconds: f64 = tried.iter().map(|row| row.seconds.0).sum();
     let _ = writeln!(text, "{seconds:.1} s");
     text
+}
+
+/// What failed; what failed everywhere for the same reason is said once.
+fn refusals(rows: &[&Tried], width: usize) -> String {
+    let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
+    for row in rows {
+        let Outcome::Failed(failure) = &row.outcome else { continue };
+        let reason = format!("{}: {}", failure.kind.word(), one_line(&failure.message, 400));
+        let model = row.objective.zip(row.trained).map(|(objective, trained)| format!("{} {}", word(objective), state(trained)));
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, models)) => models.extend(model),
+            None => reasons.push((reason, model.into_iter().collect())),
+        }
+    }
+    let line = |(reason, models): &(String, Vec<String>)| {
+        let on = if models.is_empty() { String::new() } else { format!(" on {}:", models.join(", ")) };
+        wrapped("FAILED", &format!("{on} {reason}"), width) + "\n"
+    };
+    reasons.iter().map(line).collect()
 }
 
 /// Values on the trained checkpoint and on the control beside it, one line a value; then what each measurement cost.
@@ -229,25 +251,41 @@ fn metric(measured: &[(&Tried, &MeasureOutput)], console: Console) -> String {
             // Writing to a String cannot fail.
             let _ = writeln!(
                 notes,
-                "  {}, {}: {:.2} gradient-equivalents of {:.0}, {}, stopped by {}; {}, {}; {:.2} s",
+                "  {}, {}: {:.2} gradient-equivalents of {:.0}, {}, stopped by {}; {:.2} s\n    {}, {}",
                 word(objective),
                 state(row.trained.unwrap_or(true)),
                 output.gradient_equivalents.0,
                 clmbench_protocol::Budget::Quick.gradient_equivalents(),
                 counted(output.molecules as usize, "molecule"),
                 one_line(&output.stopped, 20),
+                row.seconds.0,
                 part("se_estimator", &|value| value.se_estimator),
                 part("se_sample", &|value| value.se_sample),
-                row.seconds.0
             );
         }
     }
     let table =
         clmbench_report::table_in(&["model", "value", "trained", "untrained", "differ by", "unit"], &table, console.style);
-    format!("{}\n{notes}  * the primary value; differ by: in standard errors of the difference\n", table.trim_end())
+    let of_primary = |(_, output): &(&Tried, &MeasureOutput)| {
+        output.gradient_equivalents.0 > 0.0
+            && output.values.iter().any(|value| value.primary && value.error_kind == ErrorKind::Exact)
+    };
+    let bare = if measured.iter().any(of_primary) {
+        "  its primary value has no error (se_sample, se_estimator or residual_bound): `clmbench plugin check` will refuse it\n"
+    } else {
+        ""
+    };
+    format!(
+        "{}\n{notes}  * the primary value; differ by: in standard errors of the difference\n  masked, causal: the two bundled \
+         models, by how they were trained; gradient-equivalents: cost, in gradients\n  over the whole held-out sample\n{bare}",
+        table.trim_end()
+    )
 }
 
 fn shown(value: &MetricValue) -> String {
+    if value.error_kind == ErrorKind::Exact {
+        return short(value.value.0);
+    }
     format!("{} ± {}", short(value.value.0), short(value.std_error.0))
 }
 
