@@ -69,7 +69,8 @@ impl Molecules {
 ///
 /// After `most` draws (`complete`); from `least` draws on, as soon as the standard error of their mean is at most 5 % of
 /// |mean| or 0.5 % of the mean |draw|, whichever is larger (`precision`); from two draws on, once the budget is spent
-/// (`budget`). The last draw may go beyond the budget, by less than its own cost.
+/// (`budget`). The last draw may go beyond the budget, by less than its own cost. A budget that draws meet exactly is spent, whatever
+/// the rounding of the sum of their costs, which differs between batch sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopping {
     /// Draws before the standard error is trusted.
@@ -91,12 +92,20 @@ impl Stopping {
             Some("complete")
         } else if draws.len() >= self.least.max(2) && precise(draws) {
             Some("precision")
-        } else if draws.len() >= 2 && probe.spent()? >= probe.budget() {
+        } else if draws.len() >= 2 && is_spent(probe.spent()?, probe.budget()) {
             Some("budget")
         } else {
             None
         })
     }
+}
+
+/// Relative rounding allowed in a sum of costs: far more than 10^5 additions make, far less than any draw costs.
+const ROUNDING: f64 = 1e-9;
+
+/// Whether a sum of costs has reached the budget, but for rounding.
+fn is_spent(spent: f64, budget: f64) -> bool {
+    spent >= budget * (1.0 - ROUNDING)
 }
 
 /// The rule of precision alone.
@@ -110,7 +119,7 @@ fn precise(draws: &[f64]) -> bool {
 mod tests {
     use clmbench_api::SamplePart;
 
-    use super::{Molecules, precise};
+    use super::{Molecules, is_spent, precise};
 
     #[test]
     fn groups_hold_every_molecule_once() {
@@ -134,5 +143,15 @@ mod tests {
         // Mean near 0: 0.5 % of the size of the draws decides.
         let balanced = |n: usize| (0..n).map(|k| if k % 2 == 0 { 1.0 } else { -1.0 }).collect::<Vec<f64>>();
         assert!(!precise(&balanced(30_000)) && precise(&balanced(50_000)));
+    }
+
+    #[test]
+    fn a_budget_that_is_met_exactly_is_spent_whatever_the_batches() {
+        // 100 in 300 passes over everything, each in another number of batches: the sums differ in the last bits, the answer does not.
+        let sums: Vec<f64> =
+            [1_u32, 3, 7, 10, 49].map(|parts| (0..300 * parts).map(|_| 1.0 / 3.0 / f64::from(parts)).sum()).into();
+        assert!(sums.iter().any(|sum| *sum < 100.0) && sums.iter().any(|sum| *sum >= 100.0), "{sums:?}");
+        assert!(sums.iter().all(|sum| is_spent(*sum, 100.0)), "{sums:?}");
+        assert!(!is_spent(99.999, 100.0));
     }
 }

@@ -18,9 +18,8 @@ use crate::{
 const BATCH_TOLERANCE: f64 = 1e-5;
 /// Losses are float32: below this a difference of losses (nats) is rounding, whatever the size of the value.
 const ROUNDING: f64 = 3e-6;
-
-/// Spent before the first call (gradient-equivalents): more than the rounding of the sum, less than any pass.
-const SPENT: f64 = 1e-9;
+/// Gradient-equivalents below which a sum of costs differs by rounding; any pass costs more.
+const FREE: f64 = 1e-9;
 
 /// All checks of one metric.
 pub fn check(checks: &mut Checks<'_>, plugin: &Plugin, info: &MetricInfo, sample: &Sample) {
@@ -79,7 +78,7 @@ impl Bench<'_> {
         tokens: Option<usize>,
     ) -> Result<MeasureOutput> {
         let reporter = Reporter::silent();
-        let mut probe = sample.probe(model, self.objective, true, &self.info.id, &reporter)?.with_spent(SPENT);
+        let mut probe = sample.probe(model, self.objective, true, &self.info.id, &reporter)?;
         if let Some(tokens) = tokens {
             probe = probe.with_batches(tokens);
         }
@@ -164,7 +163,7 @@ impl Bench<'_> {
             CostClass::Moderate => (100.0, "moderate"),
             CostClass::Expensive => (f64::INFINITY, "expensive"),
         };
-        if spent > most + 2.0 * SPENT {
+        if spent > most + FREE {
             return broken(format!(
                 "it spent {spent:.2} gradient-equivalents, but says it is {class} (at most {most:.1}); declare its cost class"
             ));
@@ -219,7 +218,7 @@ impl Bench<'_> {
     /// An error or a mark, never a finite lie.
     fn contained(&self, factor: f64, measured: Result<MeasureOutput>) -> Result<String> {
         match measured {
-            Ok(output) if factor.is_nan() && output.gradient_equivalents.0 > 2.0 * SPENT => broken(format!(
+            Ok(output) if factor.is_nan() && output.gradient_equivalents.0 > FREE => broken(format!(
                 "every loss is NaN, and it says {}; return PluginError::NonFinite, or let the NaN through",
                 shown(primary(&output))
             )),

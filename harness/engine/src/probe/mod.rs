@@ -112,13 +112,6 @@ impl<'a> ProbeHost<'a> {
         Self { batch_tokens: tokens, ..self }
     }
 
-    /// The same probe with something spent already: a budget that ends exactly at a draw is otherwise passed or not by the last bit
-    /// of a sum, which batch sizes change.
-    pub fn with_spent(self, gradient_equivalents: f64) -> Self {
-        self.cost.set(gradient_equivalents);
-        self
-    }
-
     /// The probe as it crosses the edge.
     pub fn edge(&self) -> ProbeRef<'_> {
         ProbeApi_TO::from_ptr(RRef::new(self), TD_Opaque)
