@@ -8,7 +8,7 @@ use clmbench_protocol::{Failure, FailureKind};
 #[derive(Debug, thiserror::Error)]
 pub enum MoleculesError {
     /// Reading or writing failed.
-    #[error("cannot {action} {path}: {source}; check that the disk has room and the path is right")]
+    #[error("cannot {action} {path}: {source}; {}", next_step(.source))]
     Io {
         /// What was tried, such as `read`.
         action: &'static str,
@@ -258,6 +258,15 @@ impl MoleculesError {
 impl From<MoleculesError> for Failure {
     fn from(error: MoleculesError) -> Self {
         Self::new(error.kind(), error.to_string())
+    }
+}
+
+fn next_step(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "check the path",
+        std::io::ErrorKind::PermissionDenied => "check who may use it",
+        std::io::ErrorKind::IsADirectory => "name a file, not a folder",
+        _ => "check that the disk has room and the path is right",
     }
 }
 

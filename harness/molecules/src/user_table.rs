@@ -2,10 +2,12 @@
 //! commas, tabs or semicolons, with or without a mark of byte order, line ends LF, CR LF or CR, quoted fields over several lines.
 //!
 //! Rows count from 0 without the header; empty lines are no rows. Errors name the line too, as an editor counts it. Labels are not read
-//! here: that is the work of the dataset plugin `csv`.
+//! here: that is the work of the dataset plugin `csv`, which finds columns, delimiter and parts by the same rules
+//! ([`clmbench_protocol::user_table`]).
 
 use std::{fs::File, io::Read, path::Path};
 
+use clmbench_protocol::user_table as rules;
 use flate2::read::MultiGzDecoder;
 
 use crate::{
@@ -14,13 +16,8 @@ use crate::{
     source::{MAX_ROW_BYTES, column, foreign},
 };
 
-/// Headers under which SMILES are looked for, whatever their case, the first found first.
-pub const SMILES_COLUMNS: [&str; 3] = ["smiles", "canonical_smiles", "mol"];
 /// Header under which a split is looked for, whatever its case.
 pub const SPLIT_COLUMN: &str = "split";
-/// Words of a split column for each part, whatever their case.
-const WORDS: [(&str, &[&str]); 3] =
-    [("train", &["train", "training"]), ("valid", &["valid", "validation", "val", "dev"]), ("test", &["test"])];
 /// Largest table in bytes, unzipped.
 const MAX_BYTES: u64 = 4 << 30;
 
@@ -57,14 +54,11 @@ pub fn read(path: &Path, name: &str, columns: Columns<'_>) -> Result<UserTable, 
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(MoleculesError::Empty { file: name.into() });
     }
-    let first = &bytes[..bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(bytes.len())];
-    let separator = separator(path, first);
-    let mut reader = csv::ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(bytes);
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter(path, bytes)).flexible(true).from_reader(bytes);
     let broken = |row: u64, what: String| MoleculesError::Table { file: name.into(), row, what };
     let header = reader.byte_headers().map_err(|error| broken(0, error.to_string()))?;
     let header: Vec<String> = header.iter().map(|field| String::from_utf8_lossy(field).trim().to_owned()).collect();
-    let mut places = header.iter().enumerate().filter(|(_, column)| !column.is_empty());
-    if let Some((_, twice)) = places.find(|(place, column)| header[..*place].contains(column)) {
+    if let Some(twice) = rules::named_twice(&header) {
         return Err(MoleculesError::DuplicateColumn { file: name.into(), column: twice.clone() });
     }
     let smiles = match columns.smiles {
@@ -83,18 +77,21 @@ pub fn read(path: &Path, name: &str, columns: Columns<'_>) -> Result<UserTable, 
         if !reader.read_byte_record(&mut record).map_err(|error| broken(row, error.to_string()))? {
             break;
         }
-        let line = record.position().map_or(0, csv::Position::line);
         let start = record.position().map_or(0, |position| position.byte() as usize).min(bytes.len());
+        // A record's position is before the empty lines that precede it.
+        let start = start + bytes[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         let last = reader.position().byte() as usize >= bytes.len();
-        if last && bytes[start..].iter().filter(|byte| **byte == b'"').count() % 2 == 1 {
+        if last && rules::open_quote(&bytes[start..]) {
+            let line = rules::line(bytes, start);
             return Err(broken(row, format!("line {line}: a quote is opened and never closed")));
         }
         if record.len() != header.len() {
-            let (fields, columns) = (counted(record.len()), header.len());
+            let (line, fields, columns) = (rules::line(bytes, start), counted(record.len()), header.len());
             let what = format!("line {line} has {fields}, the header has {columns}; a quote or a separator is missing or stray");
             return Err(broken(row, what));
         }
         if record.as_slice().len() > MAX_ROW_BYTES {
+            let line = rules::line(bytes, start);
             return Err(broken(
                 row,
                 format!("line {line} and what follows are longer than {MAX_ROW_BYTES} bytes; a quote is missing"),
@@ -103,7 +100,7 @@ pub fn read(path: &Path, name: &str, columns: Columns<'_>) -> Result<UserTable, 
         let field = |place: usize| String::from_utf8_lossy(record.get(place).unwrap_or_default()).trim().to_owned();
         if let Some(place) = split {
             let text = field(place);
-            match part(&text) {
+            match rules::part(&text) {
                 Some(word) => table.parts.push(word.to_owned()),
                 None => {
                     let text = text.chars().take(40).collect();
@@ -121,12 +118,6 @@ pub fn read(path: &Path, name: &str, columns: Columns<'_>) -> Result<UserTable, 
 
 fn counted(fields: usize) -> String {
     if fields == 1 { "1 field".to_owned() } else { format!("{fields} fields") }
-}
-
-/// The part that a word of a split column names.
-fn part(word: &str) -> Option<&'static str> {
-    let lower = word.to_ascii_lowercase();
-    WORDS.iter().find(|(_, words)| words.contains(&lower.as_str())).map(|(part, _)| *part)
 }
 
 /// The bytes of a file, unzipped where they are gzip.
@@ -166,15 +157,10 @@ fn unzipped(path: &Path, name: &str) -> Result<Vec<u8>, MoleculesError> {
     }
 }
 
-/// Tab for `.tsv`, else the sign that the header line has most of outside quotes, as in the plugin `csv`; a comma if it has none.
-fn separator(path: &Path, header: &[u8]) -> u8 {
+/// Tab for `.tsv`, else that of the header line.
+fn delimiter(path: &Path, table: &[u8]) -> u8 {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    if name.trim_end_matches(".gz").ends_with(".tsv") {
-        return b'\t';
-    }
-    let outside: Vec<&[u8]> = header.split(|byte| *byte == b'"').step_by(2).collect();
-    let count = |sign: u8| outside.iter().map(|piece| piece.iter().filter(|byte| **byte == sign).count()).sum::<usize>();
-    [b'\t', b';'].into_iter().fold(b',', |best, sign| if count(sign) > count(best) { sign } else { best })
+    if name.trim_end_matches(".gz").ends_with(".tsv") { b'\t' } else { rules::delimiter(table) }
 }
 
 /// The place of the column of this name in any case; the exact name goes first.
@@ -185,15 +171,12 @@ fn alike(header: &[String], name: &str) -> Option<usize> {
 
 /// The column that holds the SMILES: one with a usual name, or the only one.
 fn guess(name: &str, header: &[String]) -> Result<usize, MoleculesError> {
-    for usual in SMILES_COLUMNS {
-        let found: Vec<usize> = (0..header.len()).filter(|place| header[*place].eq_ignore_ascii_case(usual)).collect();
-        match found[..] {
-            [] => {}
-            [place] => return Ok(place),
-            [first, second, ..] => {
-                let (first, second) = (header[first].clone(), header[second].clone());
-                return Err(MoleculesError::TwoSmilesColumns { file: name.into(), first, second });
-            }
+    match rules::smiles_columns(header)[..] {
+        [] => {}
+        [place] => return Ok(place),
+        [first, second, ..] => {
+            let (first, second) = (header[first].clone(), header[second].clone());
+            return Err(MoleculesError::TwoSmilesColumns { file: name.into(), first, second });
         }
     }
     let shown = |text: &String| text.chars().take(40).collect::<String>();

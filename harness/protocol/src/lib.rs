@@ -4,7 +4,8 @@
 //! The host (`clmbench`) starts `clmbench-worker` as a child process and exchanges JSON lines with it:
 //! [`message::Request`] one way, [`message::Event`] the other. A unit of work is a [`cell::CellSpec`], whose
 //! canonical form is hashed into the cell's identity; its result is a [`output::CellReport`]. What a plugin
-//! offers is a [`manifest::PluginManifest`].
+//! offers is a [`manifest::PluginManifest`]. Words that host and plugins must mean the same by are here too: [`split`],
+//! [`user_table`].
 //!
 //! Invariant: everything in a [`cell::CellSpec`] can change the value of the cell, and everything that can change
 //! the value of the cell is in it. Paths, limits and timings never are.
@@ -20,6 +21,7 @@ pub mod output;
 pub mod revision;
 pub mod split;
 pub mod text;
+pub mod user_table;
 
 pub use attempt::*;
 pub use cell::*;

@@ -26,7 +26,7 @@ fn every_form_of_a_table_is_read() {
         encoder.write_all(b"smiles,y\nCCO,1\nC,2\n").unwrap();
         encoder.finish().unwrap()
     };
-    let cases: [(&str, &[u8]); 11] = [
+    let cases: [(&str, &[u8]); 13] = [
         ("f.csv", b"smiles,y\nCCO,1\nC,2\n"),
         ("f.csv", b"smiles,y\r\nCCO,1\r\nC,2\r\n"),
         ("f.csv", b"smiles,y\rCCO,1\rC,2"),
@@ -38,6 +38,8 @@ fn every_form_of_a_table_is_read() {
         ("f.txt", b"y\t\"a,b,c\"\tsmiles\n1\t\tCCO\n2\t\tC\n"),
         ("f.csv", b"structure\nCCO\nC\n"),
         ("f.csv.gz", &gzip),
+        ("f.csv", b"\r\n\nsmiles;y\nCCO;1\nC;2\n"),
+        ("f.csv", b"smiles\ty,z\nCCO\t1\nC\t2\n"),
     ];
     for (file, bytes) in cases {
         assert_eq!(smiles_of(file, bytes), ["CCO", "C"], "{}", String::from_utf8_lossy(bytes));
@@ -70,7 +72,7 @@ fn a_split_column_is_read_in_the_usual_words() {
 fn bad_tables_are_named() {
     let plain = Columns::default();
     let named = Columns { smiles: Some("smile"), ..plain };
-    let cases: [(&[u8], Columns<'_>, &str); 13] = [
+    let cases: [(&[u8], Columns<'_>, &str); 14] = [
         (b"", plain, "f.csv has no rows; check that it is the right file and was fetched whole"),
         (b"\n \r\n", plain, "f.csv has no rows; check that it is the right file and was fetched whole"),
         (b"smiles,y\n", plain, "f.csv has no rows; check that it is the right file and was fetched whole"),
@@ -89,6 +91,12 @@ fn bad_tables_are_named() {
         ),
         (
             b"smiles,y\n\"a\nb\",1\nCC\n",
+            plain,
+            "f.csv, row 1: line 4 has 1 field, the header has 2; a quote or a separator is missing or stray; repair the row or fetch \
+             the file again",
+        ),
+        (
+            b"smiles,y\rC,1\r\rCC\r",
             plain,
             "f.csv, row 1: line 4 has 1 field, the header has 2; a quote or a separator is missing or stray; repair the row or fetch \
              the file again",

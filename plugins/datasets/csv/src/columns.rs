@@ -1,9 +1,10 @@
 //! Which columns hold what.
 
-use clmbench_sdk::prelude::*;
+use clmbench_sdk::{
+    prelude::*,
+    protocol::user_table::{SMILES_COLUMNS, smiles_columns},
+};
 
-/// Names that a column of SMILES is known by, in this order, in small or capital letters.
-const SMILES: [&str; 3] = ["smiles", "canonical_smiles", "mol"];
 /// Columns that an error lists.
 const LISTED: usize = 12;
 /// Least similarity of a name that is taken for a slip.
@@ -50,23 +51,23 @@ pub fn choose(name: &str, header: &[String], smiles: &str, part: &str, tasks: &[
 }
 
 fn guess(name: &str, header: &[String]) -> Result<usize, String> {
-    for word in SMILES {
-        let found: Vec<usize> = (0..header.len()).filter(|place| header[*place].eq_ignore_ascii_case(word)).collect();
-        match found.as_slice() {
-            [] => {}
-            [place] => return Ok(*place),
-            [first, second, ..] => {
-                let (first, second) = (&header[*first], &header[*second]);
-                return Err(format!(
-                    "{name}: the SMILES may be in `{first}` or `{second}`; choose with `params = {{ smiles = \"{first}\" }}`"
-                ));
-            }
+    match smiles_columns(header)[..] {
+        [place] => Ok(place),
+        [first, second, ..] => {
+            let (first, second) = (&header[first], &header[second]);
+            Err(format!(
+                "{name}: the SMILES may be in `{first}` or `{second}`; choose with `params = {{ smiles = \"{first}\" }}`"
+            ))
+        }
+        [] => {
+            let [most @ .., last] = SMILES_COLUMNS;
+            Err(format!(
+                "{name}: no column is named {} or {last}; choose one with `params = {{ smiles = \"COLUMN\" }}`; the columns are {}",
+                most.join(", "),
+                listed(header)
+            ))
         }
     }
-    Err(format!(
-        "{name}: no column is named smiles, canonical_smiles or mol; choose one with `params = {{ smiles = \"COLUMN\" }}`; the columns are {}",
-        listed(header)
-    ))
 }
 
 fn find(name: &str, header: &[String], wanted: &str) -> Result<usize, String> {

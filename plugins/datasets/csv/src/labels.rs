@@ -1,17 +1,7 @@
 //! Labels and parts as texts. The host checks labels too; here the line is known.
 
-use clmbench_sdk::prelude::*;
+use clmbench_sdk::{prelude::*, protocol::user_table};
 
-/// Words for the parts of a split, in small letters, and ours.
-const PARTS: [(&str, &str); 7] = [
-    ("train", "train"),
-    ("training", "train"),
-    ("valid", "valid"),
-    ("validation", "valid"),
-    ("val", "valid"),
-    ("dev", "valid"),
-    ("test", "test"),
-];
 /// Signs of a text that an error shows.
 const SHOWN: usize = 40;
 
@@ -39,8 +29,7 @@ pub fn check(text: &str, task: &TaskInfo) -> Result<(), String> {
 /// # Errors
 /// The part of a sentence that names column and text.
 pub fn part(text: &str, column: &str) -> Result<&'static str, String> {
-    let lower = text.to_lowercase();
-    PARTS.iter().find(|(word, _)| *word == lower).map(|(_, part)| *part).ok_or_else(|| {
+    user_table::part(text).ok_or_else(|| {
         let what = if text.is_empty() { "the field is empty, which".to_owned() } else { format!("`{}`", shown(text)) };
         format!("column `{column}`: {what} is not a part of a split; write train, valid or test")
     })
@@ -79,17 +68,8 @@ mod tests {
     }
 
     #[test]
-    fn parts_have_the_words_that_are_in_use() {
-        for (text, wanted) in [
-            ("Train", "train"),
-            ("TRAINING", "train"),
-            ("val", "valid"),
-            ("Dev", "valid"),
-            ("validation", "valid"),
-            ("test", "test"),
-        ] {
-            assert_eq!(part(text, "fold").unwrap(), wanted);
-        }
+    fn what_is_no_part_is_named() {
+        assert_eq!(part("Dev", "fold"), Ok("valid"));
         assert_eq!(
             part("holdout", "fold").unwrap_err(),
             "column `fold`: `holdout` is not a part of a split; write train, valid or test"

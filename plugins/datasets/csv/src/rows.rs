@@ -2,12 +2,8 @@
 
 use std::fmt;
 
+use clmbench_sdk::protocol::user_table::{self, DELIMITERS, line};
 use csv::{ReaderBuilder, StringRecord, Trim};
-
-use crate::text::line;
-
-/// Delimiters by the words of the parameter.
-const DELIMITERS: [(&str, u8); 3] = [("comma", b','), ("semicolon", b';'), ("tab", b'\t')];
 
 /// Where a row stands: `line 7 (row 5)`. Lines count from 1, rows from 0 without the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,17 +35,14 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// A sentence when a name of a column occurs twice, or the header cannot be read.
     pub fn open(name: &'a str, text: &'a str, delimiter: &str) -> Result<Self, String> {
-        let first = text.trim_start_matches(['\r', '\n']).lines().next().unwrap_or_default();
         let named = DELIMITERS.iter().find(|(word, _)| *word == delimiter).map(|(_, byte)| *byte);
-        let delimiter = named.unwrap_or_else(|| most_frequent(first));
+        let delimiter = named.unwrap_or_else(|| user_table::delimiter(text.as_bytes()));
         let mut rows = Self { name, text, delimiter, header: Vec::new() };
         let mut header = StringRecord::new();
         rows.reader().read_record(&mut header).map_err(|error| format!("{name}: {error}"))?;
         rows.header = header.iter().map(str::to_owned).collect();
-        for (place, column) in rows.header.iter().enumerate() {
-            if !column.is_empty() && rows.header[..place].contains(column) {
-                return Err(format!("{name}: the column `{column}` occurs twice in the header; rename or remove one"));
-            }
+        if let Some(column) = user_table::named_twice(&rows.header) {
+            return Err(format!("{name}: the column `{column}` occurs twice in the header; rename or remove one"));
         }
         Ok(rows)
     }
@@ -77,8 +70,7 @@ impl<'a> Rows<'a> {
             place.line += line(&bytes[counted..start], start - counted) - 1;
             counted = start;
             let end = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX).min(bytes.len());
-            let quotes = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'"').count();
-            if end == bytes.len() && quotes(&bytes[start..]) % 2 == 1 {
+            if end == bytes.len() && user_table::open_quote(&bytes[start..]) {
                 return Err(format!("{name}, {place}: a quote is opened and never closed; close or remove it"));
             }
             let (found, wanted) = (fields.len(), self.header.len());
@@ -108,25 +100,6 @@ impl<'a> Rows<'a> {
         let rest = self.text.as_bytes().get(byte..).unwrap_or_default();
         byte + rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
     }
-}
-
-/// The delimiter that a header has most of; among equals the one that is rarer in names: a tab, then a semicolon. A comma if it has none.
-fn most_frequent(header: &str) -> u8 {
-    let mut quoted = false;
-    let mut counts = [0_usize; DELIMITERS.len()];
-    for byte in header.bytes() {
-        quoted ^= byte == b'"';
-        if let Some(place) = DELIMITERS.iter().position(|(_, delimiter)| *delimiter == byte && !quoted) {
-            counts[place] += 1;
-        }
-    }
-    let mut best = 0;
-    for place in 1..counts.len() {
-        if counts[place] > 0 && counts[place] >= counts[best] {
-            best = place;
-        }
-    }
-    DELIMITERS[best].1
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, io::Read};
 
+use clmbench_sdk::protocol::user_table::line;
 use flate2::read::MultiGzDecoder;
 
 /// Most bytes that a gzipped file may hold once it is unpacked, 2 GiB.
@@ -57,13 +58,6 @@ fn plain<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, String> {
     }
 }
 
-/// The line of a byte, from 1. A line ends with LF, CR LF or CR.
-pub fn line(bytes: &[u8], place: usize) -> usize {
-    let before = &bytes[..place.min(bytes.len())];
-    let ends = |(index, byte): (usize, &u8)| *byte == b'\n' || (*byte == b'\r' && bytes.get(index + 1) != Some(&b'\n'));
-    1 + before.iter().enumerate().filter(|entry| ends(*entry)).count()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -94,12 +88,5 @@ mod tests {
         );
         assert_eq!(refused(b"\xff\xfes\0m\0"), "csv/t: the file is text in UTF-16; save it as text, UTF-8 with commas or tabs");
         assert_eq!(refused(b"a,b\nC,\0\n"), "csv/t, line 2: a NUL byte is no text; save the file as text");
-    }
-
-    #[test]
-    fn lines_end_in_three_ways() {
-        for text in ["a\nb\nc", "a\r\nb\r\nc", "a\rb\rc", "a\r\nb\nc"] {
-            assert_eq!(line(text.as_bytes(), text.len() - 1), 3, "{text:?}");
-        }
     }
 }
