@@ -55,20 +55,22 @@ pub fn run(arguments: &NewArguments, console: Console) -> Result<(), CliError> {
     let sdk = places::sdk(arguments.sdk.as_deref())?;
     let out = std::path::absolute(&arguments.out).map_err(|error| CliError::file(&arguments.out, error))?;
     must_be_free(&out)?;
+    let checkout = places::checkout_of(&sdk);
+    let lock = checkout.as_ref().map(|checkout| checkout.join("Cargo.lock"));
+    let lock = lock.map(|path| std::fs::read_to_string(&path).map_err(|error| CliError::file(&path, error))).transpose()?;
+    name.must_be_new(lock.as_deref().unwrap_or_default())?;
     for (path, template) in files(name.kind) {
         write(&out.join(path), &fill(template, &name, &sdk))?;
     }
     write(&out.join("rust-toolchain.toml"), places::toolchain_file())?;
-    match places::checkout_of(&sdk) {
-        Some(checkout) => {
+    match checkout.zip(lock) {
+        Some((checkout, lock)) => {
             let config = CONFIG
                 .replace("@LIBTORCH@", &text(&checkout.join("third_party/libtorch/torch")))
                 .replace("@TARGET@", &text(&checkout.join("target")))
                 .replace("@RUSTFLAGS@", &rust_flags());
             write(&out.join(".cargo/config.toml"), &config)?;
-            let lock = checkout.join("Cargo.lock");
-            let lock_text = std::fs::read_to_string(&lock).map_err(|error| CliError::file(&lock, error))?;
-            write(&out.join("Cargo.lock"), &lock_text)?;
+            write(&out.join("Cargo.lock"), &lock)?;
         }
         None => console.note(
             "note: this sdk is not inside a clmbench checkout, so set LIBTORCH to the folder of libtorch 2.11.0 before building",
@@ -127,6 +129,20 @@ impl Name {
             if meant != text && Self::parse(kind, &meant).is_ok() { format!(". Did you mean `{meant}`?") } else { String::new() };
         let (word, article) = (word(kind), if kind == Kind::Architecture { "an" } else { "a" });
         Err(CliError::Usage { message: format!("`{text}` is not a name for {article} {word}{meant}"), hint: hint.to_owned() })
+    }
+
+    /// Refuses the name of a crate of the checkout, whose lock file this is: the two share a target folder, and one library would
+    /// replace the other there without a word.
+    fn must_be_new(&self, lock: &str) -> Result<(), CliError> {
+        let package = self.package();
+        if !lock.lines().any(|line| line == format!("name = \"{package}\"")) {
+            return Ok(());
+        }
+        let family = if self.kind == Kind::Metric { ", or put a family before it, such as mine/name" } else { "" };
+        Err(CliError::Usage {
+            message: format!("there is a plugin {package} in this checkout already"),
+            hint: format!("choose another name{family}"),
+        })
     }
 
     fn word(&self) -> &'static str {
@@ -301,6 +317,18 @@ mod tests {
         assert_eq!(error, "`My-metric` is not a name for a metric. Did you mean `my_metric`?");
         for kind in [Kind::Dataset, Kind::Architecture] {
             assert!(Name::parse(kind, "family/name").is_err());
+        }
+    }
+
+    #[test]
+    fn names_of_the_checkout_are_taken() {
+        let lock = include_str!("../../../../../Cargo.lock");
+        for (kind, taken) in [(Kind::Metric, "loss"), (Kind::Dataset, "csv"), (Kind::Architecture, "bert")] {
+            let text = Name::parse(kind, taken).unwrap().must_be_new(lock).unwrap_err().to_string();
+            assert_eq!(text, format!("there is a plugin clmbench-plugin-{taken} in this checkout already"));
+        }
+        for (kind, free) in [(Kind::Metric, "mine/loss"), (Kind::Metric, "steepness"), (Kind::Dataset, "solubility")] {
+            assert!(Name::parse(kind, free).unwrap().must_be_new(lock).is_ok(), "{free}");
         }
     }
 
