@@ -203,6 +203,8 @@ fn a_table_of_ones_own_is_split_row_by_row() {
     assert!(given.stderr.starts_with("note: 1 of 4 rows hold no valid molecule and are in no part (row 1: not a SMILES"));
     assert!(given.stderr.contains("\nsplit digest  ") && !given.stdout.contains('\u{1b}'));
 
+    let page = split("t.csv", TABLE, &["--split-column", "set"]).code(0);
+    assert!(page.stdout.starts_with("t.csv: given split\n"), "{}", page.stdout);
     let page = split("t.csv", TABLE, &["--split", "random", "--seed", "3", "--quiet"]).code(0);
     assert!(page.stdout.starts_with("t.csv: random split, seed 3, 0.8 / 0.1 / 0.1\n"), "{}", page.stdout);
     assert!(page.stdout.contains("1 molecule is in more than one row;"), "{}", page.stdout);
@@ -220,6 +222,9 @@ fn rows_are_written_to_a_file_beside_the_summary() {
     bench.clmbench(&["data", "split", "t.csv", "--out", "rows.json"]).code(0);
     let page: Value = serde_json::from_slice(&fs::read(bench.path("rows.json")).unwrap()).unwrap();
     assert_eq!((&page["schema"], page["rows"].as_array().unwrap().len()), (&"clmbench/data-split/1".into(), 4));
+    let itself = bench.clmbench(&["data", "split", "t.csv", "--out", "./t.csv"]).code(2).stderr;
+    assert_eq!(itself, "error: --out ./t.csv is the table itself, which would be lost\n  hint: name another file\n");
+    assert_eq!(fs::read(bench.path("t.csv")).unwrap(), TABLE);
     let refused = bench.clmbench(&["data", "split", "t.csv", "--out", "no/such/folder.csv"]);
     assert!(refused.status.code().is_some_and(|code| code == 2 || code == 4), "{}", refused.stderr);
 }

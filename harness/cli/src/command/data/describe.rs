@@ -113,10 +113,10 @@ fn page(row: &Row<'_>, arguments: &DescribeArguments, console: Console) -> Strin
     }
     say(
         "split",
-        &if row.recommended_split.is_empty() {
-            String::new()
-        } else {
-            format!("{} recommended by its authors", row.recommended_split)
+        &match row.recommended_split {
+            "" => String::new(),
+            split if row.user_file.is_some() => format!("{split} where a suite names none"),
+            split => format!("{split} recommended by its authors"),
         },
     );
     say("licence", row.licence);

@@ -27,6 +27,12 @@ const NAMED: usize = 3;
 pub fn run(arguments: &SplitArguments, global: &Global, console: Console) -> Result<(), CliError> {
     let is_file = is_file(&arguments.what);
     let spec = spec(arguments, is_file)?;
+    if let Some(out) = arguments.out.as_deref().filter(|out| same_file(out, Path::new(&arguments.what))) {
+        return Err(CliError::Usage {
+            message: format!("--out {} is the table itself, which would be lost", out.display()),
+            hint: "name another file".to_owned(),
+        });
+    }
     let table = if is_file { own(arguments, &spec)? } else { prepare::by_name(arguments, &spec, global, console)? };
     say_invalid(&table, console);
 
@@ -57,6 +63,11 @@ pub fn run(arguments: &SplitArguments, global: &Global, console: Console) -> Res
 pub fn is_file(what: &str) -> bool {
     let lower = what.to_lowercase();
     Path::new(what).is_file() || [".csv", ".tsv", ".gz", ".txt", ".smi"].iter().any(|end| lower.ends_with(end))
+}
+
+/// Whether both paths lead to one file that is there.
+fn same_file(left: &Path, right: &Path) -> bool {
+    matches!((left.canonicalize(), right.canonicalize()), (Ok(left), Ok(right)) if left == right)
 }
 
 /// The split that is asked for.

@@ -30,7 +30,7 @@ pub struct Contents {
     pub truncated: u64,
     /// Molecules with a token outside the vocabulary.
     pub unknown_token_molecules: u64,
-    /// The molecules with the most tokens.
+    /// The molecules with the longest canonical SMILES.
     pub longest: Vec<Long>,
     /// SHA-256 of the table in normal form.
     pub sha256_csv: String,

@@ -1,7 +1,7 @@
 //! What a split comes to, on half a screen.
 
 use clmbench_molecules::{Part, table_split::TableSplit};
-use clmbench_protocol::SplitSpec;
+use clmbench_protocol::{SplitSpec, split::GIVEN};
 use clmbench_report::Style;
 
 use crate::{arguments::Fractions, console::one_line, units::counted};
@@ -24,20 +24,33 @@ pub fn page(name: &str, spec: &SplitSpec, fractions: Fractions, table: &TableSpl
     let repeats = match table.repeats() {
         (0, _) => "no molecule is in two rows".to_owned(),
         (groups, leaked) => {
-            let (verb, leak) = if groups == 1 { ("is", "") } else { ("are", "") };
+            let verb = if groups == 1 { "is" } else { "are" };
             let leaked = if leaked == 0 { "none".to_owned() } else { leaked.to_string() };
-            format!(
-                "{} {verb} in more than one row{leak}; {leaked} of them in the test part and in another part",
-                counted(groups, "molecule")
-            )
+            let groups = counted(groups, "molecule");
+            format!("{groups} {verb} in more than one row; {leaked} of them in the test part and in another part")
         }
     };
     format!("{}\n{board}{repeats}\nsplit digest  {}", heading(name, spec, fractions), table.digest)
 }
 
-/// `bbbp: scaffold, 0.8 / 0.1 / 0.1`, with the seed where there is one.
+/// `bbbp: scaffold split, 0.8 / 0.1 / 0.1`, with the seed where there is one; a split that is given has no shares of its own.
 pub fn heading(name: &str, spec: &SplitSpec, fractions: Fractions) -> String {
     let seed = spec.seed.map(|seed| format!(", seed {seed}")).unwrap_or_default();
     let Fractions { training, validation, test } = fractions;
-    format!("{}: {} split{seed}, {training} / {validation} / {test}", one_line(name, 120), spec.algorithm)
+    let shares = if spec.algorithm == GIVEN { String::new() } else { format!(", {training} / {validation} / {test}") };
+    format!("{}: {} split{seed}{shares}", one_line(name, 120), spec.algorithm)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clmbench_protocol::Number;
+
+    #[test]
+    fn a_given_split_shows_no_shares() {
+        let spec = |algorithm: &str, seed| SplitSpec { algorithm: algorithm.into(), seed, fractions: (Number(0.8), Number(0.1)) };
+        let shares = Fractions { training: 0.8, validation: 0.1, test: 0.1 };
+        assert_eq!(heading("t", &spec("random", Some(3)), shares), "t: random split, seed 3, 0.8 / 0.1 / 0.1");
+        assert_eq!(heading("t", &spec("given", None), shares), "t: given split");
+    }
 }
