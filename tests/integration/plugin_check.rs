@@ -72,6 +72,10 @@ fn every_rule_that_is_broken_is_found() {
 fn the_plugins_of_the_tool_keep_every_rule() {
     let real = Real::new(&MORE);
     real.install(ECHO);
+    let rows = real.clmbench(&["plugin", "list", "--json"]).code(0).rows();
+    let csv = rows.iter().find(|row| row["name"] == "csv").unwrap();
+    let parameters: Vec<&str> = csv["parameters"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!((&csv["offers"], &parameters[..]), (&"your own file".into(), &["smiles", "split_column", "delimiter"][..]));
     for plugin in PLUGINS.iter().chain(&MORE) {
         let path = real.path("plugins").join(plugin);
         let started = std::time::Instant::now();

@@ -149,7 +149,7 @@ pub fn dataset(plugin: &Plugin, info: &DatasetInfo, attempt: &Attempt) -> Result
         let Some(path) = attempt.files.get(name).map(Path::new) else {
             return Ok(Outcome::NotTried(match &info.user_file {
                 Some(what) => format!("it reads a file of yours ({what}): give one with --file PATH --task NAME=regression"),
-                None => format!("file `{name}` is not fetched yet; run a suite that names the dataset, or `cargo xtask setup`"),
+                None => format!("file `{name}` is not fetched yet; `clmbench data fetch {}` gets it", info.label()),
             }));
         };
         files.insert(name.to_owned(), std::fs::read(path).map_err(|error| io(path, "reading", &error))?);

@@ -7,9 +7,7 @@ use std::{
 
 use clmbench_api::{SourceBytes, SplitTable};
 use clmbench_molecules::{RawTable, prepare_corpus, prepare_dataset};
-use clmbench_protocol::{
-    CorpusOutput, DatasetInfo, DatasetOutput, DatasetRequest, Failure, FailureKind, TokeniseCorpus, TokeniseDataset,
-};
+use clmbench_protocol::{CorpusOutput, DatasetOutput, DatasetRequest, Failure, FailureKind, TokeniseCorpus, TokeniseDataset};
 
 use crate::{
     failure::{OrFail, Result, io},
@@ -36,8 +34,7 @@ pub fn sources<'a>(names: impl Iterator<Item = &'a str>, inputs: &BTreeMap<Strin
 /// # Errors
 /// Unreadable or changed files, what the plugin refuses, what molecules refuses.
 pub fn dataset(spec: &TokeniseDataset, plugin: &Plugin, files: &BTreeMap<String, PathBuf>, work: &Path) -> Result<DatasetOutput> {
-    let serves = |info: &&DatasetInfo| info.source == spec.source && (info.user_file.is_some() || info.name == spec.dataset);
-    let info = plugin.manifest.datasets.iter().find(serves);
+    let info = plugin.manifest.datasets.iter().find(|info| info.serves(&spec.source, &spec.dataset));
     let info = info.ok_or_else(|| {
         let (name, version) = (&plugin.manifest.name, &plugin.manifest.version);
         Failure::new(

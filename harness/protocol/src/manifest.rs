@@ -218,6 +218,18 @@ pub struct DatasetInfo {
     pub citation: String,
 }
 
+impl DatasetInfo {
+    /// Whether it is the dataset that a suite names so; a source that reads a file of the user's serves every name.
+    pub fn serves(&self, source: &str, name: &str) -> bool {
+        self.source == source && (self.user_file.is_some() || self.name == name)
+    }
+
+    /// As lists show it: `source/name`, and `source` alone where the user names the file.
+    pub fn label(&self) -> String {
+        if self.user_file.is_some() { self.source.clone() } else { format!("{}/{}", self.source, self.name) }
+    }
+}
+
 /// Terms that must be accepted before a dataset is fetched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OptIn {

@@ -18,8 +18,8 @@ pub fn hint(name: &str, known: &[&str]) -> String {
         None if known.is_empty() => String::new(),
         None => {
             let shown: Vec<String> = known.iter().take(12).map(|candidate| format!("`{candidate}`")).collect();
-            let more = if known.len() > shown.len() { ", ..." } else { "" };
-            format!(" Known: {}{more}.", shown.join(", "))
+            let more = if known.len() > shown.len() { ", ..." } else { "." };
+            format!(" Known: {}{more}", shown.join(", "))
         }
     }
 }

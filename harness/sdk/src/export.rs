@@ -64,10 +64,9 @@ pub extern "C" fn read_dataset<E: Exports>(request: RStr<'_>, files: RSlice<'_, 
 
 /// The dataset that serves a source and name, with its declaration; a source that reads a user's file serves every name.
 fn dataset<E: Exports>(source: &str, name: &str) -> Result<(Box<dyn Dataset>, DatasetInfo), PluginError> {
-    let serves = |info: &DatasetInfo| info.source == source && (info.user_file.is_some() || info.name == name);
     E::datasets()
         .into_iter()
-        .find_map(|dataset| dataset.infos().into_iter().find(serves).map(|info| (dataset, info)))
+        .find_map(|dataset| dataset.infos().into_iter().find(|info| info.serves(source, name)).map(|info| (dataset, info)))
         .ok_or_else(|| missing("dataset", &format!("{source}/{name}")))
 }
 

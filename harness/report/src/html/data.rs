@@ -1,7 +1,5 @@
 //! Datasets, corpora and metrics: what they are, whose they are, how many molecules were used.
 
-use std::collections::BTreeMap;
-
 use clmbench_protocol::{CorpusOutput, CostClass, DatasetInfo, DatasetOutput, Direction, MetricInfo};
 
 use super::{
@@ -49,17 +47,8 @@ pub(crate) fn section(report: &Report<'_>) -> Vec<Node> {
 }
 
 fn datasets(report: &Report<'_>) -> Node {
-    let infos: BTreeMap<(&str, &str), &DatasetInfo> = report
-        .plugins
-        .iter()
-        .flat_map(|plugin| &plugin.datasets)
-        .map(|info| ((info.source.as_str(), info.name.as_str()), info))
-        .collect();
-    // A user's file has a name of its own; its source says what it is.
-    let info = |output: &DatasetOutput| {
-        let named = infos.get(&(output.source.as_str(), output.dataset.as_str()));
-        named.or_else(|| infos.values().find(|info| info.source == output.source && info.user_file.is_some())).copied()
-    };
+    let infos = || report.plugins.iter().flat_map(|plugin| &plugin.datasets);
+    let info = |output: &DatasetOutput| infos().find(|info| info.serves(&output.source, &output.dataset));
     let said = |get: fn(&DatasetInfo) -> &String| {
         move |output: &DatasetOutput| info(output).map_or_else(String::new, |info| get(info).clone())
     };

@@ -50,11 +50,6 @@ pub fn is_pre_release(version: &str) -> bool {
     version.split('+').next().is_some_and(|core| core.contains('-'))
 }
 
-/// Whether a declared dataset is the one of this source and name.
-fn serves(info: &DatasetInfo, source: &str, name: &str) -> bool {
-    info.source == source && (info.name == name || info.user_file.is_some())
-}
-
 /// Something a plugin offers, with the plugin.
 #[derive(Debug)]
 pub struct Offer<'a, T> {
@@ -138,7 +133,7 @@ impl PluginSet {
     }
 
     fn find_dataset(&self, source: &str, name: &str) -> Option<&Plugin> {
-        self.plugins.iter().find(|plugin| plugin.manifest.datasets.iter().any(|info| serves(info, source, name)))
+        self.plugins.iter().find(|plugin| plugin.manifest.datasets.iter().any(|info| info.serves(source, name)))
     }
 
     fn find_metric(&self, id: &str) -> Option<&Plugin> {
@@ -181,7 +176,7 @@ impl PluginSet {
     /// # Errors
     /// [`NotOffered`] with the nearest name.
     pub fn dataset(&self, source: &str, name: &str) -> Result<Offer<'_, DatasetInfo>, NotOffered> {
-        self.datasets().find(|offer| serves(offer.info, source, name)).ok_or_else(|| {
+        self.datasets().find(|offer| offer.info.serves(source, name)).ok_or_else(|| {
             let known: Vec<String> = self.datasets().map(|offer| format!("{}/{}", offer.info.source, offer.info.name)).collect();
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
             let name = format!("{source}/{name}");

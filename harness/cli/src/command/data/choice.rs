@@ -63,8 +63,7 @@ impl<'a> Choice<'a> {
     /// `source/name` of a dataset, the name of a corpus.
     pub fn name(&self) -> String {
         match self {
-            Self::Dataset(offer) if offer.info.user_file.is_some() => offer.info.source.clone(),
-            Self::Dataset(offer) => format!("{}/{}", offer.info.source, offer.info.name),
+            Self::Dataset(offer) => offer.info.label(),
             Self::Corpus(name) => (*name).to_owned(),
         }
     }

@@ -94,15 +94,16 @@ fn rows(set: &PluginSet) -> Vec<Row<'_>> {
     let datasets = set.datasets().map(|offer| {
         let task = |task: &clmbench_protocol::TaskInfo| format!("{} ({})", task.name, task.score);
         let tasks: Vec<String> = offer.info.tasks.iter().map(task).collect();
+        let own = offer.info.user_file.is_some();
         Row {
             kind: "dataset",
-            name: format!("{}/{}", offer.info.source, offer.info.name),
+            name: offer.info.label(),
             plugin: &offer.plugin.manifest.name,
             version: &offer.plugin.manifest.version,
             file: file(offer.plugin),
-            parameters: &[],
+            parameters: &offer.info.parameters,
             doc: &offer.info.doc,
-            offers: format!("tasks {}", tasks.join(", ")),
+            offers: if own { "your own file".to_owned() } else { format!("tasks {}", tasks.join(", ")) },
             licence: Some(&offer.info.licence),
             citation: Some(&offer.info.citation),
             files: &offer.info.files,

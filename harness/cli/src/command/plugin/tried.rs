@@ -84,7 +84,7 @@ fn find(name: &str, global: &Global, console: Console) -> Result<(std::path::Pat
 fn names(set: &PluginSet) -> Vec<String> {
     let metrics = set.metrics().map(|offer| offer.info.id.clone());
     let architectures = set.architectures().map(|offer| offer.info.name.clone());
-    let datasets = set.datasets().map(|offer| format!("{}/{}", offer.info.source, offer.info.name));
+    let datasets = set.datasets().map(|offer| offer.info.label());
     metrics.chain(architectures).chain(datasets).collect()
 }
 
