@@ -10,6 +10,7 @@ mod output;
 mod places;
 mod plugins;
 mod progress;
+mod rows;
 mod units;
 mod worker;
 

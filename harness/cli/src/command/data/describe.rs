@@ -172,14 +172,7 @@ fn contents_page(row: &Row<'_>, contents: &Contents, arguments: &DescribeArgumen
             count => format!("{}, of which {count} hold no valid molecule ({}{more})", contents.rows, invalid.join("; ")),
         },
     );
-    let leaked = if contents.leaked == 0 { "none".to_owned() } else { contents.leaked.to_string() };
-    say(
-        "repeated",
-        &format!(
-            "{} molecules in more than one row; {leaked} of them in the test part and in another part",
-            contents.duplicate_groups
-        ),
-    );
+    say("repeated", &summary::repeats(contents.duplicate_groups, contents.leaked));
     say(
         "cut",
         &format!(

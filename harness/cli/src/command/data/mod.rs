@@ -5,7 +5,6 @@ mod describe;
 mod fetch;
 mod list;
 mod prepare;
-mod rows;
 mod split;
 mod statistics;
 mod summary;

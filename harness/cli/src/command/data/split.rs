@@ -1,21 +1,31 @@
 //! `data split`: which row of a table comes to which part.
 
-use std::path::Path;
+use std::{io::Write, path::Path};
 
 use clmbench_molecules::{
-    MoleculesError,
+    MoleculesError, Part,
     table_split::{TableSplit, split_table},
     user_table::{self, Columns},
 };
 use clmbench_protocol::{SplitSpec, split};
 
-use super::{prepare, rows, summary};
+use super::{prepare, summary};
 use crate::{
     arguments::{Format, Global, SplitArguments},
     console::{Console, one_line},
     error::CliError,
+    output::write_to,
+    rows::{Cell, Column, Kind, Writer, column},
     units::counted,
 };
+
+/// Columns in order.
+const COLUMNS: [Column; 4] = [
+    column("row", Kind::Whole, "row of the table, from 0, without the header"),
+    column("split", Kind::Text, "train, valid or test; empty for a row without a valid molecule"),
+    column("scaffold", Kind::Text, "scaffold; empty for a molecule without rings"),
+    column("reason", Kind::Text, "why it is in no part"),
+];
 
 /// Rows without a valid molecule that are named.
 const NAMED: usize = 3;
@@ -35,19 +45,19 @@ pub fn run(arguments: &SplitArguments, global: &Global, console: Console) -> Res
     }
     let table = if is_file { own(arguments, &spec)? } else { prepare::by_name(arguments, &spec, global, console)? };
     say_invalid(&table, console);
+    say_empty(&table, console);
 
-    let rows = rows::of(&table);
     let format = if arguments.json.json { Some(Format::Json) } else { arguments.format };
     match (&arguments.out, format) {
         (None, Some(format)) => {
             console.note(&format!("split digest  {}", table.digest));
-            console.print(&rows::text(&rows, format)?)
+            write_to(None, |sink| write(&table, Writer::start(sink, "data-split", &COLUMNS, format)?))
         }
         (out, format) => {
             if let Some(path) = out {
                 let by_name = if path.extension().is_some_and(|end| end == "json") { Format::Json } else { Format::Csv };
-                let text = rows::text(&rows, format.unwrap_or(by_name))?;
-                clmbench_molecules::digest::write_bytes(path, text.as_bytes())?;
+                let format = format.unwrap_or(by_name);
+                write_to(Some(path), |sink| write(&table, Writer::start(sink, "data-split", &COLUMNS, format)?))?;
             }
             console.print(&summary::page(&arguments.what, &spec, arguments.way.fractions, &table, console.style))?;
             match out {
@@ -57,6 +67,18 @@ pub fn run(arguments: &SplitArguments, global: &Global, console: Console) -> Res
             Ok(())
         }
     }
+}
+
+/// Writes every row of the table, in its order.
+fn write<W: Write>(table: &TableSplit, mut writer: Writer<W>) -> Result<(), CliError> {
+    for (row, found) in table.rows.iter().enumerate() {
+        let (part, scaffold, reason) = match found {
+            Ok(found) => (found.part.word(), found.scaffold.as_str(), None),
+            Err(reason) => ("", "", Some(reason.as_str())),
+        };
+        writer.row(&[Cell::Whole(row as u64), Cell::text(part), Cell::text(scaffold), reason.into()])?;
+    }
+    writer.end()
 }
 
 /// Whether a path is meant: something is there, or its end says so.
@@ -104,6 +126,16 @@ fn own(arguments: &SplitArguments, spec: &SplitSpec) -> Result<TableSplit, CliEr
             other => other.into(),
         })?;
     Ok(split_table(&name, &table.smiles, &table.parts, spec)?)
+}
+
+/// Says which parts hold no molecule: a split by scaffolds never divides those of one scaffold, or those without rings.
+fn say_empty(table: &TableSplit, console: Console) {
+    let empty: Vec<&str> =
+        [Part::Train, Part::Valid, Part::Test].into_iter().filter(|part| table.count(*part).0 == 0).map(Part::word).collect();
+    if !empty.is_empty() {
+        let parts = empty.join(", ");
+        console.note(&format!("note: no molecule is in {parts}; other --fractions or another --split may fill every part"));
+    }
 }
 
 /// Says how many rows hold no valid molecule, and why the first of them do not.

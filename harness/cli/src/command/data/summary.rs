@@ -21,16 +21,20 @@ pub fn page(name: &str, spec: &SplitSpec, fractions: Fractions, table: &TableSpl
         lines.push(vec!["none (no valid molecule)".to_owned(), invalid.to_string(), String::new(), String::new()]);
     }
     let board = clmbench_report::table_in(&["part", "rows", "share", "scaffolds"], &lines, style);
-    let repeats = match table.repeats() {
-        (0, _) => "no molecule is in two rows".to_owned(),
-        (groups, leaked) => {
-            let verb = if groups == 1 { "is" } else { "are" };
-            let leaked = if leaked == 0 { "none".to_owned() } else { leaked.to_string() };
-            let groups = counted(groups, "molecule");
-            format!("{groups} {verb} in more than one row; {leaked} of them in the test part and in another part")
-        }
-    };
+    let (groups, leaked) = table.repeats();
+    let repeats = repeats(groups as u64, leaked as u64);
     format!("{}\n{board}{repeats}\nsplit digest  {}", heading(name, spec, fractions), table.digest)
+}
+
+/// How many molecules are in several rows, and how many of those in the test part and in another.
+pub fn repeats(groups: u64, leaked: u64) -> String {
+    if groups == 0 {
+        return "no molecule is in two rows".to_owned();
+    }
+    let verb = if groups == 1 { "is" } else { "are" };
+    let leaked = if leaked == 0 { "none".to_owned() } else { leaked.to_string() };
+    let molecules = counted(groups as usize, "molecule");
+    format!("{molecules} {verb} in more than one row; {leaked} of them in the test part and in another part")
 }
 
 /// `bbbp: scaffold split, 0.8 / 0.1 / 0.1`, with the seed where there is one; a split that is given has no shares of its own.

@@ -6,11 +6,11 @@ use clmbench_store::Store;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{
-    Chosen,
+use super::Chosen;
+use crate::{
+    error::CliError,
     rows::{Column, Kind, Writer, column},
 };
-use crate::error::CliError;
 
 /// Columns of `fits`: the keys of `leaderboard predictors --json`.
 pub const FITS: [Column; 40] = [

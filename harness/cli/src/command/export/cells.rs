@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, io::Write};
 
 use clmbench_store::{CellRow, Store};
 
-use super::{
-    Chosen,
+use super::Chosen;
+use crate::{
+    error::CliError,
     rows::{Cell, Column, Kind, Writer, column},
 };
-use crate::error::CliError;
 
 /// Columns in order.
 pub const COLUMNS: [Column; 14] = [

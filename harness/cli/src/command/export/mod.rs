@@ -4,7 +4,6 @@ mod boards;
 mod cells;
 mod predictions;
 mod results;
-mod rows;
 
 use std::{collections::BTreeSet, io::Write};
 
@@ -12,11 +11,11 @@ use clmbench_store::{Store, SuiteRow};
 
 use crate::{
     arguments::{ExportArguments, Global, What},
-    console::{Console, plain},
+    console::Console,
     error::CliError,
     output::{Sink, write_to},
+    rows::{Column, Writer},
 };
-use rows::{Column, Writer};
 
 /// Writes what was asked for to standard output or a file.
 ///
@@ -53,7 +52,7 @@ pub fn run(arguments: &ExportArguments, global: &Global, console: Console) -> Re
         }
     }?;
     if let Some(path) = out {
-        console.note(&format!("{} written", plain(&path.display().to_string())));
+        console.note(&format!("{} written", path.display()));
     }
     Ok(())
 }

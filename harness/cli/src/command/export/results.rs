@@ -18,11 +18,11 @@ use clmbench_store::{CheckpointRow, MetricRow, RunRow, ScoreRow, Store, SuiteRow
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{
-    Chosen,
+use super::Chosen;
+use crate::{
+    error::CliError,
     rows::{Column, Kind, Writer, column},
 };
-use crate::error::CliError;
 
 /// Columns in order: the keys of [`Row`].
 pub const COLUMNS: [Column; 45] = [
