@@ -82,9 +82,11 @@ fn terminal_output_steers_nothing() {
     assert!(ran.stderr.contains("the fake plugin says no: <no>"), "{}", ran.stderr);
     let library = bench.path("plugins").join(PLUGIN);
     let library = library.to_str().unwrap();
-    let commands: [&[&str]; 13] = [
+    let commands: [&[&str]; 15] = [
         &["plan", "suite.toml"],
         &["status"],
+        &["gc", "--dry-run", "--forget-suite", "evil"],
+        &["data", "fetch", "\u{1b}[2Jnone"],
         &["leaderboard", "predictors"],
         &["leaderboard", "models"],
         &["leaderboard", "predictors", "--dataset", EVIL_DATASET, "--protocol", "probe"],
@@ -145,6 +147,26 @@ fn exports_hold_no_formulas_and_no_controls() {
         let named = |row: &Value| row["task"] == EVIL_TASK && row["dataset"] == EVIL_DATASET;
         assert!(what == "cells" || json.rows().iter().any(named), "JSON says what was said, in harmless letters");
     }
+}
+
+#[test]
+fn a_table_of_bad_will_is_split_into_harmless_rows() {
+    let bench = Bench::new(&suite());
+    let name = "\u{1b}[2J\u{202e}=own.csv";
+    fs::write(
+        bench.path(name),
+        "smiles\r\n=cmd|' /C calc'!A0\r\n\"=1,\u{9b}2J\"\r\nCCO\r\nC1CC\u{1b}]0;owned\u{7}\r\nc1ccccc1\r\nCCN\r\n",
+    )
+    .unwrap();
+    for more in [&[][..], &["--format", "csv"], &["--json"], &["--out", "\u{1b}[2Jrows.csv"]] {
+        let command = [&["data", "split", name], more].concat();
+        both_streams(&command, &bench.clmbench(&command).code(0));
+    }
+    let rows = parsed(&bench.clmbench(&["data", "split", name, "--format", "csv"]).code(0).stdout);
+    assert_eq!(rows.len(), 6);
+    assert!(rows.iter().flat_map(|row| row.values()).all(|cell| !cell.starts_with(['=', '+', '-', '@'])), "{rows:?}");
+    let invalid = |index: usize| rows[index]["split"].is_empty() && !rows[index]["reason"].is_empty();
+    assert!([0, 1, 3].into_iter().all(invalid) && !invalid(2) && rows[4]["scaffold"] == "c1ccccc1", "{rows:?}");
 }
 
 /// Elements that the page may hold.

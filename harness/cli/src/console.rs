@@ -30,12 +30,13 @@ impl Console {
         Self { quiet, style, live: io::stderr().is_terminal() && !dumb }
     }
 
-    /// Writes lines to standard output.
+    /// Writes lines to standard output, without what could steer a terminal, wherever it is from.
     ///
     /// # Errors
     /// [`CliError::Output`]; a closed pipe ends the command quietly (see `main`).
     pub fn print(&self, text: &str) -> Result<(), CliError> {
-        let text = if self.style.ascii { &text.replace('±', "+-").replace('…', "~") } else { text };
+        let text = plain(text);
+        let text = if self.style.ascii { text.replace('±', "+-").replace('…', "~") } else { text };
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())
             .and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") })
@@ -79,10 +80,10 @@ impl Console {
         self.print(&harmless_json(&text))
     }
 
-    /// Writes advice or progress to standard error, unless `--quiet`.
+    /// Writes advice or progress to standard error, as harmless as [`Console::print`], unless `--quiet`.
     pub fn note(&self, text: &str) {
         if !self.quiet {
-            let _ = writeln!(io::stderr().lock(), "{text}");
+            let _ = writeln!(io::stderr().lock(), "{}", plain(text));
         }
     }
 }
@@ -111,8 +112,12 @@ pub fn harmless_json(text: &str) -> String {
 }
 
 /// Text from elsewhere (plugins, SMILES, errors of tools) without control characters, so that it cannot steer the terminal.
+/// Line ends of either kind are kept.
 pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c == '\n' || c == '\t' || !is_unsafe_to_show(c) { c } else { '\u{fffd}' }).collect()
+    text.replace("\r\n", "\n")
+        .chars()
+        .map(|c| if c == '\n' || c == '\t' || !is_unsafe_to_show(c) { c } else { '\u{fffd}' })
+        .collect()
 }
 
 /// [`plain`] on one line, at most `longest` characters.
@@ -170,6 +175,7 @@ mod tests {
         assert_eq!(plain("a\u{1b}[31mred\u{7}\nb"), "a\u{fffd}[31mred\u{fffd}\nb");
         assert_eq!(plain("C[C@H](N)C(=O)O"), "C[C@H](N)C(=O)O");
         assert_eq!(plain("x\u{202e}y"), "x\u{fffd}y");
+        assert_eq!(plain("a\r\nb\rc"), "a\nb\u{fffd}c");
         assert_eq!(one_line("a\n  b\tc", 80), "a b c");
         assert_eq!(one_line("abcdef", 4), "abc…");
     }

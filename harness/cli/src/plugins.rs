@@ -2,12 +2,7 @@
 
 use clmbench_runner::plugins::{Describer, Discovery, PluginFolders, discover};
 
-use crate::{
-    arguments::Global,
-    console::{self, Console},
-    error::CliError,
-    worker,
-};
+use crate::{arguments::Global, console::Console, error::CliError, worker};
 
 /// Searches the plugin folders.
 ///
@@ -34,6 +29,6 @@ pub fn describer(keep: bool) -> Result<Describer, CliError> {
 /// Says on standard error which plugins were left out and why.
 pub fn warn(discovery: &Discovery, console: Console) {
     for error in &discovery.errors {
-        console.note(&format!("warning: plugin left out: {}", console::plain(&error.to_string())));
+        console.note(&format!("warning: plugin left out: {}", error));
     }
 }

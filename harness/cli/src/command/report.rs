@@ -13,7 +13,7 @@ use clmbench_store::{Store, StoreError};
 
 use crate::{
     arguments::{Global, ReportArguments},
-    console::{Console, plain},
+    console::Console,
     error::CliError,
     output::write_to,
 };
@@ -45,7 +45,7 @@ pub fn run(arguments: &ReportArguments, global: &Global, console: Console) -> Re
     let path = place(arguments.out.as_deref(), &suite.name);
     write_to(path.as_deref(), |out| out.write_all(page.as_bytes()).map_err(CliError::Output))?;
     match path {
-        Some(path) => console.print(&plain(&path.display().to_string())),
+        Some(path) => console.print(&path.display().to_string()),
         None => Ok(()),
     }
 }

@@ -134,8 +134,10 @@ fn base64(bytes: &[u8]) -> String {
 
 /// The text of the suite.
 fn suite(report: &Report<'_>) -> Vec<Node> {
-    let text =
-        element("pre").attribute("tabindex", "0").attribute("aria-label", "Text of the suite file").text(&report.suite.toml);
+    let text = element("pre")
+        .attribute("tabindex", "0")
+        .attribute("aria-label", "Text of the suite file")
+        .text(report.suite.toml.replace("\r\n", "\n"));
     vec![
         with_text("p", "The file that was run, as it was written. The same file and the same plugins make the same cells.")
             .into(),

@@ -58,8 +58,8 @@ pub fn run(arguments: &ShowArguments, global: &Global, console: Console) -> Resu
             console.note("the log is empty: worker and plugins printed nothing");
             Ok(())
         }
-        (false, Some(text)) => console.print(&console::plain(&text)),
-        (false, None) => console.print(&console::plain(&page(&detail, &files))),
+        (false, Some(text)) => console.print(&text),
+        (false, None) => console.print(&page(&detail, &files)),
     }
 }
 
