@@ -1,4 +1,6 @@
-//! Times and sizes as people write them, and as they read them.
+//! Times and sizes as people write them, and as they read them; values with their errors.
+
+use clmbench_protocol::Number;
 
 /// Seconds from `90`, `90s`, `30m`, `6h` or `2d`.
 pub fn seconds(text: &str) -> Result<u64, String> {
@@ -75,9 +77,40 @@ pub fn counted(count: usize, word: &str) -> String {
     if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 
+/// `1.235 ± 0.010`: two digits of the error, and the value as far; an exact value alone; a value that was never computed is a dash.
+pub fn with_error(value: Number, error: Number) -> String {
+    let (value, error) = (value.0, error.0);
+    if value.is_nan() && error.is_nan() {
+        return "–".into();
+    }
+    if error == 0.0 {
+        return format!("{value} (exact)");
+    }
+    if !error.is_finite() || !value.is_finite() {
+        return format!("{value:.4} ± {error:.4}");
+    }
+    let place = error.log10().floor();
+    if (-4.0..4.0).contains(&place) {
+        let decimals = (1.0 - place).max(0.0) as usize;
+        return format!("{value:.decimals$} ± {error:.decimals$}");
+    }
+    let digits = (value.abs().max(error).log10().floor() - place + 1.0).clamp(1.0, 8.0) as usize;
+    format!("{value:.digits$e} ± {error:.1e}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_have_two_digits() {
+        let shown = |value, error| with_error(Number(value), Number(error));
+        assert_eq!(shown(196.2059, 14.9883), "196 ± 15");
+        assert_eq!(shown(0.001_012, 0.000_077), "1.012e-3 ± 7.7e-5");
+        assert_eq!(shown(1.55832, 0.0104), "1.558 ± 0.010");
+        assert_eq!(shown(16.0, 0.0), "16 (exact)");
+        assert_eq!(shown(f64::NAN, f64::NAN), "–");
+    }
 
     #[test]
     fn times() {

@@ -141,9 +141,7 @@ fn a_clock_that_went_backwards() {
     fs::write(bench.path("suite.toml"), SUITE.replace("fake/loss", "fake/noise")).unwrap();
     bench.run();
     assert_eq!(bench.begun().len(), begun + 1, "only what is new");
-    let changed = fs::read_to_string(bench.path("suite.toml")).unwrap();
     bench.clmbench(&["leaderboard", "predictors"]).code(0);
-    assert!(changed.contains("fake/noise"));
 }
 
 #[test]
@@ -152,11 +150,10 @@ fn a_worker_that_cannot_start() {
     let bench = Bench::new(SUITE);
     let worker = bench.path("worker");
     let variables = [("CLMBENCH_WORKER", worker.to_str().unwrap())];
-    let doctor = |page: &mut Page, fault: &str| {
+    let doctor = || {
         let answer = bench.with(&["doctor"], &variables).code(4);
         let lines: Vec<&str> = answer.stdout.lines().skip_while(|line| !line.contains("worker")).take(2).collect();
         assert!(lines[0].contains("worker") && answer.stdout.contains("cargo xtask"), "{}", answer.stdout);
-        let _ = (page, fault);
     };
     let script = "#!/bin/sh\necho \"$0: error while loading shared libraries: libtorch_cpu.so: cannot open shared object file\" >&2\nexit 127\n";
     for (fault, text, mode) in [
@@ -169,7 +166,7 @@ fn a_worker_that_cannot_start() {
             fs::write(&worker, text).unwrap();
             fs::set_permissions(&worker, fs::Permissions::from_mode(mode)).unwrap();
         }
-        doctor(&mut page, fault);
+        doctor();
         for arguments in [PLAN, RUN] {
             page.fault(&format!("{fault}, plugins not yet described"), &bench, arguments, &variables, 4);
         }

@@ -7,7 +7,10 @@ use clmbench_runner::{
     plan::{self, PlanSummary, STAGES, Selection, StageSurvey, Survey},
     refuse_changed_plugins,
 };
-use clmbench_stats::{minimum_detectable_r, runs_needed};
+use clmbench_stats::{
+    minimum_detectable_r, runs_needed,
+    verdict::{SMALLEST_N_FOR_FIT, SMALLEST_N_FOR_VERDICT},
+};
 use clmbench_store::{Store, StoreError};
 use serde::Serialize;
 
@@ -22,9 +25,6 @@ use crate::{
 
 /// Columns of a line's label.
 const LABEL: usize = 8;
-
-/// Fewest runs for any verdict.
-const VERDICT_RUNS: usize = 8;
 
 /// Prints the plan.
 ///
@@ -220,9 +220,11 @@ impl Facts {
         let needed =
             self.runs_needed.map(|needed| format!("; {needed} runs would detect the useful effect {useful}")).unwrap_or_default();
         match self.summary.mde {
-            None => format!("nothing: a fit needs 4 runs and a verdict {VERDICT_RUNS}{needed}"),
-            Some(mde) if runs < VERDICT_RUNS => {
-                format!("|r| >= {mde:.2} (80 % power), but below {VERDICT_RUNS} runs every verdict is \"cannot tell\"{needed}")
+            None => format!("nothing: a fit needs {SMALLEST_N_FOR_FIT} runs and a verdict {SMALLEST_N_FOR_VERDICT}{needed}"),
+            Some(mde) if runs < SMALLEST_N_FOR_VERDICT => {
+                format!(
+                    "|r| >= {mde:.2} (80 % power), but below {SMALLEST_N_FOR_VERDICT} runs every verdict is \"cannot tell\"{needed}"
+                )
             }
             Some(mde) if mde > useful => format!("|r| >= {mde:.2} (80 % power){needed}"),
             Some(mde) => format!("|r| >= {mde:.2} (80 % power), enough for the useful effect {useful}"),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use clmbench_analysis::{FitPoint, PredictorRow};
+use clmbench_stats::SMALLEST_N_FOR_INTERVALS;
 use clmbench_store::FitRow;
 
 use super::{
@@ -126,9 +127,9 @@ fn figures(report: &Report<'_>, group: &[PredictorRow]) -> Element {
     let useful = report.predictors.useful_effect;
     if let Some(drawn) = forest(&format!("r of every predictor with its interval: {place}"), &lines, useful) {
         let words = if lines.iter().any(|line| line.interval.is_some()) {
-            "bars: 95 % interval over runs"
+            "bars: 95 % interval over runs".to_owned()
         } else {
-            "no intervals below 8 runs"
+            format!("no intervals below {SMALLEST_N_FOR_INTERVALS} runs")
         };
         grid = grid.child(captioned(drawn, format!(
             "r of every predictor of {place}; {words}. Full circle: predicts; ring: cannot tell; cross: does not predict. Dashed: the useful effect, {useful}."

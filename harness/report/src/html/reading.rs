@@ -1,5 +1,7 @@
 //! How to read the page.
 
+use clmbench_stats::SMALLEST_N_FOR_INTERVALS;
+
 use super::{Report, list, node::Node, paragraph};
 
 /// The rules behind every number, in a few sentences.
@@ -12,9 +14,11 @@ pub(crate) fn section(report: &Report<'_>) -> Vec<Node> {
         "The unit is one pretraining run (a configuration and a seed), at its last annealed checkpoint; n counts runs. \
          Random-initialised controls and runs that diverged are never counted."
             .to_owned(),
-        "r is the Spearman correlation over runs, oriented: above 0 means that the metric points the way it claims. Its interval \
-         is a 95 % BCa bootstrap over whole runs; none is shown below 8 runs. Designs and splits are not in it."
-            .to_owned(),
+        format!(
+            "r is the Spearman correlation over runs, oriented: above 0 means that the metric points the way it claims. Its \
+             interval is a 95 % BCa bootstrap over whole runs; none is shown below {SMALLEST_N_FOR_INTERVALS} runs. Designs and \
+             splits are not in it."
+        ),
         "p is a two-sided permutation test over runs, adjusted by Holm for all metrics and datasets of the suite under one \
          protocol."
             .to_owned(),

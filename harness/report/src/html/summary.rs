@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clmbench_analysis::PredictorRow;
+use clmbench_stats::verdict::{SMALLEST_N_FOR_FIT, SMALLEST_N_FOR_VERDICT};
 use clmbench_store::CellStatus;
 
 use super::{
@@ -92,7 +93,10 @@ fn power(report: &Report<'_>) -> String {
     let needed = row.fit.n_needed.map_or_else(String::new, |runs| format!("; the useful effect {useful} takes {runs} runs"));
     match row.fit.mde {
         Some(mde) => format!("{} find |r| of {} or more 80 % of the time{needed}", plural(row.fit.n as usize, "run"), two(mde)),
-        None => format!("{} find nothing: a fit needs 4 runs and a verdict 8{needed}", plural(row.fit.n as usize, "run")),
+        None => format!(
+            "{} find nothing: a fit needs {SMALLEST_N_FOR_FIT} runs and a verdict {SMALLEST_N_FOR_VERDICT}{needed}",
+            plural(row.fit.n as usize, "run")
+        ),
     }
 }
 

@@ -32,7 +32,10 @@ fn judge(what: &str, folder: &Path, free: u64) -> Finding {
     if free >= LITTLE {
         return Finding::new("disk", State::Ok, detail);
     }
-    let next = "free some space (`clmbench gc --dry-run` says what the store can spare), or choose another disk with --store";
+    let next = match what {
+        "store" => "free some space (`clmbench gc --dry-run` says what the store can spare), or choose another disk with --store",
+        _ => "free some space, or choose another disk with CLMBENCH_CACHE",
+    };
     let finding = Finding::new("disk", State::Wrong, detail).then(next);
     if free < NOTHING { finding } else { finding.needed(false, "suites of more than a few small models") }
 }
@@ -66,6 +69,8 @@ mod tests {
         assert_eq!(judge("store", folder, LITTLE).state, State::Ok);
         assert!(!judge("store", folder, LITTLE - 1).blocks());
         assert!(judge("store", folder, NOTHING - 1).blocks());
+        let next = |what| judge(what, folder, 0).next.unwrap_or_default();
+        assert!(next("store").ends_with("--store") && next("cache").ends_with("CLMBENCH_CACHE"));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The result of a cell, line by line; every number with its error.
 
 use clmbench_analysis::LARGEST_UNTRAINED_SHARE;
-use clmbench_protocol::{CellOutput, CorpusOutput, Coverage, DatasetOutput, MeasureOutput, MetricValue, Number, PretrainOutput};
+use clmbench_protocol::{CellOutput, CorpusOutput, Coverage, DatasetOutput, MeasureOutput, MetricValue, PretrainOutput};
 
 use super::{super::left_out::LISTED, Page, transfer::transfer};
+use crate::units::with_error;
 
 /// Writes the result of a cell.
 pub(super) fn result(page: &mut Page, output: &CellOutput) {
@@ -114,46 +115,15 @@ fn metric_value(value: &MetricValue) -> String {
     format!("{} {} {}{primary}", value.name, with_error(value.value, value.std_error), value.unit)
 }
 
-/// `1.235 ± 0.010`: two digits of the error, and the value as far; an exact value alone; a value that was never computed is a dash.
-pub(super) fn with_error(value: Number, error: Number) -> String {
-    let (value, error) = (value.0, error.0);
-    if value.is_nan() && error.is_nan() {
-        return "–".into();
-    }
-    if error == 0.0 {
-        return format!("{value} (exact)");
-    }
-    if !error.is_finite() || !value.is_finite() {
-        return format!("{value:.4} ± {error:.4}");
-    }
-    let place = error.log10().floor();
-    if (-4.0..4.0).contains(&place) {
-        let decimals = (1.0 - place).max(0.0) as usize;
-        return format!("{value:.decimals$} ± {error:.decimals$}");
-    }
-    let digits = (value.abs().max(error).log10().floor() - place + 1.0).clamp(1.0, 8.0) as usize;
-    format!("{value:.digits$e} ± {error:.1e}")
-}
-
 fn percent(share: f64) -> String {
     if share.is_nan() { "–".into() } else { format!("{:.1} %", 100.0 * share) }
 }
 
 #[cfg(test)]
 mod tests {
-    use clmbench_protocol::ErrorKind;
+    use clmbench_protocol::{ErrorKind, Number};
 
     use super::*;
-
-    #[test]
-    fn errors_have_two_digits() {
-        let shown = |value, error| with_error(Number(value), Number(error));
-        assert_eq!(shown(196.2059, 14.9883), "196 ± 15");
-        assert_eq!(shown(0.001_012, 0.000_077), "1.012e-3 ± 7.7e-5");
-        assert_eq!(shown(1.55832, 0.0104), "1.558 ± 0.010");
-        assert_eq!(shown(16.0, 0.0), "16 (exact)");
-        assert_eq!(shown(f64::NAN, f64::NAN), "–");
-    }
 
     #[test]
     fn a_measurement_shows_its_error_and_what_stopped_it() {

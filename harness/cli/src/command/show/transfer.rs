@@ -2,7 +2,8 @@
 
 use clmbench_protocol::{FinetuneRecord, FinetuneTrial, ScoreValue, TaskTransfer, TransferOutput};
 
-use super::{Page, result::with_error};
+use super::Page;
+use crate::units::with_error;
 
 /// Writes the result of a transfer cell.
 pub(super) fn transfer(page: &mut Page, of: &TransferOutput) {
