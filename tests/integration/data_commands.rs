@@ -216,6 +216,7 @@ fn rows_are_written_to_a_file_beside_the_summary() {
     let bench = Bench::new(SMALL);
     fs::write(bench.path("t.csv"), TABLE).unwrap();
     let written = bench.clmbench(&["data", "split", "t.csv", "--out", "rows.csv"]).code(0);
+    assert!(written.stderr.contains("\nnote: empty: valid, test. Other --fractions"), "{}", written.stderr);
     assert!(written.stdout.contains("split digest") && written.stderr.ends_with("rows.csv written\n"));
     let printed = bench.clmbench(&["data", "split", "t.csv", "--format", "csv"]).code(0).stdout;
     assert_eq!(fs::read_to_string(bench.path("rows.csv")).unwrap(), printed);

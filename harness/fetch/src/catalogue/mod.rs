@@ -76,7 +76,8 @@ pub fn about(name: &str) -> Option<About> {
             citation: "Polykovskiy et al., Front. Pharmacol. 11:565644 (2020)",
         }),
         "mixed" => Some(About {
-            doc: "MOSES (.6), the training rows of the 30 MoleculeACE sets (.3; ChEMBL, with stereo and charges) and AqSolDB (.1;                   salts, metals, odd elements), so that the tokens of the downstream sets occur in pretraining. No labels.",
+            doc: "MOSES (.6), the training rows of the 30 MoleculeACE sets (.3; ChEMBL, with stereo and charges) and AqSolDB (.1; \
+                  salts, metals, odd elements), so that the tokens of the downstream sets occur in pretraining. No labels.",
             licence: "MIT (MOSES); CC BY-SA 3.0 (MoleculeACE, ChEMBL); BSD-3-Clause (AqSolDB as packaged)",
             citation: "Polykovskiy et al., Front. Pharmacol. 11:565644 (2020); van Tilborg et al., J. Chem. Inf. Model. 62:5938 \
                        (2022); Sorkun et al., Sci. Data 6:143 (2019)",

@@ -11,7 +11,7 @@ use clmbench_protocol::{SplitSpec, split};
 
 use super::{prepare, summary};
 use crate::{
-    arguments::{Format, Global, SplitArguments},
+    arguments::{Format, Fractions, Global, SplitArguments},
     console::{Console, one_line},
     error::CliError,
     output::write_to,
@@ -45,7 +45,7 @@ pub fn run(arguments: &SplitArguments, global: &Global, console: Console) -> Res
     }
     let table = if is_file { own(arguments, &spec)? } else { prepare::by_name(arguments, &spec, global, console)? };
     say_invalid(&table, console);
-    say_empty(&table, console);
+    say_empty(&table, arguments.way.fractions, console);
 
     let format = if arguments.json.json { Some(Format::Json) } else { arguments.format };
     match (&arguments.out, format) {
@@ -129,12 +129,16 @@ fn own(arguments: &SplitArguments, spec: &SplitSpec) -> Result<TableSplit, CliEr
 }
 
 /// Says which parts hold no molecule: a split by scaffolds never divides those of one scaffold, or those without rings.
-fn say_empty(table: &TableSplit, console: Console) {
-    let empty: Vec<&str> =
-        [Part::Train, Part::Valid, Part::Test].into_iter().filter(|part| table.count(*part).0 == 0).map(Part::word).collect();
+fn say_empty(table: &TableSplit, shares: Fractions, console: Console) {
+    let parts = [(Part::Train, shares.training), (Part::Valid, shares.validation), (Part::Test, shares.test)];
+    let empty: Vec<&str> = parts
+        .into_iter()
+        .filter(|(part, share)| *share > 0.0 && table.count(*part).0 == 0)
+        .map(|(part, _)| part.word())
+        .collect();
     if !empty.is_empty() {
         let parts = empty.join(", ");
-        console.note(&format!("note: no molecule is in {parts}; other --fractions or another --split may fill every part"));
+        console.note(&format!("note: empty: {parts}. Other --fractions or another --split may fill every part"));
     }
 }
 
