@@ -10,6 +10,7 @@ mod failures;
 mod faults;
 mod first_hour_author;
 mod first_hour_developer;
+mod first_hour_researcher;
 mod gc;
 mod golden;
 mod hostile;

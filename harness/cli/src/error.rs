@@ -227,6 +227,11 @@ impl CliError {
             ),
             Self::Build { .. } => Some("nothing was installed; a plugin that was installed before stays as it was".to_owned()),
             Self::NotReady(_) => Some("follow the lines above; `cargo xtask setup` in the checkout does most of it".to_owned()),
+            Self::CellsFailed { failures, .. } if failures.iter().all(|(_, kind, _)| kind == "bad_input") => Some(
+                "mend what the message names and run again: changed data and suites make other cells, and what is finished stays. \
+                 `clmbench show CELL` says more of one; `--retry-failed` tries the same again"
+                    .to_owned(),
+            ),
             Self::CellsFailed { .. } => Some(
                 "look at one with `clmbench show CELL` (--log prints what its worker said); compute them again with `clmbench run SUITE \
                  --retry-failed`"

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         }
     }));
     match panic::catch_unwind(|| {
-        let arguments = Arguments::parse();
+        let arguments = Arguments::try_parse().unwrap_or_else(|error| arguments::with_tip(error).exit());
         clmbench_protocol::fault::reach_panic();
         command::run(&arguments, Console::new(arguments.global.quiet))
     }) {

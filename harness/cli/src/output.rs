@@ -22,7 +22,13 @@ pub fn write_to(path: Option<&Path>, write: impl FnOnce(&mut Sink<'_>) -> Result
     };
     let of_file = |error| CliError::file(path, error);
     let beside = beside(path);
-    let file = File::create(&beside).map_err(of_file)?;
+    let file = File::create(&beside).map_err(|error| match path.parent() {
+        Some(folder) if error.kind() == io::ErrorKind::NotFound && !folder.as_os_str().is_empty() => {
+            let words = format!("there is no folder {}; make it first (mkdir -p)", folder.display());
+            of_file(io::Error::new(io::ErrorKind::NotFound, words))
+        }
+        _ => of_file(error),
+    })?;
     let written = file.try_clone().map_err(of_file).and_then(|clone| {
         let mut out: Sink<'_> = BufWriter::new(Box::new(clone));
         // An error of writing is one of this file, not of standard output.
@@ -64,6 +70,7 @@ mod tests {
         assert!(said.contains("out.csv") && said.contains("no space"), "{said}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "whole");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
-        assert!(matches!(write_to(Some(&folder.path().join("no/x")), |_| Ok(())), Err(CliError::File { .. })));
+        let said = write_to(Some(&folder.path().join("no/x")), |_| Ok(())).unwrap_err().to_string();
+        assert!(said.ends_with("/no; make it first (mkdir -p)"), "{said}");
     }
 }

@@ -38,7 +38,10 @@ impl Step {
             format!("{} {}", amount(self.done, &self.unit), self.unit)
         } else {
             let share = (self.done as f64 / self.total as f64).clamp(0.0, 1.0) * 100.0;
-            format!("{share:.0} % of {} {}", amount(self.total, &self.unit), self.unit)
+            match self.unit.as_str() {
+                "%" => format!("{share:.0} %"),
+                unit => format!("{share:.0} % of {} {unit}", amount(self.total, unit)),
+            }
         };
         let note = if self.note.is_empty() { String::new() } else { format!(", {}", self.note) };
         one_line(&format!("{} {}{note}", self.stage, much.trim_end()), LABEL + 20)
@@ -263,6 +266,8 @@ mod tests {
         let step =
             Step { stage: "pretrain".into(), done: 300_000, total: 600_000, unit: "tokens".into(), note: "loss 1.23".into() };
         assert_eq!(step.text(), "pretrain 50 % of 600k tokens, loss 1.23");
+        let share = Step { stage: "measure".into(), done: 61, total: 100, unit: "%".into(), note: "loss/mlm_loss".into() };
+        assert_eq!(share.text(), "measure 61 %, loss/mlm_loss");
         let step = Step { total: 0, note: String::new(), ..step };
         assert_eq!(step.text(), "pretrain 300k tokens");
     }

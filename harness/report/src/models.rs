@@ -167,7 +167,7 @@ pub(crate) fn footer(board: &ModelBoard, left_out: &BTreeSet<String>) -> Vec<Str
             missing.entry("score: its value is not finite".to_owned()).or_default().insert(&row.label);
         }
     }
-    if board.rows.iter().any(|row| row.se_pretrain.is_some()) {
+    if board.rows.iter().any(|row| row.se_pretrain.is_some()) && !left_out.contains("sd pretrain") {
         lines.push("sd pretrain: standard deviation over pretraining seeds of one configuration.".to_owned());
     }
     let protocols: BTreeSet<&str> = board.rows.iter().map(|row| row.protocol.as_str()).collect();

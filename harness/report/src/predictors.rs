@@ -195,6 +195,13 @@ fn footer(board: &PredictorBoard, shared: &Shared, left_out: &[String]) -> Vec<S
             lines.push(format!("{flag} ({}): {named}.", flag_meaning(flag)));
         }
     }
+    if !shared.pools.is_empty() {
+        lines.push(
+            "pool: runs that one fit compares; objective, tokenizer, held-out sample (one [[corpus]] table), split and protocol are \
+             the same."
+                .to_owned(),
+        );
+    }
     for (pool, letter) in &shared.pools {
         lines.push(format!("pool {letter}: {pool}."));
     }

@@ -160,10 +160,12 @@ pub enum StoreError {
         known: String,
     },
     /// A cell that is not stored.
-    #[error("no cell `{cell}` in the store. `clmbench status --cells` lists the keys")]
+    #[error("no cell `{cell}` in the store{near}. `clmbench status --cells` lists the keys")]
     UnknownCell {
         /// Key or identity asked for.
         cell: String,
+        /// Keys that hold the word, as they end the sentence; empty if there are none.
+        near: String,
     },
     /// A prefix that several cells have.
     #[error("`{prefix}` is the start of several cells: {matches}. Give more digits")]

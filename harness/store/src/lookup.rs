@@ -15,6 +15,8 @@ const SHORTEST_PREFIX: usize = 4;
 
 /// How many matches an ambiguous prefix lists.
 const LISTED: usize = 5;
+/// Most keys that are offered for one that is not there.
+const NEAR: usize = 3;
 
 const COLUMNS: &str = "p.key, p.stage, p.label, p.identity, coalesce(p.note, c.status, 'todo'), c.failure_kind,
     coalesce(p.reason, c.reason), coalesce(c.attempts, 0), c.seconds, c.started, c.finished, c.device, c.libtorch,
@@ -121,9 +123,8 @@ fn complete(snapshot: &Transaction<'_>, prefix: &str) -> Result<String, StoreErr
     if let Some(identity) = exact {
         return Ok(identity);
     }
-    let unknown = || StoreError::UnknownCell { cell: prefix.to_owned() };
     if prefix.chars().count() < SHORTEST_PREFIX {
-        return Err(unknown());
+        return Err(unknown(snapshot, prefix)?);
     }
     let mut statement = snapshot.prepare(
         "SELECT c.identity, (SELECT p.key FROM plan_cell p WHERE p.identity = c.identity ORDER BY p.suite_id DESC LIMIT 1)
@@ -133,7 +134,7 @@ fn complete(snapshot: &Transaction<'_>, prefix: &str) -> Result<String, StoreErr
         .query_map(params![prefix, LISTED as i64 + 1], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
     match matches.len() {
-        0 => Err(unknown()),
+        0 => Err(unknown(snapshot, prefix)?),
         1 => Ok(matches.swap_remove(0).0),
         count => {
             let short = |(identity, key): &(String, Option<String>)| {
@@ -169,4 +170,22 @@ fn cell_row(row: &Row<'_>) -> Result<CellRow, StoreError> {
         libtorch: row.get(12)?,
         peak_rss_bytes: row.get::<_, Option<i64>>(13)?.map(count).transpose()?,
     })
+}
+
+/// That there is no such cell, with the keys of the newest suite that hold the word (or the pattern without its ends).
+fn unknown(snapshot: &Transaction<'_>, cell: &str) -> Result<StoreError, StoreError> {
+    let word = cell.trim_matches(['*', '/', ' ']);
+    let mut keys: Vec<String> = Vec::new();
+    if !word.is_empty() {
+        let mut statement = snapshot.prepare(
+            "SELECT key FROM plan_cell WHERE suite_id = (SELECT id FROM suite ORDER BY used DESC LIMIT 1) AND instr(key, ?1)
+             ORDER BY position LIMIT ?2",
+        )?;
+        keys = statement.query_map(params![word, NEAR as i64 + 1], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    }
+    let more = if keys.len() > NEAR { " and more" } else { "" };
+    keys.truncate(NEAR);
+    let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+    let near = if keys.is_empty() { String::new() } else { format!("; cells of that word: {}{more}", keys.join(", ")) };
+    Ok(StoreError::UnknownCell { cell: cell.to_owned(), near })
 }

@@ -196,7 +196,7 @@ impl Store {
                     |row| Ok((row.get(0)?, row.get(1)?)),
                 )
                 .optional()?;
-            let (stage, before) = planned.ok_or_else(|| StoreError::UnknownCell { cell: key.into() })?;
+            let (stage, before) = planned.ok_or_else(|| StoreError::UnknownCell { cell: key.into(), near: String::new() })?;
             if stage != spec.stage() {
                 return Err(StoreError::invalid(format!("cell `{key}` is planned as `{stage}`, not as `{}`", spec.stage())));
             }
@@ -234,7 +234,7 @@ impl Store {
                 "UPDATE plan_cell SET identity = NULL, note = ?3, reason = ?4 WHERE suite_id = ?1 AND key = ?2",
                 params![suite_id, key, note.word(), reason],
             )?;
-            if changed == 0 { Err(StoreError::UnknownCell { cell: key.into() }) } else { Ok(()) }
+            if changed == 0 { Err(StoreError::UnknownCell { cell: key.into(), near: String::new() }) } else { Ok(()) }
         })
     }
 }

@@ -126,7 +126,7 @@ impl Store {
                 .query_row([identity, task], |row| row.get(0))
                 .optional()?;
             let found = position.map(|position| predictions(snapshot, identity, position)).transpose()?.flatten();
-            found.ok_or_else(|| StoreError::UnknownCell { cell: format!("{identity} (transfer to {task})") })
+            found.ok_or_else(|| StoreError::UnknownCell { cell: format!("{identity} (transfer to {task})"), near: String::new() })
         })
     }
 }
@@ -188,7 +188,7 @@ fn status_and_spec(transaction: &Transaction<'_>, identity: &str) -> Result<(Cel
     let found: Option<(String, String)> = transaction
         .query_row("SELECT status, spec_json FROM cell WHERE identity = ?1", [identity], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let (status, spec) = found.ok_or_else(|| StoreError::UnknownCell { cell: identity.into() })?;
+    let (status, spec) = found.ok_or_else(|| StoreError::UnknownCell { cell: identity.into(), near: String::new() })?;
     let status = CellStatus::from_word(&status).ok_or_else(|| StoreError::malformed(format!("status `{status}`")))?;
     Ok((status, from_json(&spec, "stored cell definition")?))
 }

@@ -135,9 +135,10 @@ Exit status 3 if cells failed (each is listed with its reason), 130 if interrupt
 
     /// Remove what no suite of the store refers to any more
     ///
-    /// Cells of suites that changed or are forgotten (rows and files), half-written folders and logs of processes that are
-    /// gone, files that no report names, old descriptions of plugins. Nothing that a stored suite needs is removed, but the
-    /// removed cells are computed again if a later suite needs them. Not while another process writes to the store.
+    /// Cells of suites that are forgotten, or whose plan changed under one file (rows and files), half-written folders and
+    /// logs of processes that are gone, files that no report names, old descriptions of plugins. Every version of an edited
+    /// suite that was run stays a stored suite, and nothing that one needs is removed; `--forget-suite` lets all versions of
+    /// a name go. Removed cells are computed again if a later suite needs them. Not while another process writes to the store.
     #[command(after_help = "Example:
   clmbench gc --dry-run                       look first
   clmbench gc
@@ -211,6 +212,17 @@ pub struct ShowArguments {
     /// JSON or text.
     #[command(flatten)]
     pub json: Json,
+}
+
+/// A suite's file where its name is wanted: only `plan` and `run` take the file.
+pub fn with_tip(mut error: clap::Error) -> clap::Error {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    let given = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+    if error.kind() == ErrorKind::UnknownArgument && given.ends_with(".toml") {
+        let tip = "only `plan` and `run` take a file; name a suite that was run with --suite NAME, or none for the newest";
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 #[cfg(test)]

@@ -43,6 +43,9 @@ pub fn run(choice: &StatusArguments, global: &Global, console: Console) -> Resul
         page.push_str(&reasons(&cells));
     }
     console.print(&page)?;
+    if state.state == "idle" && state.todo > 0 {
+        console.note("`clmbench run SUITE` goes on: nobody computes it now");
+    }
     if !choice.cells && cells.iter().any(|cell| cell.status == CellStatus::Failed) {
         console
             .note("next: `clmbench show CELL --log` says more of one; `clmbench run SUITE --retry-failed` computes them again");

@@ -1,5 +1,7 @@
 //! Which dataset or corpus a name means.
 
+use std::path::Path;
+
 use clmbench_fetch::catalogue;
 use clmbench_protocol::{DatasetInfo, SourceFile};
 use clmbench_runner::{
@@ -44,6 +46,9 @@ impl<'a> Choice<'a> {
                     Some(place) => names[place].clone(),
                     None => near,
                 });
+                if let Some(error) = absent_file(name) {
+                    return Err(error);
+                }
                 Err(CliError::Usage {
                     message: format!("there is no dataset or corpus `{name}`"),
                     hint: match near {
@@ -116,4 +121,24 @@ impl<'a> Choice<'a> {
             Self::Corpus(name) => catalogue::about(name).map_or("", |about| about.doc),
         }
     }
+}
+
+/// What looks like a table of the user's own, but is no file: named as such, with the file of its folder that is nearest.
+fn absent_file(name: &str) -> Option<CliError> {
+    let path = Path::new(name);
+    let looks = name.starts_with(['.', '/']) || path.extension().is_some();
+    if !looks || path.exists() {
+        return None;
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let near = path.file_name().and_then(|file| nearest(&file.to_string_lossy(), names.iter().map(String::as_str)));
+    Some(CliError::Usage {
+        message: format!("there is no file `{name}`, and no dataset or corpus of that name"),
+        hint: match near {
+            Some(near) => format!("did you mean `{}`?", path.with_file_name(near).display()),
+            None => "paths are relative to the folder you are in; `clmbench data list` shows the datasets".to_owned(),
+        },
+    })
 }

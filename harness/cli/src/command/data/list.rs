@@ -71,7 +71,8 @@ pub fn run(json: bool, global: &Global, console: Console) -> Result<(), CliError
     console.print(&clmbench_report::table_in(&headers, &lines, console.style))?;
     let licence = if left >= LICENCE { "" } else { " and the licence" };
     console.note(&format!(
-        "`clmbench data describe NAME` says more{licence}; `clmbench data split FILE` splits a table of your own"
+        "split: what its authors recommend; suites split by scaffold unless they say another\n\
+         `clmbench data describe NAME` says more{licence}; `clmbench data split FILE` splits a table of your own"
     ));
     Ok(())
 }
