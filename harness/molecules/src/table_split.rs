@@ -123,8 +123,10 @@ fn examine(smiles: &[String]) -> Vec<Result<SplitRow, String>> {
     let mut done = std::thread::scope(|scope| {
         let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
         let mut done = work();
-        // `one` catches what the chemistry library may throw, so no thread panics.
-        helpers.into_iter().for_each(|helper| done.extend(helper.join().unwrap_or_default()));
+        for helper in helpers {
+            // A chunk that is missing would shift the rows after it, so a panic goes on.
+            done.extend(helper.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload)));
+        }
         done
     });
     done.sort_by_key(|(chunk, _)| *chunk);
