@@ -227,7 +227,11 @@ fn rows_are_written_to_a_file_beside_the_summary() {
     assert_eq!(itself, "error: --out ./t.csv is the table itself, which would be lost\n  hint: name another file\n");
     assert_eq!(fs::read(bench.path("t.csv")).unwrap(), TABLE);
     let refused = bench.clmbench(&["data", "split", "t.csv", "--out", "no/such/folder.csv"]).code(4);
-    assert!(refused.stderr.contains("error: no/such/folder.csv: No such file or directory"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("no/such/folder.csv: there is no folder no/such; make it first (mkdir -p)"),
+        "{}",
+        refused.stderr
+    );
 }
 
 #[test]
@@ -308,7 +312,7 @@ fn tables_that_cannot_be_split_end_with_status_2_and_say_why() {
     assert!(none.starts_with("error: e.csv: none of 2 rows holds a valid molecule (first: not a SMILES: "), "{none}");
     let bench = Bench::new(SMALL);
     let absent = bench.clmbench(&["data", "split", "absent.csv"]).code(2).stderr;
-    assert!(absent.starts_with("error: cannot open absent.csv: No such file or directory"), "{absent}");
+    assert!(absent.starts_with("error: there is no file `absent.csv`, and no dataset or corpus of that name\n"), "{absent}");
     let cases = [
         ("0.8,0.1", "expected three numbers, such as 0.8,0.1,0.1"),
         ("0.8,0.1,0.2", "expected three shares between 0 and 1 that sum to 1, such as 0.8,0.1,0.1; these sum to 1.1"),

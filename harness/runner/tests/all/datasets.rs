@@ -187,7 +187,7 @@ fn every_mistake_in_a_dataset_is_said_word_for_word() {
         (
             file.replace("\"table\"", "\"tabel\""),
             "14: no plugin offers dataset source `tabel`. Did you mean `table`? `clmbench plugin list` shows all; `--plugins DIR` adds a \
-             folder.",
+             folder, `clmbench plugin build DIR` installs a plugin of yours.",
         ),
         (with(plain, "path = \"\""), "17: `path` in [[dataset]]: the text is empty; write, for example, `own.csv`."),
         (

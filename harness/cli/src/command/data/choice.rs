@@ -124,7 +124,7 @@ impl<'a> Choice<'a> {
 }
 
 /// What looks like a table of the user's own, but is no file: named as such, with the file of its folder that is nearest.
-fn absent_file(name: &str) -> Option<CliError> {
+pub fn absent_file(name: &str) -> Option<CliError> {
     let path = Path::new(name);
     let looks = name.starts_with(['.', '/']) || path.extension().is_some();
     if !looks || path.exists() {

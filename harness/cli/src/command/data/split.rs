@@ -9,7 +9,7 @@ use clmbench_molecules::{
 };
 use clmbench_protocol::{SplitSpec, split};
 
-use super::{prepare, summary};
+use super::{choice::absent_file, prepare, summary};
 use crate::{
     arguments::{Format, Fractions, Global, SplitArguments},
     console::{Console, one_line},
@@ -36,6 +36,9 @@ const NAMED: usize = 3;
 /// [`CliError::Molecules`] for a table that cannot be read or split; what [`prepare::by_name`] says for a dataset; [`CliError::File`].
 pub fn run(arguments: &SplitArguments, global: &Global, console: Console) -> Result<(), CliError> {
     let is_file = is_file(&arguments.what);
+    if let Some(absent) = absent_file(&arguments.what).filter(|_| is_file) {
+        return Err(absent);
+    }
     let spec = spec(arguments, is_file)?;
     if let Some(out) = arguments.out.as_deref().filter(|out| same_file(out, Path::new(&arguments.what))) {
         return Err(CliError::Usage {
