@@ -69,8 +69,9 @@ fn the_suite_of_the_readme_goes_from_files_to_a_table_for_python() {
     assert_eq!(commands.len(), 7, "{commands:?}");
 
     mistakes_before_the_store(&real, &suite);
+    // 160 chains and seven rings of ten: two rings still fit below 184, two below 207.
     let split = run(&real, &named("data split")).code(0);
-    says(&split.stdout, &["measured.csv: scaffold split, 0.8 / 0.1 / 0.1", "train 184 80.0 %", "test 23 10.0 %"]);
+    says(&split.stdout, &["measured.csv: scaffold split, 0.8 / 0.1 / 0.1", "train 180 78.3 %", "test 30 13.0 %"]);
     let plan = run(&real, &named("plan")).code(0);
     says(&plan.stdout, &["runs 8 independent pretraining runs", "31 runs would detect the useful effect 0.5"]);
 
