@@ -142,6 +142,7 @@ fn metric(id: &str, unit: &str, direction: Direction, cost: CostClass, trivial: 
         cost,
         comparable: if trivial { Comparable::Any } else { Comparable::SameEvaluation },
         objectives: Vec::new(),
+        tasks: Vec::new(),
         parameters: Vec::new(),
         trivial,
     }

@@ -104,6 +104,9 @@ pub(crate) fn failed_cell(metric: &str, number: u64) -> FailedCell {
         precision: Precision::Float32,
         threads: 1,
         dataset: None,
+        embeddings: None,
+        history: None,
+        others: Vec::new(),
     };
     FailedCell { variant: Variant::of_spec(&spec), spec }
 }
@@ -168,6 +171,7 @@ pub(crate) fn metric_info(id: &str) -> MetricInfo {
         cost: CostClass::Cheap,
         comparable: Comparable::SameEvaluation,
         objectives: vec![],
+        tasks: Vec::new(),
         parameters: vec![],
         trivial: false,
     }

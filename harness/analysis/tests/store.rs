@@ -23,6 +23,7 @@ fn manifest() -> PluginManifest {
         cost: CostClass::Cheap,
         comparable,
         objectives: vec![],
+        tasks: Vec::new(),
         parameters: vec![],
         trivial,
     };

@@ -15,7 +15,8 @@ pub enum SamplePart {
     Heldout,
     /// The smallest training subset of the suite, which is part of every larger one.
     Train,
-    /// The training molecules of the task (label-aware metrics only).
+    /// The training molecules of the task that have a label, in a random order that is the same for all checkpoints (label-aware
+    /// metrics only).
     Task,
 }
 
@@ -104,7 +105,7 @@ pub trait ProbeApi {
     /// Predictive distributions [M, V] at the masked positions of the sample.
     fn token_probs(&self, sample: Sample) -> RResult<RawTensor, Fault>;
 
-    /// Labels [N] of the training part of the task (label-aware metrics only; NaN = missing).
+    /// Labels [N] of the molecules of [`SamplePart::Task`], in their order (label-aware metrics only). None is missing.
     fn labels(&self) -> RResult<RawTensor, Fault>;
 
     /// Seed of the random stream with this label: a function of the cell's identity and the label.
@@ -128,6 +129,22 @@ pub trait ProbeApi {
     /// What the metric has spent so far, in gradient-equivalents over the whole held-out sample.
     #[sabi(last_prefix_field)]
     fn spent(&self) -> RResult<f64, Fault>;
+
+    /// The task that the metric is measured for, as JSON (`clmbench_protocol::TaskFacts`); label-aware metrics only. Since 2.1.
+    fn task(&self) -> RResult<RString, Fault>;
+
+    /// Canonical SMILES of molecules of a part; `count` 0 = all that follow. Since 2.1.
+    fn smiles(&self, part: SamplePart, start: u64, count: u64) -> RResult<RVec<RString>, Fault>;
+
+    /// Mean training loss per predicted token of every step of the run, in nats; metrics of a run only. Since 2.1.
+    fn history(&self) -> RResult<RVec<f64>, Fault>;
+
+    /// Other weights that the metric may read, as JSON (a list of `clmbench_protocol::OtherWeights`): the checkpoints of the run in
+    /// order of tokens (scope run), the other checkpoint (scope pair), the fine-tuned weights (scope transfer). Since 2.1.
+    fn others(&self) -> RResult<RString, Fault>;
+
+    /// Weights [P] of one of them, in the order of the parameter table. Since 2.1.
+    fn other_weights(&self, index: u64) -> RResult<RawTensor, Fault>;
 }
 
 /// A borrowed probe.

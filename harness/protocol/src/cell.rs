@@ -6,7 +6,7 @@
 //! | `tokenise_corpus` | `source:<name>` each source file; `exclude:<n>` the folder of the n-th excluded dataset's cell | `train.bin`, `heldout.bin`, `heldout.csv`, `tokenizer.json` |
 //! | `pretrain` | `corpus`: folder of the corpus cell | one folder per checkpoint, `record.json` |
 //! | `embed` | `checkpoint`: its folder; `dataset`: folder of the dataset cell | `embeddings.safetensors` |
-//! | `measure` | `checkpoint`; `corpus`; `train`: folder of the smallest corpus cell, when [`Measure::train`] is set; `dataset` when the scope needs one | `values.json`, artifacts |
+//! | `measure` | `checkpoint`; `corpus`; `train`: folder of the smallest corpus cell, when [`Measure::train`] is set; `dataset` and `embeddings` when the scope needs a task; `run` (folder of the pretrain cell) when [`Measure::history`] is set; `other:<n>` the folder that holds the n-th of [`Measure::others`] | `values.json`, artifacts |
 //! | `transfer` (probe) | `embeddings`: folder of the embed cell; `dataset` | `predictions.csv` |
 //! | `transfer` (finetune) | `checkpoint`; `dataset` | `predictions.csv`, `end.safetensors` or `projection.safetensors` |
 
@@ -351,6 +351,37 @@ pub struct Measure {
     /// Dataset, for label-aware metrics: (data digest, split digest, task).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<(String, String, String)>,
+    /// [`crate::EmbedOutput::embedding_digest`] of the dataset's molecules, for label-aware metrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embeddings: Option<String>,
+    /// BLAKE3 of the run's `record.json`, for metrics of a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<String>,
+    /// Other weights that it may read: the checkpoints of the run, the other checkpoint of a pair, fine-tuned weights.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<OtherWeights>,
+}
+
+/// Weights that a metric may read beside those of its checkpoint. The n-th are in the input `other:<n>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherWeights {
+    /// Name, unique among them, such as `checkpoint-1` or `freesolv/finetune/seed0`.
+    pub name: String,
+    /// What it belongs to: the dataset of fine-tuned weights, the run of a checkpoint.
+    pub group: String,
+    /// File inside the input.
+    pub file: String,
+    /// BLAKE3 of the file.
+    pub blake3: String,
+}
+
+/// The task that a label-aware metric is measured for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskFacts {
+    /// Dataset.
+    pub dataset: String,
+    /// Task.
+    pub task: TaskInfo,
 }
 
 /// The training molecules that metrics are offered: the smallest nested subset of the suite's corpus, which is part of every

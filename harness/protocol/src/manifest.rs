@@ -352,6 +352,9 @@ pub struct MetricInfo {
     /// Objectives that it applies to; empty means all.
     #[serde(default)]
     pub objectives: Vec<Objective>,
+    /// Kinds of tasks that a label-aware metric applies to; empty means all.
+    #[serde(default)]
+    pub tasks: Vec<TaskKind>,
     /// Parameters with defaults.
     #[serde(default)]
     pub parameters: Vec<ParameterInfo>,

@@ -2,7 +2,7 @@
 
 use abi_stable::std_types::{ROption, RStr};
 use clmbench_api::{HvpMethod, Labels, ParameterRow, ProbeRef, SamplePart};
-use clmbench_protocol::RunFacts;
+use clmbench_protocol::{OtherWeights, RunFacts, TaskFacts};
 use tch::Tensor;
 
 use crate::{PluginError, tensor};
@@ -42,8 +42,7 @@ impl<'a> Probe<'a> {
     /// # Errors
     /// Whatever the host refuses.
     pub fn record(&self) -> Result<RunFacts, PluginError> {
-        let json = self.0.record().into_result()?;
-        serde_json::from_str(&json).map_err(|error| PluginError::other(format!("the training record cannot be read: {error}")))
+        read(&self.0.record().into_result()?, "the training record")
     }
 
     /// Number of molecules in a part.
@@ -95,7 +94,7 @@ impl<'a> Probe<'a> {
         Ok(tensor::take(self.0.token_probs(sample).into_result()?))
     }
 
-    /// Labels [N] of the training part of the task; NaN = missing.
+    /// Labels [N] of the molecules of [`SamplePart::Task`], in their order: training molecules that have a label.
     ///
     /// # Errors
     /// [`PluginError::Unsupported`] unless the metric declares a label-aware scope.
@@ -137,6 +136,47 @@ impl<'a> Probe<'a> {
         Ok(self.0.spent().into_result()?)
     }
 
+    /// The task that the metric is measured for.
+    ///
+    /// # Errors
+    /// [`PluginError::Unsupported`] unless the metric declares a label-aware scope.
+    pub fn task(&self) -> Result<TaskFacts, PluginError> {
+        read(&self.0.task().into_result()?, "the task")
+    }
+
+    /// Canonical SMILES of molecules of a part; `count` 0 = all that follow.
+    ///
+    /// # Errors
+    /// As [`Probe::loss`]; [`PluginError::Unsupported`] where the host has none.
+    pub fn smiles(&self, part: SamplePart, start: u64, count: u64) -> Result<Vec<String>, PluginError> {
+        Ok(self.0.smiles(part, start, count).into_result()?.into_iter().map(Into::into).collect())
+    }
+
+    /// Mean training loss per predicted token of every step of the run, in nats.
+    ///
+    /// # Errors
+    /// [`PluginError::Unsupported`] unless the metric is of a run.
+    pub fn history(&self) -> Result<Vec<f64>, PluginError> {
+        Ok(self.0.history().into_result()?.into_vec())
+    }
+
+    /// Other weights that the metric may read: the checkpoints of the run in order of tokens (scope run), the other checkpoint
+    /// (scope pair), the fine-tuned weights of this checkpoint (scope transfer).
+    ///
+    /// # Errors
+    /// [`PluginError::Unsupported`] for other scopes.
+    pub fn others(&self) -> Result<Vec<OtherWeights>, PluginError> {
+        read(&self.0.others().into_result()?, "the list of other weights")
+    }
+
+    /// Weights [P] of the index-th of [`Probe::others`], in the order of the parameter table.
+    ///
+    /// # Errors
+    /// An index that is not there; weights of another geometry.
+    pub fn other_weights(&self, index: usize) -> Result<Tensor, PluginError> {
+        Ok(tensor::take(self.0.other_weights(index as u64).into_result()?))
+    }
+
     /// Tells the host how far the metric is.
     ///
     /// # Errors
@@ -149,4 +189,8 @@ impl<'a> Probe<'a> {
 
 fn lend(delta: Option<&Tensor>) -> ROption<clmbench_api::RawTensor> {
     delta.map(tensor::lend).into()
+}
+
+fn read<T: serde::de::DeserializeOwned>(json: &str, what: &str) -> Result<T, PluginError> {
+    serde_json::from_str(json).map_err(|error| PluginError::other(format!("{what} cannot be read: {error}")))
 }

@@ -106,4 +106,24 @@ impl ProbeApi for ProbeHost<'_> {
     fn spent(&self) -> RResult<f64, Fault> {
         RResult::ROk(self.cost())
     }
+
+    fn task(&self) -> RResult<RString, Fault> {
+        guard(|| Err(PluginError::Unsupported("this host has no tasks for metrics yet".into())))
+    }
+
+    fn smiles(&self, _part: SamplePart, _start: u64, _count: u64) -> RResult<RVec<RString>, Fault> {
+        guard(|| Err(PluginError::Unsupported("this host has no SMILES for metrics yet".into())))
+    }
+
+    fn history(&self) -> RResult<RVec<f64>, Fault> {
+        guard(|| Err(PluginError::Unsupported("this host has no training history for metrics yet".into())))
+    }
+
+    fn others(&self) -> RResult<RString, Fault> {
+        guard(|| Err(PluginError::Unsupported("this host has no other weights for metrics yet".into())))
+    }
+
+    fn other_weights(&self, _index: u64) -> RResult<RawTensor, Fault> {
+        guard(|| Err(PluginError::Unsupported("this host has no other weights for metrics yet".into())))
+    }
 }

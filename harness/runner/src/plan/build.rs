@@ -411,6 +411,9 @@ impl Builder<'_> {
             precision: Precision::Float32,
             threads: threads(&run.model.config),
             dataset: None,
+            embeddings: None,
+            history: None,
+            others: Vec::new(),
         };
         let mut key = format!("measure/{}/{folder}/{}", run.name, metric.label);
         let mut needs = vec![run.cell, run.corpus];

@@ -15,6 +15,7 @@ use clmbench_api::{
     Fault, HvpMethod, Labels, LossRows, ParameterRow, ProbeApi, RawTensor, Role, Sample, SamplePart, SourceBytes,
     probe::ProbeApi_TO,
 };
+use clmbench_protocol::{OtherWeights, TaskFacts, TaskInfo, TaskKind};
 use tch::{Kind, Tensor};
 
 use crate::{
@@ -25,10 +26,13 @@ use crate::{
 };
 
 mod block;
+mod nothing;
+pub mod oracle;
 mod quadratic;
 mod softmax;
 
 pub use block::Block;
+pub use nothing::Nothing;
 pub use quadratic::Quadratic;
 pub use softmax::Softmax;
 
@@ -63,12 +67,68 @@ pub struct TestProbe<'a> {
     seed: u64,
     budget: f64,
     spent: Cell<f64>,
+    given: Given,
+}
+
+/// What a probe has beside a model.
+#[derive(Default)]
+struct Given {
+    embeddings: Option<Tensor>,
+    labels: Option<(TaskFacts, Tensor)>,
+    smiles: Vec<String>,
+    history: Vec<f64>,
+    others: Vec<(OtherWeights, Tensor)>,
 }
 
 impl<'a> TestProbe<'a> {
     /// A probe whose random streams all come from this seed.
     pub fn new(model: &'a dyn TestModel, seed: u64, budget: f64) -> Self {
-        Self { model, seed, budget, spent: Cell::new(0.0) }
+        Self { model, seed, budget, spent: Cell::new(0.0), given: Given::default() }
+    }
+
+    /// With embeddings [N, D] of the molecules of every part.
+    pub fn with_embeddings(mut self, embeddings: Tensor) -> Self {
+        self.given.embeddings = Some(embeddings);
+        self
+    }
+
+    /// With a task `test` of this kind, whose molecules are those of every part, and their labels [N].
+    pub fn with_labels(mut self, kind: TaskKind, labels: Tensor) -> Self {
+        let (unit, score) = (String::new(), String::new());
+        let task = TaskFacts { dataset: "test".into(), task: TaskInfo { name: "test".into(), kind, unit, score } };
+        self.given.labels = Some((task, labels));
+        self
+    }
+
+    /// With SMILES of the molecules of every part.
+    pub fn with_smiles(mut self, smiles: Vec<String>) -> Self {
+        self.given.smiles = smiles;
+        self
+    }
+
+    /// With training losses of the steps of the run.
+    pub fn with_history(mut self, losses: Vec<f64>) -> Self {
+        self.given.history = losses;
+        self
+    }
+
+    /// With other weights [P], by name and group.
+    pub fn with_others(mut self, others: Vec<(&str, &str, Tensor)>) -> Self {
+        let named = |(name, group, weights): (&str, &str, Tensor)| {
+            let (file, blake3) = (String::new(), String::new());
+            (OtherWeights { name: name.into(), group: group.into(), file, blake3 }, weights)
+        };
+        self.given.others = others.into_iter().map(named).collect();
+        self
+    }
+
+    /// Molecules of every part: those of the model, or, without any, of what was given.
+    fn count(&self) -> u64 {
+        let given = &self.given;
+        let rows = |tensor: &Tensor| tensor.size()[0] as u64;
+        let model = self.model.tokens().len() as u64;
+        let tables = [given.embeddings.as_ref().map(rows), given.labels.as_ref().map(|(_, labels)| rows(labels))];
+        if model > 0 { model } else { tables.into_iter().flatten().next().unwrap_or(given.smiles.len() as u64) }
     }
 
     /// The probe as a metric is given it.
@@ -77,9 +137,12 @@ impl<'a> TestProbe<'a> {
     }
 
     fn range(&self, sample: Sample) -> Result<Range<u64>, PluginError> {
-        let all = self.model.tokens().len() as u64;
+        if sample.part == SamplePart::Task && self.given.labels.is_none() {
+            return Err(PluginError::Unsupported("this test probe has no task".into()));
+        }
+        let all = self.count();
         let end = if sample.count == 0 { all } else { sample.start.saturating_add(sample.count) };
-        if sample.part == SamplePart::Task || sample.start >= end || end > all {
+        if sample.start >= end || end > all {
             return Err(PluginError::Input(format!("molecules {}..{end} of {all} are not there", sample.start)));
         }
         Ok(sample.start..end)
@@ -116,7 +179,7 @@ impl ProbeApi for TestProbe<'_> {
     }
 
     fn molecules(&self, _part: SamplePart) -> RResult<u64, Fault> {
-        RResult::ROk(self.model.tokens().len() as u64)
+        RResult::ROk(self.count())
     }
 
     fn loss(&self, sample: Sample, delta: ROption<RawTensor>) -> RResult<LossRows, Fault> {
@@ -161,8 +224,12 @@ impl ProbeApi for TestProbe<'_> {
         })
     }
 
-    fn embed(&self, _part: SamplePart, _start: u64, _count: u64) -> RResult<RawTensor, Fault> {
-        unsupported("embedding")
+    fn embed(&self, part: SamplePart, start: u64, count: u64) -> RResult<RawTensor, Fault> {
+        let Some(embeddings) = &self.given.embeddings else { return unsupported("embedding") };
+        guard(|| {
+            let chosen = self.range(Sample { part, start, count, draw: 0 })?;
+            Ok(give(embeddings.f_narrow(0, chosen.start as i64, (chosen.end - chosen.start) as i64)?))
+        })
     }
 
     fn token_probs(&self, _sample: Sample) -> RResult<RawTensor, Fault> {
@@ -170,7 +237,46 @@ impl ProbeApi for TestProbe<'_> {
     }
 
     fn labels(&self) -> RResult<RawTensor, Fault> {
-        unsupported("task label")
+        let Some((_, labels)) = &self.given.labels else { return unsupported("task label") };
+        RResult::ROk(give(labels.shallow_clone()))
+    }
+
+    fn task(&self) -> RResult<RString, Fault> {
+        let Some((task, _)) = &self.given.labels else { return unsupported("task") };
+        json(task)
+    }
+
+    fn smiles(&self, part: SamplePart, start: u64, count: u64) -> RResult<RVec<RString>, Fault> {
+        if self.given.smiles.is_empty() {
+            return unsupported("SMILES");
+        }
+        guard(|| {
+            let chosen = self.range(Sample { part, start, count, draw: 0 })?;
+            let rows = self.given.smiles.get(chosen.start as usize..chosen.end as usize);
+            let rows = rows.ok_or_else(|| PluginError::Input("fewer SMILES than molecules".into()))?;
+            Ok(rows.iter().map(|smiles| RString::from(smiles.as_str())).collect())
+        })
+    }
+
+    fn history(&self) -> RResult<RVec<f64>, Fault> {
+        if self.given.history.is_empty() {
+            return unsupported("training history");
+        }
+        RResult::ROk(self.given.history.clone().into())
+    }
+
+    fn others(&self) -> RResult<RString, Fault> {
+        if self.given.others.is_empty() {
+            return unsupported("other weights");
+        }
+        json(&self.given.others.iter().map(|(other, _)| other.clone()).collect::<Vec<_>>())
+    }
+
+    fn other_weights(&self, index: u64) -> RResult<RawTensor, Fault> {
+        match self.given.others.get(index as usize) {
+            Some((_, weights)) => RResult::ROk(give(weights.copy())),
+            None => unsupported("other weights of this index"),
+        }
     }
 
     fn rng(&self, label: RStr<'_>) -> u64 {
@@ -202,6 +308,10 @@ impl ProbeApi for TestProbe<'_> {
     fn spent(&self) -> RResult<f64, Fault> {
         RResult::ROk(self.spent.get())
     }
+}
+
+fn json<T: serde::Serialize>(value: &T) -> RResult<RString, Fault> {
+    guard(|| serde_json::to_string(value).map(Into::into).map_err(|error| PluginError::other(error.to_string())))
 }
 
 fn unsupported<T>(what: &str) -> RResult<T, Fault> {

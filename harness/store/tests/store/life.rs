@@ -285,6 +285,7 @@ fn manifest(version: &str, doc: &str) -> PluginManifest {
             cost: CostClass::Cheap,
             comparable: Comparable::SameEvaluation,
             objectives: vec![],
+            tasks: Vec::new(),
             parameters: vec![],
             trivial: false,
         }],

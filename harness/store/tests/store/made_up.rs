@@ -204,6 +204,9 @@ pub fn measure_spec(metric: &str, weights: &str, tokens: u64, corpus: u64) -> Ce
         precision: Precision::Float32,
         threads: 1,
         dataset: None,
+        embeddings: None,
+        history: None,
+        others: Vec::new(),
     })
 }
 

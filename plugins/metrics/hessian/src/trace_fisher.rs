@@ -33,6 +33,7 @@ impl Metric for TraceFisher {
             cost: CostClass::Moderate,
             comparable: Comparable::SameEvaluation,
             objectives: Vec::new(),
+            tasks: Vec::new(),
             parameters: traces::parameters("draws", 64, "draws of labels at most, each with its own masks"),
             trivial: false,
         }

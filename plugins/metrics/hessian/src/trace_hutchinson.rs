@@ -31,6 +31,7 @@ impl Metric for TraceHutchinson {
             cost: CostClass::Moderate,
             comparable: Comparable::SameEvaluation,
             objectives: Vec::new(),
+            tasks: Vec::new(),
             parameters: traces::parameters("probes", 64, "random probes at most, each with its own masks"),
             trivial: false,
         }

@@ -48,6 +48,7 @@ impl Metric for Flatness1d {
             cost: CostClass::Moderate,
             comparable: Comparable::SameEvaluation,
             objectives: Vec::new(),
+            tasks: Vec::new(),
             parameters,
             trivial: false,
         }

@@ -25,6 +25,7 @@ impl Metric for ClmLoss {
             cost: CostClass::Cheap,
             comparable: Comparable::SameEvaluation,
             objectives: vec![Objective::CausalLm],
+            tasks: Vec::new(),
             parameters: Molecules::parameters(0).into(),
             trivial: false,
         }

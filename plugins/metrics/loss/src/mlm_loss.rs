@@ -26,6 +26,7 @@ impl Metric for MlmLoss {
             cost: CostClass::Cheap,
             comparable: Comparable::SameEvaluation,
             objectives: vec![Objective::MaskedLm],
+            tasks: Vec::new(),
             parameters: vec![ParameterInfo::integer("masks", 2, "mask draws; at least 2 for an error").between(2.0, 64.0)],
             trivial: false,
         }

@@ -43,6 +43,7 @@ impl Metric for AverageL2 {
             cost: CostClass::Moderate,
             comparable: Comparable::SameEvaluation,
             objectives: Vec::new(),
+            tasks: Vec::new(),
             parameters,
             trivial: false,
         }

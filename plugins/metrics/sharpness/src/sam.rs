@@ -44,6 +44,7 @@ impl Metric for Sam {
             cost: CostClass::Moderate,
             comparable: Comparable::SameEvaluation,
             objectives: Vec::new(),
+            tasks: Vec::new(),
             parameters,
             trivial: false,
         }

@@ -52,6 +52,7 @@ impl Metric for Fact {
             cost: CostClass::Free,
             comparable: Comparable::Any,
             objectives: Vec::new(),
+            tasks: Vec::new(),
             parameters: Vec::new(),
             trivial: true,
         }

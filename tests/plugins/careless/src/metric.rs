@@ -23,6 +23,7 @@ impl Metric for Careless {
             cost: if self.0 == "spends" { CostClass::Moderate } else { CostClass::Cheap },
             comparable: Comparable::SameEvaluation,
             objectives: vec![Objective::CausalLm],
+            tasks: Vec::new(),
             parameters: match self.0 {
                 "panic_at_maximum" => vec![draws(1)],
                 "default" => vec![draws(0)],

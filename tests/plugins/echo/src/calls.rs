@@ -21,6 +21,7 @@ impl Metric for Calls {
             cost: CostClass::Moderate,
             comparable: Comparable::SameEvaluation,
             objectives: vec![Objective::MaskedLm],
+            tasks: Vec::new(),
             parameters: Vec::new(),
             trivial: false,
         }

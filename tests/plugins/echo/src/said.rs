@@ -21,6 +21,7 @@ impl Metric for Said {
             cost: CostClass::Free,
             comparable: Comparable::Any,
             objectives: Vec::new(),
+            tasks: Vec::new(),
             parameters: vec![
                 ParameterInfo::float("value", 0.5, "what to return").between(-1e3, 1e3),
                 ParameterInfo::integer("count", 3, "another value").between(0.0, 10.0),

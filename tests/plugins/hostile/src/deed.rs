@@ -45,6 +45,7 @@ impl Metric for Deed {
             cost: CostClass::Free,
             comparable: Comparable::Any,
             objectives: Vec::new(),
+            tasks: Vec::new(),
             parameters: vec![ParameterInfo::text("deed", "nothing", &deeds, "what to do")],
             trivial: false,
         }

@@ -169,6 +169,7 @@ mod tests {
             cost: CostClass::Free,
             comparable: Comparable::Any,
             objectives: vec![],
+            tasks: Vec::new(),
             parameters: vec![],
             trivial: false,
         }

@@ -77,6 +77,7 @@ pub fn metric(id: &str, cost: CostClass) -> MetricInfo {
         cost,
         comparable: Comparable::SameEvaluation,
         objectives: Vec::new(),
+        tasks: Vec::new(),
         parameters: Vec::new(),
         trivial: id.starts_with("trivial/"),
     }
