@@ -5,7 +5,7 @@
 //!
 //! Loading goes in two steps. First the host reads the plain C symbol [`handshake::SYMBOL`] and compares
 //! [`handshake::Handshake`]: API version and libtorch version (feature bits are there for later). Only then does abi_stable compare the layout
-//! of every type reachable from [`PluginModule`]. Calls added later are appended as prefix fields.
+//! of every type reachable from [`PluginModule`]. A call added later is a new major version (harness/ARCHITECTURE.md, "The plugin edge").
 #![allow(non_local_definitions)] // from the expansion of `sabi_trait`
 
 pub mod fault;

@@ -127,23 +127,23 @@ pub trait ProbeApi {
     fn predicted(&self, sample: Sample) -> RResult<RVec<u64>, Fault>;
 
     /// What the metric has spent so far, in gradient-equivalents over the whole held-out sample.
-    #[sabi(last_prefix_field)]
     fn spent(&self) -> RResult<f64, Fault>;
 
-    /// The task that the metric is measured for, as JSON (`clmbench_protocol::TaskFacts`); label-aware metrics only. Since 2.1.
+    /// The task that the metric is measured for, as JSON (`clmbench_protocol::TaskFacts`); label-aware metrics only.
     fn task(&self) -> RResult<RString, Fault>;
 
-    /// Canonical SMILES of molecules of a part; `count` 0 = all that follow. Since 2.1.
+    /// Canonical SMILES of molecules of a part; `count` 0 = all that follow.
     fn smiles(&self, part: SamplePart, start: u64, count: u64) -> RResult<RVec<RString>, Fault>;
 
-    /// Mean training loss per predicted token of every step of the run, in nats; metrics of a run only. Since 2.1.
+    /// Mean training loss per predicted token of every step of the run, in nats; metrics of a run only.
     fn history(&self) -> RResult<RVec<f64>, Fault>;
 
     /// Other weights that the metric may read, as JSON (a list of `clmbench_protocol::OtherWeights`): the checkpoints of the run in
-    /// order of tokens (scope run), the other checkpoint (scope pair), the fine-tuned weights (scope transfer). Since 2.1.
+    /// order of tokens (scope run), the other checkpoint (scope pair), the fine-tuned weights (scope transfer).
     fn others(&self) -> RResult<RString, Fault>;
 
-    /// Weights [P] of one of them, in the order of the parameter table. Since 2.1.
+    /// Weights [P] of one of them, in the order of the parameter table.
+    #[sabi(last_prefix_field)]
     fn other_weights(&self, index: u64) -> RResult<RawTensor, Fault>;
 }
 
