@@ -7,6 +7,7 @@ mod bench;
 mod build;
 mod cargo;
 mod error;
+mod families;
 mod perf;
 mod plugins;
 mod record;

@@ -1,6 +1,7 @@
 //! `cargo xtask perf`: how fast it is, measured through the program itself.
 
 mod pretrain;
+mod scores;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,16 @@ pub enum Perf {
     /// Runs beside nothing else; several rounds, the two sizes in turn, medians and ranges. With --peer, a plain and a
     /// tuned PyTorch loop (benchmarks/perf/peers/pretrain.py) run in the same rounds, and the table gives ratios.
     Pretrain(PretrainArguments),
+    /// Seconds of each score of embeddings and labels on 10,000 made-up molecules at width 512; all together within 10 s.
+    Scores(ScoreArguments),
+}
+
+/// Arguments of `perf scores`.
+#[derive(Debug, Args)]
+pub struct ScoreArguments {
+    /// Also write the table to benchmarks/perf/SCORES.md.
+    #[arg(long)]
+    pub write: bool,
 }
 
 /// Arguments of `perf pretrain`.
@@ -36,5 +47,6 @@ pub struct PretrainArguments {
 pub fn run(what: &Perf) -> Result<(), XtaskError> {
     match what {
         Perf::Pretrain(arguments) => pretrain::run(arguments),
+        Perf::Scores(arguments) => scores::run(arguments),
     }
 }

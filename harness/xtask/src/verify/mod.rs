@@ -3,6 +3,8 @@
 mod crash;
 mod heldout_loss;
 mod learning_rates;
+mod oracles;
+mod peers;
 
 use clap::{Args, Subcommand};
 
@@ -24,6 +26,12 @@ pub enum Verify {
     ///
     /// On the fake worker. Fails where a finished cell is lost, a row differs from those of an undisturbed run, or anything is left behind.
     Crash(crash::CrashArguments),
+    /// Every metric against exact truths, and coverage and bias of every estimate over 500 seeds.
+    ///
+    /// The metric families' own tests/oracles.rs at their full size. Fails where a value is off, and where a metric has no oracle.
+    Oracles(oracles::OracleArguments),
+    /// Scores of embeddings and labels beside independent numpy on the same problems.
+    Peers(peers::PeerArguments),
 }
 
 /// Arguments of every check.
@@ -53,6 +61,8 @@ pub fn run(what: &Verify) -> Result<(), XtaskError> {
         Verify::Lr(arguments) => learning_rates::run(arguments),
         Verify::Loss(arguments) => heldout_loss::run(arguments),
         Verify::Crash(arguments) => crash::run_crashes(arguments),
+        Verify::Oracles(arguments) => oracles::run_oracles(arguments),
+        Verify::Peers(arguments) => peers::run_peers(arguments),
     }
 }
 
