@@ -15,7 +15,7 @@ use clmbench_api::{
     Fault, HvpMethod, Labels, LossRows, ParameterRow, ProbeApi, RawTensor, Role, Sample, SamplePart, SourceBytes,
     probe::ProbeApi_TO,
 };
-use clmbench_protocol::{OtherWeights, TaskFacts, TaskInfo, TaskKind};
+use clmbench_protocol::{OtherWeights, RunFacts, TaskFacts, TaskInfo, TaskKind};
 use tch::{Kind, Tensor};
 
 use crate::{
@@ -73,6 +73,7 @@ pub struct TestProbe<'a> {
 /// What a probe has beside a model.
 #[derive(Default)]
 struct Given {
+    record: Option<RunFacts>,
     embeddings: Option<Tensor>,
     labels: Option<(TaskFacts, Tensor)>,
     smiles: Vec<String>,
@@ -84,6 +85,12 @@ impl<'a> TestProbe<'a> {
     /// A probe whose random streams all come from this seed.
     pub fn new(model: &'a dyn TestModel, seed: u64, budget: f64) -> Self {
         Self { model, seed, budget, spent: Cell::new(0.0), given: Given::default() }
+    }
+
+    /// With a training record.
+    pub fn with_record(mut self, record: RunFacts) -> Self {
+        self.given.record = Some(record);
+        self
     }
 
     /// With embeddings [N, D] of the molecules of every part.
@@ -175,7 +182,7 @@ impl ProbeApi for TestProbe<'_> {
     }
 
     fn record(&self) -> RResult<RString, Fault> {
-        unsupported("record")
+        self.given.record.as_ref().map_or_else(|| unsupported("record"), json)
     }
 
     fn molecules(&self, _part: SamplePart) -> RResult<u64, Fault> {
