@@ -2,10 +2,19 @@
 
 use clmbench_protocol::{
     CellOutput, CellReport, CellSpec, CheckpointOutput, CheckpointRef, CorpusOutput, DatasetOutput, Embed, FileRef, Measure,
-    Pretrain, PretrainOutput, Protocol, RunFacts, TokeniseCorpus, TokeniseDataset, TrainSample, Transfer,
+    OtherWeights, Pretrain, PretrainOutput, Protocol, RunFacts, TokeniseCorpus, TokeniseDataset, TrainSample, Transfer,
 };
 
 use super::{Plan, core_parameters};
+
+/// Training record of a run.
+const RECORD: &str = "record.json";
+/// Weights of a checkpoint, in its folder.
+const CHECKPOINT_WEIGHTS: &str = "model.safetensors";
+/// Weights at the end of a fine-tuning.
+const END_WEIGHTS: &str = "end.safetensors";
+/// What a fine-tuning keeps of the weights of a larger model.
+const PROJECTION: &str = "projection.safetensors";
 
 /// A definition in which the digests of upstream outputs are still blank, and where they come from (cell indices).
 #[derive(Debug, Clone)]
@@ -32,7 +41,12 @@ pub(super) enum Draft {
         corpus: usize,
         /// The smallest subset, for a metric on training molecules.
         train: Option<usize>,
-        dataset: Option<(usize, String)>,
+        /// For a label-aware metric.
+        labelled: Option<Labelled>,
+        /// Whether it reads the training losses of its run.
+        history: bool,
+        /// Other weights that it reads.
+        others: Vec<Other>,
     },
     Probe {
         spec: Box<Transfer>,
@@ -47,6 +61,33 @@ pub(super) enum Draft {
         folder: String,
         dataset: usize,
     },
+}
+
+/// The task of a label-aware metric.
+#[derive(Debug, Clone)]
+pub(super) struct Labelled {
+    /// Cell of the dataset.
+    pub dataset: usize,
+    /// Cell of its embeddings.
+    pub embed: usize,
+    pub task: String,
+}
+
+/// Weights that a metric reads beside those of its checkpoint.
+#[derive(Debug, Clone)]
+pub(super) struct Other {
+    pub name: String,
+    pub group: String,
+    pub from: Weights,
+}
+
+/// Where weights come from.
+#[derive(Debug, Clone)]
+pub(super) enum Weights {
+    /// A checkpoint of a run.
+    Checkpoint { run: usize, folder: String },
+    /// The end of a fine-tuning.
+    Finetuned { cell: usize },
 }
 
 impl Draft {
@@ -116,6 +157,30 @@ pub enum Refusal {
         /// Folder of the checkpoint.
         folder: String,
     },
+    /// The run before it lists no training record.
+    #[error(
+        "needs the training losses of `{key}`, which was finished by a version that did not keep them. Run the suite in another \
+         store (`--store FOLDER`) to train it anew"
+    )]
+    NoHistory {
+        /// Key of the run.
+        key: String,
+    },
+    /// A fine-tuning before it kept a projection of its weights in place of them.
+    #[error(
+        "needs the fine-tuned weights of `{key}`, which kept only a projection of them: whole weights are kept up to 5 million \
+         parameters"
+    )]
+    Projected {
+        /// Key of the fine-tuning.
+        key: String,
+    },
+    /// A fine-tuning before it kept no weights.
+    #[error("needs the fine-tuned weights of `{key}`, which kept none; `clmbench show` says how it went")]
+    NoWeights {
+        /// Key of the fine-tuning.
+        key: String,
+    },
     /// An upstream cell is not done, or its output is of another kind.
     #[error("needs `{key}`, which has no output of the right kind")]
     NoOutput {
@@ -165,7 +230,7 @@ impl Plan {
                 let inputs = vec![("checkpoint".into(), inside(*run, folder)), ("dataset".into(), whole(*dataset))];
                 (CellSpec::Embed(spec), inputs)
             }
-            Draft::Measure { spec, run, folder, corpus, train, dataset } => {
+            Draft::Measure { spec, run, folder, corpus, train, labelled, history, others } => {
                 let mut spec = (**spec).clone();
                 let (output, checkpoint) = upstream.checkpoint(*run, folder)?;
                 let sample = upstream.corpus(*corpus)?;
@@ -179,20 +244,32 @@ impl Plan {
                     spec.train = Some(TrainSample { digest: smallest.train_digest.clone(), molecules: smallest.molecules });
                     inputs.push(("train".into(), whole(*cell)));
                 }
-                if let Some((cell, task)) = dataset {
-                    let data = upstream.dataset(*cell)?;
+                if let Some(Labelled { dataset, embed, task }) = labelled {
+                    let data = upstream.dataset(*dataset)?;
                     spec.dataset = Some((data.data_digest.clone(), data.split_digest.clone(), task.clone()));
-                    inputs.push(("dataset".into(), whole(*cell)));
+                    spec.embeddings = Some(upstream.embedding(*embed)?);
+                    inputs.extend([("dataset".into(), whole(*dataset)), ("embeddings".into(), whole(*embed))]);
+                }
+                if *history {
+                    let record = upstream.file(*run, RECORD)?;
+                    spec.history = Some(record.ok_or_else(|| Refusal::NoHistory { key: self.cells[*run].key.clone() })?);
+                    inputs.push(("run".into(), whole(*run)));
+                }
+                for (number, other) in others.iter().enumerate() {
+                    let (weights, input) = match &other.from {
+                        Weights::Checkpoint { run, folder } => (upstream.weights(*run, folder)?, inside(*run, folder)),
+                        Weights::Finetuned { cell } => (upstream.finetuned(*cell)?, whole(*cell)),
+                    };
+                    let (file, blake3) = weights;
+                    spec.others.push(OtherWeights { name: other.name.clone(), group: other.group.clone(), file, blake3 });
+                    inputs.push((format!("other:{number}"), input));
                 }
                 (CellSpec::Measure(spec), inputs)
             }
             Draft::Probe { spec, embed, run, folder, dataset } => {
                 let (mut spec, _) = upstream.transfer(spec, *run, folder, *dataset)?;
                 if let Protocol::Probe(probe) = &mut spec.protocol {
-                    probe.embedding_digest = match upstream.output(*embed)? {
-                        CellOutput::Embed(output) => output.embedding_digest.clone(),
-                        _ => return Err(upstream.no_output(*embed)),
-                    };
+                    probe.embedding_digest = upstream.embedding(*embed)?;
                 }
                 let inputs = vec![("embeddings".into(), whole(*embed)), ("dataset".into(), whole(*dataset))];
                 (CellSpec::Transfer(spec), inputs)
@@ -263,6 +340,35 @@ impl<'a> Upstream<'_, '_, 'a> {
         spec.data_digest = data.data_digest.clone();
         spec.split_digest = data.split_digest.clone();
         Ok((spec, data.tokenizer_digest.clone()))
+    }
+
+    fn embedding(&self, cell: usize) -> Result<String, Refusal> {
+        match self.output(cell)? {
+            CellOutput::Embed(output) => Ok(output.embedding_digest.clone()),
+            _ => Err(self.no_output(cell)),
+        }
+    }
+
+    /// BLAKE3 of a file that a cell left; none if it left none of that name.
+    fn file(&self, cell: usize, path: &str) -> Result<Option<String>, Refusal> {
+        let finished = (self.finished)(cell).ok_or_else(|| self.no_output(cell))?;
+        Ok(finished.report.files.iter().find(|file| file.path == path).map(|file| file.blake3.clone()))
+    }
+
+    /// File and BLAKE3 of a checkpoint's weights.
+    fn weights(&self, run: usize, folder: &str) -> Result<(String, String), Refusal> {
+        let (_, checkpoint) = self.checkpoint(run, folder)?;
+        Ok((CHECKPOINT_WEIGHTS.to_owned(), checkpoint.weights_digest.clone()))
+    }
+
+    /// File and BLAKE3 of the weights that a fine-tuning left.
+    fn finetuned(&self, cell: usize) -> Result<(String, String), Refusal> {
+        let key = || self.plan.cells[cell].key.clone();
+        match (self.file(cell, END_WEIGHTS)?, self.file(cell, PROJECTION)?) {
+            (Some(blake3), _) => Ok((END_WEIGHTS.to_owned(), blake3)),
+            (None, Some(_)) => Err(Refusal::Projected { key: key() }),
+            (None, None) => Err(Refusal::NoWeights { key: key() }),
+        }
     }
 
     fn corpus(&self, cell: usize) -> Result<&'a CorpusOutput, Refusal> {

@@ -6,35 +6,30 @@ use std::{
 };
 
 use clmbench_protocol::{
-    CorpusSource, Embed, FinetuneProtocol, Measure, Number, Objective, Precision, Pretrain, ProbeProtocol, Protocol, RunFacts,
-    ScheduleKind, Scope, SourceFile, TaskInfo, TokeniseCorpus, TokenizerSpec, Transfer, TransferTask, revision,
+    CorpusSource, Number, Objective, Pretrain, ScheduleKind, SourceFile, TaskInfo, TokeniseCorpus, TokenizerSpec, revision,
 };
 
 use super::{
     Plan, PlanError, PlannedCell, Terms,
-    bind::{Draft, blank_checkpoint},
+    bind::Draft,
     datasets::dataset_of,
     estimate,
-    metrics::{Metric, gradient_equivalents, metrics},
-    models::{Model, models, threads, words},
+    metrics::metrics,
+    models::{Model, models, threads},
+    transfers::Transferred,
 };
 use crate::{
     corpora::{self, CorpusLookup, LocalFile},
     plugins::{Plugin, PluginSet},
-    suite::{Checkpoints, CorpusEntry, FinetuneEntry, ProtocolEntry, ProtocolKind, Suite},
+    suite::{CorpusEntry, Suite},
 };
 
-/// Ridge strengths of the probe.
-const STRENGTHS: [f64; 13] = [1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
-/// Resamples of the test molecules.
-const BOOTSTRAP: u32 = 1000;
-
 /// A dataset cell and what it offers.
-struct DatasetCell {
-    cell: usize,
-    name: String,
-    dataset: String,
-    tasks: Vec<TaskInfo>,
+pub(super) struct DatasetCell {
+    pub cell: usize,
+    pub name: String,
+    pub dataset: String,
+    pub tasks: Vec<TaskInfo>,
 }
 
 /// A corpus cell.
@@ -46,27 +41,29 @@ struct CorpusCell {
 }
 
 /// A pretrain cell.
-struct RunCell<'m> {
-    cell: usize,
+pub(super) struct RunCell<'m> {
+    pub cell: usize,
     /// Part of keys, such as `bert-0.06M/mixed-5000/seed0`.
-    name: String,
-    corpus: usize,
+    pub name: String,
+    /// Index of its pretraining seed.
+    pub seed: u32,
+    pub corpus: usize,
     /// The cell of the smallest subset of its corpus.
-    smallest: usize,
-    model: &'m Model,
-    control: bool,
+    pub smallest: usize,
+    pub model: &'m Model,
+    pub control: bool,
 }
 
 /// A checkpoint that a run will leave.
-struct Planned {
-    folder: String,
-    annealed: bool,
-    last: bool,
+pub(super) struct Planned {
+    pub folder: String,
+    pub annealed: bool,
+    pub last: bool,
 }
 
 impl RunCell<'_> {
     /// Checkpoints in order of tokens.
-    fn checkpoints(&self) -> Vec<Planned> {
+    pub fn checkpoints(&self) -> Vec<Planned> {
         if self.control {
             return vec![Planned { folder: "checkpoint-0".into(), annealed: true, last: true }];
         }
@@ -87,7 +84,14 @@ impl RunCell<'_> {
 pub fn build(suite: &Suite, plugins: &PluginSet, corpora: &CorpusLookup<'_>) -> Result<Plan, PlanError> {
     let models = models(suite, plugins)?;
     let metrics = metrics(suite, plugins)?;
-    let mut builder = Builder { suite, cells: Vec::new(), sources: Vec::new(), local: Vec::new(), terms: Vec::new() };
+    let mut builder = Builder {
+        suite,
+        cells: Vec::new(),
+        sources: Vec::new(),
+        local: Vec::new(),
+        terms: Vec::new(),
+        transferred: Transferred::default(),
+    };
     let datasets = builder.datasets(plugins)?;
     let corpora = builder.corpora(corpora, &datasets)?;
     batches_fit(suite)?;
@@ -120,16 +124,17 @@ pub fn build(suite: &Suite, plugins: &PluginSet, corpora: &CorpusLookup<'_>) -> 
     })
 }
 
-struct Builder<'s> {
-    suite: &'s Suite,
-    cells: Vec<PlannedCell>,
+pub(super) struct Builder<'s> {
+    pub suite: &'s Suite,
+    pub cells: Vec<PlannedCell>,
     sources: Vec<SourceFile>,
     local: Vec<LocalFile>,
     terms: Vec<Terms>,
+    pub transferred: Transferred,
 }
 
 impl Builder<'_> {
-    fn push(&mut self, cell: PlannedCell) -> usize {
+    pub fn push(&mut self, cell: PlannedCell) -> usize {
         self.cells.push(cell);
         self.cells.len() - 1
     }
@@ -219,7 +224,8 @@ impl Builder<'_> {
                 for seed in 0..model.entry.seeds {
                     let name = format!("{}/{}/seed{seed}", model.label, corpus.name);
                     let cell = self.pretrain(model, corpus, seed, format!("pretrain/{name}"), false);
-                    runs.push(RunCell { cell, name, corpus: corpus.cell, smallest: corpus.smallest, model, control: false });
+                    let (corpus, smallest) = (corpus.cell, corpus.smallest);
+                    runs.push(RunCell { cell, name, seed, corpus, smallest, model, control: false });
                 }
             }
         }
@@ -227,7 +233,8 @@ impl Builder<'_> {
         for (model, corpus) in models.iter().filter_map(|model| Some((model, corpora.first()?))) {
             let name = format!("control/{}/{}/seed0", model.label, corpus.name);
             let cell = self.pretrain(model, corpus, 0, name.clone(), true);
-            runs.push(RunCell { cell, name, corpus: corpus.cell, smallest: corpus.smallest, model, control: true });
+            let (corpus, smallest) = (corpus.cell, corpus.smallest);
+            runs.push(RunCell { cell, name, seed: 0, corpus, smallest, model, control: true });
         }
         runs
     }
@@ -265,183 +272,9 @@ impl Builder<'_> {
         self.push(cell)
     }
 
-    fn transfers(&mut self, runs: &[RunCell<'_>], datasets: &[DatasetCell]) {
-        let suite = self.suite;
-        for run in runs {
-            for Planned { folder, last, .. } in run.checkpoints().iter().filter(|checkpoint| checkpoint.annealed) {
-                let taken = |protocol: &&ProtocolEntry| protocol.checkpoints == Checkpoints::All || *last;
-                for dataset in datasets {
-                    for protocol in suite.protocols.iter().filter(taken) {
-                        match &protocol.kind {
-                            ProtocolKind::Probe => self.probe(run, folder, dataset),
-                            ProtocolKind::Finetune(finetune) => {
-                                (0..finetune.seeds).for_each(|seed| self.finetune(run, folder, dataset, finetune, seed));
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    fn embed(&mut self, run: &RunCell<'_>, folder: &str, dataset: &DatasetCell) -> usize {
-        let spec = Embed {
-            revision: revision::EMBED,
-            checkpoint: blank_checkpoint(run.model),
-            data_digest: String::new(),
-            tokenizer_digest: String::new(),
-            pooling: "mean".into(),
-            precision: Precision::Float32,
-            threads: threads(&run.model.config),
-        };
-        let key = format!("embed/{}/{folder}/{}", run.name, dataset.name);
-        let draft = Draft::Embed { spec: Box::new(spec), run: run.cell, folder: folder.to_owned(), dataset: dataset.cell };
-        let mut cell = planned("embed", key, vec![run.cell, dataset.cell], draft);
-        cell.plugins = vec![run.model.file.clone()];
-        cell.threads = threads(&run.model.config);
-        cell.work = estimate::pass_work(&run.model.config);
-        self.push(cell)
-    }
-
-    /// A definition in which the digests of upstream outputs are blank.
-    fn transfer_to(&self, dataset: &DatasetCell, protocol: Protocol) -> Box<Transfer> {
-        let task = |task: &TaskInfo| TransferTask { name: task.name.clone(), kind: task.kind, score: task.score.clone() };
-        Box::new(Transfer {
-            revision: revision::TRANSFER,
-            protocol,
-            weights_digest: String::new(),
-            data_digest: String::new(),
-            split_digest: String::new(),
-            dataset: dataset.dataset.clone(),
-            tasks: dataset.tasks.iter().map(task).collect(),
-            bootstrap: BOOTSTRAP,
-            seed: self.suite.seed,
-        })
-    }
-
-    /// An embed cell and the probe on it.
-    fn probe(&mut self, run: &RunCell<'_>, folder: &str, dataset: &DatasetCell) {
-        let embed = self.embed(run, folder, dataset);
-        let strengths = STRENGTHS.map(Number).to_vec();
-        let spec = self.transfer_to(dataset, Protocol::Probe(ProbeProtocol { embedding_digest: String::new(), strengths }));
-        let key = format!("transfer/{}/{folder}/{}/probe", run.name, dataset.name);
-        let draft = Draft::Probe { spec, embed, run: run.cell, folder: folder.to_owned(), dataset: dataset.cell };
-        let mut cell = planned("transfer", key, vec![embed, run.cell, dataset.cell], draft);
-        cell.kind = estimate::PROBE.into();
-        self.push(cell);
-    }
-
-    fn finetune(&mut self, run: &RunCell<'_>, folder: &str, dataset: &DatasetCell, entry: &FinetuneEntry, seed: u32) {
-        let config = &run.model.config;
-        let protocol = FinetuneProtocol {
-            checkpoint: blank_checkpoint(run.model),
-            tokenizer_digest: String::new(),
-            learning_rates: entry.learning_rates.iter().copied().map(Number).collect(),
-            searched: entry.searched,
-            epochs: entry.epochs,
-            patience: entry.patience,
-            batch: entry.batch,
-            warmup: Number(0.1),
-            weight_decay: Number(0.01),
-            betas: (Number(0.9), Number(0.999)),
-            clip: Number(1.0),
-            seed: self.derived_seed(seed),
-            precision: run.model.precision,
-            threads: threads(config),
-        };
-        let work = estimate::finetune_work(&protocol);
-        let spec = self.transfer_to(dataset, Protocol::Finetune(Box::new(protocol)));
-        let key = format!("transfer/{}/{folder}/{}/finetune/seed{seed}", run.name, dataset.name);
-        let draft = Draft::Finetune { spec, run: run.cell, folder: folder.to_owned(), dataset: dataset.cell };
-        let mut cell = planned("transfer", key, vec![run.cell, dataset.cell], draft);
-        cell.plugins = vec![run.model.file.clone()];
-        cell.threads = threads(config);
-        cell.kind = estimate::finetune_kind(&dataset.dataset);
-        cell.work = work;
-        self.push(cell);
-    }
-
     /// Seed of the `index`-th pretraining or transfer seed.
-    fn derived_seed(&self, index: u32) -> u64 {
+    pub fn derived_seed(&self, index: u32) -> u64 {
         self.suite.seed * 1000 + u64::from(index)
-    }
-
-    fn measures(&mut self, runs: &[RunCell<'_>], datasets: &[DatasetCell], metrics: &[Metric]) {
-        for run in runs.iter().filter(|run| !run.control) {
-            for Planned { folder, last, .. } in &run.checkpoints() {
-                for metric in metrics {
-                    match metric.info.scope {
-                        Scope::Checkpoint => self.measure(run, folder, metric, None),
-                        // The record of a whole run is read once, at its end.
-                        Scope::Run if *last => self.measure(run, folder, metric, None),
-                        Scope::Run => {}
-                        Scope::CheckpointDataset => {
-                            for dataset in datasets {
-                                for task in &dataset.tasks {
-                                    self.measure(run, folder, metric, Some((dataset, task)));
-                                }
-                            }
-                        }
-                        Scope::Pair | Scope::Transfer => self.measure(run, folder, metric, None),
-                    }
-                }
-            }
-        }
-    }
-
-    fn measure(&mut self, run: &RunCell<'_>, folder: &str, metric: &Metric, data: Option<(&DatasetCell, &TaskInfo)>) {
-        let spec = Measure {
-            revision: revision::MEASURE,
-            plugin: metric.plugin.clone(),
-            metric: metric.info.id.clone(),
-            params: metric.params.clone(),
-            budget: metric.budget,
-            checkpoint: blank_checkpoint(run.model),
-            record: RunFacts {
-                non_embedding_parameters: 0,
-                total_parameters: 0,
-                tokens: 0,
-                corpus_molecules: 0,
-                training_flops: Number(0.0),
-            },
-            heldout_digest: String::new(),
-            tokenizer_digest: String::new(),
-            train: None,
-            seed: self.suite.seed,
-            precision: Precision::Float32,
-            threads: threads(&run.model.config),
-            dataset: None,
-            embeddings: None,
-            history: None,
-            others: Vec::new(),
-        };
-        let mut key = format!("measure/{}/{folder}/{}", run.name, metric.label);
-        let mut needs = vec![run.cell, run.corpus];
-        let train = (metric.params.get("sample").and_then(serde_json::Value::as_str) == Some("train")).then_some(run.smallest);
-        needs.extend(train.filter(|smallest| *smallest != run.corpus));
-        if let Some((dataset, task)) = data {
-            key = format!("{key}/{}/{}", dataset.name, task.name);
-            needs.push(dataset.cell);
-        }
-        let draft = Draft::Measure {
-            spec: Box::new(spec),
-            run: run.cell,
-            folder: folder.to_owned(),
-            corpus: run.corpus,
-            train,
-            dataset: data.map(|(dataset, task)| (dataset.cell, task.name.clone())),
-        };
-        let mut cell = planned("measure", key, needs, draft);
-        cell.not_applicable = not_applicable(metric, run.model);
-        cell.plugins = vec![run.model.file.clone()];
-        if metric.file != run.model.file {
-            cell.plugins.push(metric.file.clone());
-        }
-        cell.threads = threads(&run.model.config);
-        cell.kind = estimate::measure_kind(&metric.info.id);
-        cell.work = estimate::pass_work(&run.model.config);
-        cell.gradient_equivalents = gradient_equivalents(metric.info.cost, metric.budget);
-        self.push(cell);
     }
 }
 
@@ -479,24 +312,6 @@ fn subsets_differ(entries: &[CorpusEntry], sources: &[Vec<CorpusSource>]) -> Res
     Ok(())
 }
 
-/// Why a metric does not apply to a model, if it does not.
-fn not_applicable(metric: &Metric, model: &Model) -> Option<String> {
-    let (info, objective) = (&metric.info, model.info.objective);
-    match info.scope {
-        Scope::Pair => Some(format!("`{}` compares two checkpoints, and suites do not name pairs", info.id)),
-        Scope::Transfer => Some(format!("`{}` is a diagnostic of fine-tuned weights, which is not implemented yet", info.id)),
-        _ if !info.objectives.is_empty() && !info.objectives.contains(&objective) => Some(format!(
-            "`{}` applies to {}, and `{}` is trained by {}",
-            info.id,
-            info.objectives.iter().map(|known| words(*known)).collect::<Vec<_>>().join(" or "),
-            model.info.name,
-            words(objective)
-        )),
-        Scope::CheckpointDataset => Some(format!("`{}` reads labels of a dataset, which is not implemented yet", info.id)),
-        _ => None,
-    }
-}
-
 /// What needs a cell that does not apply does not apply either, for the same reason.
 fn spread_not_applicable(cells: &mut [PlannedCell]) {
     for index in 0..cells.len() {
@@ -508,7 +323,7 @@ fn spread_not_applicable(cells: &mut [PlannedCell]) {
 }
 
 /// A cell with the usual values; the key starts with its stage, except a control's.
-fn planned(stage: &'static str, key: String, needs: Vec<usize>, draft: Draft) -> PlannedCell {
+pub(super) fn planned(stage: &'static str, key: String, needs: Vec<usize>, draft: Draft) -> PlannedCell {
     let label = key.strip_prefix(stage).and_then(|rest| rest.strip_prefix('/')).unwrap_or(&key).to_owned();
     PlannedCell {
         key,

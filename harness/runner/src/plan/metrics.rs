@@ -1,6 +1,6 @@
 //! Metrics of a suite: selections resolved, parameters filled in.
 
-use clmbench_protocol::{Budget, CostClass, MetricInfo, PluginFile, PluginRef};
+use clmbench_protocol::{Budget, CostClass, MetricInfo, PluginFile, PluginRef, TaskKind};
 use serde_json::{Map, Value};
 
 use super::{PlanError, models::plain, params::fill};
@@ -20,6 +20,8 @@ pub(super) struct Metric {
     pub file: PluginFile,
     pub params: Map<String, Value>,
     pub budget: Budget,
+    /// Metrics at hand that differ from it in the binning of labels alone (`gbc` and `gbc_q5`), with the kinds of tasks they apply to.
+    pub siblings: Vec<(String, Vec<TaskKind>)>,
     place: Place,
     given: Map<String, Value>,
 }
@@ -46,7 +48,8 @@ pub(super) fn metrics(suite: &Suite, plugins: &PluginSet) -> Result<Vec<Metric>,
                 .collect(),
         };
         for offer in offers {
-            let metric = metric(entry, offer)?;
+            let siblings = siblings(&offer.info.id, plugins);
+            let metric = metric(entry, offer, siblings)?;
             let twin = metrics.iter().find(|earlier| {
                 earlier.info.id == metric.info.id && earlier.budget == metric.budget && earlier.params == metric.params
             });
@@ -91,7 +94,24 @@ fn select<'a>(which: &Which, plugins: &'a PluginSet, place: &Place) -> Result<Ve
     Err(PlanError::EmptySelection { place: place.clone(), selection, hint })
 }
 
-fn metric(entry: &MetricEntry, offer: Offer<'_, MetricInfo>) -> Result<Metric, PlanError> {
+/// The id without the number of bins at its end.
+fn unbinned(id: &str) -> &str {
+    match id.rsplit_once("_q") {
+        Some((stem, bins)) if !bins.is_empty() && bins.bytes().all(|byte| byte.is_ascii_digit()) => stem,
+        _ => id,
+    }
+}
+
+fn siblings(id: &str, plugins: &PluginSet) -> Vec<(String, Vec<TaskKind>)> {
+    let others = plugins.metrics().filter(|offer| offer.info.id != id && unbinned(&offer.info.id) == unbinned(id));
+    others.map(|offer| (offer.info.id.clone(), offer.info.tasks.clone())).collect()
+}
+
+fn metric(
+    entry: &MetricEntry,
+    offer: Offer<'_, MetricInfo>,
+    siblings: Vec<(String, Vec<TaskKind>)>,
+) -> Result<Metric, PlanError> {
     let owner = format!("metric `{}`", offer.info.id);
     Ok(Metric {
         label: plain(&offer.info.id.replace('/', ".")),
@@ -100,6 +120,7 @@ fn metric(entry: &MetricEntry, offer: Offer<'_, MetricInfo>) -> Result<Metric, P
         plugin: offer.plugin.reference(),
         file: offer.plugin.file(),
         budget: entry.budget,
+        siblings,
         place: entry.place.clone(),
         given: entry.params.clone(),
     })
@@ -141,6 +162,14 @@ pub(super) fn gradient_equivalents(cost: CostClass, budget: Budget) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bins_stand_at_the_end_of_an_id() {
+        assert_eq!(
+            ["a/gbc", "a/gbc_q5", "a/gbc_q10", "a/gbc_quick", "a/gbc_q"].map(unbinned),
+            ["a/gbc", "a/gbc", "a/gbc", "a/gbc_quick", "a/gbc_q"]
+        );
+    }
 
     #[test]
     fn no_metric_costs_more_than_its_budget() {

@@ -20,6 +20,9 @@
 //! - **Transfer.** Mean pooling; 13 L2 strengths, the powers of ten from 1e-4 to 1e8, which multiply the identity in
 //!   the penalised normal equations on standardised features; 1,000 bootstrap resamples; split 80 : 10 : 10 unless the suite says otherwise. Fine-tuning of
 //!   transfer seed index `k` has seed `1000 s + k`; warm-up over 10 % of the steps, AdamW as in training.
+//! - **Scopes.** A metric of one checkpoint is measured on every checkpoint; of a checkpoint and a dataset on every annealed one, for
+//!   each task that it applies to, on the same molecules, split and embeddings as the probe; of a run, a pair of seeds or
+//!   fine-tuned weights on the last one, or where fine-tuning took place (a table is in `measures.rs`).
 //! - **Samples.** A metric with `sample = "train"` draws from the smallest subset of the run's corpus.
 
 mod bind;
@@ -27,10 +30,12 @@ mod build;
 mod datasets;
 mod error;
 mod estimate;
+mod measures;
 mod metrics;
 mod models;
 mod params;
 mod select;
+mod transfers;
 
 use std::{collections::BTreeMap, path::PathBuf};
 

@@ -8,5 +8,6 @@ mod identity;
 mod plan;
 mod plugins;
 mod run;
+mod scopes;
 mod suite;
 mod support;

@@ -14,6 +14,11 @@ use super::support::offers::{corpora, planned, plugins, small, suite};
 
 /// The definitions of all applicable cells, with upstream outputs as a real run's would be in kind.
 pub fn bound(text: &str) -> Vec<CellSpec> {
+    bound_cells(text).into_iter().map(|(_, spec)| spec).collect()
+}
+
+/// The same with their keys.
+pub fn bound_cells(text: &str) -> Vec<(String, CellSpec)> {
     let folder = tempfile::tempdir().unwrap();
     let plan = planned(text);
     let mut store = clmbench_store::Store::open_writer(folder.path()).unwrap();
@@ -21,7 +26,7 @@ pub fn bound(text: &str) -> Vec<CellSpec> {
     let summary = super::run::run_with(&mut store, &plan, &mut executor).unwrap();
     assert_eq!(summary.failed, 0, "{:?}", summary.failures);
     let applicable = plan.cells.iter().filter(|cell| cell.not_applicable.is_none());
-    applicable.map(|cell| store.find_cell(&cell.key).unwrap().spec.unwrap()).collect()
+    applicable.map(|cell| (cell.key.clone(), store.find_cell(&cell.key).unwrap().spec.unwrap())).collect()
 }
 
 #[test]
@@ -174,9 +179,15 @@ fn what_does_not_apply_says_why() {
     let plan = planned(&small("[[metric]]\nselect = \"all\"\n"));
     // 2 runs x 2 checkpoints each.
     let expected = [
-        ("`scope/labels` reads labels of a dataset, which is not implemented yet", 4),
-        ("`scope/pair` compares two checkpoints, and suites do not name pairs", 4),
-        ("`scope/transfer` is a diagnostic of fine-tuned weights, which is not implemented yet", 4),
+        ("`scope/classes` applies to classification, and `expt` of `freesolv` is a regression; `scope/classes_q5` does", 4),
+        (
+            "`scope/pair` compares the final checkpoints of two pretraining seeds, and the suite has one: set seeds = 2 in its [[model]]",
+            2,
+        ),
+        (
+            "`scope/transfer` is a diagnostic of fine-tuned weights, and the suite fine-tunes nothing: add a [[protocol]] with kind = \"finetune\"",
+            2,
+        ),
     ];
     assert_eq!(reasons(&plan), named(&expected));
     let measured = |metric: &str| plan.cells.iter().filter(|cell| cell.key.contains(metric)).count();

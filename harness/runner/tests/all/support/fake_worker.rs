@@ -37,6 +37,9 @@ pub fn path() -> PathBuf {
 /// Where the fake worker notes what it computed.
 pub const LEDGER: &str = "computed.txt";
 
+/// A fine-tuning with this batch keeps a projection of its weights.
+pub const PROJECTED_BATCH: u32 = 17;
+
 /// A pretrain cell with this batch has another result each time it is computed.
 pub const IRREPRODUCIBLE_BATCH: u32 = 13;
 
@@ -234,6 +237,7 @@ fn compute(request: &RunRequest) -> CellReport {
         CellSpec::Pretrain(spec) => {
             let numbers = if spec.tokens == 0 { 0..=0 } else { 1..=spec.checkpoints };
             names.extend(numbers.clone().map(|number| format!("checkpoint-{number}/model.safetensors")));
+            names.push("record.json".into());
             let checkpoint = |number: u32| CheckpointOutput {
                 folder: format!("checkpoint-{number}"),
                 step: u64::from(number),
@@ -276,13 +280,17 @@ fn compute(request: &RunRequest) -> CellReport {
             tasks: spec.tasks.iter().map(|task| answer(task, spec)).collect(),
             finetune: match &spec.protocol {
                 Protocol::Probe(_) => None,
-                Protocol::Finetune(protocol) => Some(FinetuneRecord {
-                    tried: Vec::new(),
-                    learning_rate: protocol.learning_rates[0],
-                    epoch: protocol.epochs,
-                    weights_file: "end.safetensors".into(),
-                    relative_displacement: Number(0.1),
-                }),
+                Protocol::Finetune(protocol) => {
+                    let file = if protocol.batch == PROJECTED_BATCH { "projection.safetensors" } else { "end.safetensors" };
+                    names.push(file.into());
+                    Some(FinetuneRecord {
+                        tried: Vec::new(),
+                        learning_rate: protocol.learning_rates[0],
+                        epoch: protocol.epochs,
+                        weights_file: file.into(),
+                        relative_displacement: Number(0.1),
+                    })
+                }
             },
         }),
     };

@@ -127,6 +127,8 @@ pub fn plugins() -> PluginSet {
     let scoped = |id: &str, scope| MetricInfo { scope, ..metric(id, CostClass::Expensive) };
     scopes.manifest.metrics = vec![
         scoped("scope/labels", Scope::CheckpointDataset),
+        MetricInfo { tasks: vec![TaskKind::Classification], ..scoped("scope/classes", Scope::CheckpointDataset) },
+        MetricInfo { tasks: vec![TaskKind::Regression], ..scoped("scope/classes_q5", Scope::CheckpointDataset) },
         scoped("scope/run", Scope::Run),
         scoped("scope/pair", Scope::Pair),
         scoped("scope/transfer", Scope::Transfer),
