@@ -80,7 +80,20 @@ fn compute(request: &RunRequest, plugins: &mut Plugins, work: &Path, reporter: &
         CellSpec::Measure(spec) => {
             let (checkpoint, corpus) = (input("checkpoint")?, input("corpus")?);
             let train = spec.train.as_ref().map(|_| input("train")).transpose()?;
-            let folders = measure::Folders { checkpoint: &checkpoint, corpus: &corpus, train: train.as_deref(), work };
+            let dataset = spec.dataset.as_ref().map(|_| input("dataset")).transpose()?;
+            let embeddings = spec.embeddings.as_ref().map(|_| input("embeddings")).transpose()?;
+            let run = spec.history.as_ref().map(|_| input("run")).transpose()?;
+            let others: Vec<PathBuf> = (0..spec.others.len()).map(|n| input(&format!("other:{n}"))).collect::<Result<_>>()?;
+            let folders = measure::Folders {
+                checkpoint: &checkpoint,
+                corpus: &corpus,
+                train: train.as_deref(),
+                dataset: dataset.as_deref(),
+                embeddings: embeddings.as_deref(),
+                run: run.as_deref(),
+                others: &others,
+                work,
+            };
             let output = measure::run(spec, &request.identity, plugins, folders, reporter)?;
             files::write_json(&work.join("values.json"), &output)?;
             CellOutput::Measure(output)

@@ -71,6 +71,24 @@ pub fn pooled_in_batches(
     stacked.f_index_select(0, &Tensor::from_slice(&back)).or_fail()
 }
 
+/// The matrix [N, D] that an embed cell left in a file with this digest: one row for each of so many molecules.
+///
+/// # Errors
+/// [`FailureKind::CorruptFile`] for another file; [`FailureKind::WrongShape`] when they are not one a molecule.
+pub fn read(path: &Path, digest: &str, molecules: usize, dataset: &str) -> Result<Tensor> {
+    crate::files::expect_digest(path, digest)?;
+    let matrix = weights::read(path)?.into_iter().find(|(name, _)| name == MATRIX).map(|(_, tensor)| tensor);
+    let matrix = matrix.ok_or_else(|| {
+        let text = format!("{} holds no matrix `{MATRIX}`; run again to rebuild it", path.display());
+        Failure::new(FailureKind::CorruptFile, text)
+    })?;
+    if matrix.dim() != 2 || matrix.size()[0] as usize != molecules {
+        let text = format!("embeddings {:?} for {molecules} molecules of {dataset}", matrix.size());
+        return Err(Failure::new(FailureKind::WrongShape, text));
+    }
+    Ok(matrix)
+}
+
 /// Computes an embed cell.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! Measures a metric on a checkpoint and checks what it gives back.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clmbench_api::PluginModuleRef;
 use clmbench_protocol::{ErrorKind, Failure, FailureKind, Measure, MeasureOutput, MetricInfo, MetricValue, Precision};
@@ -10,7 +10,11 @@ use crate::{
     failure::{OrFail, Result},
     loader::Plugins,
     model::Model,
-    probe::{ProbeHost, Samples, Setting},
+    probe::{
+        ProbeHost, Samples, Setting,
+        others::{self, Other},
+        task::TaskSample,
+    },
     report::Reporter,
 };
 
@@ -23,6 +27,14 @@ pub struct Folders<'a> {
     pub corpus: &'a Path,
     /// The smallest corpus cell, when [`Measure::train`] is set.
     pub train: Option<&'a Path>,
+    /// The dataset cell, when [`Measure::dataset`] is set.
+    pub dataset: Option<&'a Path>,
+    /// The embed cell, when [`Measure::embeddings`] is set.
+    pub embeddings: Option<&'a Path>,
+    /// The pretrain cell, when [`Measure::history`] is set.
+    pub run: Option<&'a Path>,
+    /// Folders of [`Measure::others`], in their order.
+    pub others: &'a [PathBuf],
     /// Where artifacts go.
     pub work: &'a Path,
 }
@@ -38,17 +50,14 @@ pub fn run(
     folders: Folders<'_>,
     reporter: &Reporter,
 ) -> Result<MeasureOutput> {
-    if spec.precision != Precision::Float32 || spec.dataset.is_some() {
-        let text = format!(
-            "metric `{}`: precision {:?} and label-aware metrics are not supported yet; there is: float32",
-            spec.metric, spec.precision
-        );
+    if spec.precision != Precision::Float32 {
+        let text = format!("metric `{}`: precision {:?} is not supported yet; there is: float32", spec.metric, spec.precision);
         return Err(Failure::new(FailureKind::Unsupported, text));
     }
     let model = checkpoint::open(folders.checkpoint, &spec.checkpoint, plugins)?;
     let train = match (&spec.train, folders.train) {
         (Some(sample), Some(folder)) => Some((folder, sample)),
-        (Some(_), None) => return Err(Failure::new(FailureKind::Protocol, "the host gave no input `train`")),
+        (Some(_), None) => return Err(missing("train")),
         (None, _) => None,
     };
     for folder in [Some(folders.corpus), Some(folders.checkpoint), train.map(|(folder, _)| folder)].into_iter().flatten() {
@@ -67,6 +76,7 @@ pub fn run(
         note: spec.metric.as_str(),
     };
     let probe = ProbeHost::new(&model, Samples { corpus: folders.corpus, train }, setting, reporter)?;
+    let probe = equip(probe, spec, folders)?;
     if probe.heldout_digest() != spec.heldout_digest {
         let text =
             format!("the held-out sample in {} is not the one planned with; run again to rebuild it", folders.corpus.display());
@@ -78,6 +88,34 @@ pub fn run(
         crate::files::write(&folders.work.join(name), &bytes)?;
     }
     Ok(output)
+}
+
+/// The probe with what the scope of the metric needs beside one checkpoint.
+///
+/// # Errors
+/// Inputs that are not there, or not those planned with; a task without enough labels.
+pub fn equip<'a>(mut probe: ProbeHost<'a>, spec: &Measure, folders: Folders<'_>) -> Result<ProbeHost<'a>> {
+    if let Some(planned) = &spec.dataset {
+        let folder = folders.dataset.ok_or_else(|| missing("dataset"))?;
+        let mut task = TaskSample::open(folder, planned, &spec.tokenizer_digest)?;
+        if let Some(digest) = &spec.embeddings {
+            task = task.with_embeddings(folders.embeddings.ok_or_else(|| missing("embeddings"))?, digest)?;
+        }
+        probe = probe.with_task(task);
+    }
+    if let Some(digest) = &spec.history {
+        probe = probe.with_history(others::history(folders.run.ok_or_else(|| missing("run"))?, digest)?);
+    }
+    let mut other = Vec::new();
+    for (index, weights) in spec.others.iter().enumerate() {
+        let folder = folders.others.get(index).ok_or_else(|| missing(&format!("other:{index}")))?;
+        other.push(Other { weights: weights.clone(), folder: folder.clone() });
+    }
+    Ok(probe.with_others(other))
+}
+
+fn missing(role: &str) -> Failure {
+    Failure::new(FailureKind::Protocol, format!("the host gave no input `{role}`"))
 }
 
 /// Files that a metric leaves beside its values, by name.
@@ -100,6 +138,9 @@ pub fn call(
         let text =
             format!("metric `{}` changed the weights; metrics must be functional: pass a delta to the probe instead", info.id);
         return Err(Failure::new(FailureKind::WeightsChanged, text));
+    }
+    if let Some(fault) = probe.fault() {
+        return Err(fault);
     }
     let answer = answer.or_fail()?;
     let refused = |text: String| Err(Failure::new(FailureKind::PluginError, format!("metric `{}`: {text}", info.id)));

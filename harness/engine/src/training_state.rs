@@ -262,7 +262,7 @@ struct Record {
 }
 
 /// File of the training record.
-const RECORD: &str = "record.json";
+pub const RECORD: &str = "record.json";
 
 /// The output of a run that had finished when its worker was killed, before the host could take it.
 pub fn finished(work: &Path) -> Option<PretrainOutput> {
@@ -273,6 +273,15 @@ pub fn finished(work: &Path) -> Option<PretrainOutput> {
     // A state that cannot be removed is only listed among the files of the cell.
     let _ = std::fs::remove_dir_all(work.join(FOLDER));
     Some(record.output)
+}
+
+/// Mean loss over the predicted tokens of every step to the last checkpoint, in nats, out of a training record.
+///
+/// # Errors
+/// [`FailureKind::CorruptFile`](clmbench_protocol::FailureKind::CorruptFile) for a file that is no training record.
+pub fn losses(path: &Path) -> Result<Vec<f64>> {
+    let record: Record = files::read_json(path)?;
+    Ok(record.losses.into_iter().map(|loss| loss.0).collect())
 }
 
 /// Removes everything in the cell's folder but the states and the checkpoints that they count.

@@ -67,6 +67,24 @@ pub fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
     parse(path, &std::fs::read(path).map_err(|error| io(path, "reading", &error))?)
 }
 
+/// [`read`] of a file with this digest, by name.
+///
+/// # Errors
+/// [`FailureKind::CorruptFile`] also for another digest.
+pub fn read_with(path: &Path, digest: &str) -> Result<Vec<(String, Tensor)>> {
+    let bytes = std::fs::read(path).map_err(|error| io(path, "reading", &error))?;
+    expect(path, &bytes, digest)?;
+    parse(path, &bytes)
+}
+
+fn expect(path: &Path, bytes: &[u8], digest: &str) -> Result<()> {
+    let found = blake3::hash(bytes).to_hex();
+    if found.as_str() == digest {
+        return Ok(());
+    }
+    Err(corrupt(path, &format!("digest {found}, not {digest}: it was changed or damaged; run again to rebuild it")))
+}
+
 fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
     let file = SafeTensors::deserialize(bytes).map_err(|error| {
         corrupt(path, &format!("not a whole safetensors file ({error}): it was changed or damaged; run again to rebuild it"))
@@ -107,11 +125,7 @@ pub fn read_into(path: &Path, digest: &str, parameters: &[Parameter]) -> Result<
     if !wrong.is_empty() {
         return Err(corrupt(path, &(wrong.join("; ") + "; run again to rebuild it")));
     }
-    let found = blake3::hash(&bytes).to_hex();
-    if found.as_str() != digest {
-        let text = format!("digest {found}, not {digest}: it was changed or damaged; run again to rebuild it");
-        return Err(corrupt(path, &text));
-    }
+    expect(path, &bytes, digest)?;
     let _guard = tch::no_grad_guard();
     for row in parameters {
         if let Some(tensor) = find(&row.name) {

@@ -2,74 +2,81 @@
 
 use abi_stable::std_types::{ROption, RResult, RStr, RString, RVec};
 use clmbench_api::{Fault, HvpMethod, Labels, LossRows, ParameterRow, ProbeApi, RawTensor, Sample, SamplePart};
+use clmbench_protocol::{Failure, FailureKind};
 use clmbench_sdk::{
     PluginError,
     error::guard,
     tensor::{give, take},
 };
+use serde::Serialize;
 use tch::{Device, Tensor};
 
-use super::ProbeHost;
-use crate::{
-    embed,
-    failure::{OrFail, Result, to_plugin_error},
-    report::Reporter,
-};
+use super::{ProbeHost, task::TaskSample};
+use crate::failure::{OrFail, Result, to_plugin_error};
 
-/// Runs a call that may differentiate, whatever the metric has done to libtorch's gradient mode.
-fn call<T>(body: impl FnOnce() -> Result<T>) -> RResult<T, Fault> {
-    guard(|| tch::with_grad(body).map_err(to_plugin_error))
+impl ProbeHost<'_> {
+    /// Runs a call that may differentiate, whatever the metric has done to libtorch's gradient mode.
+    fn call<T>(&self, body: impl FnOnce() -> Result<T>) -> RResult<T, Fault> {
+        guard(|| tch::with_grad(body).map_err(|failure| self.noted(failure)))
+    }
+
+    /// Tensors of metrics lie on the CPU, whatever the device of the model.
+    fn tensor(&self, body: impl FnOnce() -> Result<Tensor>) -> RResult<RawTensor, Fault> {
+        self.call(|| body()?.f_to_device(Device::Cpu).or_fail().map(give))
+    }
+
+    /// What the plugin is told; faults of files are kept for the cell, which they end.
+    fn noted(&self, failure: Failure) -> PluginError {
+        if matches!(failure.kind, FailureKind::CorruptFile | FailureKind::Io) {
+            self.fault.borrow_mut().get_or_insert_with(|| failure.clone());
+        }
+        to_plugin_error(failure)
+    }
 }
 
-/// Tensors of metrics lie on the CPU, whatever the device of the model.
-fn tensor(body: impl FnOnce() -> Result<Tensor>) -> RResult<RawTensor, Fault> {
-    call(|| body()?.f_to_device(Device::Cpu).or_fail().map(give))
+fn json(value: &impl Serialize) -> Result<RString> {
+    let text = serde_json::to_string(value).map(Into::into);
+    text.map_err(|error| Failure::new(FailureKind::Protocol, format!("{error}; report this as a bug of clmbench")))
 }
 
 impl ProbeApi for ProbeHost<'_> {
     fn parameters(&self) -> RResult<RVec<ParameterRow>, Fault> {
-        call(|| self.table().map(Into::into))
+        self.call(|| self.table().map(Into::into))
     }
 
     fn record(&self) -> RResult<RString, Fault> {
-        guard(|| serde_json::to_string(&self.facts).map(Into::into).map_err(|error| PluginError::other(error.to_string())))
+        self.call(|| json(&self.facts))
     }
 
     fn molecules(&self, part: SamplePart) -> RResult<u64, Fault> {
-        call(|| self.part(part).map(|(_, molecules)| molecules as u64))
+        self.call(|| self.part(part).map(|(_, molecules)| molecules as u64))
     }
 
     fn loss(&self, sample: Sample, delta: ROption<RawTensor>) -> RResult<LossRows, Fault> {
         let delta = delta.into_option().map(take);
-        call(|| self.shifted(delta, || self.loss_rows(sample)))
+        self.call(|| self.shifted(delta, || self.loss_rows(sample)))
     }
 
     fn grad(&self, sample: Sample, delta: ROption<RawTensor>, labels: Labels) -> RResult<RawTensor, Fault> {
         let delta = delta.into_option().map(take);
-        tensor(|| self.shifted(delta, || self.gradient(sample, labels)))
+        self.tensor(|| self.shifted(delta, || self.gradient(sample, labels)))
     }
 
     fn hvp(&self, sample: Sample, vectors: RawTensor, method: HvpMethod) -> RResult<RawTensor, Fault> {
         let vectors = take(vectors);
-        tensor(|| self.hessian(sample, &vectors.f_to_device(self.model.device()).or_fail()?, method))
+        self.tensor(|| self.hessian(sample, &vectors.f_to_device(self.model.device()).or_fail()?, method))
     }
 
     fn embed(&self, part: SamplePart, start: u64, count: u64) -> RResult<RawTensor, Fault> {
-        tensor(|| {
-            let chosen = self.chosen(part, start, count)?;
-            let (cache, _) = self.part(part)?;
-            let tokens = chosen.iter().map(|molecule| cache.get(*molecule as usize).len() as u64).sum();
-            self.charge(tokens, 1.0 / 3.0);
-            embed::pooled(self.model, cache, &chosen, &Reporter::silent())
-        })
+        self.tensor(|| self.embeddings(part, start, count))
     }
 
     fn token_probs(&self, sample: Sample) -> RResult<RawTensor, Fault> {
-        tensor(|| self.distributions(sample))
+        self.tensor(|| self.distributions(sample))
     }
 
     fn labels(&self) -> RResult<RawTensor, Fault> {
-        guard(|| Err(PluginError::Unsupported("this host has no task labels for metrics yet".into())))
+        self.tensor(|| self.task_sample().map(TaskSample::labels))
     }
 
     fn rng(&self, label: RStr<'_>) -> u64 {
@@ -96,11 +103,11 @@ impl ProbeApi for ProbeHost<'_> {
     }
 
     fn weights(&self) -> RResult<RawTensor, Fault> {
-        tensor(|| self.flat_weights())
+        self.tensor(|| self.flat_weights())
     }
 
     fn predicted(&self, sample: Sample) -> RResult<RVec<u64>, Fault> {
-        call(|| self.predicted_tokens(sample).map(Into::into))
+        self.call(|| self.predicted_tokens(sample).map(Into::into))
     }
 
     fn spent(&self) -> RResult<f64, Fault> {
@@ -108,22 +115,22 @@ impl ProbeApi for ProbeHost<'_> {
     }
 
     fn task(&self) -> RResult<RString, Fault> {
-        guard(|| Err(PluginError::Unsupported("this host has no tasks for metrics yet".into())))
+        self.call(|| json(self.task_sample()?.facts()))
     }
 
-    fn smiles(&self, _part: SamplePart, _start: u64, _count: u64) -> RResult<RVec<RString>, Fault> {
-        guard(|| Err(PluginError::Unsupported("this host has no SMILES for metrics yet".into())))
+    fn smiles(&self, part: SamplePart, start: u64, count: u64) -> RResult<RVec<RString>, Fault> {
+        self.call(|| Ok(self.written(part, start, count)?.into_iter().map(Into::into).collect()))
     }
 
     fn history(&self) -> RResult<RVec<f64>, Fault> {
-        guard(|| Err(PluginError::Unsupported("this host has no training history for metrics yet".into())))
+        self.call(|| self.losses().map(|losses| losses.to_vec().into()))
     }
 
     fn others(&self) -> RResult<RString, Fault> {
-        guard(|| Err(PluginError::Unsupported("this host has no other weights for metrics yet".into())))
+        self.call(|| json(&self.other_rows()?))
     }
 
-    fn other_weights(&self, _index: u64) -> RResult<RawTensor, Fault> {
-        guard(|| Err(PluginError::Unsupported("this host has no other weights for metrics yet".into())))
+    fn other_weights(&self, index: u64) -> RResult<RawTensor, Fault> {
+        self.tensor(|| self.other_flat(index))
     }
 }

@@ -1,8 +1,8 @@
 //! The host's side of the probe: losses, gradients and embeddings of one checkpoint, without ever leaving the weights changed.
 
 use std::{
-    cell::{Cell, RefCell},
-    path::Path,
+    cell::{Cell, OnceCell, RefCell},
+    path::{Path, PathBuf},
 };
 
 use abi_stable::{RRef, erased_types::TD_Opaque};
@@ -23,8 +23,14 @@ use crate::{
 mod curvature;
 mod edge;
 mod loss;
+pub mod others;
 mod sampling;
 mod shift;
+mod smiles;
+pub mod task;
+
+use others::Other;
+use task::TaskSample;
 
 /// Share of tokens to predict in evaluation.
 const MASK_RATIO: f64 = 0.15;
@@ -34,6 +40,11 @@ pub struct ProbeHost<'a> {
     model: &'a Model,
     heldout: TokenCache,
     train: Option<(TokenCache, usize)>,
+    task: Option<TaskSample>,
+    history: Option<Vec<f64>>,
+    others: Vec<Other>,
+    corpus: PathBuf,
+    heldout_smiles: OnceCell<Vec<String>>,
     facts: RunFacts,
     identity: String,
     targets: Targets,
@@ -45,6 +56,8 @@ pub struct ProbeHost<'a> {
     told: Cell<Option<(u64, u64)>>,
     with_gradient: RefCell<Option<Vec<bool>>>,
     cost: Cell<f64>,
+    embedded: Cell<bool>,
+    fault: RefCell<Option<Failure>>,
     note: &'a str,
 }
 
@@ -74,7 +87,7 @@ pub struct Samples<'a> {
     pub train: Option<(&'a Path, &'a TrainSample)>,
 }
 
-/// Molecules that go through the model together: their places in the sample, their numbers in the part, and their batch.
+/// Molecules that go through the model together: their places in the sample, their places in the part's token cache, and their batch.
 struct Piece {
     members: Vec<u32>,
     molecules: Vec<u32>,
@@ -92,6 +105,11 @@ impl<'a> ProbeHost<'a> {
             model,
             heldout: TokenCache::open(&samples.corpus.join("heldout.bin")).or_fail()?,
             train: samples.train.map(|(folder, expected)| open_train(folder, expected)).transpose()?,
+            task: None,
+            history: None,
+            others: Vec::new(),
+            corpus: samples.corpus.to_owned(),
+            heldout_smiles: OnceCell::new(),
             facts: setting.facts,
             identity: setting.identity.into(),
             targets: Targets::new(setting.objective, MASK_RATIO, model.vocabulary.size),
@@ -103,6 +121,8 @@ impl<'a> ProbeHost<'a> {
             told: Cell::new(None),
             with_gradient: RefCell::new(None),
             cost: Cell::new(0.0),
+            embedded: Cell::new(false),
+            fault: RefCell::new(None),
             note: setting.note,
         })
     }
@@ -110,6 +130,21 @@ impl<'a> ProbeHost<'a> {
     /// The same probe with batches of at most this many tokens; its answers are the same within rounding.
     pub fn with_batches(self, tokens: usize) -> Self {
         Self { batch_tokens: tokens, ..self }
+    }
+
+    /// The same probe with the molecules of a task.
+    pub fn with_task(self, task: TaskSample) -> Self {
+        Self { task: Some(task), ..self }
+    }
+
+    /// The same probe with the mean training loss of every step of the run.
+    pub fn with_history(self, losses: Vec<f64>) -> Self {
+        Self { history: Some(losses), ..self }
+    }
+
+    /// The same probe with other weights.
+    pub fn with_others(self, others: Vec<Other>) -> Self {
+        Self { others, ..self }
     }
 
     /// The probe as it crosses the edge.
@@ -120,6 +155,17 @@ impl<'a> ProbeHost<'a> {
     /// Cost so far in gradient-equivalents over the held-out sample (a forward pass is a third of a gradient).
     pub fn cost(&self) -> f64 {
         self.cost.get()
+    }
+
+    /// Whether embeddings were asked for.
+    pub fn has_embedded(&self) -> bool {
+        self.embedded.get()
+    }
+
+    /// What ended a call for a reason that is the host's own, such as a damaged file: it keeps its kind, which does not cross the
+    /// edge.
+    pub fn fault(&self) -> Option<Failure> {
+        self.fault.borrow().clone()
     }
 
     /// Digest of the held-out sample's tokens.
@@ -136,18 +182,20 @@ impl<'a> ProbeHost<'a> {
                 let text = "no training sample was planned for this metric; it needs a parameter `sample` that is `train`";
                 Err(Failure::new(FailureKind::Unsupported, text))
             }
-            (SamplePart::Task, _) => {
-                Err(Failure::new(FailureKind::Unsupported, "this host does not offer the molecules of a task yet"))
-            }
+            (SamplePart::Task, _) => self.task_sample().map(|task| (task.tokens(), task.places().len())),
         }
     }
 
+    /// Places of molecules of a part in its token cache.
     fn chosen(&self, part: SamplePart, start: u64, count: u64) -> Result<Vec<u32>> {
         let all = self.part(part)?.1 as u64;
         let end = if count == 0 { all } else { start.saturating_add(count) };
         if start >= all || end > all {
             let text = format!("molecules {start}..{end} of a part that has {all}; ask molecules() first");
             return Err(Failure::new(FailureKind::BadInput, text));
+        }
+        if part == SamplePart::Task {
+            return Ok(self.task_sample()?.places()[start as usize..end as usize].to_vec());
         }
         Ok((start as u32..end as u32).collect())
     }

@@ -10,24 +10,14 @@ use super::{
     score::{log_loss, probability, rmse},
     task::TaskData,
 };
-use crate::{embed::MATRIX, failure::Result, files, logistic::Logistic, ridge::Ridge, standard::check_strengths, weights};
+use crate::{embed, failure::Result, logistic::Logistic, ridge::Ridge, standard::check_strengths};
 
 /// The embeddings [N, D] that the protocol names, f64.
 ///
 /// # Errors
 /// [`FailureKind::CorruptFile`] for another file; [`FailureKind::WrongShape`] when they are not one a molecule.
 pub fn read_embeddings(path: &Path, protocol: &ProbeProtocol, spec: &Transfer, data: &PreparedDataset) -> Result<Tensor> {
-    files::expect_digest(path, &protocol.embedding_digest)?;
-    let matrix = weights::read(path)?.into_iter().find(|(name, _)| name == MATRIX).map(|(_, tensor)| tensor);
-    let matrix = matrix.ok_or_else(|| {
-        let text = format!("{} holds no matrix `{MATRIX}`; run again to rebuild it", path.display());
-        Failure::new(FailureKind::CorruptFile, text)
-    })?;
-    if matrix.dim() != 2 || matrix.size()[0] as usize != data.len() {
-        let text = format!("embeddings {:?} for {} molecules of {}", matrix.size(), data.len(), spec.dataset);
-        return Err(Failure::new(FailureKind::WrongShape, text));
-    }
-    Ok(matrix.to_kind(Kind::Double))
+    Ok(embed::read(path, &protocol.embedding_digest, data.len(), &spec.dataset)?.to_kind(Kind::Double))
 }
 
 /// Probes every task on the embeddings [N, D], f64. A task without enough labels is refused; the others go on.
