@@ -49,7 +49,7 @@ impl Metric for MlmLoss {
 }
 
 /// Sum of each molecule's values over the draws.
-fn over_draws(table: &[Vec<f64>]) -> Vec<f64> {
+pub(crate) fn over_draws(table: &[Vec<f64>]) -> Vec<f64> {
     let molecules = table.first().map_or(0, Vec::len);
     (0..molecules).map(|molecule| table.iter().map(|draw| draw[molecule]).sum()).collect()
 }
