@@ -22,6 +22,8 @@ fn printing(cell: &str) -> Vec<Vec<&str>> {
         "leaderboard predictors",
         "leaderboard models",
         "plugin list",
+        "metric list",
+        "metric describe fake/loss",
         "model list",
         "model describe fake",
         "data list",

@@ -88,6 +88,11 @@ fn names_that_are_not_there_end_with_the_nearest() {
             "error: moses is a corpus, which has no split\n  hint: name a dataset; `clmbench data list` shows all\n",
         ),
         (
+            &["metric", "describe", "fake/los"],
+            "error: no plugin offers metric `fake/los`\n  hint: did you mean `fake/loss`? `clmbench metric list` shows all\n",
+        ),
+        (&["metric", "list", "--family", "fak"], "error: no plugin offers a family `fak`\n  hint: did you mean `fake`?\n"),
+        (
             &["model", "describe", "fke"],
             "error: no plugin offers architecture `fke`\n  hint: did you mean `fake`? `clmbench model list` shows all\n",
         ),

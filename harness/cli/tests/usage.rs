@@ -28,7 +28,7 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn every_help_page_has_an_example() {
     let folder = tempfile::tempdir().unwrap();
-    let commands: [&[&str]; 23] = [
+    let commands: [&[&str]; 25] = [
         &["gc"],
         &["doctor"],
         &["plan"],
@@ -41,6 +41,8 @@ fn every_help_page_has_an_example() {
         &["data", "describe"],
         &["data", "fetch"],
         &["data", "split"],
+        &["metric", "list"],
+        &["metric", "describe"],
         &["model", "list"],
         &["model", "describe"],
         &["export"],

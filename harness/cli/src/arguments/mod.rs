@@ -4,6 +4,7 @@ mod board;
 mod data;
 mod export;
 mod gc;
+mod metric;
 mod model;
 mod plugin;
 mod report;
@@ -17,6 +18,7 @@ pub use board::{BoardArguments, Leaderboard};
 pub use data::{Data, DescribeArguments, FetchArguments, Fractions, SplitArguments};
 pub use export::{ExportArguments, Format, What};
 pub use gc::GcArguments;
+pub use metric::Metric;
 pub use model::{Model, ModelArguments};
 pub use plugin::{BuildArguments, CheckArguments, FileArguments, Kind, NewArguments, Plugin, TryArguments};
 pub use report::ReportArguments;
@@ -110,7 +112,7 @@ Exit status 4 if something that is needed is missing or wrong.")]
     #[command(after_help = "Example:
   clmbench run benchmarks/suites/demo.toml
   clmbench run suite.toml --workers 2 --time-limit 30m --memory-limit 4GiB
-  clmbench run suite.toml --only pretrain --only 'measure/*/sharpness.sam'
+  clmbench run suite.toml --only pretrain --only 'measure/*/sharpness.sam_m'
   clmbench run suite.toml --retry-failed        after the cause of a failure is gone
 
 Exit status 3 if cells failed (each is listed with its reason), 130 if interrupted.")]
@@ -164,6 +166,10 @@ Exit status 3 if cells failed (each is listed with its reason), 130 if interrupt
     /// List, describe and fetch datasets and corpora; split a dataset or a table of your own
     #[command(subcommand)]
     Data(Data),
+
+    /// List and describe the metrics: formula, source, cost, parameters
+    #[command(subcommand)]
+    Metric(Metric),
 
     /// List and describe the architectures and their presets
     #[command(subcommand)]

@@ -8,6 +8,7 @@ mod gc;
 mod leaderboard;
 mod left_out;
 mod licences;
+mod metric;
 mod model;
 mod plan;
 mod plugin;
@@ -42,6 +43,7 @@ pub fn run(arguments: &Arguments, console: Console) -> Result<(), CliError> {
         Command::Leaderboard(Leaderboard::Predictors(of)) => leaderboard::predictors(of, global, console),
         Command::Leaderboard(Leaderboard::Models(of)) => leaderboard::models(of, global, console),
         Command::Data(of) => data::run(of, global, console),
+        Command::Metric(of) => metric::run(of, global, console),
         Command::Model(of) => model::run(of, global, console),
         Command::Export(of) => export::run(of, global, console),
         Command::Report(of) => report::run(of, global, console),

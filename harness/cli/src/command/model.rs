@@ -197,7 +197,7 @@ fn rate(rate: f64) -> String {
 }
 
 /// `1 to 4096`, or the words, or nothing.
-fn bounds(parameter: &ParameterInfo) -> String {
+pub(super) fn bounds(parameter: &ParameterInfo) -> String {
     match (parameter.minimum, parameter.maximum) {
         (Some(least), Some(most)) => format!("{least} to {most}"),
         (Some(least), None) => format!("from {least}"),
