@@ -7,6 +7,6 @@ pub const PRETRAIN: u32 = 2;
 /// Embedding.
 pub const EMBED: u32 = 1;
 /// The probe that metrics are given.
-pub const MEASURE: u32 = 2;
+pub const MEASURE: u32 = 3;
 /// Transfer protocols.
 pub const TRANSFER: u32 = 2;
