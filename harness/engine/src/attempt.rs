@@ -17,7 +17,7 @@ use crate::{
     measure,
     model::{Model, Vocabulary},
     report::Reporter,
-    sample::{Sample, molecules, training},
+    sample::{Sample, beyond, molecules, training},
     seed, tokenise,
 };
 
@@ -76,27 +76,27 @@ fn filled(parameters: &[clmbench_protocol::ParameterInfo], given: &Map<String, V
     Ok(filled)
 }
 
-/// On each bundled checkpoint that the metric applies to, and on the control beside it.
+/// On each bundled checkpoint that the metric applies to, and on the control beside it; label-aware metrics on a made-up task of
+/// each kind that they apply to. Metrics of more than one checkpoint have no control.
 fn metric(tried: &mut Vec<Tried>, plugin: &Plugin, info: &MetricInfo, attempt: &Attempt) -> Result<()> {
-    let row = |objective, trained, body: &dyn Fn() -> Result<Outcome>| timed("metric", &info.id, objective, trained, body);
-    if info.scope != Scope::Checkpoint {
-        let why = "it looks at more than one checkpoint; put it into a suite";
-        tried.push(row(None, None, &|| Ok(Outcome::NotTried(why.into()))));
-        return Ok(());
-    }
     let sample = Sample::new()?;
-    for objective in [Objective::MaskedLm, Objective::CausalLm] {
-        if !info.objectives.is_empty() && !info.objectives.contains(&objective) {
-            continue;
-        }
-        for trained in [true, false] {
-            tried.push(row(Some(objective), Some(trained), &|| {
-                let params = Value::Object(filled(&info.parameters, &attempt.params)?).to_string();
-                let model = if trained { sample.trained(objective)? } else { sample.untrained(objective)? };
-                let reporter = Reporter::silent();
-                let probe = sample.probe(&model, objective, trained, &info.id, &reporter)?;
-                measure::call(plugin.module, info, &params, &model, &probe).map(|(output, _)| Outcome::Measured(output))
-            }));
+    let alone = matches!(info.scope, Scope::Checkpoint | Scope::CheckpointDataset);
+    let objectives = [Objective::MaskedLm, Objective::CausalLm].into_iter();
+    let objectives: Vec<Objective> =
+        objectives.filter(|objective| info.objectives.is_empty() || info.objectives.contains(objective)).collect();
+    for kind in beyond::kinds(info) {
+        let name = kind.map_or_else(|| info.id.clone(), |kind| format!("{} on a {} task", info.id, beyond::word(kind)));
+        for objective in &objectives {
+            for trained in [true, false].into_iter().filter(|trained| *trained || alone) {
+                let body = || {
+                    let params = Value::Object(filled(&info.parameters, &attempt.params)?).to_string();
+                    let model = if trained { sample.trained(*objective)? } else { sample.untrained(*objective)? };
+                    let reporter = Reporter::silent();
+                    let probe = sample.probe_for(info, kind, &model, (*objective, trained), &reporter)?;
+                    measure::call(plugin.module, info, &params, &model, &probe).map(|(output, _)| Outcome::Measured(output))
+                };
+                tried.push(timed("metric", &name, Some(*objective), Some(trained), body));
+            }
         }
     }
     Ok(())

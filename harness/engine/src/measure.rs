@@ -118,6 +118,9 @@ fn missing(role: &str) -> Failure {
     Failure::new(FailureKind::Protocol, format!("the host gave no input `{role}`"))
 }
 
+/// How the refusal of a primary value that is not finite ends.
+pub const NOT_FINITE: &str = "which is not a finite number with a finite error";
+
 /// Files that a metric leaves beside its values, by name.
 pub type Artifacts = Vec<(String, Vec<u8>)>;
 
@@ -157,10 +160,8 @@ pub fn call(
             (None, _) => (sum, ErrorKind::Statistical),
         };
         if primary && !(value.value.is_finite() && std_error.is_finite() && std_error >= 0.0) {
-            let text = format!(
-                "metric `{}`: its primary value `{name}` is {} +- {std_error}, which is not a finite number with a finite error",
-                info.id, value.value
-            );
+            let text =
+                format!("metric `{}`: its primary value `{name}` is {} +- {std_error}, {NOT_FINITE}", info.id, value.value);
             return Err(Failure::new(FailureKind::NonFinite, text));
         }
         if values.iter().any(|known: &MetricValue| known.name == name) {

@@ -1,30 +1,22 @@
 //! What a metric may read of a task, a run and other weights, from folders made by hand, and each refusal's text.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod bench;
 mod common;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard},
-};
+use std::path::Path;
 
+use bench::{Bench, MOLECULES, SECRET, TASK, failed, labelled, numbers, part, said, smiles, turn};
 use clmbench_engine::{
     measure::{self, Folders},
-    model::{Model, Vocabulary},
     probe::{
-        ProbeHost, Samples, Setting,
         others::{self, Other},
         task::TaskSample,
     },
     report::Reporter,
-    seed, weights,
+    weights,
 };
-use clmbench_molecules::{RawTable, SmilesTokenizer, TokenCacheBuilder, dataset::prepare_dataset};
-use clmbench_protocol::{
-    Budget, CheckpointRef, Comparable, CostClass, DatasetOutput, Direction, Failure, FailureKind, Measure, MetricInfo, Number,
-    Objective, OtherWeights, PluginRef, Precision, RunFacts, Scope, SplitSpec, TaskInfo, TaskKind, TokeniseDataset,
-    TokenizerSpec, revision,
-};
+use clmbench_protocol::{Comparable, CostClass, Direction, FailureKind, Measure, MetricInfo, Scope};
 use clmbench_sdk::{
     PluginError, Probe, Sample,
     abi_stable::prefix_type::PrefixTypeTrait,
@@ -34,191 +26,6 @@ use clmbench_sdk::{
     prelude::{Architecture, Dataset, Metric, Params},
 };
 use tch::{Kind, Tensor};
-
-static TURN: Mutex<()> = Mutex::new(());
-
-fn turn() -> MutexGuard<'static, ()> {
-    tch::set_num_threads(1);
-    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-const TASK: Sample = Sample { part: SamplePart::Task, start: 0, count: 0, draw: 0 };
-/// A label that stands only on validation and test molecules.
-const SECRET: &str = "77";
-const MOLECULES: usize = 40;
-
-fn smiles(molecule: usize) -> String {
-    format!("{}{}", "C".repeat(1 + molecule % 9), ["O", "N", "F", "c1ccccc1", "C(=O)O"][molecule / 9])
-}
-
-fn part(molecule: usize) -> &'static str {
-    match molecule % 5 {
-        3 => "valid",
-        4 => "test",
-        _ => "train",
-    }
-}
-
-/// `energy`: 0.1 times the number of the molecule, every eighth missing; `once`: one labelled training molecule.
-fn table() -> RawTable {
-    let task = |name: &str, kind| TaskInfo { name: name.into(), kind, unit: "kcal/mol".into(), score: "rmse".into() };
-    let labels = |molecule: usize| {
-        let energy = match part(molecule) {
-            _ if molecule.is_multiple_of(8) => String::new(),
-            "train" => format!("{}", 0.1 * molecule as f64),
-            _ => SECRET.into(),
-        };
-        let once = if molecule == 1 || part(molecule) == "test" { "1" } else { "" };
-        vec![energy, once.into(), String::new()]
-    };
-    RawTable {
-        smiles: (0..MOLECULES).map(smiles).collect(),
-        labels: (0..MOLECULES).map(labels).collect(),
-        tasks: vec![
-            task("energy", TaskKind::Regression),
-            task("once", TaskKind::Classification),
-            task("never", TaskKind::Regression),
-        ],
-        parts: (0..MOLECULES).map(|molecule| part(molecule).to_owned()).collect(),
-    }
-}
-
-fn labelled() -> Vec<usize> {
-    (0..MOLECULES).filter(|molecule| part(*molecule) == "train" && !molecule.is_multiple_of(8)).collect()
-}
-
-/// Folders of the cells that a measure cell reads.
-struct Bench {
-    folder: tempfile::TempDir,
-    output: DatasetOutput,
-    model: Model,
-    heldout: Vec<String>,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["dataset", "corpus", "embeddings", "run", "end"] {
-            std::fs::create_dir(folder.path().join(name)).unwrap();
-        }
-        let tokenizer_spec = TokenizerSpec { max_tokens: 32, ..TokenizerSpec::default() };
-        let spec = TokeniseDataset {
-            revision: revision::TOKENISE,
-            plugin: plugin(),
-            source: "made-up".into(),
-            dataset: "chains".into(),
-            files: Vec::new(),
-            sha256_csv: None,
-            tasks: Vec::new(),
-            params: serde_json::Map::new(),
-            tokenizer: tokenizer_spec.clone(),
-            split: SplitSpec { algorithm: "given".into(), seed: None, fractions: (Number(0.6), Number(0.2)) },
-        };
-        let output = prepare_dataset(&table(), &spec, &folder.path().join("dataset")).unwrap();
-        let tokenizer = SmilesTokenizer::new(&tokenizer_spec).unwrap();
-        let heldout: Vec<String> = (2..12).map(|length| format!("{}O", "CN".repeat(length))).collect();
-        let mut builder = TokenCacheBuilder::new(32, tokenizer.vocabulary_size());
-        for text in &heldout {
-            builder.push(&tokenizer.encode(text).unwrap().ids).unwrap();
-        }
-        let corpus = folder.path().join("corpus");
-        builder.write(&corpus.join("heldout.bin")).unwrap();
-        std::fs::write(corpus.join("heldout.csv"), format!("smiles\n{}\n", heldout.join("\n"))).unwrap();
-        seed::seed_libtorch(5);
-        let vocabulary = Vocabulary { size: tokenizer.vocabulary_size() as u64, max_tokens: 32 };
-        let model = Model::build(common::module(), "tiny", &serde_json::Map::new(), vocabulary).unwrap();
-        Self { folder, output, model, heldout }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn planned(&self, task: &str) -> (String, String, String) {
-        (self.output.data_digest.clone(), self.output.split_digest.clone(), task.into())
-    }
-
-    fn task(&self) -> TaskSample {
-        TaskSample::open(&self.path("dataset"), &self.planned("energy"), &self.output.tokenizer_digest).unwrap()
-    }
-
-    fn host<'a>(&'a self, reporter: &'a Reporter) -> ProbeHost<'a> {
-        let facts = RunFacts {
-            non_embedding_parameters: 1,
-            total_parameters: 2,
-            tokens: 3,
-            corpus_molecules: 4,
-            training_flops: Number(5.0),
-        };
-        let objective = Objective::MaskedLm;
-        let setting = Setting { objective, facts, identity: "cell", seed: 7, budget: Budget::Quick, note: "test" };
-        ProbeHost::new(&self.model, Samples { corpus: &self.path("corpus"), train: None }, setting, reporter).unwrap()
-    }
-
-    /// A measure cell of nothing but the checkpoint.
-    fn spec(&self) -> Measure {
-        Measure {
-            revision: revision::MEASURE,
-            plugin: plugin(),
-            metric: "test/reads".into(),
-            params: serde_json::Map::new(),
-            budget: Budget::Quick,
-            checkpoint: CheckpointRef {
-                weights_digest: String::new(),
-                plugin: plugin(),
-                architecture: "tiny".into(),
-                config: serde_json::Map::new(),
-                objective: Objective::MaskedLm,
-            },
-            record: RunFacts {
-                non_embedding_parameters: 1,
-                total_parameters: 2,
-                tokens: 3,
-                corpus_molecules: 4,
-                training_flops: Number(5.0),
-            },
-            heldout_digest: String::new(),
-            tokenizer_digest: self.output.tokenizer_digest.clone(),
-            train: None,
-            seed: 7,
-            precision: Precision::Float32,
-            threads: 1,
-            dataset: None,
-            embeddings: None,
-            history: None,
-            others: Vec::new(),
-        }
-    }
-
-    fn weights(&self, name: &str, change: impl Fn(&str, &Tensor) -> Option<Tensor>) -> Other {
-        let rows: Vec<(String, Tensor)> =
-            self.model.parameters.iter().filter_map(|row| Some((row.name.clone(), change(&row.name, &row.tensor)?))).collect();
-        let mut named: Vec<(String, &Tensor)> = rows.iter().map(|(name, tensor)| (name.clone(), tensor)).collect();
-        let extra = Tensor::ones([2], tch::kind::FLOAT_CPU);
-        named.push(("head.weight".into(), &extra));
-        let file = format!("{name}.safetensors");
-        let blake3 = weights::write(&self.path("end").join(&file), &named).unwrap();
-        Other { weights: OtherWeights { name: name.into(), group: "chains".into(), file, blake3 }, folder: self.path("end") }
-    }
-}
-
-fn plugin() -> PluginRef {
-    PluginRef { name: "tiny".into(), version: "0.1.0".into(), digest: None }
-}
-
-fn numbers(tensor: &Tensor) -> Vec<f64> {
-    Vec::try_from(tensor.to_kind(Kind::Double).contiguous()).unwrap()
-}
-
-/// The text of a refusal that crossed the edge, without folders.
-fn said<T>(bench: &Bench, result: Result<T, PluginError>) -> String {
-    result.err().unwrap().to_string().replace(&bench.folder.path().display().to_string(), "FOLDER")
-}
-
-fn failed<T>(bench: &Bench, result: Result<T, Failure>) -> (FailureKind, String) {
-    let failure = result.err().unwrap();
-    (failure.kind, failure.message.replace(&bench.folder.path().display().to_string(), "FOLDER"))
-}
 
 #[test]
 fn the_task_part_is_the_labelled_training_molecules_in_one_random_order() {

@@ -1,6 +1,9 @@
-//! Checks of a metric: on the bundled checkpoints, on broken ones, with every parameter at its ends.
+//! Checks of a metric: on the bundled checkpoints, on broken ones, with every parameter at its ends. What a metric of a task, a run,
+//! a pair or fine-tuned weights reads beside a checkpoint is made up ([`crate::sample::beyond`]).
 
-use clmbench_protocol::{CostClass, ErrorKind, Failure, FailureKind, MeasureOutput, MetricInfo, MetricValue, Objective, Scope};
+use clmbench_protocol::{
+    CostClass, ErrorKind, Failure, FailureKind, MeasureOutput, MetricInfo, MetricValue, Objective, TaskKind,
+};
 use serde_json::{Map, Value};
 use tch::Tensor;
 
@@ -10,8 +13,12 @@ use crate::{
     loader::Plugin,
     measure,
     model::Model,
+    probe::{ProbeHost, Read},
     report::Reporter,
-    sample::Sample,
+    sample::{
+        Sample,
+        beyond::{self, Labelling},
+    },
 };
 
 /// Largest relative difference between batch sizes.
@@ -32,16 +39,15 @@ pub fn check(checks: &mut Checks<'_>, plugin: &Plugin, info: &MetricInfo, sample
     else {
         return;
     };
-    if info.scope != Scope::Checkpoint {
-        checks.skip(&format!("metric {id}: measures"), "it looks at more than one checkpoint; it is tried when a suite runs it");
-        return;
-    }
     let applies = |objective: &Objective| info.objectives.is_empty() || info.objectives.contains(objective);
     for (index, objective) in [Objective::MaskedLm, Objective::CausalLm].into_iter().filter(applies).enumerate() {
-        let bench = Bench { plugin, info, sample, objective };
-        bench.check(checks, &params);
-        if index == 0 {
-            bench.parameters(checks, &params);
+        // Every kind of task on one model, one of them on the other.
+        for (place, kind) in beyond::kinds(info).into_iter().enumerate().filter(|(place, _)| index == 0 || *place == 0) {
+            let bench = Bench { plugin, info, sample, objective, kind };
+            bench.check(checks, &params);
+            if index == 0 && place == 0 {
+                bench.parameters(checks, &params);
+            }
         }
     }
 }
@@ -58,6 +64,14 @@ struct Bench<'a> {
     info: &'a MetricInfo,
     sample: &'a Sample,
     objective: Objective,
+    /// Of the made-up task, for label-aware metrics.
+    kind: Option<TaskKind>,
+}
+
+/// What a measurement gave, and what it looked at.
+struct Seen {
+    output: MeasureOutput,
+    read: Vec<Read>,
 }
 
 impl Bench<'_> {
@@ -66,7 +80,8 @@ impl Bench<'_> {
             Objective::MaskedLm => "masked",
             Objective::CausalLm => "causal",
         };
-        format!("metric {} on a {word} model: {what}", self.info.id)
+        let task = self.kind.map(|kind| format!(", {} task", beyond::word(kind))).unwrap_or_default();
+        format!("metric {} on a {word} model{task}: {what}", self.info.id)
     }
 
     /// Measures once on these molecules; `tokens` limits the batches.
@@ -77,13 +92,27 @@ impl Bench<'_> {
         params: &Map<String, Value>,
         tokens: Option<usize>,
     ) -> Result<MeasureOutput> {
+        let seen = self.seen(sample, model, params, |probe| match tokens {
+            Some(tokens) => probe.with_batches(tokens),
+            None => probe,
+        });
+        seen.map(|seen| seen.output)
+    }
+
+    /// Measures once with the probe changed like this.
+    fn seen(
+        &self,
+        sample: &Sample,
+        model: &Model,
+        params: &Map<String, Value>,
+        changed: impl for<'a> FnOnce(ProbeHost<'a>) -> ProbeHost<'a>,
+    ) -> Result<Seen> {
         let reporter = Reporter::silent();
-        let mut probe = sample.probe(model, self.objective, true, &self.info.id, &reporter)?;
-        if let Some(tokens) = tokens {
-            probe = probe.with_batches(tokens);
-        }
+        let probe = changed(sample.probe_for(self.info, self.kind, model, (self.objective, true), &reporter)?);
         let params = Value::Object(params.clone()).to_string();
-        measure::call(self.plugin.module, self.info, &params, model, &probe).map(|(output, _)| output)
+        let (output, _) = measure::call(self.plugin.module, self.info, &params, model, &probe)?;
+        let all = [Read::Weights, Read::Embeddings, Read::Labels, Read::History, Read::Others].into_iter();
+        Ok(Seen { output, read: all.filter(|what| probe.has_read(*what)).collect() })
     }
 
     fn check(&self, checks: &mut Checks<'_>, params: &Map<String, Value>) {
@@ -92,10 +121,13 @@ impl Bench<'_> {
             Err(failure) => return checks.done(&self.name("bundled checkpoint"), Some(false), failure.message),
         };
         let once = |sample: &Sample, tokens| self.measure(sample, &model, params, tokens);
-        let measured =
-            checks.make(&self.name("measures, weights untouched"), || once(self.sample, None), |output| shown(primary(output)));
-        let Some(first) = measured else { return };
-        checks.make(&self.name("errors"), || self.errors(&first), |words| words.clone());
+        let measured = checks.make(
+            &self.name("measures, weights untouched"),
+            || self.seen(self.sample, &model, params, |probe| probe),
+            |seen| shown(primary(&seen.output)),
+        );
+        let Some(Seen { output: first, read }) = measured else { return };
+        checks.make(&self.name("errors"), || self.errors(&first, &read), |words| words.clone());
         checks.make(&self.name("cost"), || self.cost(&first), |words| words.clone());
         checks.make(
             &self.name("the same twice"),
@@ -122,17 +154,50 @@ impl Bench<'_> {
                 || {
                     let poisoned = self.sample.trained(self.objective)?;
                     scale(&poisoned, factor)?;
-                    self.contained(factor, self.measure(self.sample, &poisoned, params, None))
+                    self.contained(factor, self.seen(self.sample, &poisoned, params, |probe| probe))
                 },
                 |words| words.clone(),
             );
         }
+        if read.contains(&Read::Labels) {
+            self.labels(checks, &model, params);
+        }
+        if read.contains(&Read::History) {
+            let lost = || self.seen(self.sample, &model, params, |probe| probe.with_history(vec![f64::NAN; 400]));
+            let judged = || match lost() {
+                Ok(seen) => broken(format!("every training loss is NaN, and it says {}", shown(primary(&seen.output)))),
+                Err(failure) => typed(failure),
+            };
+            checks.make(&self.name("a history of NaN"), judged, |words| words.clone());
+        }
+    }
+
+    /// Labels that nothing can be learnt from: a typed refusal or a finite value, never a NaN.
+    fn labels(&self, checks: &mut Checks<'_>, model: &Model, params: &Map<String, Value>) {
+        let classes = self.kind == Some(TaskKind::Classification);
+        let constant = if classes { "labels of one class" } else { "constant labels" };
+        let lone = classes.then_some(("a class with one molecule", Labelling::Lone));
+        for (what, labelling) in [(constant, Labelling::Constant)].into_iter().chain(lone) {
+            let judged = || {
+                let task = self.sample.task(self.kind.unwrap_or(TaskKind::Regression), labelling)?;
+                match self.seen(self.sample, model, params, |probe| probe.with_task(task)) {
+                    Ok(seen) => Ok(shown(primary(&seen.output))),
+                    Err(failure) if failure.message.ends_with(measure::NOT_FINITE) => broken(format!(
+                        "{}; return PluginError::Input with a sentence that says what is wrong with the labels",
+                        failure.message
+                    )),
+                    Err(failure) => typed(failure),
+                }
+            };
+            checks.make(&self.name(what), judged, |words| words.clone());
+        }
     }
 
     /// Every value with an error, or free of the sample and so exact.
-    fn errors(&self, output: &MeasureOutput) -> Result<String> {
+    fn errors(&self, output: &MeasureOutput, read: &[Read]) -> Result<String> {
         let value = primary(output);
-        if self.info.cost == CostClass::Free && value.is_some_and(|value| value.error_kind == ErrorKind::Exact) {
+        let estimated = read.contains(&Read::Labels) || read.contains(&Read::Embeddings);
+        if self.info.cost == CostClass::Free && !estimated && value.is_some_and(|value| value.error_kind == ErrorKind::Exact) {
             return Ok("declared free, so exact: it is read, not estimated".into());
         }
         let Some(value) = value else { return Ok(String::new()) };
@@ -140,7 +205,7 @@ impl Bench<'_> {
             return broken(format!(
                 "the primary value `{}` has no error; return se_sample (jackknife over molecules: statistics::mean_with_error, \
                  statistics::ratio_with_jackknife) and, where masks or random probes are drawn, se_estimator \
-                 (statistics::error_of_draws), or residual_bound; a value that no pass over molecules goes into is CostClass::Free",
+                 (statistics::error_of_draws), or residual_bound; a value that no molecule goes into is CostClass::Free",
                 value.name
             ));
         }
@@ -216,14 +281,19 @@ impl Bench<'_> {
     }
 
     /// An error or a mark, never a finite lie.
-    fn contained(&self, factor: f64, measured: Result<MeasureOutput>) -> Result<String> {
+    fn contained(&self, factor: f64, measured: Result<Seen>) -> Result<String> {
+        let depends = |seen: &Seen| {
+            let read = [Read::Weights, Read::Embeddings].iter().any(|what| seen.read.contains(what));
+            read || seen.output.gradient_equivalents.0 > FREE
+        };
         match measured {
-            Ok(output) if factor.is_nan() && output.gradient_equivalents.0 > FREE => broken(format!(
-                "every loss is NaN, and it says {}; return PluginError::NonFinite, or let the NaN through",
-                shown(primary(&output))
+            Ok(seen) if factor.is_nan() && depends(&seen) => broken(format!(
+                "every weight, and so every loss and embedding, is NaN, and it says {}; return PluginError::NonFinite, or let the NaN \
+                 through",
+                shown(primary(&seen.output))
             )),
-            Ok(output) if factor.is_nan() => Ok(format!("it asks for no loss: {}", shown(primary(&output)))),
-            Ok(output) => Ok(shown(primary(&output))),
+            Ok(seen) if factor.is_nan() => Ok(format!("it asks for no loss: {}", shown(primary(&seen.output)))),
+            Ok(seen) => Ok(shown(primary(&seen.output))),
             Err(failure) => match failure.kind {
                 FailureKind::Panic | FailureKind::WeightsChanged => Err(failure),
                 _ => Ok(format!("refused: {}", failure.message)),
@@ -265,6 +335,11 @@ impl Bench<'_> {
 /// Whether a parameter was refused, and not stumbled over.
 fn refusal(failure: &Failure) -> bool {
     matches!(failure.kind, FailureKind::BadInput | FailureKind::Unsupported | FailureKind::NonFinite)
+}
+
+/// The words of a typed refusal.
+fn typed(failure: Failure) -> Result<String> {
+    if refusal(&failure) { Ok(format!("refused: {}", failure.message)) } else { Err(failure) }
 }
 
 fn primary(output: &MeasureOutput) -> Option<&MetricValue> {

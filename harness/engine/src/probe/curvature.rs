@@ -4,7 +4,7 @@ use clmbench_api::{AttentionMode, HvpMethod, Labels, ParameterRow, Sample, Sampl
 use clmbench_protocol::{Failure, FailureKind};
 use tch::{Kind, Tensor};
 
-use super::{Piece, ProbeHost};
+use super::{Piece, ProbeHost, Read};
 use crate::{
     failure::{OrFail, Result},
     model::backward,
@@ -73,6 +73,7 @@ impl ProbeHost<'_> {
 
     /// A copy of the weights [P].
     pub(super) fn flat_weights(&self) -> Result<Tensor> {
+        self.note_read(Read::Weights);
         let tensors = self.tensors()?;
         let _guard = tch::no_grad_guard();
         let parts: Vec<Tensor> = tensors.iter().map(Tensor::detach).collect();

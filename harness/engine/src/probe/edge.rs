@@ -11,7 +11,7 @@ use clmbench_sdk::{
 use serde::Serialize;
 use tch::{Device, Tensor};
 
-use super::{ProbeHost, task::TaskSample};
+use super::{ProbeHost, Read, task::TaskSample};
 use crate::failure::{OrFail, Result, to_plugin_error};
 
 impl ProbeHost<'_> {
@@ -76,6 +76,7 @@ impl ProbeApi for ProbeHost<'_> {
     }
 
     fn labels(&self) -> RResult<RawTensor, Fault> {
+        self.note_read(Read::Labels);
         self.tensor(|| self.task_sample().map(TaskSample::labels))
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
+    collections::BTreeSet,
     path::{Path, PathBuf},
 };
 
@@ -56,7 +57,7 @@ pub struct ProbeHost<'a> {
     told: Cell<Option<(u64, u64)>>,
     with_gradient: RefCell<Option<Vec<bool>>>,
     cost: Cell<f64>,
-    embedded: Cell<bool>,
+    read: RefCell<BTreeSet<Read>>,
     fault: RefCell<Option<Failure>>,
     note: &'a str,
 }
@@ -85,6 +86,21 @@ pub struct Samples<'a> {
     pub corpus: &'a Path,
     /// Folder of the smallest corpus cell, with `train.bin`, and what is expected there.
     pub train: Option<(&'a Path, &'a TrainSample)>,
+}
+
+/// What a metric may read without a pass through the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Read {
+    /// The weights.
+    Weights,
+    /// Embeddings, which may lie ready.
+    Embeddings,
+    /// Labels of the task.
+    Labels,
+    /// Losses of the run.
+    History,
+    /// Other weights.
+    Others,
 }
 
 /// Molecules that go through the model together: their places in the sample, their places in the part's token cache, and their batch.
@@ -121,7 +137,7 @@ impl<'a> ProbeHost<'a> {
             told: Cell::new(None),
             with_gradient: RefCell::new(None),
             cost: Cell::new(0.0),
-            embedded: Cell::new(false),
+            read: RefCell::default(),
             fault: RefCell::new(None),
             note: setting.note,
         })
@@ -157,9 +173,13 @@ impl<'a> ProbeHost<'a> {
         self.cost.get()
     }
 
-    /// Whether embeddings were asked for.
-    pub fn has_embedded(&self) -> bool {
-        self.embedded.get()
+    /// Whether the metric has asked for this.
+    pub fn has_read(&self, what: Read) -> bool {
+        self.read.borrow().contains(&what)
+    }
+
+    fn note_read(&self, what: Read) {
+        self.read.borrow_mut().insert(what);
     }
 
     /// What ended a call for a reason that is the host's own, such as a damaged file: it keeps its kind, which does not cross the

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clmbench_protocol::{Failure, FailureKind, OtherWeights};
 use tch::Tensor;
 
-use super::ProbeHost;
+use super::{ProbeHost, Read};
 use crate::{
     failure::{OrFail, Result},
     files, training_state,
@@ -40,6 +40,7 @@ pub fn history(folder: &Path, digest: &str) -> Result<Vec<f64>> {
 impl ProbeHost<'_> {
     /// Losses of the run.
     pub(super) fn losses(&self) -> Result<&[f64]> {
+        self.note_read(Read::History);
         self.history.as_deref().ok_or_else(|| {
             let text = "no training history was planned for this metric; declare scope Run in its info() to read it";
             Failure::new(FailureKind::Unsupported, text)
@@ -58,6 +59,7 @@ impl ProbeHost<'_> {
     /// Weights [P] of one of them, in the order of the parameter table. Tensors that are no parameter are passed over.
     pub(super) fn other_flat(&self, index: u64) -> Result<Tensor> {
         let all = self.other_rows()?.len();
+        self.note_read(Read::Others);
         let Some(other) = usize::try_from(index).ok().and_then(|index| self.others.get(index)) else {
             let text = format!("other weights number {index} of {all}; ask others() first, and count from 0");
             return Err(Failure::new(FailureKind::BadInput, text));

@@ -8,7 +8,7 @@ use clmbench_molecules::{Part, PreparedDataset, TokenCache};
 use clmbench_protocol::{Failure, FailureKind, TaskFacts};
 use tch::Tensor;
 
-use super::ProbeHost;
+use super::{ProbeHost, Read};
 use crate::{
     embed,
     failure::{OrFail, Result},
@@ -153,7 +153,7 @@ impl ProbeHost<'_> {
     /// Mean-pooled embeddings [N, D] of molecules of a part.
     pub(super) fn embeddings(&self, part: SamplePart, start: u64, count: u64) -> Result<Tensor> {
         let chosen = self.chosen(part, start, count)?;
-        self.embedded.set(true);
+        self.note_read(Read::Embeddings);
         let source = if part == SamplePart::Task { Some(&self.task_sample()?.embeddings) } else { None };
         if let Some(Embeddings::Cached(matrix)) = source {
             let rows: Vec<i64> = chosen.iter().map(|place| i64::from(*place)).collect();

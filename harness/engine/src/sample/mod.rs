@@ -19,6 +19,7 @@ use crate::{
     report::Reporter,
 };
 
+pub mod beyond;
 mod model;
 pub mod molecules;
 pub mod training;
@@ -32,6 +33,10 @@ pub struct Sample {
     /// Entries of the vocabulary: the special tokens and those that occur.
     pub vocabulary: Vocabulary,
     train: TrainSample,
+    /// Canonical SMILES: first of the molecules to train on.
+    smiles: Vec<String>,
+    /// What the order of the molecules of the made-up task hangs on.
+    order: &'static str,
 }
 
 impl Sample {
@@ -49,11 +54,12 @@ impl Sample {
         let place = |id: &u16| used.binary_search(id).unwrap_or(0) as u16;
         let rows: Vec<Vec<u16>> = rows.iter().map(|row| row.iter().map(place).collect()).collect();
         let vocabulary = Vocabulary { size: used.len() as u64, max_tokens: u64::from(molecules::MAX_TOKENS) };
-        let train = write(folder.path(), vocabulary, &rows, false)?;
-        Ok(Self { folder, vocabulary, train })
+        let smiles = molecules::smiles()?;
+        let train = write(folder.path(), vocabulary, &rows, &smiles)?;
+        Ok(Self { folder, vocabulary, train, smiles, order: "sample" })
     }
 
-    /// The same molecules with the held-out ones in the opposite order.
+    /// The same molecules with the held-out ones in the opposite order, and those of the made-up task in another.
     ///
     /// # Errors
     /// What cannot be written.
@@ -62,9 +68,13 @@ impl Sample {
         let rows = |name: &str| -> Result<Vec<Vec<u16>>> {
             Ok(TokenCache::open(&self.path().join(name)).or_fail()?.iter().map(<[u16]>::to_vec).collect())
         };
-        let all = [rows("train.bin")?, rows("heldout.bin")?].concat();
-        let train = write(folder.path(), self.vocabulary, &all, true)?;
-        Ok(Self { folder, vocabulary: self.vocabulary, train })
+        let mut all = [rows("train.bin")?, rows("heldout.bin")?].concat();
+        let mut smiles = self.smiles.clone();
+        let train = molecules::TRAIN.min(all.len());
+        all[train..].reverse();
+        smiles[train..].reverse();
+        let train = write(folder.path(), self.vocabulary, &all, &smiles)?;
+        Ok(Self { folder, vocabulary: self.vocabulary, train, smiles, order: "sample in another order" })
     }
 
     /// Folder with `train.bin` and `heldout.bin`.
@@ -126,13 +136,11 @@ fn folder() -> Result<TempDir> {
     tempfile::tempdir().map_err(|error| io(&std::env::temp_dir(), "creating a folder in", &error))
 }
 
-fn write(folder: &Path, vocabulary: Vocabulary, rows: &[Vec<u16>], reversed: bool) -> Result<TrainSample> {
+fn write(folder: &Path, vocabulary: Vocabulary, rows: &[Vec<u16>], smiles: &[String]) -> Result<TrainSample> {
     let (train, heldout) = rows.split_at(molecules::TRAIN.min(rows.len()));
-    let mut heldout = heldout.to_vec();
-    if reversed {
-        heldout.reverse();
-    }
-    for (name, rows) in [("train.bin", train), ("heldout.bin", heldout.as_slice())] {
+    let texts = smiles[train.len().min(smiles.len())..].join("\n");
+    files::write(&folder.join("heldout.csv"), format!("smiles\n{texts}\n").as_bytes())?;
+    for (name, rows) in [("train.bin", train), ("heldout.bin", heldout)] {
         let mut builder = TokenCacheBuilder::new(vocabulary.max_tokens as usize, vocabulary.size as usize);
         for ids in rows {
             builder.push(ids).or_fail()?;
