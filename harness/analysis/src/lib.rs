@@ -12,6 +12,8 @@ mod expectation;
 mod fit;
 mod flags;
 mod inputs;
+#[cfg(test)]
+mod labelled;
 mod learning;
 mod models;
 mod paired;
