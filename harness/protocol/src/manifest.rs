@@ -304,6 +304,19 @@ pub enum Scope {
     Transfer,
 }
 
+impl Scope {
+    /// The word in tables: what one value belongs to.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Checkpoint => "checkpoint",
+            Self::CheckpointDataset => "task",
+            Self::Run => "run",
+            Self::Pair => "pair",
+            Self::Transfer => "transfer",
+        }
+    }
+}
+
 /// How dear a metric is, in gradient-equivalents on the evaluation sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -316,6 +329,18 @@ pub enum CostClass {
     Moderate,
     /// More.
     Expensive,
+}
+
+impl CostClass {
+    /// The word in suites and tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Cheap => "cheap",
+            Self::Moderate => "moderate",
+            Self::Expensive => "expensive",
+        }
+    }
 }
 
 /// What a metric's values depend on besides the weights; decides which runs may stand in one fit.

@@ -9,6 +9,7 @@ mod leaderboard;
 mod left_out;
 mod licences;
 mod metric;
+mod metric_costs;
 mod model;
 mod plan;
 mod plugin;

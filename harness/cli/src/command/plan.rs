@@ -4,7 +4,7 @@ use clmbench_fetch::AcceptedLicences;
 use clmbench_report::Style;
 use clmbench_runner::{
     Plan, RunError, Suite, corpora,
-    plan::{self, PlanSummary, STAGES, Selection, StageSurvey, Survey},
+    plan::{self, MetricCost, PlanSummary, STAGES, Selection, StageSurvey, Survey},
     refuse_changed_plugins,
 };
 use clmbench_stats::{
@@ -14,7 +14,10 @@ use clmbench_stats::{
 use clmbench_store::{Store, StoreError};
 use serde::Serialize;
 
-use super::licences::{self, Needed};
+use super::{
+    licences::{self, Needed},
+    metric_costs,
+};
 use crate::{
     arguments::{Global, PlanArguments},
     console::Console,
@@ -93,6 +96,8 @@ pub struct Facts {
     seconds: Option<f64>,
     disk_bytes: Option<u64>,
     by_stage: Vec<StageSurvey>,
+    /// What each metric costs.
+    metrics: Vec<MetricCost>,
     useful_effect: f64,
     /// Runs that would detect the useful effect.
     runs_needed: Option<usize>,
@@ -111,6 +116,7 @@ impl Facts {
             seconds: survey.seconds,
             disk_bytes: survey.disk_bytes,
             by_stage: survey.stages,
+            metrics: survey.metrics,
             useful_effect: plan.suite.useful_effect,
             runs_needed: runs_needed(plan.suite.useful_effect),
             licences: licences::needed(plan, &AcceptedLicences::from_environment()),
@@ -150,6 +156,12 @@ impl Facts {
             page.push_str(table(&self.by_stage, style).trim_end());
             page.extend(self.not_known().map(|text| format!("\n{}", labelled("unknown", &text, style.width))));
         }
+        let (costs, notes) = metric_costs::page(&self.metrics, style);
+        if !costs.is_empty() {
+            page.push('\n');
+            page.push_str(costs.trim_end());
+        }
+        page.extend(notes.iter().map(|(label, text)| format!("\n{}", labelled(label, text, style.width))));
         page
     }
 
@@ -163,8 +175,7 @@ impl Facts {
         });
         let cost = [
             training,
-            (summary.gradient_equivalents > 0.0)
-                .then(|| format!("metrics at most {:.0} gradient-equivalents", summary.gradient_equivalents)),
+            metric_costs::in_all(&self.metrics),
             self.seconds.filter(|_| todo).map(|seconds| format!("about {}", show_seconds(seconds))),
             self.disk_bytes.filter(|_| todo).map(|bytes| format!("{} on disk", show_bytes(bytes))),
         ];
@@ -320,6 +331,7 @@ mod tests {
             seconds: None,
             disk_bytes: None,
             by_stage,
+            metrics: Vec::new(),
             useful_effect: 0.5,
             runs_needed: runs_needed(0.5),
             licences: Vec::new(),

@@ -2,7 +2,7 @@
 
 use clmbench_protocol::{
     CellOutput, CellReport, CellSpec, CheckpointOutput, CheckpointRef, CorpusOutput, DatasetOutput, Embed, FileRef, Measure,
-    OtherWeights, Pretrain, PretrainOutput, Protocol, RunFacts, TokeniseCorpus, TokeniseDataset, TrainSample, Transfer,
+    OtherWeights, Pretrain, PretrainOutput, Protocol, RunFacts, Scope, TokeniseCorpus, TokeniseDataset, TrainSample, Transfer,
 };
 
 use super::{Plan, core_parameters};
@@ -36,6 +36,9 @@ pub(super) enum Draft {
     },
     Measure {
         spec: Box<Measure>,
+        /// The metric's id, and what tells it apart where a suite has it twice.
+        name: String,
+        scope: Scope,
         run: usize,
         folder: String,
         corpus: usize,
@@ -230,7 +233,7 @@ impl Plan {
                 let inputs = vec![("checkpoint".into(), inside(*run, folder)), ("dataset".into(), whole(*dataset))];
                 (CellSpec::Embed(spec), inputs)
             }
-            Draft::Measure { spec, run, folder, corpus, train, labelled, history, others } => {
+            Draft::Measure { spec, run, folder, corpus, train, labelled, history, others, .. } => {
                 let mut spec = (**spec).clone();
                 let (output, checkpoint) = upstream.checkpoint(*run, folder)?;
                 let sample = upstream.corpus(*corpus)?;

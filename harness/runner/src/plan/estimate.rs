@@ -8,7 +8,10 @@ use clmbench_store::{Store, StoreError};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Finished, Plan, STAGES, Selection, core_parameters};
+use super::{
+    Finished, Plan, STAGES, Selection, core_parameters,
+    cost::{MetricCost, PastCosts},
+};
 use crate::identity::identity;
 
 /// Stands for embeddings, kernels' start-up and the like beside a model's core parameters.
@@ -70,6 +73,7 @@ fn kind_and_work(spec: &CellSpec) -> (String, f64) {
 #[derive(Debug, Clone, Default)]
 pub struct Estimator {
     kinds: HashMap<String, Past>,
+    costs: PastCosts,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -114,6 +118,9 @@ pub fn past_cells(store: &Store) -> Result<Estimator, StoreError> {
             if let (Some(spec), Some(report)) = (store.spec(&identity)?, store.report(&identity)?) {
                 let (kind, work) = kind_and_work(&spec);
                 estimator.add(&kind, work, report.seconds, bytes(&report));
+                if let CellSpec::Measure(spec) = &spec {
+                    estimator.costs.add(spec, &report);
+                }
             }
         }
     }
@@ -138,6 +145,8 @@ pub struct Survey {
     pub disk_bytes: Option<u64>,
     /// The same by stage, in the order in which they are computed.
     pub stages: Vec<StageSurvey>,
+    /// What each metric costs, in the order of their first cells.
+    pub metrics: Vec<MetricCost>,
 }
 
 /// How much of a stage is done, and what the rest takes.
@@ -211,5 +220,6 @@ pub fn survey(plan: &Plan, store: Option<&Store>, workers: usize, only: Option<&
         seconds: all_known.then(|| stages.iter().map(|stage| stage.known_seconds).sum()),
         disk_bytes: all_known.then(|| stages.iter().map(|stage| stage.known_bytes).sum()),
         stages,
+        metrics: plan.metric_costs(&past.costs),
     })
 }

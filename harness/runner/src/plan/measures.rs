@@ -138,8 +138,11 @@ impl Builder<'_> {
         needs.extend(extent.needs);
         let mut seen = std::collections::HashSet::new();
         needs.retain(|need| seen.insert(*need));
+        let variant = metric.label.split_once('@').map_or(String::new(), |(_, variant)| format!("@{variant}"));
         let draft = Draft::Measure {
             spec: Box::new(spec),
+            name: format!("{}{variant}", metric.info.id),
+            scope: metric.info.scope,
             run: run.cell,
             folder: folder.to_owned(),
             corpus: run.corpus,

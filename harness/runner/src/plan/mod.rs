@@ -27,6 +27,7 @@
 
 mod bind;
 mod build;
+mod cost;
 mod datasets;
 mod error;
 mod estimate;
@@ -44,6 +45,7 @@ use serde::Serialize;
 
 pub use bind::{Bound, Finished, Input, Refusal};
 pub use build::build;
+pub use cost::{MetricCost, Spent};
 pub use error::PlanError;
 pub(crate) use estimate::bytes;
 pub use estimate::{Estimator, StageSurvey, Survey, past_cells, survey};
@@ -172,7 +174,8 @@ impl Plan {
 
     /// Estimated cost of all metrics, in gradients over the evaluation sample. Coarse: a free metric costs 0, a cheap
     /// one 1 (three forward passes), a moderate one 100 and an expensive one 1,000, but none more than its budget, after
-    /// which it is stopped ([`clmbench_protocol::Budget::gradient_equivalents`]).
+    /// which it is stopped ([`clmbench_protocol::Budget::gradient_equivalents`]). [`Survey::metrics`] has it by metric, and
+    /// what past cells really spent.
     pub fn gradient_equivalents(&self) -> f64 {
         self.cells.iter().filter(|cell| cell.not_applicable.is_none()).map(|cell| cell.gradient_equivalents).sum()
     }

@@ -125,6 +125,44 @@ fn past_cells_teach_what_a_larger_suite_takes() {
 }
 
 #[test]
+fn what_each_metric_costs_is_told_by_class_and_then_by_past_cells() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let more = "[[metric]]\nid = \"hessian/trace_fisher\"\nparams = { molecules = 8 }\n[[metric]]\nid = \"scope/pair\"\n";
+    let plan = planned(&small(more));
+    let costs = |plan: &Plan, store: &Store| {
+        let rows = survey(plan, Some(store), 1, None).unwrap().metrics;
+        let row = |cost: plan::MetricCost| (cost.metric, cost.cells, cost.by_class, cost.spent.map(|spent| spent.cells));
+        rows.into_iter().map(row).collect::<Vec<_>>()
+    };
+    let row = |metric: &str, cells, by_class, spent| (metric.to_owned(), cells, by_class, spent);
+    let before = [
+        row("loss/mlm_loss", 4, 1.0, None),
+        row("trivial/flops", 4, 0.0, None),
+        row("hessian/trace_fisher", 4, 100.0, None),
+        row("scope/pair", 0, 100.0, None),
+    ];
+    assert_eq!(costs(&plan, &store), before);
+    go(&mut store, &plan, &RunOptions::default(), &mut Diary::default()).unwrap();
+    // Other parameters, another budget or a second setting spend otherwise: only the same are told by the past.
+    let other = format!("{}[[metric]]\nid = \"loss/mlm_loss\"\nbudget = \"quick\"\n", small(&more.replacen("= 8", "= 9", 1)));
+    let after = [
+        row("loss/mlm_loss@standard", 4, 1.0, Some(4)),
+        row("trivial/flops", 4, 0.0, Some(4)),
+        row("hessian/trace_fisher", 4, 100.0, None),
+        row("loss/mlm_loss@quick", 4, 1.0, None),
+        row("scope/pair", 0, 100.0, None),
+    ];
+    assert_eq!(costs(&planned(&other), &store), after);
+    let metrics = survey(&plan, Some(&store), 1, None).unwrap().metrics;
+    let (loss, pair) = (&metrics[0], &metrics[3]);
+    // The fake worker says 0.3 of every measurement.
+    let spent = loss.spent.unwrap();
+    assert!((spent.mean - 0.3).abs() < 1e-12 && spent.largest == 0.3 && (loss.gradient_equivalents - 1.2).abs() < 1e-12);
+    assert_eq!((pair.not_applicable, pair.reasons.len(), pair.gradient_equivalents), (2, 1, 0.0));
+}
+
+#[test]
 fn a_failure_costs_its_cell_and_what_needs_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open_writer(folder.path()).unwrap();
