@@ -14,7 +14,7 @@ const HEADS: i64 = 2;
 const HEAD: i64 = WIDTH / HEADS;
 const LENGTH: i64 = 4;
 
-/// Attention of two heads over 4 tokens of 7 kinds, width 6: residual, normalisation, a tied output. 258 parameters, of which
+/// Attention of two heads over 4 tokens of 7 kinds, width 6: residual, normalisation, a tied output. 222 parameters, of which
 /// the first 5 matrices are embedding, query, key, value and output.
 pub struct Block {
     /// Weights [P].

@@ -2,7 +2,10 @@
 
 use clmbench_sdk::prelude::*;
 
-use crate::traces::{self, GroupDraw, dot};
+use crate::{
+    draws::{self, Draws, dot},
+    traces,
+};
 
 /// Trace of the Fisher matrix, the mean over predicted tokens of `E_y |grad log p(y | x)|^2` with labels y drawn from the model's
 /// own prediction.
@@ -16,11 +19,14 @@ pub struct TraceFisher;
 
 impl Metric for TraceFisher {
     fn info(&self) -> MetricInfo {
+        let mut parameters =
+            draws::parameters("draws", 64, "draws of labels at most, each with its own masks", traces::MOLECULES);
+        parameters.push(traces::adaptive("from the same gradient"));
         MetricInfo {
             id: "hessian/trace_fisher".into(),
             doc: "Trace of the Fisher matrix of the model's own predictions, B |g|^2 over gradients with sampled labels (no second \
                   derivatives); tr(F), tr(F)/P, and adaptive tr(W F W) with W = diag |w|. Stops at SE <= 5 % of the trace (from \
-                  16 draws on), after `draws`, or at the budget. Never negative; equals the Hessian's trace only where the model \
+                  4 draws on), after `draws`, or at the budget. Never negative; equals the Hessian's trace only where the model \
                   is linear in its parameters or predicts the data's distribution. Raw values depend on the parametrisation."
                 .into(),
             citation: "Liu et al. 2022, arXiv:2210.14199 (trace by sampled labels); Liu et al. 2023 (Sophia), \
@@ -34,18 +40,23 @@ impl Metric for TraceFisher {
             comparable: Comparable::SameEvaluation,
             objectives: Vec::new(),
             tasks: Vec::new(),
-            parameters: traces::parameters("draws", 64, "draws of labels at most, each with its own masks"),
+            parameters,
             trivial: false,
         }
     }
 
     fn measure(&self, probe: &Probe<'_>, params: &Params) -> Result<Measurement, PluginError> {
         let squares = probe.weights()?.f_square()?;
-        traces::estimate(probe, params, params.integer("draws")?, |_, sample| {
+        let adaptive = params.boolean("adaptive")?;
+        let draws = Draws::take(probe, params, (0, params.integer("draws")?), |sample| {
             let gradient = probe.grad(sample, None, Labels::Sampled)?.f_square()?;
             let tokens: f64 = probe.predicted(sample)?.iter().sum();
-            let raw = gradient.f_sum(Kind::Double)?.f_double_value(&[])?;
-            Ok(GroupDraw { tokens, raw: tokens * raw, adaptive: tokens * dot(&gradient, &squares)? })
-        })
+            let mut numbers = vec![tokens * gradient.f_sum(Kind::Double)?.f_double_value(&[])?];
+            if adaptive {
+                numbers.push(tokens * dot(&gradient, &squares)?);
+            }
+            Ok(numbers)
+        })?;
+        traces::measurement(probe, &draws, adaptive)
     }
 }

@@ -1,93 +1,57 @@
-//! Both traces on models whose traces are known.
+//! What the metrics promise, on models whose curvature is known.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use clmbench_plugin_hessian::{TraceFisher, TraceHutchinson};
+use std::ops::Range;
+
+use clmbench_plugin_hessian::{LambdaMax, LambdaMin, LayerTrace, SpectralDensity, TraceFisher, TraceHutchinson, TraceHutchpp};
 use clmbench_sdk::{
     prelude::*,
-    testing::{Block, Quadratic, Softmax, TestModel, TestProbe, dense_hessian},
+    random::Stream,
+    testing::{Block, Quadratic, TestModel, TestProbe},
 };
 
-const ALL: Sample = Sample { part: SamplePart::Heldout, start: 0, count: 0, draw: 0 };
-const NO_END: f64 = 1e9;
-
-fn measure(metric: &dyn Metric, model: &dyn TestModel, seed: u64, budget: f64, count: (&str, u64)) -> Measurement {
-    let host = TestProbe::new(model, seed, budget);
-    let params = format!(r#"{{"{}": {}, "sample": "heldout", "molecules": 0}}"#, count.0, count.1);
-    metric.measure(&host.probe(), &Params::parse(&params).unwrap()).unwrap()
-}
-
-fn named<'a>(measured: &'a Measurement, name: &str) -> &'a Value {
-    measured.values.iter().find(|value| value.name == name).unwrap()
-}
-
-/// Traces of H and of W H W from the dense Hessian, P products.
-fn exact(model: &dyn TestModel) -> (f64, f64) {
-    let host = TestProbe::new(model, 0, 1.0);
-    let diagonal = dense_hessian(&host.probe(), ALL).unwrap().diag(0);
-    let sum = |tensor: Tensor| tensor.sum(Kind::Double).double_value(&[]);
-    (sum(diagonal.shallow_clone()), sum(&diagonal * model.weights().square()))
-}
-
-/// Measures with 100 seeds and a fixed number of draws: the mean is within 4 of its standard errors of the truth, and 95 %
-/// intervals (Student's t with `draws - 1` degrees) hold it in 88 to 99 of 100 cases, the binomial's central 99.8 %.
-fn covers(metric: &dyn Metric, model: &dyn TestModel, draws: &str, truths: [(&str, f64); 2]) {
-    tch::set_num_threads(1);
-    let measured: Vec<Measurement> = (0..100)
-        .map(|seed| {
-            // Fewer draws than the stopping rule looks at.
-            let measured = measure(metric, model, seed, NO_END, (draws, 15));
-            assert_eq!(measured.stopped, "complete");
-            measured
-        })
-        .collect();
-    for (name, truth) in truths {
-        let values: Vec<f64> = measured.iter().map(|measured| named(measured, name).value).collect();
-        let (mean, error) = statistics::mean_with_error(&values);
-        assert!((mean - truth).abs() < 4.0 * error, "{name}: {mean} +- {error} is not {truth}");
-        assert!(error < 0.1 * truth.abs(), "{name}: +- {error} of {truth} says nothing");
-        // The 97.5 % point of Student's t with 14 degrees of freedom.
-        let within = |measured: &&Measurement| {
-            let value = named(measured, name);
-            (value.value - truth).abs() <= 2.1448 * value.se_estimator.unwrap()
-        };
-        let covered = measured.iter().filter(within).count();
-        assert!((88..=99).contains(&covered), "{name}: {covered} of 100 intervals hold {truth}");
-    }
-}
-
-#[test]
-fn hutchinson_finds_the_traces_of_a_dense_hessian() {
-    let block = Block::new(4, 3).unwrap();
-    let (trace, adaptive) = exact(&block);
-    covers(&TraceHutchinson, &block, "probes", [("trace", trace), ("trace_adaptive", adaptive)]);
-}
-
-#[test]
-fn fisher_is_the_hessian_of_softmax_regression() {
-    let softmax = Softmax::new(5, 4, 20, 2).unwrap();
-    let (trace, adaptive) = exact(&softmax);
-    assert!((trace - softmax.trace().unwrap()).abs() < 1e-9 * trace);
-    covers(&TraceFisher, &softmax, "draws", [("trace", trace), ("trace_adaptive", adaptive)]);
-}
+mod common;
+use common::{NO_END, measure, named, params, trace, try_measure};
 
 #[test]
 fn a_diagonal_hessian_needs_one_probe_and_a_model_of_many_parameters_is_found_too() {
     let mut quadratic = Quadratic::new(&[&[30, 20], &[20]], 32, 4).unwrap();
     let diagonal = quadratic.matrix.diag(0).diag_embed(0, 0, 1);
     let full = std::mem::replace(&mut quadratic.matrix, diagonal);
-    let trace = quadratic.hessian().trace().double_value(&[]);
-    let measured = measure(&TraceHutchinson, &quadratic, 1, NO_END, ("probes", 2));
+    let truth = trace(&quadratic.hessian());
+    let measured = measure(&TraceHutchinson, &quadratic, 1, NO_END, &[("probes", 2.into())]);
     let found = named(&measured, "trace");
-    assert!((found.value - trace).abs() < 1e-9 * trace && found.se_estimator.unwrap() < 1e-9 * trace);
+    assert!((found.value - truth).abs() < 1e-9 * truth && found.se_estimator.unwrap() < 1e-9 * truth);
     let per = named(&measured, "trace_per_parameter");
-    assert!((per.value - trace / 620.0).abs() < 1e-12 * trace);
+    assert!((per.value - truth / 620.0).abs() < 1e-12 * truth);
 
-    // 620 parameters, a full matrix of the same diagonal: precise after the fewest probes that are trusted.
+    // 620 parameters, a full matrix of the same diagonal: precise after the fewest draws that are trusted.
     quadratic.matrix = full;
-    let measured = measure(&TraceHutchinson, &quadratic, 1, NO_END, ("probes", 1000));
+    let measured = measure(&TraceHutchinson, &quadratic, 1, NO_END, &[("probes", 1000.into())]);
     let found = named(&measured, "trace");
+    assert_eq!((measured.stopped, named(&measured, "draws").value), ("precision", 4.0));
+    assert!((found.value - truth).abs() < 4.0 * found.se_estimator.unwrap(), "{found:?} {truth}");
+    // Two groups have as many degrees of freedom only after 16 draws.
+    let measured = measure(&TraceHutchinson, &quadratic, 1, NO_END, &[("probes", 1000.into()), ("groups", 2.into())]);
     assert_eq!((measured.stopped, named(&measured, "draws").value), ("precision", 16.0));
-    assert!((found.value - trace).abs() < 4.0 * found.se_estimator.unwrap(), "{found:?} {trace}");
+}
+
+#[test]
+fn signs_of_their_own_for_each_group_lower_the_variance() {
+    // Molecules of one curvature: with 16 groups the variance of a draw is a sixteenth of that with one v for all.
+    let mut quadratic = Quadratic::new(&[&[30, 20]], 32, 4).unwrap();
+    quadratic.excess = quadratic.excess.zeros_like();
+    let square = |groups: u64| {
+        let measured = measure(&TraceHutchinson, &quadratic, 3, NO_END, &[("probes", 60.into()), ("groups", groups.into())]);
+        named(&measured, "trace").se_estimator.unwrap().powi(2) * named(&measured, "draws").value
+    };
+    // Off the diagonal: 2 (|H|^2 - sum H_ii^2).
+    let off = &quadratic.matrix - quadratic.matrix.diag(0).diag_embed(0, 0, 1);
+    let one = 2.0 * off.square().sum(Kind::Double).double_value(&[]);
+    for groups in [2_u64, 16] {
+        let ratio = square(groups) * groups as f64 / one;
+        assert!((0.5..2.0).contains(&ratio), "{groups} groups: {ratio}");
+    }
 }
 
 #[test]
@@ -96,40 +60,178 @@ fn the_error_over_molecules_is_that_of_the_molecules_curvatures() {
     // of s over the groups of molecules.
     let mut quadratic = Quadratic::new(&[&[5, 3]], 64, 9).unwrap();
     quadratic.matrix = quadratic.matrix.diag(0).diag_embed(0, 0, 1);
-    let trace = quadratic.matrix.trace().double_value(&[]);
+    let whole = trace(&quadratic.matrix);
     let curvatures = Vec::<f64>::try_from(&quadratic.excess).unwrap();
-    let groups: Vec<f64> = curvatures.chunks(4).map(|group| trace * (1.0 + group.iter().sum::<f64>() / 4.0)).collect();
+    let groups: Vec<f64> = curvatures.chunks(4).map(|group| 1.0 + group.iter().sum::<f64>() / 4.0).collect();
     let (mean, error) = statistics::mean_with_error(&groups);
-    let measured = measure(&TraceHutchinson, &quadratic, 1, NO_END, ("probes", 2));
-    let found = named(&measured, "trace");
-    assert!((found.value - mean).abs() < 1e-9 * mean && (found.se_sample.unwrap() - error).abs() < 1e-9 * mean, "{found:?}");
+    let largest = quadratic.matrix.diag(0).max().double_value(&[]);
+    let cases: [(&dyn Metric, &str, &str, f64, f64); 4] = [
+        (&TraceHutchinson, "probes", "trace", whole, 1e-9),
+        (&LayerTrace, "probes", "mean_per_parameter", whole / 15.0, 1e-9),
+        (&LambdaMax, "steps", "lambda_max", largest, 1e-6),
+        // Sums over the spectrum: to first order, here exactly, and without noise of the signs.
+        (&SpectralDensity, "steps", "trace", whole, 1e-9),
+    ];
+    for (metric, name, value, size, tolerance) in cases {
+        let count = if name == "steps" { 15 } else { 2 };
+        let mut changed = vec![(name, count.into())];
+        if value == "lambda_max" {
+            changed.push(("tolerance", 1e-8.into()));
+        }
+        let measured = measure(metric, &quadratic, 1, NO_END, &changed);
+        let found = named(&measured, value);
+        assert!((found.value - size * mean).abs() < tolerance * size * mean, "{value}: {found:?}");
+        assert!((found.se_sample.unwrap() - size * error).abs() < 1e-3 * size * error, "{value}: {found:?}, {}", size * error);
+    }
 }
 
+/// A metric, what its draws are called, how many; the values that stay and those that move.
+type Moved<'a> = (&'a dyn Metric, &'a str, i64, &'a [&'a str], &'a [&'a str]);
+
 #[test]
-fn rescaled_heads_leave_adaptive_traces_alone_and_move_raw_ones() {
+fn rescaled_heads_leave_adaptive_values_alone_and_move_raw_ones() {
     let block = Block::new(16, 5).unwrap();
     let other = block.rescaled([3.0, 0.25], [0.2, 5.0]).unwrap();
-    let cases: [(&dyn Metric, &str); 2] = [(&TraceHutchinson, "probes"), (&TraceFisher, "draws")];
-    for (metric, draws) in cases {
-        let [a, b] = [&block, &other].map(|model| measure(metric, model, 7, NO_END, (draws, 4)));
-        let of = |name: &str| (named(&a, name).value, named(&b, name).value);
-        let (before, after) = of("trace_adaptive");
-        assert!((before - after).abs() < 1e-8 * before.abs(), "{before} {after}");
-        let (before, after) = of("trace");
-        assert!((before - after).abs() > 0.1 * before.abs(), "{before} {after}");
+    let pairs: [Moved<'_>; 4] = [
+        (&TraceHutchinson, "probes", 4, &["trace_adaptive", "trace_adaptive_per_parameter"], &["trace"]),
+        (&TraceFisher, "draws", 4, &["trace_adaptive"], &["trace"]),
+        (
+            &LayerTrace,
+            "probes",
+            4,
+            &["adaptive:query", "adaptive:key", "adaptive:value", "adaptive:output", "adaptive:words"],
+            &["trace:query", "trace:key", "trace:value", "trace:output"],
+        ),
+        (&TraceHutchpp, "draws", 2, &["trace_adaptive"], &["trace"]),
+    ];
+    for (metric, draws, count, still, moving) in pairs {
+        let [a, b] = [&block, &other].map(|model| measure(metric, model, 7, NO_END, &[(draws, count.into())]));
+        for name in still {
+            let (before, after) = (named(&a, name).value, named(&b, name).value);
+            assert!((before - after).abs() < 1e-7 * before.abs(), "{name}: {before} {after}");
+        }
+        for name in moving {
+            let (before, after) = (named(&a, name).value, named(&b, name).value);
+            assert!((before - after).abs() > 0.1 * before.abs(), "{name}: {before} {after}");
+        }
+    }
+    let spectra: [(&dyn Metric, &str); 3] =
+        [(&LambdaMax, "lambda_max"), (&LambdaMin, "lambda_min"), (&SpectralDensity, "trace_of_square")];
+    for (metric, name) in spectra {
+        let of = |model: &Block, adaptive: bool| {
+            let mut changed = vec![("steps", 40.into()), ("adaptive", adaptive.into())];
+            if name == "trace_of_square" {
+                changed.push(("runs", 2.into()));
+            }
+            named(&measure(metric, model, 7, NO_END, &changed), name).value
+        };
+        let (before, after) = (of(&block, true), of(&other, true));
+        assert!((before - after).abs() < 1e-3 * before.abs(), "{name}: {before} {after}");
+        let (before, after) = (of(&block, false), of(&other, false));
+        assert!((before - after).abs() > 0.02 * before.abs(), "{name}: {before} {after}");
     }
 }
 
 #[test]
 fn the_budget_ends_it_within_one_draw() {
-    // The two-headed block is noisy: far from 5 % after a few draws. A draw costs 4 gradients (two products) or 1.
+    // The two-headed block is noisy: far from 5 % after a few draws. A draw costs 4 gradients (two products), 1, or 2 x 4 (three).
     let block = Block::new(24, 3).unwrap();
-    let cases: [(&dyn Metric, &str, f64); 2] = [(&TraceHutchinson, "probes", 4.0), (&TraceFisher, "draws", 1.0)];
-    for (metric, draws, cost) in cases {
-        let measured = measure(metric, &block, 1, 4.5 * cost, (draws, 1000));
+    let cases: [(&dyn Metric, &str, f64, f64); 3] =
+        [(&TraceHutchinson, "probes", 4.0, 0.0), (&TraceFisher, "draws", 1.0, 0.0), (&LayerTrace, "probes", 4.0, 0.0)];
+    for (metric, draws, cost, before) in cases {
+        // As few groups as there can be, so that precision is not trusted that early.
+        let changed = [(draws, 1000.into()), ("groups", 2.into())];
+        let measured = measure(metric, &block, 1, before + 4.5 * cost, &changed);
         assert_eq!((measured.stopped, named(&measured, "draws").value), ("budget", 5.0));
         // An error needs two draws, whatever the budget.
-        let measured = measure(metric, &block, 1, 0.1, (draws, 1000));
+        let measured = measure(metric, &block, 1, 0.1, &changed);
         assert_eq!((measured.stopped, named(&measured, "draws").value), ("budget", 2.0));
     }
+    // A sketch of one vector costs 2.5 for each of both traces; a draw 2 x 4.
+    let changed = [("draws", 1000.into()), ("groups", 2.into()), ("sketch", 1.into())];
+    let measured = measure(&TraceHutchpp, &block, 1, 5.0 + 4.5 * 8.0, &changed);
+    assert_eq!((measured.stopped, named(&measured, "draws").value), ("budget", 5.0));
+    // Lanczos keeps a product for its check: 8 in all.
+    let host = TestProbe::new(&block, 1, 20.0);
+    let measured = LambdaMax.measure(&host.probe(), &params(&LambdaMax, &[("tolerance", 1e-8.into())])).unwrap();
+    assert_eq!((measured.stopped, named(&measured, "steps").value), ("budget", 7.0));
+    assert!((host.probe().spent().unwrap() - 20.0).abs() < 1e-6);
+}
+
+/// Losses `w' D w / 2` of this many parameters, D from 1 to 2.
+struct Diagonal(i64);
+
+impl TestModel for Diagonal {
+    fn table(&self) -> Vec<(String, Role, Vec<i64>)> {
+        vec![("weight".into(), Role::Weight, vec![self.0])]
+    }
+
+    fn weights(&self) -> Tensor {
+        Tensor::ones([self.0], (Kind::Double, Device::Cpu))
+    }
+
+    fn tokens(&self) -> Vec<u64> {
+        vec![1; 4]
+    }
+
+    fn losses(&self, weights: &Tensor, of: Range<u64>, _: Labels, _: &mut Stream) -> Result<Tensor, PluginError> {
+        let curvature = Tensor::linspace(1.0, 2.0, self.0, (Kind::Double, Device::Cpu));
+        let loss = (weights.square() * curvature).sum(Kind::Double) * 0.5;
+        Ok(loss.unsqueeze(0).expand([(of.end - of.start) as i64], false))
+    }
+}
+
+#[test]
+fn memory_is_told_and_caps_the_steps() {
+    // 1 MiB holds 13 vectors of 10,000 numbers in float64.
+    let mut quadratic = Diagonal(10_000);
+    let measured = measure(&LambdaMax, &quadratic, 1, NO_END, &[("memory_mib", 1.into()), ("tolerance", 1e-8.into())]);
+    assert_eq!((measured.stopped, named(&measured, "steps").value), ("complete", 9.0));
+    assert_eq!(named(&measured, "memory_bytes").value, 13.0 * 8.0 * 10_000.0);
+    let measured = measure(&SpectralDensity, &quadratic, 1, NO_END, &[("memory_mib", 1.into()), ("runs", 2.into())]);
+    assert_eq!(named(&measured, "memory_bytes").value, 13.0 * 8.0 * 10_000.0);
+    let measured = measure(&TraceHutchpp, &quadratic, 1, NO_END, &[("memory_mib", 1.into()), ("draws", 2.into())]);
+    assert_eq!(named(&measured, "sketch").value, 2.0);
+    quadratic.0 = 20_000;
+    let refused = try_measure(&SpectralDensity, &quadratic, 1, NO_END, &[("memory_mib", 1.into())]).unwrap_err();
+    assert_eq!(
+        refused,
+        PluginError::Input(
+            "`memory_mib` = 1 holds 6 vector(s) of 20000 parameters and 11 are needed; set it to 2 or more".into()
+        )
+    );
+}
+
+#[test]
+fn a_matrix_of_few_parameters_ends_lanczos_exactly() {
+    let quadratic = Quadratic::new(&[&[3]], 8, 4).unwrap();
+    let all = common::eigenvalues(&quadratic.hessian());
+    for (metric, name, truth) in [(&LambdaMax as &dyn Metric, "lambda_max", all[2]), (&LambdaMin, "lambda_min", all[0])] {
+        let measured = measure(metric, &quadratic, 1, NO_END, &[("tolerance", 1e-8.into())]);
+        let found = named(&measured, name);
+        assert!(
+            (found.value - truth).abs() < 1e-9 * all[2] && found.residual_bound.unwrap() < 1e-9 * all[2],
+            "{found:?} {all:?}"
+        );
+        assert_eq!((measured.stopped, named(&measured, "steps").value), ("precision", 3.0));
+    }
+}
+
+#[test]
+fn the_density_is_one() {
+    let block = Block::new(6, 3).unwrap();
+    let measured = measure(&SpectralDensity, &block, 1, NO_END, &[("runs", 2.into())]);
+    let text = |name: &str| {
+        let (_, bytes) = measured.artifacts.iter().find(|(known, _)| known == name).unwrap();
+        String::from_utf8(bytes.clone()).unwrap()
+    };
+    let rows = |text: &str| -> Vec<Vec<f64>> {
+        text.lines().skip(1).map(|line| line.split(',').map(|word| word.parse().unwrap()).collect()).collect()
+    };
+    let density = rows(&text("density.csv"));
+    let area: f64 = density.windows(2).map(|pair| (pair[1][0] - pair[0][0]) * (pair[0][1] + pair[1][1]) / 2.0).sum();
+    assert!((area - 1.0).abs() < 1e-3, "{area}");
+    let nodes = rows(&text("nodes.csv"));
+    assert_eq!(nodes.len(), 40);
+    assert!((nodes.iter().map(|row| row[2]).sum::<f64>() - 2.0).abs() < 1e-9);
 }
