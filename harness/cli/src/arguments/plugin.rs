@@ -33,7 +33,7 @@ pub enum Plugin {
     /// for a few dozen steps. A dataset is read, and its first rows, counts and slips are shown.
     #[command(after_help = "Example:
   clmbench plugin try custom/steepness
-  clmbench plugin try sharpness/sam --params rho=0.1 batch=16
+  clmbench plugin try sharpness/sam_m --params rho=0.1 batch=16
   clmbench plugin try bert
   clmbench plugin try solubility --file my.txt --task logS=regression
 

@@ -2,15 +2,38 @@
 
 use clmbench_sdk::prelude::*;
 
-mod average_l2;
-mod sam;
+mod apgd;
+mod average;
+mod batches;
+mod keskar;
+mod loss;
+mod one_step;
+mod pac_bayes;
+mod region;
+mod rises;
+mod worst;
 
-pub use average_l2::AverageL2;
-pub use sam::Sam;
+pub use average::Average;
+pub use keskar::Keskar;
+pub use one_step::{AsamM, SamM};
+pub use pac_bayes::PacBayesSigma;
+pub use region::{Norm, Region, onto_ellipsoid};
+pub use worst::Worst;
 
-export_plugin! { metrics: [Sam, AverageL2] }
-
-/// Mean loss per predicted token.
-fn mean_loss(rows: &LossRows) -> f64 {
-    rows.nll.iter().sum::<f64>() / rows.tokens.iter().sum::<f64>()
+export_plugin! {
+    metrics: [
+        SamM,
+        AsamM,
+        Keskar,
+        Average::new(Norm::L2, false),
+        Average::new(Norm::L2, true),
+        Average::new(Norm::Linf, false),
+        Average::new(Norm::Linf, true),
+        Worst::new(Norm::L2, false),
+        Worst::new(Norm::L2, true),
+        Worst::new(Norm::Linf, false),
+        Worst::new(Norm::Linf, true),
+        PacBayesSigma { adaptive: false },
+        PacBayesSigma { adaptive: true },
+    ]
 }

@@ -116,7 +116,7 @@ pub fn plugins() -> PluginSet {
     losses.manifest.metrics.extend(hostile.map(|id| metric(&id, CostClass::Moderate)));
     let mut curvature = plugin("curvature", "0.1.0");
     let ids =
-        ["hessian/trace_hutchinson", "hessian/trace_fisher", "sharpness/sam", "sharpness/average_l2", "landscape/flatness_1d"];
+        ["hessian/trace_hutchinson", "hessian/trace_fisher", "sharpness/sam_m", "sharpness/average_l2", "landscape/flatness_1d"];
     let counts = ["probes", "molecules", "batch"].map(|name| parameter(name, ParameterKind::Integer, json!(64)));
     let moderate = |id| MetricInfo { parameters: counts.to_vec(), ..metric(id, CostClass::Moderate) };
     curvature.manifest.metrics = ids.map(moderate).to_vec();
