@@ -11,7 +11,11 @@ use clmbench_engine::{
 };
 use clmbench_molecules::{TokenCache, vocabulary::SPECIAL};
 use clmbench_protocol::Objective;
-use clmbench_sdk::{Probe, Sample as Chosen, api::SamplePart};
+use clmbench_sdk::{
+    Probe, Sample as Chosen,
+    api::{HvpMethod, Labels, SamplePart},
+};
+use tch::Tensor;
 
 const OBJECTIVES: [(Objective, &str); 2] = [(Objective::MaskedLm, "masked"), (Objective::CausalLm, "causal")];
 
@@ -67,5 +71,34 @@ fn the_bundled_checkpoints_are_trained_by_the_recipe() {
         assert!((bundled - again).abs() < 0.1, "{name}: bundled {bundled}, trained again {again}");
         let bytes = std::fs::metadata(file(name)).unwrap().len();
         assert!(bytes < 150_000, "{name}: {bytes} bytes");
+    }
+}
+
+/// Finite differences against double backward, relative to the product's length: along signs, along the gradient, and along the
+/// eigenvector of the largest eigenvalue, where a fixed step that suits the first is far too long.
+#[test]
+fn finite_differences_are_near_the_exact_products_in_flat_and_sharp_directions() {
+    tch::set_num_threads(1);
+    let (sample, reporter) = (Sample::new().unwrap(), Reporter::silent());
+    let chosen = Chosen { part: SamplePart::Heldout, start: 0, count: 0, draw: 0 };
+    for (objective, trained) in [(Objective::MaskedLm, true), (Objective::MaskedLm, false), (Objective::CausalLm, true)] {
+        let model = if trained { sample.trained(objective).unwrap() } else { sample.untrained(objective).unwrap() };
+        let host = sample.probe(&model, objective, trained, "test", &reporter).unwrap();
+        let probe = Probe::new(host.edge());
+        let product = |vector: &Tensor, method| probe.hvp(chosen, &vector.unsqueeze(0), method).unwrap().squeeze_dim(0);
+        let gradient = probe.grad(chosen, None, Labels::Data).unwrap();
+        let signs: Vec<f32> =
+            (0..gradient.numel() as u32).map(|n| if n.wrapping_mul(2_654_435_761) >> 31 == 0 { 1.0 } else { -1.0 }).collect();
+        let mut sharp = gradient.shallow_clone();
+        for _ in 0..6 {
+            sharp = product(&(&sharp / sharp.norm()), HvpMethod::DoubleBackward);
+        }
+        for (name, vector) in [("signs", Tensor::from_slice(&signs)), ("gradient", gradient), ("sharp", sharp)] {
+            let exact = product(&vector, HvpMethod::DoubleBackward);
+            let apart = (product(&vector, HvpMethod::FiniteDifference) - &exact).norm().double_value(&[]);
+            let error = apart / exact.norm().double_value(&[]);
+            assert!(error < 5e-4, "{objective:?}, trained {trained}, {name}: off by {error:.1e}");
+            println!("{objective:?}, trained {trained}, {name}: off by {error:.1e}");
+        }
     }
 }
