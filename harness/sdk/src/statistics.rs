@@ -47,9 +47,27 @@ pub fn mean_with_error(values: &[f64]) -> (f64, f64) {
     if count < 2.0 { (mean, f64::NAN) } else { (mean, (spread / (count - 1.0) / count).sqrt()) }
 }
 
+/// Delete-a-group jackknife standard error, from the values of an estimate with each of G groups of equal size left out:
+/// `sqrt((G - 1) / G sum (value - mean)^2)` (Efron & Tibshirani 1993, eq. 11.5; groups of one molecule are the plain jackknife).
+/// With few groups its interval needs the quantile of Student's t with G - 1 degrees of freedom. NaN below two groups.
+pub fn jackknife_error(left_out: &[f64]) -> f64 {
+    let groups = left_out.len() as f64;
+    let mean = left_out.iter().sum::<f64>() / groups;
+    let spread: f64 = left_out.iter().map(|value| (value - mean).powi(2)).sum();
+    if groups < 2.0 { f64::NAN } else { (spread * (groups - 1.0) / groups).sqrt() }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{error_of_draws, mean_with_error, ratio_with_jackknife};
+    use super::{error_of_draws, jackknife_error, mean_with_error, ratio_with_jackknife};
+
+    #[test]
+    fn the_jackknife_of_a_mean_is_its_standard_error() {
+        let values = [1.0, 4.0, 2.0, 8.0, 5.0];
+        let left_out: Vec<f64> = values.iter().map(|value| (20.0 - value) / 4.0).collect();
+        assert!((jackknife_error(&left_out) - mean_with_error(&values).1).abs() < 1e-12);
+        assert!(jackknife_error(&[1.0]).is_nan());
+    }
 
     #[test]
     fn with_equal_denominators_the_jackknife_is_the_standard_error_of_the_mean() {

@@ -1,0 +1,77 @@
+//! Distances between all molecules of a task.
+
+use clmbench_sdk::prelude::*;
+
+/// Distances under this share of the largest possible one are 0: embeddings of one molecule that were computed in other batches differ
+/// by what float32 rounds.
+pub const ZERO: f64 = 1e-6;
+
+/// Euclidean distances of rows [N, D], all N^2 of them in float64: 8 N^2 bytes.
+pub struct Distances {
+    /// N.
+    pub count: usize,
+    /// Row by row; 0 on the diagonal.
+    square: Vec<f64>,
+    /// Smallest and largest feature of each group of molecules, [D] each.
+    ranges: Vec<(Vec<f64>, Vec<f64>)>,
+    /// Where each group starts and ends.
+    groups: Vec<std::ops::Range<usize>>,
+}
+
+impl Distances {
+    /// Of rows in float64, with these groups of molecules, which hold each one once.
+    ///
+    /// # Errors
+    /// Whatever libtorch refuses.
+    pub fn new(rows: &Tensor, groups: Vec<std::ops::Range<usize>>) -> Result<Self, PluginError> {
+        let count = rows.size2()?.0 as usize;
+        // Distances ignore the mean; without it |x|^2 + |y|^2 - 2 x y cancels less. What it still rounds is far under `ZERO`.
+        let rows = rows.f_subtract(&rows.f_mean_dim(&[0_i64][..], true, Kind::Double)?)?;
+        let squares = rows.f_square()?.f_sum_dim_intlist(&[1_i64][..], true, Kind::Double)?;
+        let mut table = rows.f_matmul(&rows.f_tr()?)?;
+        let mut table = table.f_mul_scalar_(-2.0)?.f_add_(&squares)?.f_add_(&squares.f_tr()?)?.f_clamp_min_(0.0)?;
+        let table = table.f_sqrt_()?.f_fill_diagonal_(0.0, false)?;
+        let mut square = vec![0.0; count * count];
+        table.f_copy_data(&mut square, count * count)?;
+        let of = |group: &std::ops::Range<usize>| -> Result<(Vec<f64>, Vec<f64>), PluginError> {
+            let part = rows.f_narrow(0, group.start as i64, group.len() as i64)?;
+            let low = Vec::<f64>::try_from(part.f_amin(&[0_i64][..], false)?)?;
+            Ok((low, Vec::<f64>::try_from(part.f_amax(&[0_i64][..], false)?)?))
+        };
+        let ranges: Result<Vec<_>, PluginError> = groups.iter().map(of).collect();
+        Ok(Self { count, square, ranges: ranges?, groups })
+    }
+
+    /// Distances of the i-th molecule to all of them.
+    pub fn row(&self, index: usize) -> &[f64] {
+        &self.square[index * self.count..(index + 1) * self.count]
+    }
+
+    /// Number of groups.
+    pub fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// The molecules that are left without one group, or all.
+    pub fn left(&self, without: Option<usize>) -> Vec<usize> {
+        let gone = without.and_then(|group| self.groups.get(group).cloned()).unwrap_or(0..0);
+        (0..self.count).filter(|index| !gone.contains(index)).collect()
+    }
+
+    /// The largest distance that the ranges of the features allow, `sqrt(sum of squared ranges)`, over the molecules that are left.
+    pub fn largest(&self, without: Option<usize>) -> f64 {
+        let left = || self.ranges.iter().enumerate().filter(|(group, _)| Some(*group) != without).map(|(_, range)| range);
+        let width = self.ranges.first().map_or(0, |(low, _)| low.len());
+        let range = |feature: usize| {
+            let low = left().map(|(low, _)| low[feature]).fold(f64::INFINITY, f64::min);
+            left().map(|(_, high)| high[feature]).fold(f64::NEG_INFINITY, f64::max) - low
+        };
+        (0..width).map(|feature| range(feature).powi(2)).sum::<f64>().sqrt()
+    }
+
+    /// Distances of the molecules that are left, over the largest possible one, row by row; [`ZERO`] and less are 0.
+    pub fn scaled(&self, left: &[usize], largest: f64) -> Vec<f64> {
+        let scale = |distance: f64| if distance <= ZERO * largest { 0.0 } else { distance / largest };
+        left.iter().flat_map(|row| left.iter().map(|column| scale(self.row(*row)[*column]))).collect()
+    }
+}
