@@ -17,6 +17,7 @@ mod hostile;
 mod injection;
 mod journey;
 mod kill;
+mod metrics_suite;
 mod only;
 mod own_data;
 mod plugin_author;

@@ -10,6 +10,8 @@ use crate::{
     text::{MISSING, interval, two_or_missing},
 };
 
+/// More predictors than this are folded by family.
+const MOST_NAMES: usize = 30;
 /// More fits than this are drawn as an overview, when they are of more than two tasks and protocols.
 const MOST_ROWS: usize = 24;
 
@@ -47,23 +49,90 @@ fn columns_of(rows: &[PredictorRow]) -> BTreeSet<Target> {
 /// The blocks, each at most as wide as the style.
 pub(crate) fn blocks(rows: &[PredictorRow], style: Style) -> String {
     let targets: Vec<Target> = columns_of(rows).into_iter().collect();
-    let names = names(rows);
-    let labels: Vec<String> = names.iter().map(|name| label(name, rows)).collect();
+    let lines = lines(rows);
+    let labels: Vec<String> = lines.iter().map(|line| line.label(rows)).collect();
     let mut text = String::new();
     for block in targets.chunk_by(|left, right| left.protocol == right.protocol) {
-        let column = |wanted: &Target| {
-            let find = |name: &String| rows.iter().find(|row| row.fit.metric == *name && target(row) == *wanted);
-            let cells = names.iter().map(|name| find(name).map_or_else(|| MISSING.to_owned(), cell));
-            (header(wanted, rows), cells.collect())
-        };
+        let column =
+            |wanted: &Target| (header(wanted, rows), lines.iter().map(|line| line.cell(rows, wanted)).collect::<Vec<_>>());
         text += &tables(&block[0].protocol, &labels, &block.iter().map(column).collect::<Vec<_>>(), style);
     }
     text
 }
 
-fn label(name: &str, rows: &[PredictorRow]) -> String {
-    let trivial = rows.iter().any(|row| row.fit.metric == name && row.fit.trivial);
-    if trivial { format!("{name} *") } else { name.to_owned() }
+/// A line of the overview.
+enum Line {
+    /// A predictor.
+    One(String),
+    /// Predictors of a family about which nothing is decided for the better or against their claim.
+    Family(String, Vec<String>),
+}
+
+impl Line {
+    fn label(&self, rows: &[PredictorRow]) -> String {
+        match self {
+            Self::One(name) if is_trivial(name, rows) => format!("{name} *"),
+            Self::One(name) => name.clone(),
+            Self::Family(family, names) => format!("{family} ({})", names.len()),
+        }
+    }
+
+    fn cell(&self, rows: &[PredictorRow], wanted: &Target) -> String {
+        let find = |name: &String| rows.iter().find(|row| row.fit.metric == *name && target(row) == *wanted);
+        match self {
+            Self::One(name) => find(name).map_or_else(|| MISSING.to_owned(), cell),
+            Self::Family(_, names) => {
+                let found: Vec<&PredictorRow> = names.iter().filter_map(find).collect();
+                let count = |verdict: &str, sign: &str| {
+                    let count = found.iter().filter(|row| row.fit.verdict == verdict).count();
+                    (count > 0).then(|| format!("{count} {sign}"))
+                };
+                let counts = [count("cannot_tell", "?"), count("does_not_predict", "x"), count("refused", "refused")];
+                let counts: Vec<String> = counts.into_iter().flatten().collect();
+                if counts.is_empty() { MISSING.to_owned() } else { counts.join(", ") }
+            }
+        }
+    }
+}
+
+fn is_trivial(name: &str, rows: &[PredictorRow]) -> bool {
+    rows.iter().any(|row| row.fit.metric == name && row.fit.trivial)
+}
+
+/// Whether there are so many predictors that they are folded by family.
+pub(crate) fn folded(rows: &[PredictorRow]) -> bool {
+    rows.iter().map(|row| &row.fit.metric).collect::<BTreeSet<_>>().len() > MOST_NAMES
+}
+
+/// Predictors in order; of many, those that are decided somewhere and the trivial ones by name, the rest by family.
+fn lines(rows: &[PredictorRow]) -> Vec<Line> {
+    let names = names(rows);
+    if !folded(rows) {
+        return names.into_iter().map(Line::One).collect();
+    }
+    let stands_alone = |name: &String| {
+        is_trivial(name, rows)
+            || rows.iter().any(|row| row.fit.metric == *name && (row.fit.verdict == "predicts" || row.fit.reversed))
+    };
+    let mut lines: Vec<Line> = Vec::new();
+    for name in names {
+        let family = name.split_once('/').map_or("", |(family, _)| family).to_owned();
+        let alone = stands_alone(&name);
+        let place = lines.iter_mut().find_map(|line| match line {
+            Line::Family(known, members) if *known == family => Some(members),
+            _ => None,
+        });
+        match place {
+            _ if alone => lines.push(Line::One(name)),
+            Some(members) => members.push(name),
+            None => lines.push(Line::Family(family, vec![name])),
+        }
+    }
+    let unfold = |line: Line| match line {
+        Line::Family(_, mut members) if members.len() == 1 => Line::One(members.remove(0)),
+        line => line,
+    };
+    lines.into_iter().map(unfold).collect()
 }
 
 /// Tables of these columns beside the labels: as many columns in each as the style is wide.
@@ -131,6 +200,10 @@ pub(crate) fn where_they_are(rows: &[&PredictorRow]) -> String {
     let list = |words: BTreeSet<&str>| words.into_iter().collect::<Vec<_>>().join(", ");
     format!("{} ({})", list(datasets), list(protocols))
 }
+
+/// What a folded family is.
+pub(crate) const FOLDED: &str = "A number in brackets: so many metrics of a family that neither predict nor are significant against their claim; their verdicts are \
+                                 counted: ? cannot tell, x does not predict.";
 
 /// What the cells mean.
 pub(crate) const LEGEND: &str = "Each cell: r over runs [95 % interval]; + predicts, x does not predict, ! significant against its claim, else cannot tell. \

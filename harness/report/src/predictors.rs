@@ -26,6 +26,9 @@ pub fn predictor_table(board: &PredictorBoard, style: Style) -> String {
     if overview::wanted(&board.rows) {
         text.push_str(&overview::blocks(&board.rows, style));
         text.push_str(&wrap(overview::LEGEND, width));
+        if overview::folded(&board.rows) {
+            text.push_str(&wrap(overview::FOLDED, width));
+        }
         for line in footer(board, &shared, &IN_NO_OVERVIEW.map(str::to_owned)) {
             text.push_str(&wrap(&plain(&line), width));
         }

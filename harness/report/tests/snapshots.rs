@@ -394,6 +394,45 @@ fn many_fits_are_an_overview() {
     }
 }
 
+/// Sixty metrics on two datasets under two protocols, with four runs.
+fn families() -> PredictorBoard {
+    let mut rows = Vec::new();
+    for (dataset, score) in [("freesolv", "rmse"), ("bace", "roc_auc")] {
+        for protocol in ["finetune", "probe"] {
+            for number in 0..60_u32 {
+                let families = ["hessian", "sharpness", "landscape", "representation", "transferability", "roughness"];
+                let name = format!("{}/metric_of_long_name_{number}", families[number as usize % 6]);
+                let trivial = number >= 56;
+                let name = if trivial { format!("trivial/number_{number}") } else { name };
+                let mut row = predictor(&name, 4, 0.2, trivial);
+                (row.fit.dataset, row.fit.score, row.fit.protocol) = (dataset.into(), score.into(), protocol.into());
+                row.details.pool.split_digest = format!("split of {dataset}");
+                match number {
+                    0 if dataset == "bace" => row.fit.verdict = "predicts".into(),
+                    1 if protocol == "probe" => (row.fit.verdict, row.fit.reversed) = ("does_not_predict".into(), true),
+                    6..12 => row.fit.verdict = "does_not_predict".into(),
+                    12 => {
+                        (row.fit.verdict, row.fit.spearman, row.fit.p_value) = ("refused".into(), None, None);
+                        row.fit.verdict_reason = Some("`x` has the same value in every run".into());
+                    }
+                    _ => {}
+                }
+                rows.push(row);
+            }
+        }
+    }
+    predictors(rows)
+}
+
+#[test]
+fn many_metrics_are_folded_by_family() {
+    for width in [80, 120] {
+        let text = predictor_table(&families(), Style::new(width));
+        assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
+        insta::assert_snapshot!(format!("families_{width}"), text);
+    }
+}
+
 #[test]
 fn many_rankings_are_an_overview() {
     let mut board = models();

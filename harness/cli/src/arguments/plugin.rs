@@ -12,8 +12,9 @@ pub enum Plugin {
     /// List what the plugins that were found offer
     #[command(after_help = "Example:
   clmbench plugin list
+  clmbench plugin list --kind metric
   clmbench plugin list --plugins ./my-plugins --json")]
-    List(Json),
+    List(PluginListArguments),
     /// Write a new plugin crate that builds: a metric, a dataset or an architecture that works
     #[command(after_help = "Example:
   clmbench plugin new metric steepness --out ~/steepness
@@ -47,6 +48,17 @@ Exit status 3 if it failed.")]
 
 Exit status 3 if a check failed.")]
     Check(CheckArguments),
+}
+
+/// Arguments of `plugin list`.
+#[derive(Debug, Args)]
+pub struct PluginListArguments {
+    /// Only what is of this kind; metrics then with what each looks at, its cost and the tasks it is for
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub kind: Option<Kind>,
+    /// JSON or text.
+    #[command(flatten)]
+    pub json: Json,
 }
 
 /// Files and tasks that a dataset is tried or checked with.

@@ -1,6 +1,7 @@
 //! `metric`: what can be measured on a checkpoint.
 
-use clmbench_protocol::{Comparable, CostClass, Direction, MetricInfo, Objective, Scope};
+use clmbench_protocol::{Comparable, Direction, MetricInfo, Objective, Scope};
+use clmbench_report::Style;
 use clmbench_runner::{
     nearest::nearest,
     plugins::{Offer, PluginSet},
@@ -14,6 +15,9 @@ use crate::{
     error::CliError,
     plugins,
 };
+
+/// Below so many columns the claim is left out and scopes are one word, so that each metric keeps to its line.
+const NARROW: usize = 100;
 
 /// A metric, as `--json` has it.
 #[derive(Debug, Serialize)]
@@ -52,15 +56,25 @@ fn list(wanted: Option<&str>, json: bool, plugins: &PluginSet, console: Console)
     if json {
         return console.json("metrics", &rows);
     }
-    let cells = |row: &Row<'_>| {
-        let info = row.info;
-        let words = [scope(info.scope), cost(info.cost), claim(info.direction)].map(str::to_owned);
-        std::iter::once(one_line(&info.id, 60)).chain(words).chain([applies(info)]).collect()
-    };
-    let lines: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    console.print(&clmbench_report::table_in(&["metric", "looks at", "cost", "claim", "only for"], &lines, console.style))?;
+    console.print(&table(rows.iter().map(|row| row.info), console.style))?;
     console.note(&format!("{} metrics; `clmbench metric describe NAME` says more", rows.len()));
     Ok(())
+}
+
+/// The metrics with what each looks at, its cost, its claim and what it is only for.
+pub(super) fn table<'a>(infos: impl Iterator<Item = &'a MetricInfo>, style: Style) -> String {
+    let narrow = style.width < NARROW;
+    let mut headers = vec!["metric", "looks at", "cost", "claim", "only for"];
+    let cells = |info: &MetricInfo| {
+        let looks_at = if narrow { info.scope.word() } else { scope(info.scope) };
+        let mut words = vec![one_line(&info.id, 60), looks_at.to_owned(), info.cost.word().to_owned()];
+        words.extend((!narrow).then(|| claim(info.direction).to_owned()));
+        words.push(applies(info));
+        words
+    };
+    let lines: Vec<Vec<String>> = infos.map(cells).collect();
+    headers.retain(|header| !narrow || *header != "claim");
+    clmbench_report::table_in(&headers, &lines, style)
 }
 
 fn describe(name: &str, json: bool, plugins: &PluginSet, console: Console) -> Result<(), CliError> {
@@ -90,7 +104,7 @@ fn page(offer: Offer<'_, MetricInfo>, console: Console) -> String {
         ("source", info.citation.clone()),
         ("value", format!("{}{unit}, {}", info.primary, claim(info.direction))),
         ("looks at", scope(info.scope).to_owned()),
-        ("cost", cost(info.cost).to_owned()),
+        ("cost", info.cost.word().to_owned()),
         ("compares", comparable.to_owned()),
         ("only for", applies(info)),
         ("plugin", format!("{} {}", manifest.name, manifest.version)),
@@ -128,15 +142,6 @@ fn scope(scope: Scope) -> &'static str {
         Scope::Run => "run",
         Scope::Pair => "pair of checkpoints",
         Scope::Transfer => "fine-tuned weights",
-    }
-}
-
-fn cost(cost: CostClass) -> &'static str {
-    match cost {
-        CostClass::Free => "free",
-        CostClass::Cheap => "cheap",
-        CostClass::Moderate => "moderate",
-        CostClass::Expensive => "expensive",
     }
 }
 

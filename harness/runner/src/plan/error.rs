@@ -148,6 +148,16 @@ pub enum PlanError {
         /// Nearest name or the known ones.
         hint: String,
     },
+    /// A parameter of a selection that none of its metrics has.
+    #[error("{place}: no metric of the selection has a parameter `{key}`.{hint}")]
+    UnreadParameter {
+        /// Where.
+        place: Place,
+        /// The parameter.
+        key: String,
+        /// Nearest name or the known ones.
+        hint: String,
+    },
     /// A parameter with a value that it cannot have.
     #[error("{place}: parameter `{key}` of {owner}: {message}")]
     BadParameter {

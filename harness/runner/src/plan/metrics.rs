@@ -47,6 +47,14 @@ pub(super) fn metrics(suite: &Suite, plugins: &PluginSet) -> Result<Vec<Metric>,
                 .filter(|offer| !named.contains(&offer.info.id.as_str()))
                 .collect(),
         };
+        let mut declared: Vec<&str> =
+            offers.iter().flat_map(|offer| &offer.info.parameters).map(|parameter| parameter.name.as_str()).collect();
+        declared.sort_unstable();
+        declared.dedup();
+        if let (Some(key), false) = (unread(entry, &declared), offers.is_empty()) {
+            let (place, hint) = (entry.place.clone(), hint(key, &declared));
+            return Err(PlanError::UnreadParameter { place, key: key.clone(), hint });
+        }
         for offer in offers {
             let siblings = siblings(&offer.info.id, plugins);
             let metric = metric(entry, offer, siblings)?;
@@ -94,6 +102,21 @@ fn select<'a>(which: &Which, plugins: &'a PluginSet, place: &Place) -> Result<Ve
     Err(PlanError::EmptySelection { place: place.clone(), selection, hint })
 }
 
+/// A parameter of a selection that none of its metrics has.
+fn unread<'e>(entry: &'e MetricEntry, declared: &[&str]) -> Option<&'e String> {
+    if matches!(entry.which, Which::Id(_)) {
+        return None;
+    }
+    entry.params.keys().find(|key| !declared.contains(&key.as_str()))
+}
+
+/// What a table gives a metric: everything if it names it, else the parameters that it has.
+fn given(entry: &MetricEntry, info: &MetricInfo) -> Map<String, Value> {
+    let has = |key: &str| info.parameters.iter().any(|parameter| parameter.name == key);
+    let all = matches!(entry.which, Which::Id(_));
+    entry.params.iter().filter(|(key, _)| all || has(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
 /// The id without the number of bins at its end.
 fn unbinned(id: &str) -> &str {
     match id.rsplit_once("_q") {
@@ -113,16 +136,17 @@ fn metric(
     siblings: Vec<(String, Vec<TaskKind>)>,
 ) -> Result<Metric, PlanError> {
     let owner = format!("metric `{}`", offer.info.id);
+    let given = given(entry, offer.info);
     Ok(Metric {
         label: plain(&offer.info.id.replace('/', ".")),
-        params: fill(&owner, &offer.info.parameters, &entry.params, &entry.place)?,
+        params: fill(&owner, &offer.info.parameters, &given, &entry.place)?,
         info: offer.info.clone(),
         plugin: offer.plugin.reference(),
         file: offer.plugin.file(),
         budget: entry.budget,
         siblings,
         place: entry.place.clone(),
-        given: entry.params.clone(),
+        given,
     })
 }
 

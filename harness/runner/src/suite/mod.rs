@@ -111,7 +111,7 @@ pub struct MetricEntry {
     pub which: Which,
     /// How much each may spend.
     pub budget: Budget,
-    /// Parameters that differ from the metric's defaults.
+    /// Parameters that differ from the metric's defaults; of a selection, for those of its metrics that have them.
     pub params: Map<String, Value>,
     /// Where it is written.
     pub place: Place,

@@ -241,9 +241,6 @@ fn metric(section: &Section<'_>) -> Result<MetricEntry, SuiteError> {
     let params = section.values("params", "params = { probes = 8 }")?;
     let which = match (section.string("id", "loss/mlm_loss")?, section.string("select", "cost:cheap")?) {
         (Some(id), None) => Which::Id(id),
-        (None, Some(_)) if params.is_some() => {
-            return Err(section.value_error("params", "parameters belong to one metric; name it with `id` instead of `select`."));
-        }
         (None, Some(select)) => selection(section, &select)?,
         (Some(_), Some(_)) => return Err(section.value_error("select", "stands beside `id`; keep one of the two.")),
         (None, None) => return Err(section.missing("id", "id = \"loss/mlm_loss\"` or `select = \"cost:cheap\"")),

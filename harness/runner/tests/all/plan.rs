@@ -345,6 +345,27 @@ fn variants_of_a_metric_have_their_own_keys() {
 }
 
 #[test]
+fn parameters_of_a_selection_reach_the_metrics_that_have_them() {
+    let specs = bound(&small("[[metric]]\nselect = \"family:hessian\"\nparams = { probes = 4 }\n"));
+    let probes = |metric: &str| {
+        let mut found = specs.iter().filter_map(|spec| match spec {
+            CellSpec::Measure(spec) if spec.metric == metric => Some(spec.params.get("probes").cloned()),
+            _ => None,
+        });
+        found.next().unwrap()
+    };
+    assert_eq!(probes("hessian/trace_fisher"), Some(json!(4)));
+    assert_eq!(probes("loss/mlm_loss"), None);
+    let mixed =
+        small("").replacen("id = \"loss/mlm_loss\"", "select = \"cost:moderate\"\nparams = { repeats = 4, probes = 2 }", 1);
+    let plan = planned(&mixed);
+    // The loss has `repeats` and no `probes`, the traces the other way round; the trivial ones have neither.
+    for metric in ["loss.mlm_loss", "hessian.trace_fisher", "trivial.tokens"] {
+        assert_eq!(plan.cells.iter().filter(|cell| cell.key.ends_with(metric)).count(), 4, "{metric}");
+    }
+}
+
+#[test]
 fn mistakes_are_named_with_their_line() {
     let demo = small("");
     let cases: &[(&str, &str, &[&str])] = &[
@@ -362,6 +383,16 @@ fn mistakes_are_named_with_their_line() {
             "id = \"loss/mlm_loss\"",
             "id = \"loss/mlm_loss\"\nparams = { repeats = 2.5 }",
             &["suite.toml:17:", "`repeats`", "2.5 is not a whole number"],
+        ),
+        (
+            "id = \"loss/mlm_loss\"",
+            "select = \"all\"\nparams = { probs = 4 }",
+            &["suite.toml:17: no metric of the selection has a parameter `probs`. Did you mean `probes`?"],
+        ),
+        (
+            "id = \"loss/mlm_loss\"",
+            "select = \"family:hessian\"\nparams = { probes = 1.5 }",
+            &["suite.toml:17: parameter `probes` of metric `hessian/trace_hutchinson`: 1.5 is not a whole number"],
         ),
         ("id = \"loss/mlm_loss\"", "select = \"family:trival\"", &["suite.toml:17:", "family:trival", "Did you mean `trivial`?"]),
         (

@@ -141,7 +141,6 @@ fn every_mistake_is_named_with_its_line_and_a_way_out() {
         ("id = \"loss/mlm_loss\"", "id = \"a/b\"\nselect = \"all\"", &["demo.toml:16:", "beside `id`"]),
         ("id = \"loss/mlm_loss\"", "select = \"cost:cheep\"", &["demo.toml:15:", "Did you mean `cheap`?"]),
         ("id = \"loss/mlm_loss\"", "select = \"everything\"", &["demo.toml:15:", "selects nothing"]),
-        ("id = \"loss/mlm_loss\"", "select = \"all\"\nparams = { a = 1 }", &["demo.toml:16:", "belong to one metric"]),
         ("id = \"loss/mlm_loss\"", "id = \"a/b\"\nbudget = \"fast\"", &["demo.toml:16:", "`fast` is not a budget"]),
         ("id = \"loss/mlm_loss\"", "id = \"a/b\"\n[[protocol]]\nkind = \"prob\"", &["demo.toml:17:", "Did you mean `probe`?"]),
         ("id = \"loss/mlm_loss\"", "id = \"a/b\"\n[[protocol]]\nkind = \"probe\"\nseeds = 3", &["demo.toml:18:", "closed form"]),

@@ -4,11 +4,13 @@ use clmbench_protocol::{ParameterInfo, PresetInfo, SourceFile};
 use clmbench_runner::plugins::{Plugin, PluginSet};
 use serde::Serialize;
 
+use super::super::metric;
 use crate::{
-    arguments::Global,
+    arguments::{Global, Kind},
     console::{Console, one_line},
     error::CliError,
     plugins,
+    units::counted,
 };
 
 /// Below so many columns the plugin of each row is left out, so that names stay whole.
@@ -40,13 +42,17 @@ struct Row<'a> {
 ///
 /// # Errors
 /// [`CliError::NoWorker`], [`CliError::PluginsLeftOut`] when some cannot be used, [`CliError::Output`].
-pub fn run(json: bool, global: &Global, console: Console) -> Result<(), CliError> {
+pub fn run(kind: Option<Kind>, json: bool, global: &Global, console: Console) -> Result<(), CliError> {
     let discovery = plugins::find(global)?;
-    let rows = rows(&discovery.plugins);
+    let mut rows = rows(&discovery.plugins);
+    rows.retain(|row| kind.is_none_or(|kind| row.kind == word(kind)));
     if json {
         console.json("plugins", &rows)?;
     } else if rows.is_empty() {
         console.note("no plugins; `clmbench doctor` says which folders were searched");
+    } else if kind == Some(Kind::Metric) {
+        console.print(&metric::table(discovery.plugins.metrics().map(|offer| offer.info), console.style))?;
+        console.note(&format!("{}; `clmbench metric describe NAME` says more", counted(rows.len(), "metric")));
     } else {
         let cells = |row: &Row<'_>| {
             let version = format!("{} {}", short(row.plugin), row.version);
@@ -64,6 +70,15 @@ pub fn run(json: bool, global: &Global, console: Console) -> Result<(), CliError
     match discovery.errors.len() {
         0 => Ok(()),
         _ => Err(CliError::PluginsLeftOut(discovery.errors)),
+    }
+}
+
+/// The kind as rows have it.
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Architecture => "architecture",
+        Kind::Dataset => "dataset",
+        Kind::Metric => "metric",
     }
 }
 

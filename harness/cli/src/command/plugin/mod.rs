@@ -21,7 +21,7 @@ use crate::{
 /// Whatever the command says.
 pub fn run(command: &Plugin, global: &Global, console: Console) -> Result<(), CliError> {
     match command {
-        Plugin::List(of) => list::run(of.json, global, console),
+        Plugin::List(of) => list::run(of.kind, of.json.json, global, console),
         Plugin::New(of) => new::run(of, console),
         Plugin::Build(of) => build::run(of, global, console),
         Plugin::Try(of) => tried::run(of, global, console),
