@@ -1,5 +1,7 @@
 //! Metrics of a suite: selections resolved, parameters filled in.
 
+use std::collections::HashSet;
+
 use clmbench_protocol::{Budget, CostClass, MetricInfo, PluginFile, PluginRef, TaskKind};
 use serde_json::{Map, Value};
 
@@ -26,7 +28,8 @@ pub(super) struct Metric {
     given: Map<String, Value>,
 }
 
-/// Every metric that the suite names, in order. A metric named by `id` is not selected a second time.
+/// Every metric that the suite names, in order. A metric named by `id` is not selected; one that several selections meet belongs to the
+/// first.
 pub(super) fn metrics(suite: &Suite, plugins: &PluginSet) -> Result<Vec<Metric>, PlanError> {
     let named: Vec<&str> = suite
         .metrics
@@ -37,6 +40,7 @@ pub(super) fn metrics(suite: &Suite, plugins: &PluginSet) -> Result<Vec<Metric>,
         })
         .collect();
     let mut metrics: Vec<Metric> = Vec::new();
+    let mut selected: HashSet<String> = HashSet::new();
     for entry in &suite.metrics {
         let offers: Vec<Offer<'_, MetricInfo>> = match &entry.which {
             Which::Id(id) => {
@@ -44,7 +48,7 @@ pub(super) fn metrics(suite: &Suite, plugins: &PluginSet) -> Result<Vec<Metric>,
             }
             selection => select(selection, plugins, &entry.place)?
                 .into_iter()
-                .filter(|offer| !named.contains(&offer.info.id.as_str()))
+                .filter(|offer| !named.contains(&offer.info.id.as_str()) && selected.insert(offer.info.id.clone()))
                 .collect(),
         };
         let mut declared: Vec<&str> =
@@ -61,17 +65,14 @@ pub(super) fn metrics(suite: &Suite, plugins: &PluginSet) -> Result<Vec<Metric>,
             let twin = metrics.iter().find(|earlier| {
                 earlier.info.id == metric.info.id && earlier.budget == metric.budget && earlier.params == metric.params
             });
-            match (twin, &entry.which) {
-                (None, _) => metrics.push(metric),
-                (Some(earlier), Which::Id(_)) => {
-                    return Err(PlanError::Same {
-                        place: entry.place.clone(),
-                        first: format!("{} on line {}", earlier.info.id, earlier.place.line),
-                        second: metric.info.id,
-                    });
-                }
-                (Some(_), _) => {}
+            if let Some(earlier) = twin {
+                return Err(PlanError::Same {
+                    place: entry.place.clone(),
+                    first: format!("{} on line {}", earlier.info.id, earlier.place.line),
+                    second: metric.info.id,
+                });
             }
+            metrics.push(metric);
         }
     }
     name_variants(&mut metrics);

@@ -356,6 +356,11 @@ fn parameters_of_a_selection_reach_the_metrics_that_have_them() {
     };
     assert_eq!(probes("hessian/trace_fisher"), Some(json!(4)));
     assert_eq!(probes("loss/mlm_loss"), None);
+    // What an earlier selection has met, a later one leaves alone.
+    let twice = "[[metric]]\nselect = \"family:hessian\"\nparams = { probes = 4 }\n[[metric]]\nselect = \"all\"\n";
+    let keys: Vec<String> = planned(&small(twice)).cells.into_iter().map(|cell| cell.key).collect();
+    assert_eq!(keys.iter().filter(|key| key.contains("hessian.trace_fisher")).count(), 4, "{keys:?}");
+    assert_eq!(keys.iter().filter(|key| key.contains("sharpness.sam")).count(), 4, "{keys:?}");
     let mixed =
         small("").replacen("id = \"loss/mlm_loss\"", "select = \"cost:moderate\"\nparams = { repeats = 4, probes = 2 }", 1);
     let plan = planned(&mixed);
