@@ -26,9 +26,9 @@ fn each_line<'a>(
     offences
 }
 
-/// Only cli and xtask print; others return or log.
+/// Only cli, xtask and the examples print; others return or log.
 pub fn printing(tree: &Tree) -> Vec<Offence> {
-    let prints = |path: &str| rules::PRINTING.iter().any(|start| path.starts_with(start));
+    let prints = |path: &str| rules::PRINTING.iter().any(|start| path.starts_with(start)) || path.contains("/examples/");
     let files = tree.rust().filter(|file| !prints(&file.path) && !file.path.ends_with("/build.rs"));
     each_line(files, false, |_, _, line| {
         let found = ["println", "eprintln", "print", "eprint"].into_iter().find(|name| calls_macro(&line.code, name))?;
@@ -119,6 +119,7 @@ mod tests {
         let text = "fn a() {\n    println!(\"x\");\n    // println!\n    let s = \"eprintln!\";\n    eprint!(\"y\");\n}\n#[cfg(test)]\nmod tests {\n    fn b() { println!(); }\n}\n";
         assert_eq!(lines(printing, "harness/stats/src/lib.rs", text), [2, 5]);
         assert_eq!(lines(printing, "plugins/metrics/a/src/lib.rs", text), [2, 5]);
+        assert!(lines(printing, "plugins/metrics/a/examples/speed.rs", text).is_empty());
         for path in [
             "harness/cli/src/main.rs",
             "harness/xtask/src/main.rs",

@@ -134,6 +134,10 @@ impl Clusters {
         self.sums[kept] += self.sums[gone];
         self.parent[gone] = kept;
         self.number -= 1;
+        if self.number == 1 {
+            // What is left of the sum is rounding, of which the root would be seen.
+            self.squares = 0.0;
+        }
     }
 
     fn sigma(&self) -> f64 {
