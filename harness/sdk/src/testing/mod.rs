@@ -76,6 +76,7 @@ struct Given {
     record: Option<RunFacts>,
     embeddings: Option<Tensor>,
     labels: Option<(TaskFacts, Tensor)>,
+    token_probs: Option<(Vec<u64>, Vec<Tensor>)>,
     smiles: Vec<String>,
     history: Vec<f64>,
     others: Vec<(OtherWeights, Tensor)>,
@@ -104,6 +105,13 @@ impl<'a> TestProbe<'a> {
         let (unit, score) = (String::new(), String::new());
         let task = TaskFacts { dataset: "test".into(), task: TaskInfo { name: "test".into(), kind, unit, score } };
         self.given.labels = Some((task, labels));
+        self
+    }
+
+    /// With predicted tokens of each molecule of every part, and their predictive distributions [M, V] by draw; draw k has the k-th,
+    /// from the first again after the last. One pass over all molecules costs a third of a gradient.
+    pub fn with_token_probs(mut self, tokens: Vec<u64>, draws: Vec<Tensor>) -> Self {
+        self.given.token_probs = Some((tokens, draws));
         self
     }
 
@@ -239,8 +247,17 @@ impl ProbeApi for TestProbe<'_> {
         })
     }
 
-    fn token_probs(&self, _sample: Sample) -> RResult<RawTensor, Fault> {
-        unsupported("predictive distribution")
+    fn token_probs(&self, sample: Sample) -> RResult<RawTensor, Fault> {
+        let Some((tokens, draws)) = &self.given.token_probs else { return unsupported("predictive distribution") };
+        guard(|| {
+            let chosen = self.range(sample)?;
+            let share = (chosen.end - chosen.start) as f64 / self.count() as f64;
+            self.spent.set(self.spent.get() + share / 3.0);
+            let rows = |molecules: &[u64]| molecules.iter().sum::<u64>() as i64;
+            let (before, inside) = (&tokens[..chosen.start as usize], &tokens[chosen.start as usize..chosen.end as usize]);
+            let draw = &draws[sample.draw as usize % draws.len()];
+            Ok(give(draw.f_narrow(0, rows(before), rows(inside))?))
+        })
     }
 
     fn labels(&self) -> RResult<RawTensor, Fault> {
@@ -308,7 +325,8 @@ impl ProbeApi for TestProbe<'_> {
     fn predicted(&self, sample: Sample) -> RResult<RVec<u64>, Fault> {
         guard(|| {
             let molecules = self.range(sample)?;
-            Ok(self.model.tokens()[molecules.start as usize..molecules.end as usize].to_vec().into())
+            let given = self.given.token_probs.as_ref().map(|(tokens, _)| tokens.clone());
+            Ok(given.unwrap_or_else(|| self.model.tokens())[molecules.start as usize..molecules.end as usize].to_vec().into())
         })
     }
 
