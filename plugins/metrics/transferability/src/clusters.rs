@@ -2,10 +2,10 @@
 
 use clmbench_sdk::{prelude::*, random::Stream};
 
-use crate::linear::{number, numbers, sum};
+use crate::linear::{number, numbers, sum_in};
 
-/// Iterations at most; assignments hardly change any more long before.
-const MOST: usize = 100;
+/// Iterations at most.
+const MOST: usize = 30;
 
 /// Clusters of points.
 pub struct Clusters {
@@ -18,17 +18,17 @@ pub struct Clusters {
 }
 
 impl Clusters {
-    /// `count` clusters of points [N, K], N >= count.
+    /// `count` clusters of points [N, K], N >= count, in the points' number format; at most 30 iterations.
     ///
     /// # Errors
     /// Whatever libtorch refuses.
     pub fn new(points: &Tensor, count: usize, stream: &mut Stream) -> Result<Self, PluginError> {
-        let lengths = sum(&points.f_square()?, 1)?.f_unsqueeze(1)?;
+        let lengths = sum_in(&points.f_square()?, 1)?.f_unsqueeze(1)?;
         let mut centres = spread(points, &lengths, count, stream)?;
         let mut found = Self::assign(points, &lengths, &centres)?;
         for _ in 0..MOST {
-            let member = found.nearest.f_one_hot(count as i64)?.f_to_kind(Kind::Double)?;
-            let sizes = sum(&member, 0)?;
+            let member = found.nearest.f_one_hot(count as i64)?.f_to_kind(points.kind())?;
+            let sizes = sum_in(&member, 0)?;
             let means = member.f_transpose(0, 1)?.f_mm(points)?.f_div(&sizes.f_clamp_min(1.0)?.f_unsqueeze(1)?)?;
             // A cluster that lost its last point keeps its centre.
             centres = means.f_where_self(&sizes.f_gt(0.0)?.f_unsqueeze(1)?, &centres)?;
@@ -58,14 +58,14 @@ impl Clusters {
         let own = self.distances.f_amin(&[1_i64][..], false)?;
         let variance = number(&own.f_sum(Kind::Double)?)? / count / width;
         let least = 1e-12 * number(&self.distances.f_mean(Kind::Double)?)?;
-        Ok(self.distances.f_div_scalar(-2.0 * variance.max(least))?.f_softmax(1, Kind::Double)?)
+        Ok(self.distances.f_to_kind(Kind::Double)?.f_div_scalar(-2.0 * variance.max(least))?.f_softmax(1, Kind::Double)?)
     }
 }
 
 /// Squared distances [N, Z].
 fn squared(points: &Tensor, lengths: &Tensor, centres: &Tensor) -> Result<Tensor, PluginError> {
     let cross = points.f_mm(&centres.f_transpose(0, 1)?)?.f_mul_scalar(-2.0)?;
-    Ok(cross.f_add(lengths)?.f_add(&sum(&centres.f_square()?, 1)?)?.f_clamp_min(0.0)?)
+    Ok(cross.f_add(lengths)?.f_add(&sum_in(&centres.f_square()?, 1)?)?.f_clamp_min(0.0)?)
 }
 
 /// First centres, each drawn with probability proportional to the squared distance from those before (Arthur & Vassilvitskii 2007).

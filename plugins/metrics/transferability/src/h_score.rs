@@ -6,7 +6,7 @@ use crate::{
     Labelling,
     card::{Card, jackknife_doc},
     jackknife::{self, GROUPS, Groups},
-    linear::{Cholesky, identity, number, sum},
+    linear::{Cholesky, identity, number, numbers, sum},
     moments::Moments,
     problem,
 };
@@ -22,7 +22,7 @@ impl Metric for HScore {
             doc: concat!(
                 "Regularised H-score: (1 - a) tr(S_a^-1 B), B the covariance of the class means (weighted by class size), S_a = (1 - a) S + \
                  a tr(S)/D I the Ledoit-Wolf covariance of the embeddings; both over N (tllib divides B by N - 1). Between 0 and C - 1. Also \
-                 `shrinkage`, the a. Defined for N < D too, where a does most of the work and scores sink. ",
+                 `shrinkage`, the a. Defined for N < D too, where a does most of the work and scores sink; a covariance that is round to within its noise is shrunk wholly and scores 0. ",
                 jackknife_doc!(),
                 ", a estimated anew without each."
             ),
@@ -40,24 +40,27 @@ impl Metric for HScore {
         let groups = Groups::of_classes(&classes);
         let parts = Moments::of_groups(&features, &classes, &groups)?;
         let total = Moments::total(&parts)?;
-        let (all, shrinkage) = score(&total, fourth(&features, &total)?)?;
-        let mut without = Vec::with_capacity(GROUPS);
-        for (group, part) in parts.iter().enumerate() {
-            let rest = total.without(part)?;
-            let chosen = features.f_index_select(0, &jackknife::rows(&groups.of, |of| *of != group)?)?;
-            without.push(score(&rest, fourth(&chosen, &rest)?)?.0);
-        }
-        let values = vec![jackknife::value("h_score", "1", all, &without)?, Value::exact("shrinkage", shrinkage, "1")];
+        let rests: Vec<Moments> = parts.iter().map(|part| total.without(part)).collect::<Result<_, _>>()?;
+        let fourths = fourths(&features, rests.iter().chain([&total]), &groups)?;
+        let (all, shrinkage) = score(&total, fourths[GROUPS])?;
+        let without: Result<Vec<f64>, PluginError> =
+            rests.iter().zip(&fourths).map(|(rest, fourth)| Ok(score(rest, *fourth)?.0)).collect();
+        let values = vec![jackknife::value("h_score", "1", all, &without?)?, Value::exact("shrinkage", shrinkage, "1")];
         Ok(Measurement::complete(values, labels.len() as u64))
     }
 }
 
-/// Sum over molecules of the fourth power of the distance from the mean.
-fn fourth(features: &Tensor, moments: &Moments) -> Result<f64, PluginError> {
-    let mean = moments.mean()?;
-    let squares = sum(&features.f_square()?, 1)?.f_sub(&features.f_mv(&mean)?.f_mul_scalar(2.0)?)?;
-    let squares = squares.f_add_scalar(number(&mean.f_dot(&mean)?)?)?;
-    number(&squares.f_square()?.f_sum(Kind::Double)?)
+/// Sum over molecules of the fourth power of the distance from the mean: without each group, and last of all.
+fn fourths<'a>(features: &Tensor, moments: impl Iterator<Item = &'a Moments>, groups: &Groups) -> Result<Vec<f64>, PluginError> {
+    let means = Tensor::f_stack(&moments.map(Moments::mean).collect::<Result<Vec<_>, _>>()?, 1)?;
+    let squares = features.f_mm(&means)?.f_mul_scalar(-2.0)?.f_add(&sum(&features.f_square()?, 1)?.f_unsqueeze(1)?)?;
+    let each = numbers(&squares.f_add(&sum(&means.f_square()?, 0)?)?.f_square()?)?;
+    let mut sums = vec![0.0; GROUPS + 1];
+    for (row, of) in each.chunks(GROUPS + 1).zip(&groups.of) {
+        let kept = sums.iter_mut().zip(row).enumerate().filter(|(group, _)| group != of);
+        kept.for_each(|(_, (sum, fourth))| *sum += fourth);
+    }
+    Ok(sums)
 }
 
 /// H-score and shrinkage.

@@ -28,7 +28,7 @@ impl Groups {
             let mut found = members().map(|at| groups.of[at]);
             let first = found.next().unwrap_or(0);
             let alone = found.all(|group| group == first);
-            if let (true, Some(last)) = (alone, members().last()) {
+            if let (true, Some(last)) = (alone, members().next_back()) {
                 groups.of[last] = (first + 1) % GROUPS;
             }
         }

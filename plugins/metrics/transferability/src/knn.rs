@@ -5,7 +5,7 @@ use clmbench_sdk::prelude::*;
 use crate::{
     card::{Card, jackknife_doc},
     jackknife,
-    linear::{numbers, sum},
+    linear::{numbers, sum_in},
     problem,
     score::{FOLDS, Target},
 };
@@ -39,7 +39,8 @@ impl Metric for Knn {
         let target = Target::new(probe, params)?;
         let neighbours = params.integer("neighbours")?;
         let outputs = target.outputs()?;
-        let features = problem::centred(&problem::features(probe, target.labels.len())?)?;
+        // float32 once centred: only neighbours at nearly the same distance could change places.
+        let features = problem::centred(&problem::features(probe, target.labels.len())?)?.f_to_kind(Kind::Float)?;
         let mut predictions = vec![Vec::new(); target.labels.len()];
         for fold in 0..FOLDS {
             probe.progress(fold as u64, FOLDS as u64, "fold")?;
@@ -74,20 +75,38 @@ struct Learned {
 impl Learned {
     /// Mean outputs of the nearest neighbours, for each row.
     fn predict(&self, features: &Tensor) -> Result<Vec<Vec<f64>>, PluginError> {
-        let lengths = sum(&self.features.f_square()?, 1)?;
-        let transposed = self.features.f_transpose(0, 1)?;
-        let (count, width) = (features.size()[0], self.outputs.size()[1]);
+        // [x', 1] [-2 x, |x|^2]^T: squared distances but for the row's own length, which does not change their order.
+        let lengths = sum_in(&self.features.f_square()?, 1)?.f_unsqueeze(1)?;
+        let known = Tensor::f_cat(&[self.features.f_mul_scalar(-2.0)?, lengths], 1)?.f_transpose(0, 1)?;
+        let (count, width) = (features.size()[0], self.outputs.size()[1] as usize);
+        let outputs = numbers(&self.outputs)?;
         let mut predictions = Vec::with_capacity(count as usize);
         for start in (0..count).step_by(CHUNK as usize) {
             let rows = features.f_narrow(0, start, CHUNK.min(count - start))?;
-            // Squared distances but for the row's own length, which does not change their order.
-            let distances = lengths.f_sub(&rows.f_mm(&transposed)?.f_mul_scalar(2.0)?)?;
-            let (_, nearest) = distances.f_topk(self.neighbours, 1, false, false)?;
-            let found = self.outputs.f_index_select(0, &nearest.f_flatten(0, -1)?)?;
-            let found = found.f_view([rows.size()[0], self.neighbours, width])?;
-            let means = numbers(&found.f_mean_dim(&[1_i64][..], false, Kind::Double)?)?;
-            predictions.extend(means.chunks(width as usize).map(<[f64]>::to_vec));
+            let rows = Tensor::f_cat(&[&rows, &rows.f_narrow(1, 0, 1)?.f_ones_like()?], 1)?;
+            let distances = Vec::<f32>::try_from(rows.f_mm(&known)?.f_flatten(0, -1)?)?;
+            for row in distances.chunks(self.outputs.size()[0] as usize) {
+                let nearest = smallest(row, self.neighbours as usize);
+                let mean = |output: usize| nearest.iter().map(|(_, at)| outputs[at * width + output]).sum::<f64>();
+                predictions.push((0..width).map(|output| mean(output) / nearest.len() as f64).collect());
+            }
         }
         Ok(predictions)
     }
+}
+
+/// The smallest values with their places, by value; of equal ones the first.
+fn smallest(values: &[f32], count: usize) -> Vec<(f32, usize)> {
+    let mut found: Vec<(f32, usize)> = Vec::with_capacity(count + 1);
+    let mut worst = f32::INFINITY;
+    for (at, value) in values.iter().enumerate() {
+        if *value < worst || found.len() < count {
+            found.insert(found.partition_point(|(other, _)| other <= value), (*value, at));
+            found.truncate(count);
+            if found.len() == count {
+                worst = found[count - 1].0;
+            }
+        }
+    }
+    found
 }

@@ -67,3 +67,11 @@ pub fn numbers(tensor: &Tensor) -> Result<Vec<f64>, PluginError> {
 pub fn sum(tensor: &Tensor, dimension: i64) -> Result<Tensor, PluginError> {
     Ok(tensor.f_sum_dim_intlist(&[dimension][..], false, Kind::Double)?)
 }
+
+/// Sum over one dimension, in the tensor's own number format.
+///
+/// # Errors
+/// Whatever libtorch refuses.
+pub fn sum_in(tensor: &Tensor, dimension: i64) -> Result<Tensor, PluginError> {
+    Ok(tensor.f_sum_dim_intlist(&[dimension][..], false, tensor.kind())?)
+}

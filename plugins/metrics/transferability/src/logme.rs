@@ -5,7 +5,7 @@ use clmbench_sdk::prelude::*;
 use crate::{
     card::{Card, jackknife_doc},
     jackknife::{self, GROUPS, Groups},
-    linear::{Cholesky, identity, number, numbers},
+    linear::{Cholesky, identity, number, numbers, sum},
     problem,
 };
 
@@ -71,10 +71,11 @@ fn outputs(labels: &[f64], kind: TaskKind) -> Result<Tensor, PluginError> {
     }
 }
 
-/// Eigenvalues of `F F^T` that are not zero, and the vectors that take outputs to them.
+/// Eigenvalues of `F F^T` that are not zero, and how an output is taken to their vectors.
 struct Spectrum {
+    features: Tensor,
     values: Vec<f64>,
-    /// [N, k], orthonormal columns.
+    /// Orthonormal columns: of `F F^T` [N, k] for N < D, else of `F^T F` [D, k].
     vectors: Tensor,
 }
 
@@ -87,25 +88,29 @@ impl Spectrum {
         let values = numbers(&values.f_flip([0])?)?;
         let kept = values.iter().take_while(|value| **value > RANK * values[0]).count();
         let vectors = vectors.f_flip([1])?.f_narrow(1, 0, kept as i64)?;
-        let values = values[..kept].to_vec();
-        let vectors = if count < width {
-            vectors
-        } else {
-            features.f_mm(&vectors)?.f_div(&Tensor::f_from_slice(&values)?.f_sqrt()?)?
-        };
-        Ok(Self { values, vectors })
+        Ok(Self { features: features.shallow_clone(), values: values[..kept].to_vec(), vectors })
     }
 
-    /// An output along the eigenvectors.
+    /// An output along the eigenvectors of `F F^T`.
     fn explain(&self, output: &Tensor) -> Result<Explained<'_>, PluginError> {
-        let along = self.vectors.f_transpose(0, 1)?.f_mv(output)?;
+        let (count, width) = self.features.size2()?;
+        let transposed = self.vectors.f_transpose(0, 1)?;
+        // The residual by its vector: the difference of squared lengths would cancel.
+        let (along, explained) = if count < width {
+            let along = transposed.f_mv(output)?;
+            let explained = self.vectors.f_mv(&along)?;
+            (along, explained)
+        } else {
+            let roots = Tensor::f_from_slice(&self.values)?.f_sqrt()?;
+            let along = transposed.f_mv(&self.features.f_transpose(0, 1)?.f_mv(output)?)?.f_div(&roots)?;
+            let explained = self.features.f_mv(&self.vectors.f_mv(&along.f_div(&roots)?)?)?;
+            (along, explained)
+        };
         let squares = numbers(&along.f_square()?)?;
+        let left = output.f_sub(&explained)?;
+        let residual = if squares.len() as i64 >= count { 0.0 } else { number(&left.f_dot(&left)?)? };
         let length = number(&output.f_dot(output)?)?;
-        // By the residual vector: the difference of lengths would cancel.
-        let left = output.f_sub(&self.vectors.f_mv(&along)?)?;
-        let count = output.size()[0] as f64;
-        let residual = if squares.len() as f64 >= count { 0.0 } else { number(&left.f_dot(&left)?)? };
-        Ok(Explained { values: &self.values, squares, length, residual, count })
+        Ok(Explained { values: &self.values, squares, length, residual, count: count as f64 })
     }
 }
 
@@ -209,22 +214,20 @@ impl Downdates {
         for rows in self.groups.rows()? {
             let (features, outputs) = (self.features.f_index_select(0, &rows)?, self.outputs.f_index_select(0, &rows)?);
             let transposed = features.f_transpose(0, 1)?;
-            let lengths = crate::linear::sum(&outputs.f_square()?, 0)?;
-            parts.push((transposed.f_mm(&features)?, transposed.f_mm(&outputs)?, lengths, rows.size()[0] as f64));
+            let squares = sum(&outputs.f_square()?, 0)?;
+            parts.push(([transposed.f_mm(&features)?, transposed.f_mm(&outputs)?, squares], rows.size()[0] as f64));
         }
-        let total = |of: &dyn Fn(&(Tensor, Tensor, Tensor, f64)) -> Tensor| -> Result<Tensor, PluginError> {
-            let mut sum = of(&parts[0]);
-            for part in &parts[1..] {
-                sum = sum.f_add(&of(part))?;
+        let total = |which: usize| -> Result<Tensor, PluginError> {
+            let mut sum = parts[0].0[which].f_zeros_like()?;
+            for (part, _) in &parts {
+                sum = sum.f_add(&part[which])?;
             }
             Ok(sum)
         };
-        let grams = total(&|part| part.0.shallow_clone())?;
-        let products = total(&|part| part.1.shallow_clone())?;
-        let squares = total(&|part| part.2.shallow_clone())?;
+        let (grams, products, squares) = (total(0)?, total(1)?, total(2)?);
         let molecules = self.groups.of.len() as f64;
         let mut without = Vec::with_capacity(GROUPS);
-        for (gram, product, square, count) in &parts {
+        for ([gram, product, square], count) in &parts {
             let (gram, product) = (grams.f_sub(gram)?, products.f_sub(product)?);
             let (square, count) = (numbers(&squares.f_sub(square)?)?, molecules - count);
             let mut sum = 0.0;

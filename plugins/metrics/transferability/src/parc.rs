@@ -18,8 +18,8 @@ impl Metric for Parc {
         Card {
             name: "parc",
             doc: concat!(
-                "Spearman correlation, over pairs of molecules, of 1 - Pearson correlation of embeddings (on the first 32 principal components, \
-                 each scaled to variance 1) with the dissimilarity of labels: 0 or 1 for classes, |y - y'| for regression (ours: the paper has \
+                "Spearman correlation, over pairs of molecules, of 1 - cosine of embeddings (on the first 32 principal components, each scaled \
+                 to variance 1; a Pearson correlation over components, as the authors take, would depend on their arbitrary signs) with the dissimilarity of labels: 0 or 1 for classes, |y - y'| for regression (ours: the paper has \
                  classes only). In [-1, 1] (the authors give it times 100). Pairs grow with the square of `pairs_of` molecules. ",
                 jackknife_doc!(),
                 ", ranked anew without each, components fixed."
@@ -27,8 +27,8 @@ impl Metric for Parc {
             citation: "Bolya et al. 2021, arXiv:2111.06977, eq. 3 and 4, section 3.2",
             unit: "1",
             parameters: vec![
-                ParameterInfo::integer("components", 32, "principal components at most").between(3.0, 4096.0),
-                ParameterInfo::integer("pairs_of", 1500, "molecules at most, the first ones").between(20.0, 10_000.0),
+                ParameterInfo::integer("components", 32, "principal components at most").between(2.0, 4096.0),
+                ParameterInfo::integer("pairs_of", 1000, "molecules at most, the first ones").between(20.0, 10_000.0),
             ],
         }
         .any_task()
@@ -47,9 +47,9 @@ impl Metric for Parc {
         };
         let groups = classes.as_ref().map_or_else(|| Groups::new(labels.len()), Groups::of_classes);
         let features = problem::features(probe, labels.len())?;
-        let components = reduction::components(&features, params.integer("components")?.max(3) as usize)?;
-        if components.variances.len() < 3 {
-            let text = format!("embeddings have {} independent direction(s); PARC needs 3", components.variances.len());
+        let components = reduction::components(&features, params.integer("components")?.max(2) as usize)?;
+        if components.variances.len() < 2 {
+            let text = format!("embeddings have {} independent direction(s); PARC needs 2", components.variances.len());
             return Err(PluginError::Input(text));
         }
         let far = dissimilarities(&components)?;
@@ -71,15 +71,14 @@ impl Metric for Parc {
     }
 }
 
-/// `1 - Pearson correlation` of every two molecules [N, N], over components scaled to variance 1.
+/// `1 - cosine` of every two molecules [N, N], over components scaled to variance 1.
 fn dissimilarities(components: &reduction::Components) -> Result<Vec<f64>, PluginError> {
     let scale = Tensor::f_from_slice(&components.variances)?.f_sqrt()?;
     let scaled = components.scores.f_div(&scale)?;
-    let centred = scaled.f_sub(&scaled.f_mean_dim(&[1_i64][..], true, Kind::Double)?)?;
-    let lengths = sum(&centred.f_square()?, 1)?.f_sqrt()?.f_clamp_min(1e-150)?.f_unsqueeze(1)?;
-    let unit = centred.f_div(&lengths)?;
-    let correlations = numbers(&unit.f_mm(&unit.f_transpose(0, 1)?)?)?;
-    Ok(correlations.into_iter().map(|correlation| 1.0 - correlation).collect())
+    let lengths = sum(&scaled.f_square()?, 1)?.f_sqrt()?.f_clamp_min(1e-150)?.f_unsqueeze(1)?;
+    let unit = scaled.f_div(&lengths)?;
+    let cosines = numbers(&unit.f_mm(&unit.f_transpose(0, 1)?)?)?;
+    Ok(cosines.into_iter().map(|cosine| 1.0 - cosine).collect())
 }
 
 /// Pairs of molecules: both dissimilarities and the groups of both.

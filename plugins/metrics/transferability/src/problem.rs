@@ -41,12 +41,12 @@ pub fn features(probe: &Probe<'_>, count: usize) -> Result<Tensor, PluginError> 
         return Err(PluginError::Shape(format!("embeddings of {count} molecules have shape {size:?}, not [{count}, width]")));
     }
     if !f64::try_from(features.f_sum(Kind::Double)?)?.is_finite() {
-        return Err(PluginError::NonFinite("an embedding of the task's molecules is not a finite number; the model diverged".into()));
+        return Err(PluginError::NonFinite(
+            "an embedding of the task's molecules is not a finite number; the model diverged".into(),
+        ));
     }
-    let (largest, spread) = (
-        f64::try_from(features.f_abs()?.f_max()?)?,
-        f64::try_from((&features - features.f_narrow(0, 0, 1)?).f_abs()?.f_max()?)?,
-    );
+    let (largest, spread) =
+        (f64::try_from(features.f_abs()?.f_max()?)?, f64::try_from((&features - features.f_narrow(0, 0, 1)?).f_abs()?.f_max()?)?);
     if spread <= 1e-12 * largest {
         return Err(PluginError::Input("all molecules of the task have the same embedding; the encoder has collapsed".into()));
     }

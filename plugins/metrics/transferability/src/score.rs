@@ -66,9 +66,8 @@ impl Target {
             match &self.classes {
                 None => r2(kept.iter().map(|at| (self.labels[*at], predictions[*at][0]))),
                 Some(classes) => {
-                    let areas = (0..classes.count()).map(|class| {
-                        area(kept.iter().map(|at| (predictions[*at][class], classes.of[*at] == class)).collect())
-                    });
+                    let areas = (0..classes.count())
+                        .map(|class| area(kept.iter().map(|at| (predictions[*at][class], classes.of[*at] == class)).collect()));
                     areas.sum::<f64>() / classes.count() as f64
                 }
             }
@@ -81,9 +80,8 @@ impl Target {
 fn r2(pairs: impl Iterator<Item = (f64, f64)> + Clone) -> f64 {
     let count = pairs.clone().count() as f64;
     let mean = pairs.clone().map(|(label, _)| label).sum::<f64>() / count;
-    let (off, all) = pairs.fold((0.0, 0.0), |(off, all), (label, prediction)| {
-        (off + (label - prediction).powi(2), all + (label - mean).powi(2))
-    });
+    let (off, all) = pairs
+        .fold((0.0, 0.0), |(off, all), (label, prediction)| (off + (label - prediction).powi(2), all + (label - mean).powi(2)));
     1.0 - off / all
 }
 

@@ -78,6 +78,7 @@ impl Points {
     pub fn kmeans(probe: &Probe<'_>, molecules: usize) -> Result<Self, PluginError> {
         enough(molecules, CLUSTERS)?;
         let points = reduction::components(&problem::features(probe, molecules)?, COMPONENTS)?.scores;
+        let points = points.f_to_kind(Kind::Float)?;
         Ok(Self { points, clusters: CLUSTERS, mixture: false })
     }
 
@@ -95,7 +96,8 @@ impl Points {
             before < VARIANCE * found.total
         });
         let kept = needed.count().max(1);
-        Ok(Self { points: found.scores.f_narrow(1, 0, kept as i64)?.f_contiguous()?, clusters: 5 * classes, mixture: true })
+        let points = found.scores.f_narrow(1, 0, kept as i64)?.f_contiguous()?;
+        Ok(Self { points, clusters: 5 * classes, mixture: true })
     }
 
     /// Distribution [N, Z] over clusters, from another start each time.

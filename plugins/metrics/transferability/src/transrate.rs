@@ -97,20 +97,12 @@ impl Rates {
     fn finish(self, eps: f64, centre: bool) -> Result<Vec<(f64, f64)>, PluginError> {
         let mut total = (0.0, self.sums[0].f_zeros_like()?, self.grams[0].f_zeros_like()?);
         for group in 0..GROUPS {
-            total = (
-                total.0 + self.counts[group],
-                total.1.f_add(&self.sums[group])?,
-                total.2.f_add(&self.grams[group])?,
-            );
+            total = (total.0 + self.counts[group], total.1.f_add(&self.sums[group])?, total.2.f_add(&self.grams[group])?);
         }
         let mut rates = Vec::with_capacity(GROUPS + 1);
         for group in 0..=GROUPS {
             let (count, sum, gram) = if group < GROUPS {
-                (
-                    total.0 - self.counts[group],
-                    total.1.f_sub(&self.sums[group])?,
-                    total.2.f_sub(&self.grams[group])?,
-                )
+                (total.0 - self.counts[group], total.1.f_sub(&self.sums[group])?, total.2.f_sub(&self.grams[group])?)
             } else {
                 (total.0, total.1.shallow_clone(), total.2.shallow_clone())
             };
