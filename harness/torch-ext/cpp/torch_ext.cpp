@@ -7,6 +7,7 @@
 #include <ATen/ops/stack.h>
 #include <cfenv>
 #include <cstring>
+#include <torch/csrc/autograd/autograd.h>
 #include <vector>
 
 namespace {
@@ -49,6 +50,15 @@ char *clmbench_clip_gradients(at::Tensor *const *gradients, int64_t count, doubl
     }
     *norm = at::stack(at::_foreach_norm(tensors)).norm().item<double>();
     if (*norm > largest) at::_foreach_mul_(tensors, largest / (*norm + 1e-6));
+  });
+}
+
+char *clmbench_vector_jacobian(at::Tensor *const *outputs, at::Tensor *const *vectors, int64_t count,
+                               at::Tensor *const *inputs, int64_t inputs_count, bool keep_graph, at::Tensor **products) {
+  return guarded([&] {
+    auto found = torch::autograd::grad(gather(outputs, count), gather(inputs, inputs_count), gather(vectors, count), keep_graph,
+                                       /*create_graph=*/false, /*allow_unused=*/true);
+    for (int64_t i = 0; i < inputs_count; ++i) products[i] = new at::Tensor(std::move(found[i]));
   });
 }
 

@@ -25,6 +25,15 @@ unsafe extern "C" {
         epsilon: f64,
     ) -> *mut c_char;
     fn clmbench_clip_gradients(gradients: *const *mut c_void, count: i64, largest: f64, norm: *mut f64) -> *mut c_char;
+    fn clmbench_vector_jacobian(
+        outputs: *const *mut c_void,
+        vectors: *const *mut c_void,
+        count: i64,
+        inputs: *const *mut c_void,
+        inputs_count: i64,
+        keep_graph: bool,
+        products: *mut *mut c_void,
+    ) -> *mut c_char;
     fn clmbench_use_flash_attention(on: bool) -> *mut c_char;
     fn clmbench_deterministic(on: bool) -> *mut c_char;
     fn clmbench_flush_denormal(on: bool) -> *mut c_char;
@@ -113,6 +122,39 @@ pub fn clip_gradients(gradients: &[Tensor], largest: f64) -> Result<f64, TorchEr
     Ok(norm)
 }
 
+/// Gradients of the sum of the products of outputs and vectors (of equal shapes) with respect to inputs; undefined for those that no
+/// output depends on. The graph of the outputs is freed unless it is kept.
+///
+/// # Errors
+/// [`TorchError`] when libtorch refuses, such as for outputs that depend on nothing.
+pub fn vector_jacobian(
+    outputs: &[Tensor],
+    vectors: &[Tensor],
+    inputs: &[Tensor],
+    keep_graph: bool,
+) -> Result<Vec<Tensor>, TorchError> {
+    if outputs.len() != vectors.len() {
+        return Err(TorchError(format!("{} outputs need a vector each, not {}", outputs.len(), vectors.len())));
+    }
+    let (out, along, into) = (pointers(outputs), pointers(vectors), pointers(inputs));
+    let mut products = vec![std::ptr::null_mut::<c_void>(); inputs.len()];
+    // SAFETY: the arrays hold as many live at::Tensor pointers as is said, borrowed for the length of the call, and `products` has
+    // a place for each input.
+    check(unsafe {
+        clmbench_vector_jacobian(
+            out.as_ptr(),
+            along.as_ptr(),
+            out.len() as i64,
+            into.as_ptr(),
+            into.len() as i64,
+            keep_graph,
+            products.as_mut_ptr(),
+        )
+    })?;
+    // SAFETY: without a message, every place holds a pointer from `new at::Tensor`, ours to own.
+    Ok(products.into_iter().map(|product| unsafe { Tensor::from_ptr(product.cast()) }).collect())
+}
+
 /// Puts rounding and the treatment of denormal numbers back to the default in this thread. Libraries that were built with
 /// fast-math options change the latter when they are opened.
 ///
@@ -188,7 +230,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use tch::{Device, Kind, Tensor};
 
-    use super::{AdamGroup, Autocast, clip_gradients, first_line, fused_adamw};
+    use super::{AdamGroup, Autocast, clip_gradients, first_line, fused_adamw, vector_jacobian};
 
     #[test]
     fn adamw_follows_its_formula() {
@@ -253,6 +295,23 @@ mod tests {
         assert!((gradients[0].double_value(&[0]) - 0.6).abs() < 1e-6);
         assert!((gradients[1].double_value(&[0]) - 0.8).abs() < 1e-6);
         assert!((clip_gradients(&gradients, 10.0).unwrap() - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn vectors_go_through_the_transposed_jacobian() {
+        // y = (ab, a^2) has the Jacobian rows (b, a) and (2a, 0).
+        let leaf = |value: f64| Tensor::from_slice(&[value]).set_requires_grad(true);
+        let (a, b, c) = (leaf(3.0), leaf(5.0), leaf(7.0));
+        let outputs = [&a * &b, &a * &a];
+        let vectors = [Tensor::from_slice(&[10.0]), Tensor::from_slice(&[100.0])];
+        let inputs = [a.shallow_clone(), b.shallow_clone(), c];
+        for keep in [true, false] {
+            let products = vector_jacobian(&outputs, &vectors, &inputs, keep).unwrap();
+            assert_eq!((products[0].double_value(&[0]), products[1].double_value(&[0])), (650.0, 30.0));
+            assert!(!products[2].defined() && !products[0].requires_grad());
+        }
+        assert!(vector_jacobian(&outputs, &vectors, &inputs, false).is_err(), "the graph is gone");
+        assert!(vector_jacobian(&outputs, &vectors[..1], &inputs, false).is_err());
     }
 
     #[test]

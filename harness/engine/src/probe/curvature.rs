@@ -2,6 +2,7 @@
 
 use clmbench_api::{AttentionMode, HvpMethod, Labels, ParameterRow, Sample, SamplePart};
 use clmbench_protocol::{Failure, FailureKind};
+use clmbench_torch_ext::vector_jacobian;
 use tch::{Kind, Tensor};
 
 use super::{Piece, ProbeHost, Read};
@@ -35,13 +36,25 @@ fn flat(parts: &[Tensor], like: &[Tensor]) -> Result<Tensor> {
     Tensor::f_cat(&pieces.collect::<Vec<_>>(), 0).or_fail()
 }
 
+/// Views of a flat [P] in the shapes of the parameters.
+fn pieces_of(flat: &Tensor, like: &[Tensor]) -> Result<Vec<Tensor>> {
+    let mut offset = 0;
+    let pieces = like.iter().map(|like| {
+        let count = like.numel() as i64;
+        offset += count;
+        flat.f_narrow(0, offset - count, count).or_fail()?.f_view_as(like).or_fail()
+    });
+    pieces.collect()
+}
+
 /// Libtorch faults when it differentiates what hangs on no weight.
 fn depends(value: &Tensor, otherwise: &str) -> Result<()> {
-    if value.requires_grad() {
-        return Ok(());
-    }
-    let text = format!("{otherwise}: the architecture's hidden or logits are cut off from its parameters");
-    Err(Failure::new(FailureKind::PluginError, text))
+    if value.requires_grad() { Ok(()) } else { Err(cut_off(otherwise)) }
+}
+
+fn cut_off(what: &str) -> Failure {
+    let text = format!("{what}: the architecture's hidden or logits are cut off from its parameters");
+    Failure::new(FailureKind::PluginError, text)
 }
 
 impl ProbeHost<'_> {
@@ -122,13 +135,24 @@ impl ProbeHost<'_> {
         let (_, predicted) = self.each(sample, 1.0 + 1.5 * count as f64, |piece| {
             let total = self.nll(piece, AttentionMode::TwiceDifferentiable, Labels::Data, sample.draw)?.sum(Kind::Float);
             depends(&total, "the loss depends on no weight")?;
-            let gradient = flat(&Tensor::f_run_backward(&[&total], &tensors, true, true).or_fail()?, &tensors)?;
-            depends(&gradient, "the gradient depends on no weight")?;
+            let gradients = Tensor::f_run_backward(&[&total], &tensors, true, true).or_fail()?;
+            // Only what depends on a weight can be differentiated again.
+            let live: Vec<usize> =
+                (0..gradients.len()).filter(|at| gradients[*at].defined() && gradients[*at].requires_grad()).collect();
+            if live.is_empty() {
+                return Err(cut_off("the gradient depends on no weight"));
+            }
+            let outputs: Vec<Tensor> = live.iter().map(|at| gradients[*at].shallow_clone()).collect();
             for row in 0..count {
-                let slope = (&gradient * vectors.select(0, row)).sum(Kind::Float);
-                let seconds = Tensor::f_run_backward(&[&slope], &tensors, row + 1 < count, false).or_fail()?;
+                let vector = pieces_of(&vectors.select(0, row), &tensors)?;
+                let along: Vec<Tensor> = live.iter().map(|at| vector[*at].shallow_clone()).collect();
+                let seconds = vector_jacobian(&outputs, &along, &tensors, row + 1 < count).or_fail()?;
                 let _guard = tch::no_grad_guard();
-                let _ = sums.select(0, row).f_add_(&flat(&seconds, &tensors)?).or_fail()?;
+                for (sum, second) in pieces_of(&sums.select(0, row), &tensors)?.iter_mut().zip(&seconds) {
+                    if second.defined() {
+                        let _ = sum.f_add_(second).or_fail()?;
+                    }
+                }
             }
             Ok(())
         })?;
