@@ -35,6 +35,42 @@ pub struct Draws {
     table: Vec<Vec<Part>>,
 }
 
+/// Which masks a draw takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Masks {
+    /// The k-th draw those of draw `k + first`.
+    From(u64),
+    /// All those of draw 0.
+    One,
+}
+
+impl Masks {
+    /// The parameter `masks`.
+    pub fn parameter() -> ParameterInfo {
+        let doc = "`fresh` masks in every draw, or `one`: those of draw 0, of which the value then is, without their noise";
+        ParameterInfo::text("masks", "fresh", &["fresh", "one"], doc)
+    }
+
+    /// What the parameter says.
+    ///
+    /// # Errors
+    /// [`PluginError::Input`].
+    pub fn read(params: &Params) -> Result<Self, PluginError> {
+        match params.text("masks")?.as_str() {
+            "fresh" => Ok(Self::From(0)),
+            "one" => Ok(Self::One),
+            other => Err(PluginError::Input(format!("parameter `masks` is `{other}`; there are: fresh, one"))),
+        }
+    }
+
+    fn of(self, draw: u64) -> u64 {
+        match self {
+            Self::From(first) => first + draw,
+            Self::One => 0,
+        }
+    }
+}
+
 /// Parameters of every metric that draws: how many draws, groups and molecules.
 pub fn parameters(draws: &str, default: i64, doc: &str, molecules: i64) -> Vec<ParameterInfo> {
     let groups = "groups of molecules, each with signs (or labels) of its own; the error over molecules is a jackknife over them";
@@ -47,16 +83,16 @@ pub fn parameters(draws: &str, default: i64, doc: &str, molecules: i64) -> Vec<P
 }
 
 impl Draws {
-    /// Draws until the first number is precise, the budget is spent, or there are `most`. `draw` gives the numbers of a draw of
-    /// these masks on a group; `first` is the number of the first draw of masks.
+    /// Draws until the first number is precise, the budget is spent, or there are `most`. `draw` gives the numbers of the k-th
+    /// draw on a group under the masks that `masks` says.
     ///
     /// # Errors
     /// [`PluginError::Input`] where a draw has no token to predict; [`PluginError::NonFinite`]; whatever `draw` refuses.
     pub fn take(
         probe: &Probe<'_>,
         params: &Params,
-        (first, most): (u64, i64),
-        mut draw: impl FnMut(Sample) -> Result<Vec<f64>, PluginError>,
+        (masks, most): (Masks, i64),
+        mut draw: impl FnMut(u64, Sample) -> Result<Vec<f64>, PluginError>,
     ) -> Result<Self, PluginError> {
         let molecules = Molecules::read(probe, params)?;
         let (groups, most) = (params.integer("groups")?.unsigned_abs(), most.unsigned_abs() as usize);
@@ -65,14 +101,15 @@ impl Draws {
         let stopping = Stopping { least: usize::MAX, most };
         let mut means = Vec::new();
         loop {
-            let k = first + found.table.len() as u64;
+            let k = found.table.len() as u64;
+            let of = masks.of(k);
             probe.progress(found.table.len() as u64, most as u64, "draw")?;
             let parts: Result<Vec<Part>, PluginError> =
-                molecules.groups(groups, k).into_iter().map(|sample| part(probe, sample, &mut draw)).collect();
+                molecules.groups(groups, of).into_iter().map(|sample| part(probe, sample, |sample| draw(k, sample))).collect();
             let parts = parts?;
             let tokens: f64 = parts.iter().map(|part| part.tokens).sum();
             if tokens == 0.0 {
-                return Err(nothing_predicted(molecules.whole(k)));
+                return Err(nothing_predicted(molecules.whole(of)));
             }
             means.push(parts.iter().map(|part| part.tokens * part.number(0)).sum::<f64>() / tokens);
             found.table.push(parts);
@@ -132,7 +169,7 @@ impl Part {
 fn part(
     probe: &Probe<'_>,
     sample: Sample,
-    draw: &mut impl FnMut(Sample) -> Result<Vec<f64>, PluginError>,
+    draw: impl FnOnce(Sample) -> Result<Vec<f64>, PluginError>,
 ) -> Result<Part, PluginError> {
     let tokens: f64 = probe.predicted(sample)?.iter().sum();
     if tokens == 0.0 {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clmbench_sdk::prelude::*;
 
 use crate::{
-    draws::{self, Draws},
+    draws::{self, Draws, Masks},
     trace_hutchinson::signs,
     traces,
 };
@@ -26,6 +26,7 @@ impl Metric for LayerTrace {
     fn info(&self) -> MetricInfo {
         let doc = "random probes of each group at most, each with its own masks";
         let mut parameters = draws::parameters("probes", 64, doc, traces::MOLECULES);
+        parameters.push(Masks::parameter());
         parameters.push(traces::adaptive("a second product in the same pass"));
         MetricInfo {
             id: "hessian/layer_trace".into(),
@@ -55,8 +56,8 @@ impl Metric for LayerTrace {
         let sizes = probe.weights()?.f_abs()?;
         let adaptive = params.boolean("adaptive")?;
         // Numbers: the primary value, the raw trace of each layer, the adaptive trace of each layer.
-        let draws = Draws::take(probe, params, (0, params.integer("probes")?), |sample| {
-            let signs = signs(probe, sample, &sizes)?;
+        let draws = Draws::take(probe, params, (Masks::read(params)?, params.integer("probes")?), |draw, sample| {
+            let signs = signs(probe, draw, sample, &sizes)?;
             let vectors = if adaptive { Tensor::f_stack(&[&signs, &signs.f_mul(&sizes)?], 0)? } else { signs.f_unsqueeze(0)? };
             let terms = probe.hvp(sample, &vectors, HvpMethod::DoubleBackward)?.f_mul(&vectors)?; // [1 or 2, P]
             let mut numbers = vec![0.0];

@@ -3,7 +3,7 @@
 use clmbench_sdk::prelude::*;
 
 use crate::{
-    draws::{self, Draws, dot},
+    draws::{self, Draws, Masks, dot},
     traces,
 };
 
@@ -48,7 +48,7 @@ impl Metric for TraceFisher {
     fn measure(&self, probe: &Probe<'_>, params: &Params) -> Result<Measurement, PluginError> {
         let squares = probe.weights()?.f_square()?;
         let adaptive = params.boolean("adaptive")?;
-        let draws = Draws::take(probe, params, (0, params.integer("draws")?), |sample| {
+        let draws = Draws::take(probe, params, (Masks::From(0), params.integer("draws")?), |_, sample| {
             let gradient = probe.grad(sample, None, Labels::Sampled)?.f_square()?;
             let tokens: f64 = probe.predicted(sample)?.iter().sum();
             let mut numbers = vec![tokens * gradient.f_sum(Kind::Double)?.f_double_value(&[])?];

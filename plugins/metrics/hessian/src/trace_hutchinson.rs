@@ -3,7 +3,7 @@
 use clmbench_sdk::{prelude::*, random::Stream};
 
 use crate::{
-    draws::{self, Draws, dot},
+    draws::{self, Draws, Masks, dot},
     traces,
 };
 
@@ -21,6 +21,7 @@ impl Metric for TraceHutchinson {
     fn info(&self) -> MetricInfo {
         let mut parameters =
             draws::parameters("probes", 64, "random probes of each group at most, each with its own masks", traces::MOLECULES);
+        parameters.push(Masks::parameter());
         parameters.push(traces::adaptive("a second product in the same pass (4 gradients instead of 2.5)"));
         MetricInfo {
             id: "hessian/trace_hutchinson".into(),
@@ -48,8 +49,8 @@ impl Metric for TraceHutchinson {
     fn measure(&self, probe: &Probe<'_>, params: &Params) -> Result<Measurement, PluginError> {
         let sizes = probe.weights()?.f_abs()?;
         let adaptive = params.boolean("adaptive")?;
-        let draws = Draws::take(probe, params, (0, params.integer("probes")?), |sample| {
-            let signs = signs(probe, sample, &sizes)?;
+        let draws = Draws::take(probe, params, (Masks::read(params)?, params.integer("probes")?), |draw, sample| {
+            let signs = signs(probe, draw, sample, &sizes)?;
             let vectors = if adaptive { Tensor::f_stack(&[&signs, &signs.f_mul(&sizes)?], 0)? } else { signs.f_unsqueeze(0)? };
             let products = probe.hvp(sample, &vectors, HvpMethod::DoubleBackward)?; // [1 or 2, P]
             (0..vectors.size()[0]).map(|row| dot(&vectors.f_select(0, row)?, &products.f_select(0, row)?)).collect()
@@ -62,6 +63,6 @@ impl Metric for TraceHutchinson {
 ///
 /// # Errors
 /// Whatever libtorch refuses.
-pub fn signs(probe: &Probe<'_>, sample: Sample, like: &Tensor) -> Result<Tensor, PluginError> {
-    Stream::new(probe.rng(&format!("signs {} from {}", sample.draw, sample.start))).signs(like)
+pub fn signs(probe: &Probe<'_>, draw: u64, sample: Sample, like: &Tensor) -> Result<Tensor, PluginError> {
+    Stream::new(probe.rng(&format!("signs {draw} from {}", sample.start))).signs(like)
 }

@@ -3,7 +3,7 @@
 use clmbench_sdk::{estimation::Molecules, prelude::*, random::Stream};
 
 use crate::{
-    draws::{self, Draws, dot, not_finite, nothing_predicted},
+    draws::{self, Draws, Masks, dot, not_finite, nothing_predicted},
     operator::{self, Memory},
     trace_hutchinson::signs,
     traces,
@@ -73,8 +73,8 @@ impl Metric for TraceHutchpp {
             .map(|(index, scale)| Ok((basis(probe, molecules.whole(0), &scale, memory.vectors, index)?, scale)))
             .collect();
         let bases = bases?;
-        let draws = Draws::take(probe, params, (1, params.integer("draws")?), |sample| {
-            let signs = signs(probe, sample, &Tensor::f_zeros_like(&bases[0].0)?)?; // [N, P]
+        let draws = Draws::take(probe, params, (Masks::From(1), params.integer("draws")?), |draw, sample| {
+            let signs = signs(probe, draw, sample, &Tensor::f_zeros_like(&bases[0].0)?)?; // [N, P]
             bases.iter().map(|(basis, scale)| estimate(probe, sample, basis, &signs, scale)).collect()
         })?;
         let mut measured = traces::measurement(probe, &draws, adaptive)?;
