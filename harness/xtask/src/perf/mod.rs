@@ -1,5 +1,6 @@
 //! `cargo xtask perf`: how fast it is, measured through the program itself.
 
+mod curvature;
 mod pretrain;
 mod scores;
 
@@ -19,6 +20,25 @@ pub enum Perf {
     Pretrain(PretrainArguments),
     /// Seconds of each score of embeddings and labels on 10,000 made-up molecules at width 512; all together within 10 s.
     Scores(ScoreArguments),
+    /// Trace and top eigenvalues of the Hessian at 0.83M and 4.87M parameters: values, deviations of a probe, seconds to 5 %.
+    ///
+    /// Trains both sizes for 200,000 tokens first. With --peer, PyHessian (benchmarks/perf/peers/curvature.py) runs on the same weights
+    /// and molecules in the same rounds.
+    Curvature(CurvatureArguments),
+}
+
+/// Arguments of `perf curvature`.
+#[derive(Debug, Args)]
+pub struct CurvatureArguments {
+    /// One round instead of five.
+    #[arg(long)]
+    pub quick: bool,
+    /// A Python with what benchmarks/perf/peers/requirements.txt lists.
+    #[arg(long, value_name = "PYTHON")]
+    pub peer: Option<PathBuf>,
+    /// Also write the tables to benchmarks/perf/CURVATURE.md.
+    #[arg(long)]
+    pub write: bool,
 }
 
 /// Arguments of `perf scores`.
@@ -47,6 +67,7 @@ pub struct PretrainArguments {
 pub fn run(what: &Perf) -> Result<(), XtaskError> {
     match what {
         Perf::Pretrain(arguments) => pretrain::run(arguments),
+        Perf::Curvature(arguments) => curvature::run_all(arguments),
         Perf::Scores(arguments) => scores::run(arguments),
     }
 }
