@@ -14,6 +14,8 @@ pub struct Distances {
     square: Vec<f64>,
     /// Smallest and largest feature of each group of molecules, [D] each.
     ranges: Vec<(Vec<f64>, Vec<f64>)>,
+    /// Rows [N, D] less their mean.
+    rows: Tensor,
     /// Where each group starts and ends.
     groups: Vec<std::ops::Range<usize>>,
 }
@@ -39,7 +41,7 @@ impl Distances {
             Ok((low, Vec::<f64>::try_from(part.f_amax(&[0_i64][..], false)?)?))
         };
         let ranges: Result<Vec<_>, PluginError> = groups.iter().map(of).collect();
-        Ok(Self { count, square, ranges: ranges?, groups })
+        Ok(Self { count, square, ranges: ranges?, rows, groups })
     }
 
     /// Distances of the i-th molecule to all of them.
@@ -67,6 +69,17 @@ impl Distances {
             left().map(|(_, high)| high[feature]).fold(f64::NEG_INFINITY, f64::max) - low
         };
         (0..width).map(|feature| range(feature).powi(2)).sum::<f64>().sqrt()
+    }
+
+    /// The same over any molecules.
+    ///
+    /// # Errors
+    /// Whatever libtorch refuses.
+    pub fn largest_among(&self, left: &[usize]) -> Result<f64, PluginError> {
+        let index: Vec<i64> = left.iter().map(|index| *index as i64).collect();
+        let rows = self.rows.f_index_select(0, &Tensor::f_from_slice(&index)?)?;
+        let ranges = rows.f_amax(&[0_i64][..], false)?.f_subtract(&rows.f_amin(&[0_i64][..], false)?)?;
+        Ok(ranges.f_norm()?.f_double_value(&[])?)
     }
 
     /// Distances of the molecules that are left, over the largest possible one, row by row; [`ZERO`] and less are 0.

@@ -1,7 +1,7 @@
 //! How rough the labels of a task are over the embeddings: whether near molecules have near labels.
 //!
 //! Every score here reads the cached embeddings and the labels of the task's training molecules and is a function of them alone:
-//! `se_estimator` is 0, `se_sample` a delete-a-group jackknife over molecules that takes labels with molecules.
+//! `se_estimator` is 0, `se_sample` comes from subsets of molecules with their labels: a jackknife over groups, random halves for clusterings.
 
 use clmbench_sdk::prelude::*;
 

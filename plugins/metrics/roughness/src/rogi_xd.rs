@@ -11,7 +11,12 @@ impl Metric for RogiXd {
     fn info(&self) -> MetricInfo {
         MetricInfo {
             id: "roughness/rogi_xd".into(),
-            doc: "As roughness/rogi, but integrated over x = 1 - log(clusters) / log(N) instead of the distance, so that representations of unlike dimension can be compared: sigma(0) - integral of sigma over x from 0 to 1 (trapezia, thresholds at least 0.01 apart). Larger is rougher and claims a worse model. Labels with one far outlier have little spread. Also `spread`, sigma(0), and the curve. Errors are a jackknife over 16 groups with their labels (the reference's bootstrap resamples distances and keeps labels in place). Regression; constant labels are refused."
+            doc: "As roughness/rogi, but integrated over x = 1 - log(clusters) / log(N) instead of the distance, so that \
+                  representations of unlike dimension can be compared: sigma(0) - integral of sigma over x from 0 to 1 \
+                  (trapezia, thresholds at least 0.01 apart). Larger is rougher and claims a worse model. Labels with one \
+                  far outlier have little spread. Also `spread`, sigma(0), and the curve. Errors: random halves with their \
+                  labels (the reference's bootstrap resamples distances and keeps labels in place). Regression; constant \
+                  labels are refused."
                 .into(),
             citation: "Graff et al. 2023, arXiv:2305.08238 (ROGI-XD)".into(),
             unit: "1".into(),
