@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use clmbench_sdk::{prelude::*, random::Stream};
+use clmbench_sdk::prelude::*;
 
 use crate::{
+    halves,
     linkage::{Merge, complete_linkage},
     task::{Labelled, parameter},
 };
@@ -148,47 +149,18 @@ impl Clusters {
     }
 }
 
-/// Splits into two halves each.
-const SPLITS: usize = 8;
-
-/// What ROGI and ROGI-XD share: the score of the curve of all molecules, with the spread of the scores of random halves as its error.
-///
-/// A sample's clusters are to a good part chance: near the top of the tree one molecule more or less moves hundreds. The jackknife, which
-/// takes all change from a few molecules for trend and multiplies it, tells errors three times too large there (simulated: uniform and
-/// normal features, N = 160 and 480). The spread of random halves (Shao & Wu 1989, delete-half jackknife) about their mean is, for
-/// what is trend, the same in the mean, and for chance alone the chance of a half: simulated, within a sixth of the true spread.
+/// What ROGI and ROGI-XD share: a score of the curve of all molecules, and its error.
 pub fn measure(probe: &Probe<'_>, params: &Params, name: &str, score: fn(&Curve) -> f64) -> Result<Measurement, PluginError> {
     let step = params.float("step")?;
     let set = Labelled::read(probe, params)?;
-    set.refuse_constant()?;
     let curve = |left: &[usize]| -> Result<Curve, PluginError> {
-        let labels: Vec<f64> = left.iter().map(|index| set.labels[*index]).collect();
-        if labels.windows(2).all(|pair| pair[0] == pair[1]) {
-            let text = "the labels of a random half of the molecules are all equal";
-            return Err(PluginError::Input(format!("{text}: no error can be told; take more (parameter `molecules`)")));
-        }
-        Ok(Curve::new(&mut set.distances.scaled(left, set.distances.largest_among(left)?), &labels, step))
+        let labels = set.differing(left)?;
+        Ok(Curve::new(&mut set.distances.scaled(left, set.distances.largest(left)?), &labels, step))
     };
-    let mut order = set.distances.left(None);
-    let whole = curve(&order)?;
-    let mut stream = Stream::new(probe.rng("halves"));
-    let mut halves = Vec::new();
-    for split in 0..SPLITS {
-        probe.progress(split as u64, SPLITS as u64, "clustering of halves")?;
-        // Fisher and Yates.
-        for index in (1..order.len()).rev() {
-            order.swap(index, (stream.bits() % (index as u64 + 1)) as usize);
-        }
-        let (one, other) = order.split_at(order.len() / 2);
-        halves.extend([score(&curve(one)?), score(&curve(other)?)]);
-    }
-    let (value, (mean, error)) = (score(&whole), statistics::mean_with_error(&halves));
-    if !(value.is_finite() && mean.is_finite()) {
-        return Err(PluginError::NonFinite(format!("`{name}` is {value}, and {mean} of halves of the molecules")));
-    }
-    // Standard deviation of the halves.
-    let se_sample = error * (halves.len() as f64).sqrt();
-    let values = vec![Value::estimate(name, value, "1", 0.0, se_sample), Value::exact("spread", whole.spread(), "1")];
+    let all = set.distances.all();
+    let whole = curve(&all)?;
+    let value = halves::value(probe, name, &[all], |left| Ok(score(&curve(left)?)))?;
+    let values = vec![value, Value::exact("spread", whole.spread(), "1")];
     let artifacts = vec![("curve.csv".to_owned(), whole.csv())];
     Ok(Measurement { artifacts, ..Measurement::complete(values, set.labels.len() as u64) })
 }

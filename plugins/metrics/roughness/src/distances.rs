@@ -12,20 +12,16 @@ pub struct Distances {
     pub count: usize,
     /// Row by row; 0 on the diagonal.
     square: Vec<f64>,
-    /// Smallest and largest feature of each group of molecules, [D] each.
-    ranges: Vec<(Vec<f64>, Vec<f64>)>,
     /// Rows [N, D] less their mean.
     rows: Tensor,
-    /// Where each group starts and ends.
-    groups: Vec<std::ops::Range<usize>>,
 }
 
 impl Distances {
-    /// Of rows in float64, with these groups of molecules, which hold each one once.
+    /// Of rows in float64.
     ///
     /// # Errors
     /// Whatever libtorch refuses.
-    pub fn new(rows: &Tensor, groups: Vec<std::ops::Range<usize>>) -> Result<Self, PluginError> {
+    pub fn new(rows: &Tensor) -> Result<Self, PluginError> {
         let count = rows.size2()?.0 as usize;
         // Distances ignore the mean; without it |x|^2 + |y|^2 - 2 x y cancels less. What it still rounds is far under `ZERO`.
         let rows = rows.f_subtract(&rows.f_mean_dim(&[0_i64][..], true, Kind::Double)?)?;
@@ -35,13 +31,7 @@ impl Distances {
         let table = table.f_sqrt_()?.f_fill_diagonal_(0.0, false)?;
         let mut square = vec![0.0; count * count];
         table.f_copy_data(&mut square, count * count)?;
-        let of = |group: &std::ops::Range<usize>| -> Result<(Vec<f64>, Vec<f64>), PluginError> {
-            let part = rows.f_narrow(0, group.start as i64, group.len() as i64)?;
-            let low = Vec::<f64>::try_from(part.f_amin(&[0_i64][..], false)?)?;
-            Ok((low, Vec::<f64>::try_from(part.f_amax(&[0_i64][..], false)?)?))
-        };
-        let ranges: Result<Vec<_>, PluginError> = groups.iter().map(of).collect();
-        Ok(Self { count, square, ranges: ranges?, rows, groups })
+        Ok(Self { count, square, rows })
     }
 
     /// Distances of the i-th molecule to all of them.
@@ -49,33 +39,16 @@ impl Distances {
         &self.square[index * self.count..(index + 1) * self.count]
     }
 
-    /// Number of groups.
-    pub fn groups(&self) -> usize {
-        self.groups.len()
+    /// All molecules.
+    pub fn all(&self) -> Vec<usize> {
+        (0..self.count).collect()
     }
 
-    /// The molecules that are left without one group, or all.
-    pub fn left(&self, without: Option<usize>) -> Vec<usize> {
-        let gone = without.and_then(|group| self.groups.get(group).cloned()).unwrap_or(0..0);
-        (0..self.count).filter(|index| !gone.contains(index)).collect()
-    }
-
-    /// The largest distance that the ranges of the features allow, `sqrt(sum of squared ranges)`, over the molecules that are left.
-    pub fn largest(&self, without: Option<usize>) -> f64 {
-        let left = || self.ranges.iter().enumerate().filter(|(group, _)| Some(*group) != without).map(|(_, range)| range);
-        let width = self.ranges.first().map_or(0, |(low, _)| low.len());
-        let range = |feature: usize| {
-            let low = left().map(|(low, _)| low[feature]).fold(f64::INFINITY, f64::min);
-            left().map(|(_, high)| high[feature]).fold(f64::NEG_INFINITY, f64::max) - low
-        };
-        (0..width).map(|feature| range(feature).powi(2)).sum::<f64>().sqrt()
-    }
-
-    /// The same over any molecules.
+    /// The largest distance that the ranges of these molecules' features allow: `sqrt(sum of squared ranges)`.
     ///
     /// # Errors
     /// Whatever libtorch refuses.
-    pub fn largest_among(&self, left: &[usize]) -> Result<f64, PluginError> {
+    pub fn largest(&self, left: &[usize]) -> Result<f64, PluginError> {
         let index: Vec<i64> = left.iter().map(|index| *index as i64).collect();
         let rows = self.rows.f_index_select(0, &Tensor::f_from_slice(&index)?)?;
         let ranges = rows.f_amax(&[0_i64][..], false)?.f_subtract(&rows.f_amin(&[0_i64][..], false)?)?;

@@ -1,12 +1,13 @@
 //! How rough the labels of a task are over the embeddings: whether near molecules have near labels.
 //!
 //! Every score here reads the cached embeddings and the labels of the task's training molecules and is a function of them alone:
-//! `se_estimator` is 0, `se_sample` comes from subsets of molecules with their labels: a jackknife over groups, random halves for clusterings.
+//! `se_estimator` is 0, `se_sample` the spread over random halves of the molecules with their labels.
 
 use clmbench_sdk::prelude::*;
 
 mod coarsening;
 mod distances;
+mod halves;
 mod linkage;
 mod modelability;
 mod modi;

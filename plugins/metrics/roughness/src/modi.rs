@@ -3,8 +3,9 @@
 use clmbench_sdk::prelude::*;
 
 use crate::{
+    halves,
     modelability::modelability,
-    task::{GROUPS, Labelled, parameter, value},
+    task::{Labelled, parameter},
 };
 
 /// Modelability index of Golbraikh et al. 2014, [`modelability`], over the embeddings of a task's training molecules.
@@ -16,8 +17,7 @@ impl Metric for Modi {
             id: "roughness/modi".into(),
             doc: "Mean over both classes of the share of their molecules whose nearest neighbour (Euclidean, embeddings as they are) has \
                   the same class; equally near ones share. 0.5 for unrelated labels, 1 at best; the source calls sets under 0.65 not \
-                  modelable. A feature with a large range decides who is near. Rare classes make it noisy. Error: jackknife over 16 \
-                  groups that hold equal parts of both classes. Refused for a class with fewer than 2 members."
+                  modelable. A feature with a large range decides who is near. Rare classes make it noisy. Error: random halves of each class. Refused for a class with fewer than 2 members."
                 .into(),
             citation: "Golbraikh et al. 2014, J. Chem. Inf. Model. 54, 1 (MODI)".into(),
             unit: "1".into(),
@@ -48,17 +48,8 @@ impl Metric for Modi {
                 )));
             }
         }
-        // Dealt out one by one, class after class, so that no group holds all of a class.
-        let mut groups = vec![Vec::new(); GROUPS];
-        for (turn, molecule) in classes.into_iter().flatten().enumerate() {
-            groups[turn % GROUPS].push(molecule);
-        }
-        let set = set.regrouped(&groups)?;
-        let of = |without: Option<usize>| {
-            let (left, largest) = (set.distances.left(without), set.distances.largest(without));
-            modelability(&set.distances, &set.labels, &left, largest)
-        };
-        let each: Vec<f64> = std::iter::once(None).chain((0..GROUPS).map(Some)).map(of).collect();
-        Ok(Measurement::complete(vec![value("modi", &each)?], set.labels.len() as u64))
+        let score = |left: &[usize]| Ok(modelability(&set.distances, &set.labels, left, set.distances.largest(left)?));
+        let value = halves::value(probe, "modi", &classes, score)?;
+        Ok(Measurement::complete(vec![value], set.labels.len() as u64))
     }
 }

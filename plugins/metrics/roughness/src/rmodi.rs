@@ -3,8 +3,9 @@
 use clmbench_sdk::prelude::*;
 
 use crate::{
+    halves,
     modelability::regression_modelability,
-    task::{GROUPS, Labelled, parameter, value},
+    task::{Labelled, parameter},
 };
 
 /// Regression modelability index of Ruiz & Gómez-Nieto 2018, [`regression_modelability`], over the embeddings of a task's training
@@ -39,12 +40,11 @@ impl Metric for Rmodi {
     fn measure(&self, probe: &Probe<'_>, params: &Params) -> Result<Measurement, PluginError> {
         let delta = params.float("delta")?;
         let set = Labelled::read(probe, params)?;
-        set.refuse_constant()?;
-        let of = |without: Option<usize>| {
-            let (left, largest) = (set.distances.left(without), set.distances.largest(without));
-            regression_modelability(&set.distances, &set.labels, &left, largest, delta)
+        let score = |left: &[usize]| {
+            set.differing(left)?;
+            Ok(regression_modelability(&set.distances, &set.labels, left, set.distances.largest(left)?, delta))
         };
-        let each: Vec<f64> = std::iter::once(None).chain((0..GROUPS).map(Some)).map(of).collect();
-        Ok(Measurement::complete(vec![value("rmodi", &each)?], set.labels.len() as u64))
+        let value = halves::value(probe, "rmodi", &[set.distances.all()], score)?;
+        Ok(Measurement::complete(vec![value], set.labels.len() as u64))
     }
 }

@@ -2,12 +2,10 @@
 
 use clmbench_sdk::prelude::*;
 
-use crate::distances::Distances;
+use crate::distances::{Distances, ZERO};
 
-/// Groups of molecules that the jackknife leaves out one by one.
-pub const GROUPS: usize = 16;
-/// Fewest molecules: two in each group.
-pub const LEAST: usize = 2 * GROUPS;
+/// Fewest molecules: 16 in each half.
+pub const LEAST: usize = 32;
 
 /// Embeddings, as distances, and labels of a task's training molecules.
 pub struct Labelled {
@@ -15,8 +13,6 @@ pub struct Labelled {
     pub distances: Distances,
     /// Labels, in the same order.
     pub labels: Vec<f64>,
-    /// Embeddings [N, D] in float64.
-    rows: Tensor,
 }
 
 /// The parameter `molecules`.
@@ -37,9 +33,7 @@ impl Labelled {
         let count = if wanted == 0 { all } else { wanted.min(all) };
         if count < LEAST as u64 {
             let text = format!("the task has {all} labelled training molecules, and {count} are used");
-            return Err(PluginError::Input(format!(
-                "{text}; at least {LEAST} are needed for an error over {GROUPS} groups of them"
-            )));
+            return Err(PluginError::Input(format!("{text}; at least {LEAST} are needed for an error")));
         }
         let count = count as usize;
         let labels = Vec::<f64>::try_from(probe.labels()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?.f_contiguous()?)?;
@@ -58,61 +52,29 @@ impl Labelled {
         if let Some(label) = labels.iter().find(|label| !label.is_finite()) {
             return Err(PluginError::NonFinite(format!("a label is {label}")));
         }
-        let groups = (0..GROUPS).map(|group| count * group / GROUPS..count * (group + 1) / GROUPS).collect();
-        let distances = Distances::new(&rows, groups)?;
+        let distances = Distances::new(&rows)?;
         let size = rows.f_abs()?.f_max()?.f_double_value(&[])?;
-        let flat = |without: Option<usize>| distances.largest(without) <= crate::distances::ZERO * size;
-        if flat(None) || (0..GROUPS).any(|group| flat(Some(group))) {
-            return Err(PluginError::NonFinite(format!(
-                "nearly all of {count} molecules have the same embedding: nothing is near or far"
-            )));
+        if distances.largest(&distances.all())? <= ZERO * size {
+            return Err(PluginError::NonFinite(format!("all {count} molecules have the same embedding: nothing is near or far")));
         }
-        Ok(Self { distances, labels, rows })
+        Ok(Self { distances, labels })
     }
 
-    /// The same molecules with these in each group instead; the molecules are put in that order.
+    /// Labels of these molecules.
     ///
     /// # Errors
-    /// Whatever libtorch refuses.
-    pub fn regrouped(self, groups: &[Vec<usize>]) -> Result<Self, PluginError> {
-        let order: Vec<usize> = groups.iter().flatten().copied().collect();
-        let index = Tensor::f_from_slice(&order.iter().map(|index| *index as i64).collect::<Vec<_>>())?;
-        let rows = self.rows.f_index_select(0, &index)?;
-        let mut start = 0;
-        let ranges = groups.iter().map(|group| {
-            start += group.len();
-            start - group.len()..start
-        });
-        let distances = Distances::new(&rows, ranges.collect())?;
-        Ok(Self { distances, labels: order.iter().map(|index| self.labels[*index]).collect(), rows })
-    }
-
-    /// Refuses labels that do not differ, also without one of the groups.
-    ///
-    /// # Errors
-    /// [`PluginError::Input`].
-    pub fn refuse_constant(&self) -> Result<(), PluginError> {
-        let constant = |without: Option<usize>| {
-            let left = self.distances.left(without);
-            left.windows(2).all(|pair| self.labels[pair[0]] == self.labels[pair[1]])
-        };
-        if constant(None) {
+    /// [`PluginError::Input`] when they do not differ.
+    pub fn differing(&self, left: &[usize]) -> Result<Vec<f64>, PluginError> {
+        let labels: Vec<f64> = left.iter().map(|index| self.labels[*index]).collect();
+        if labels.windows(2).any(|pair| pair[0] != pair[1]) {
+            return Ok(labels);
+        }
+        Err(PluginError::Input(if left.len() == self.labels.len() {
             let text = format!("the labels of all {} molecules are {}", self.labels.len(), self.labels[0]);
-            return Err(PluginError::Input(format!("{text}: constant labels are neither smooth nor rough; leave this task out")));
-        }
-        if (0..self.distances.groups()).any(|group| constant(Some(group))) {
-            let text = "labels differ within one sixteenth of the molecules only: no error can be told; take more (parameter `molecules`)";
-            return Err(PluginError::Input(text.into()));
-        }
-        Ok(())
+            format!("{text}: constant labels are neither smooth nor rough; leave this task out")
+        } else {
+            let text = "labels differ in so few molecules that those of a random half are equal";
+            format!("{text}: no error can be told; take more (parameter `molecules`)")
+        }))
     }
-}
-
-/// The value of the whole, which stands first, with the jackknife of the values without each group, which follow.
-pub fn value(name: &str, each: &[f64]) -> Result<Value, PluginError> {
-    let (whole, left_out) = each.split_first().map_or((f64::NAN, each), |(whole, rest)| (*whole, rest));
-    if let Some(odd) = each.iter().find(|value| !value.is_finite()) {
-        return Err(PluginError::NonFinite(format!("`{name}` is {odd}, of all molecules or of fifteen sixteenths of them")));
-    }
-    Ok(Value::estimate(name, whole, "1", 0.0, statistics::jackknife_error(left_out)))
 }

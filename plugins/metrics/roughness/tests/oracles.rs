@@ -12,15 +12,8 @@ use clmbench_sdk::{
 };
 use common::{distances_one_by_one, measure, named, normals, table};
 
-/// Reach of a 95 % interval: Student's t with 15 degrees of freedom for 16 groups; normal for 16 halves, which share their molecules.
-const GROUPS: f64 = 2.131;
-const HALVES: f64 = 1.96;
-
-/// Distances of molecules in one group.
-fn ungrouped(rows: &Tensor) -> Distances {
-    let all = 0..rows.size()[0] as usize;
-    Distances::new(rows, Vec::from([all])).unwrap()
-}
+/// Of the normal distribution: the 16 halves share their molecules.
+const TWO_SIDED: f64 = 1.96;
 
 /// Merges by their definition: of all pairs of clusters the two with the smallest largest distance, until one is left. O(N^3) and more.
 fn naive_linkage(square: &[Vec<f64>]) -> Vec<(f64, Vec<usize>)> {
@@ -90,9 +83,12 @@ fn equal_distances_end_and_merge_at_their_height() {
 fn four_points_by_hand() {
     let rows = Tensor::from_slice(&[0.0, 1.0, 4.0, 10.0]).view([4, 1]);
     let labels = [0.0, 1.0, 2.0, 4.0];
-    let distances = Distances::new(&rows, vec![0..2, 2..4]).unwrap();
-    assert!((distances.largest(None) - 10.0).abs() < 1e-12 && (distances.largest(Some(0)) - 6.0).abs() < 1e-12);
-    let left = distances.left(None);
+    let distances = Distances::new(&rows).unwrap();
+    assert!(
+        (distances.largest(&distances.all()).unwrap() - 10.0).abs() < 1e-12
+            && (distances.largest(&[2, 3]).unwrap() - 6.0).abs() < 1e-12
+    );
+    let left = distances.all();
     let curve = Curve::new(&mut distances.scaled(&left, 10.0), &labels, 0.01);
     // Scaled labels 0, .25, .5, 1 have the mean .4375. Variances of means: of all; of {.125 twice, .5, 1}; of {.25 three times, 1}.
     let sigma = |means: [f64; 4]| 2.0 * (means.iter().map(|mean| (mean - 0.4375_f64).powi(2)).sum::<f64>() / 4.0).sqrt();
@@ -116,9 +112,9 @@ fn four_points_by_hand() {
 #[test]
 fn the_curve_is_that_of_the_definition_at_each_of_its_thresholds() {
     let (rows, labels) = (normals(70, 4, 8), table(&normals(70, 1, 9)).concat());
-    let distances = ungrouped(&rows);
-    let largest = distances.largest(None);
-    let curve = Curve::new(&mut distances.scaled(&distances.left(None), largest), &labels, 0.01);
+    let distances = Distances::new(&rows).unwrap();
+    let largest = distances.largest(&distances.all()).unwrap();
+    let curve = Curve::new(&mut distances.scaled(&distances.all(), largest), &labels, 0.01);
     let merges = naive_linkage(&distances_one_by_one(&rows));
     let low = labels.iter().copied().fold(f64::INFINITY, f64::min);
     let high = labels.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -138,7 +134,7 @@ fn the_curve_is_that_of_the_definition_at_each_of_its_thresholds() {
         curve.points.windows(2).skip(1).all(|pair| pair[1].threshold >= pair[0].threshold + 0.01 || pair[1].threshold == 1.0)
     );
     // Every merge for itself.
-    let every = Curve::new(&mut distances.scaled(&distances.left(None), largest), &labels, 0.0);
+    let every = Curve::new(&mut distances.scaled(&distances.all(), largest), &labels, 0.0);
     assert_eq!(every.points.len(), 71);
 }
 
@@ -147,8 +143,10 @@ fn constant_labels_are_flat_and_shuffled_ones_rougher_than_ordered_ones() {
     let rows = normals(256, 3, 1);
     let ordered = table(&(rows.select(1, 0) * 2.0 + rows.select(1, 1)).view([256, 1])).concat();
     let shuffled: Vec<f64> = (0..256).map(|k| ordered[k * 77 % 256]).collect();
-    let distances = ungrouped(&rows);
-    let of = |labels: &[f64]| Curve::new(&mut distances.scaled(&distances.left(None), distances.largest(None)), labels, 0.01);
+    let distances = Distances::new(&rows).unwrap();
+    let of = |labels: &[f64]| {
+        Curve::new(&mut distances.scaled(&distances.all(), distances.largest(&distances.all()).unwrap()), labels, 0.01)
+    };
     let flat = of(&[3.0; 256]);
     let check = |metric, value| Check { metric, value, oracle: "constant labels, the function behind the metric" };
     exact(check("roughness/rogi", "rogi"), 0.0, flat.rogi(), 1e-12);
@@ -157,7 +155,7 @@ fn constant_labels_are_flat_and_shuffled_ones_rougher_than_ordered_ones() {
     assert!((ordered_curve.spread() - shuffled_curve.spread()).abs() < 1e-12);
     assert!(ordered_curve.rogi() * 1.5 < shuffled_curve.rogi() && ordered_curve.rogi_xd() * 1.5 < shuffled_curve.rogi_xd());
     // So do the scores of neighbours, the other way.
-    let (left, largest) = (distances.left(None), distances.largest(None));
+    let (left, largest) = (distances.all(), distances.largest(&distances.all()).unwrap());
     let rmodi = |labels: &[f64]| regression_modelability(&distances, labels, &left, largest, 0.625);
     assert!(rmodi(&ordered) > 0.8 && rmodi(&shuffled) < 0.6, "{} {}", rmodi(&ordered), rmodi(&shuffled));
 }
@@ -166,21 +164,27 @@ fn constant_labels_are_flat_and_shuffled_ones_rougher_than_ordered_ones() {
 fn modelability_by_hand() {
     // On a line: 0 and 1 near each other, 3 alone nearer to 1, then 10 and 11. Classes A A B | B A.
     let rows = Tensor::from_slice(&[0.0, 1.0, 3.0, 10.0, 11.0]).view([5, 1]);
-    let distances = ungrouped(&rows);
-    let (left, classes) = (distances.left(None), [0.0, 0.0, 1.0, 1.0, 0.0]);
+    let distances = Distances::new(&rows).unwrap();
+    let (left, classes) = (distances.all(), [0.0, 0.0, 1.0, 1.0, 0.0]);
     // A: 0 -> 1 same, 1 -> 0 same, 11 -> 10 other: 2/3. B: 3 -> 1 other, 10 -> 11 other: 0.
-    let found = modelability(&distances, &classes, &left, distances.largest(None));
+    let found = modelability(&distances, &classes, &left, distances.largest(&distances.all()).unwrap());
     let check = |metric, value| Check { metric, value, oracle: "five points on a line, by hand" };
     exact(check("roughness/modi", "modi"), 1.0 / 3.0, found, 1e-12);
     // Labels 0, 0.1, 5, 5.1, 0: standard deviation 2.474; alike within 1.546. Alike nearest and unlike nearest:
     // 0: 1 | 3 yes. 1: 1 | 2 yes. 3: 7 | 2 no. 10: 7 | 1 no. 11: 10 | 1 no.
-    let found = regression_modelability(&distances, &[0.0, 0.1, 5.0, 5.1, 0.0], &left, distances.largest(None), 0.625);
+    let found = regression_modelability(
+        &distances,
+        &[0.0, 0.1, 5.0, 5.1, 0.0],
+        &left,
+        distances.largest(&distances.all()).unwrap(),
+        0.625,
+    );
     exact(check("roughness/rmodi", "rmodi"), 0.4, found, 1e-12);
     // Equally near ones share: 1 lies between 0 (same) and 2 (other); 0 and 2 have one neighbour each, 1.
     let rows = Tensor::from_slice(&[0.0, 1.0, 2.0, 9.0]).view([4, 1]);
-    let distances = ungrouped(&rows);
+    let distances = Distances::new(&rows).unwrap();
     // A = {0, 1}: 1 and 1/2. B = {2, 9}: 0 and 1.
-    let found = modelability(&distances, &[0.0, 0.0, 1.0, 1.0], &distances.left(None), distances.largest(None));
+    let found = modelability(&distances, &[0.0, 0.0, 1.0, 1.0], &distances.all(), distances.largest(&distances.all()).unwrap());
     assert!((found - (0.75 + 0.5) / 2.0).abs() < 1e-12, "{found}");
 }
 
@@ -190,11 +194,11 @@ fn distances_are_those_of_pairs_and_duplicates_lie_together() {
     rows.get(7).copy_(&rows.get(31));
     // The same molecule from another batch: what float32 rounds.
     rows.get(8).copy_(&(rows.get(31) * (1.0 + 1e-9)));
-    let distances = Distances::new(&rows, vec![0..25, 25..50]).unwrap();
-    let scaled = distances.scaled(&distances.left(None), distances.largest(None));
+    let distances = Distances::new(&rows).unwrap();
+    let scaled = distances.scaled(&distances.all(), distances.largest(&distances.all()).unwrap());
     for (i, row) in distances_one_by_one(&rows).iter().enumerate() {
         for (j, truth) in row.iter().enumerate() {
-            let (found, truth) = (scaled[i * 50 + j], truth / distances.largest(None));
+            let (found, truth) = (scaled[i * 50 + j], truth / distances.largest(&distances.all()).unwrap());
             assert!((found - truth).abs() < 1e-7 && (truth > 1e-6 || found == 0.0), "{i} {j} {found} {truth}");
         }
     }
@@ -219,26 +223,26 @@ fn errors_cover_what_another_sample_of_molecules_gives() {
     // The truth needs no errors: the functions behind the metrics.
     let score = |seed: u64, kind, of: &dyn Fn(&Distances, &[f64]) -> f64| {
         let (rows, labels) = sample(seed, kind);
-        of(&ungrouped(&rows), &Vec::<f64>::try_from(labels.contiguous()).unwrap())
+        of(&Distances::new(&rows).unwrap(), &Vec::<f64>::try_from(labels.contiguous()).unwrap())
     };
     let curve = |distances: &Distances, labels: &[f64]| {
-        Curve::new(&mut distances.scaled(&distances.left(None), distances.largest(None)), labels, 0.01)
+        Curve::new(&mut distances.scaled(&distances.all(), distances.largest(&distances.all()).unwrap()), labels, 0.01)
     };
     type Score<'a> = &'a dyn Fn(&Distances, &[f64]) -> f64;
-    let cases: [(&str, &str, &dyn Metric, f64, Score<'_>); 4] = [
-        ("roughness/rogi", "rogi", &Rogi, HALVES, &|distances, labels| curve(distances, labels).rogi()),
-        ("roughness/rogi_xd", "rogi_xd", &RogiXd, HALVES, &|distances, labels| curve(distances, labels).rogi_xd()),
-        ("roughness/modi", "modi", &Modi, GROUPS, &|distances, labels| {
-            modelability(distances, labels, &distances.left(None), distances.largest(None))
+    let cases: [(&str, &str, &dyn Metric, Score<'_>); 4] = [
+        ("roughness/rogi", "rogi", &Rogi, &|distances, labels| curve(distances, labels).rogi()),
+        ("roughness/rogi_xd", "rogi_xd", &RogiXd, &|distances, labels| curve(distances, labels).rogi_xd()),
+        ("roughness/modi", "modi", &Modi, &|distances, labels| {
+            modelability(distances, labels, &distances.all(), distances.largest(&distances.all()).unwrap())
         }),
-        ("roughness/rmodi", "rmodi", &Rmodi, GROUPS, &|distances, labels| {
-            regression_modelability(distances, labels, &distances.left(None), distances.largest(None), 0.625)
+        ("roughness/rmodi", "rmodi", &Rmodi, &|distances, labels| {
+            regression_modelability(distances, labels, &distances.all(), distances.largest(&distances.all()).unwrap(), 0.625)
         }),
     ];
-    for (metric, value, of, reach, behind) in cases {
+    for (metric, value, of, behind) in cases {
         let kind = of.info().tasks[0];
         let truth = long_run(&|seed| score(seed, kind, behind));
-        covered(Check { metric, value, oracle: "mean over 1,000 other samples, N = 160, D = 3" }, truth, reach, |seed| {
+        covered(Check { metric, value, oracle: "mean over 1,000 other samples, N = 160, D = 3" }, truth, TWO_SIDED, |seed| {
             let (rows, labels) = sample(seed, kind);
             let found = named(&measure(of, &rows, &labels), value);
             (found.value, found.se_sample.unwrap())

@@ -26,9 +26,9 @@ fn every_score_refuses_what_is_not_finite_equal_or_too_few() {
     for metric in all() {
         let rows = normals(64, 5, 1);
         let good = labels(metric, &rows);
-        let few = "the task has 31 labelled training molecules, and 31 are used; at least 32 are needed for an error over 16 groups of them";
+        let few = "the task has 31 labelled training molecules, and 31 are used; at least 32 are needed for an error";
         assert_eq!(refusal(metric, &rows.narrow(0, 0, 31), &good.narrow(0, 0, 31)), PluginError::Input(few.into()));
-        let equal = "nearly all of 64 molecules have the same embedding: nothing is near or far";
+        let equal = "all 64 molecules have the same embedding: nothing is near or far";
         assert_eq!(refusal(metric, &(&rows * 1e-9 + 1.0), &good), PluginError::NonFinite(equal.into()));
         let _ = rows.get(3).get(2).fill_(f64::NAN);
         let broken = "embeddings of 1 of 64 molecules are not finite: has the run diverged?";
@@ -40,15 +40,14 @@ fn every_score_refuses_what_is_not_finite_equal_or_too_few() {
 }
 
 #[test]
-fn constant_labels_are_refused_and_so_is_a_difference_in_one_group() {
+fn constant_labels_are_refused_and_so_is_a_difference_in_one_half() {
     let (rows, constant) = (normals(64, 5, 1), Tensor::full([64], 2.5, (Kind::Double, Device::Cpu)));
     for metric in [&Rogi as &dyn Metric, &RogiXd, &Rmodi] {
         let text = "the labels of all 64 molecules are 2.5: constant labels are neither smooth nor rough; leave this task out";
         assert_eq!(refusal(metric, &rows, &constant), PluginError::Input(text.into()));
         let one = constant.copy();
         let _ = one.get(5).fill_(1.0);
-        let text =
-            "labels differ within one sixteenth of the molecules only: no error can be told; take more (parameter `molecules`)";
+        let text = "labels differ in so few molecules that those of a random half are equal: no error can be told; take more (parameter `molecules`)";
         assert_eq!(refusal(metric, &rows, &one), PluginError::Input(text.into()));
     }
 }
