@@ -410,7 +410,7 @@ fn families() -> PredictorBoard {
                 match number {
                     0 if dataset == "bace" => row.fit.verdict = "predicts".into(),
                     1 if protocol == "probe" => (row.fit.verdict, row.fit.reversed) = ("does_not_predict".into(), true),
-                    6..12 => row.fit.verdict = "does_not_predict".into(),
+                    6..12 => (row.fit.verdict, row.spearman_high90) = ("does_not_predict".into(), Some(0.41)),
                     12 => {
                         (row.fit.verdict, row.fit.spearman, row.fit.p_value) = ("refused".into(), None, None);
                         row.fit.verdict_reason = Some("`x` has the same value in every run".into());
