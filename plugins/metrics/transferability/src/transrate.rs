@@ -47,9 +47,11 @@ impl Metric for TransRate {
                 rates.add(group, &chosen, None)?;
                 all.add(group, &chosen, Some(&rates.grams[group]))?;
             }
-            of_classes.push(rates.finish(eps, false)?);
+            of_classes.push(rates);
         }
-        let all = all.finish(eps, true)?;
+        let means = all.means()?;
+        let of_classes: Vec<_> = of_classes.iter().map(|class| class.about(&means, eps)).collect::<Result<_, _>>()?;
+        let all = all.about(&means, eps)?;
         let score = |left: usize, uniform: bool| {
             let within = of_classes.iter().map(|class| {
                 let weight = if uniform { 1.0 / of_classes.len() as f64 } else { class[left].0 / all[left].0 };
@@ -92,24 +94,36 @@ impl Rates {
         Ok(())
     }
 
-    /// Molecules and coding rate without each group, and last of all. The features' mean over all molecules is 0; a mean that is left
-    /// when a group is missing is taken off where `centre` is set, and left to the classes, whose means count.
-    fn finish(self, eps: f64, centre: bool) -> Result<Vec<(f64, f64)>, PluginError> {
+    /// Molecules, their sum and second moments without each group, and last of all.
+    fn without(&self) -> Result<Vec<(f64, Tensor, Tensor)>, PluginError> {
         let mut total = (0.0, self.sums[0].f_zeros_like()?, self.grams[0].f_zeros_like()?);
         for group in 0..GROUPS {
-            total = (total.0 + self.counts[group], total.1.f_add(&self.sums[group])?, total.2.f_add(&self.grams[group])?);
+            total.0 += self.counts[group];
+            total.1 = total.1.f_add(&self.sums[group])?;
+            total.2 = total.2.f_add(&self.grams[group])?;
         }
-        let mut rates = Vec::with_capacity(GROUPS + 1);
-        for group in 0..=GROUPS {
-            let (count, sum, gram) = if group < GROUPS {
-                (total.0 - self.counts[group], total.1.f_sub(&self.sums[group])?, total.2.f_sub(&self.grams[group])?)
-            } else {
-                (total.0, total.1.shallow_clone(), total.2.shallow_clone())
-            };
-            let gram = if centre { gram.f_sub(&sum.f_outer(&sum)?.f_div_scalar(count)?)? } else { gram };
+        let rest = |group: usize| -> Result<_, PluginError> {
+            let (count, sum, gram) = &total;
+            Ok((count - self.counts[group], sum.f_sub(&self.sums[group])?, gram.f_sub(&self.grams[group])?))
+        };
+        let mut rests: Vec<_> = (0..GROUPS).map(rest).collect::<Result<_, _>>()?;
+        rests.push(total);
+        Ok(rests)
+    }
+
+    /// Means without each group, and last of all.
+    fn means(&self) -> Result<Vec<Tensor>, PluginError> {
+        self.without()?.into_iter().map(|(count, sum, _)| Ok(sum.f_div_scalar(count)?)).collect()
+    }
+
+    /// Molecules and coding rate about these means, without each group, and last of all.
+    fn about(&self, means: &[Tensor], eps: f64) -> Result<Vec<(f64, f64)>, PluginError> {
+        let rate = |((count, sum, gram), mean): ((f64, Tensor, Tensor), &Tensor)| -> Result<_, PluginError> {
+            let cross = sum.f_outer(mean)?;
+            let gram = gram.f_sub(&cross)?.f_sub(&cross.f_transpose(0, 1)?)?.f_add(&mean.f_outer(mean)?.f_mul_scalar(count)?)?;
             let matrix = gram.f_div_scalar(count * eps)?.f_add(&identity(gram.size()[0])?)?;
-            rates.push((count, Cholesky::new(&matrix, "the coding matrix")?.log_determinant()? / 2.0));
-        }
-        Ok(rates)
+            Ok((count, Cholesky::new(&matrix, "the coding matrix")?.log_determinant()? / 2.0))
+        };
+        self.without()?.into_iter().zip(means).map(rate).collect()
     }
 }

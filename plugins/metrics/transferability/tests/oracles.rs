@@ -123,12 +123,13 @@ fn h_score_is_its_definition() {
 
 #[test]
 fn h_score_finds_its_population_value() {
-    // Two round classes a distance 2 apart, half each: covariance 1 + d^2 / 4 along it, so that H = (d^2 / 4) / (1 + d^2 / 4).
+    // Two round classes a distance 4 apart, half each: covariance 1 + d^2 / 4 along it, so that H = (d^2 / 4) / (1 + d^2 / 4).
+    // Shrinkage falls as 1 / N, its effect on H with it: at fewer molecules it would show over 500 seeds.
     let found = |seed| {
-        let value = Problem::classes(seed, 2000, 4, 2.0, 0.5).value("h_score");
+        let value = Problem::classes(seed, 10_000, 2, 4.0, 0.5).value("h_score");
         (value.value, value.se_sample.unwrap())
     };
-    covered(check("transferability/h_score", "h_score", "two round classes, N = 2,000"), 0.5, REACH, found);
+    covered(check("transferability/h_score", "h_score", "two round classes, N = 10,000"), 0.8, REACH, found);
 }
 
 #[test]
