@@ -70,7 +70,7 @@ fn a_dataset_a_corpus_and_a_model_are_described_before_anything_is_computed() {
 #[test]
 fn names_that_are_not_there_end_with_the_nearest() {
     let bench = Bench::new(SMALL);
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 8] = [
         (
             &["data", "describe", "alfa"],
             "error: there is no dataset or corpus `alfa`\n  hint: did you mean `fake/alpha`? `clmbench data list` shows all\n",
