@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Iterations at most, and the change of the mean log likelihood at which they end.
-const MOST: usize = 50;
+const MOST: usize = 30;
 const TOLERANCE: f64 = 1e-3;
 /// Added to every variance, as a share of the mean variance of the points.
 const FLOOR: f64 = 1e-3;
