@@ -16,10 +16,10 @@ pub(super) fn in_all(costs: &[MetricCost]) -> Option<String> {
     let total = number(total);
     match known {
         _ if total == "0" => None,
-        0 => Some(format!("metrics at most {total} gradient-equivalents")),
+        0 => Some(format!("metrics about {total} gradient-equivalents by their cost class")),
         known if known == applicable.len() => Some(format!("metrics about {total} gradient-equivalents, as past cells spent")),
         known => Some(format!(
-            "metrics about {total} gradient-equivalents ({known} of {} as past cells spent, the others at most)",
+            "metrics about {total} gradient-equivalents ({known} of {} as past cells spent, the others by their cost class)",
             applicable.len()
         )),
     }
@@ -52,7 +52,7 @@ pub(super) fn page(costs: &[MetricCost], style: Style) -> (String, Vec<(&'static
     let mut notes = Vec::new();
     if !rows.is_empty() {
         let which = "gradients over the whole held-out sample (a forward pass is a third). By class: what such a metric takes, \
-                     at most its budget, at which it is stopped";
+                     at most its budget, which the last step of some goes over";
         notes.push(("cost in", which.to_owned()));
     }
     let free: Vec<&str> =
@@ -132,9 +132,9 @@ mod tests {
         assert!(page(&costs, Style::ascii(120)).0.contains("scope"));
         assert_eq!(
             in_all(&costs).as_deref(),
-            Some("metrics about 165 gradient-equivalents (2 of 5 as past cells spent, the others at most)")
+            Some("metrics about 165 gradient-equivalents (2 of 5 as past cells spent, the others by their cost class)")
         );
-        assert_eq!(in_all(&costs[1..3]).as_deref(), Some("metrics at most 160 gradient-equivalents"));
+        assert_eq!(in_all(&costs[1..3]).as_deref(), Some("metrics about 160 gradient-equivalents by their cost class"));
         assert_eq!(in_all(&costs[..1]).as_deref(), Some("metrics about 5.33 gradient-equivalents, as past cells spent"));
         assert_eq!((in_all(&costs[2..5]), in_all(&costs[5..])), (None, None));
     }
