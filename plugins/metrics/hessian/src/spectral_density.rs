@@ -44,7 +44,7 @@ impl Metric for SpectralDensity {
             doc: "Eigenvalues of the Hessian of the loss under one draw of masks, by stochastic Lanczos quadrature with full \
                   re-orthogonalisation: spectral_entropy -sum p ln p of p_i = |l_i| / sum |l|; effective_rank, its exponential; \
                   negative_mass, the share of sum |l| below 0; trace and trace_of_square as cross-checks. density.csv: \
-                  smoothed density; nodes.csv: Ritz values and weights of each run. Errors: jackknife over runs; over molecules to \
+                  smoothed density; nodes.csv: Ritz values and weights of each run. Errors: jackknife over runs, which takes bias of first order away; over molecules to \
                   first order, less the noise of the runs. Few steps blur what is near 0 and bias entropy and mass: compare at equal \
                   `steps`. Stops when the runs' effective ranks are known to 5 % (from 8 runs on), after `runs`, or at the budget. \
                   Holds steps + 9 vectors of P numbers; `memory_mib` caps the steps."

@@ -72,20 +72,25 @@ pub const NAMES: [(&str, &str); 5] = [
 /// the slope of each sum.
 pub fn values(runs: &[Sums], influences: &[Vec<Sums>], tokens: &[f64]) -> Vec<Value> {
     let pooled = Sums::mean(runs);
-    let found = pooled.values();
-    let estimator = over_runs(runs);
+    let (found, estimator) = over_runs(runs);
     let sample = over_molecules(pooled, influences, tokens);
     let each = NAMES.iter().enumerate();
     each.map(|(index, (name, unit))| Value::estimate(name, found[index], unit, estimator[index], sample[index])).collect()
 }
 
-/// Jackknife over runs.
-fn over_runs(runs: &[Sums]) -> [f64; NAMES.len()] {
+/// Values and their errors by the jackknife over runs, which takes the bias of first order from functions that are not linear in
+/// the sums (Efron & Tibshirani 1993, equation 10.34).
+fn over_runs(runs: &[Sums]) -> ([f64; NAMES.len()], [f64; NAMES.len()]) {
     let count = runs.len() as f64;
     let total = Sums::mean(runs);
     let left_out: Vec<_> =
         runs.iter().map(|run| total.plus(total, 1.0 / (count - 1.0)).plus(*run, -1.0 / (count - 1.0)).values()).collect();
-    spread(&left_out).map(|squares| (squares * (count - 1.0) / count).sqrt())
+    let (found, squares) = (total.values(), spread(&left_out));
+    let mean = |index: usize| left_out.iter().map(|values| values[index]).sum::<f64>() / count;
+    (
+        std::array::from_fn(|index| count * found[index] - (count - 1.0) * mean(index)),
+        squares.map(|squares| (squares * (count - 1.0) / count).sqrt()),
+    )
 }
 
 /// Sum of squared deviations from the mean, value by value.
