@@ -79,7 +79,7 @@ fn fisher_is_the_hessian_of_softmax_regression() {
         1e-9,
     );
     let truths = [("trace", trace(&raw)), ("trace_adaptive", trace(&adaptive))];
-    covers(&TraceFisher, &softmax, oracle, &[("draws", 7.into()), ("groups", 5.into())], 2.042, &truths);
+    covers(&TraceFisher, &softmax, oracle, &[("draws", 12.into()), ("groups", 5.into())], 2.004, &truths);
 }
 
 #[test]
