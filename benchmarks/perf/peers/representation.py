@@ -2,7 +2,7 @@
 
     python representation.py FOLDER
 
-FOLDER is made by `cargo run --release -p clmbench-plugin-representation --example peer FOLDER`. Written from the papers, apart from our
+FOLDER is made by `cargo run --release -p clmbench-plugin-representation --example representation_peer FOLDER`. Written from the papers, apart from our
 code: singular values by SVD, kernels as matrices, pairs one by one. Needs numpy.
 """
 

@@ -2,7 +2,7 @@
 
     python roughness.py FOLDER
 
-FOLDER is made by `cargo run --release -p clmbench-plugin-roughness --example peer FOLDER`. Written from the papers, apart from our code;
+FOLDER is made by `cargo run --release -p clmbench-plugin-roughness --example roughness_peer FOLDER`. Written from the papers, apart from our code;
 clusters come from scipy's complete linkage. Needs numpy and scipy.
 """
 

@@ -1,4 +1,4 @@
-"""Transferability scores from their definitions, with numpy and scipy, on the problems that `examples/peer.rs` of the plugin writes.
+"""Transferability scores from their definitions, with numpy and scipy, on the problems that `examples/transferability_peer.rs` of the plugin writes.
 
     python transferability.py FOLDER
 

@@ -25,17 +25,18 @@ struct Line {
 
 pub fn run(arguments: &ScoreArguments) -> Result<(), XtaskError> {
     let checkout = cargo::checkout()?;
-    let families = families::with(&checkout, "examples/speed.rs")?;
+    let families = families::with(&checkout, "examples/{}_speed.rs")?;
     let mut seconds: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for round in 0..ROUNDS {
         for family in &families {
             println!("xtask: round {}, {family}", round + 1);
             let mut command = cargo(&checkout);
             let package = families::package(family);
-            command.args(["run", "--release", "--locked", "-q", "-p", package.as_str(), "--example", "speed"]);
+            let example = families::example(family, "speed");
+            command.args(["run", "--release", "--locked", "-q", "-p", package.as_str(), "--example", example.as_str()]);
             let output = command.stderr(Stdio::inherit()).output().map_err(XtaskError::io("start", "cargo"))?;
             if !output.status.success() {
-                return Err(XtaskError::Check(format!("the example `speed` of {package} failed")));
+                return Err(XtaskError::Check(format!("the example `{example}` of {package} failed")));
             }
             for line in String::from_utf8_lossy(&output.stdout).lines() {
                 let line: Line = serde_json::from_str(line)?;

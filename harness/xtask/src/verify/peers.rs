@@ -45,7 +45,7 @@ type Values = BTreeMap<(String, String), f64>;
 pub fn run_peers(arguments: &PeerArguments) -> Result<(), XtaskError> {
     let checkout = cargo::checkout()?;
     let mut rows = Vec::new();
-    for family in families::with(&checkout, "examples/peer.rs")? {
+    for family in families::with(&checkout, "examples/{}_peer.rs")? {
         let script = checkout.join(format!("benchmarks/perf/peers/{family}.py"));
         if !script.is_file() {
             continue; // its peer is another command's
@@ -54,8 +54,8 @@ pub fn run_peers(arguments: &PeerArguments) -> Result<(), XtaskError> {
         let _ = fs::remove_dir_all(&folder); // of an earlier check
         fs::create_dir_all(&folder).map_err(XtaskError::io("create", &folder))?;
         let mut command = cargo(&checkout);
-        command.args(["run", "--release", "--locked", "-p", families::package(&family).as_str(), "--example", "peer", "--"]);
-        command.arg(&folder);
+        let (package, example) = (families::package(&family), families::example(&family, "peer"));
+        command.args(["run", "--release", "--locked", "-p", package.as_str(), "--example", example.as_str(), "--"]).arg(&folder);
         run(command)?;
         let path = folder.join("ours.jsonl");
         let ours = values(&fs::read_to_string(&path).map_err(XtaskError::io("read", &path))?)?;

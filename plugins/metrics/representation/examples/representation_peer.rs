@@ -1,7 +1,7 @@
 //! Seeded embeddings and fingerprints, and our scores of them, for a peer that computes the same from the definitions
 //! (`benchmarks/perf/peers/representation.py`).
 //!
-//! `cargo run --release -p clmbench-plugin-representation --example peer FOLDER` writes `FOLDER/problem-K/features.csv` and `bits.csv`,
+//! `cargo run --release -p clmbench-plugin-representation --example representation_peer FOLDER` writes `FOLDER/problem-K/features.csv` and `bits.csv`,
 //! and `FOLDER/ours.jsonl`.
 
 use std::{fmt::Write, fs, path::PathBuf};

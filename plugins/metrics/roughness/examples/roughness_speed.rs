@@ -1,7 +1,7 @@
 //! Seconds of each metric on a task of 10,000 molecules of width 512, at the default number of molecules, with two threads: one
 //! JSON line a metric.
 //!
-//! `cargo run --release -p clmbench-plugin-roughness --example speed [MOLECULES]`
+//! `cargo run --release -p clmbench-plugin-roughness --example roughness_speed [MOLECULES]`
 #![allow(clippy::print_stdout)]
 
 use std::time::Instant;

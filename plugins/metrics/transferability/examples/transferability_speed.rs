@@ -1,5 +1,5 @@
 //! Seconds of each metric on 10,000 made-up molecules at width 512, embeddings at hand: `cargo run --release -p
-//! clmbench-plugin-transferability --example speed`. One JSON line a metric.
+//! clmbench-plugin-transferability --example transferability_speed`. One JSON line a metric.
 #![allow(clippy::print_stdout, missing_docs)]
 
 use std::time::Instant;

@@ -1,6 +1,6 @@
 //! Seconds of each metric on 10,000 molecules of width 512, with two threads: one JSON line a metric.
 //!
-//! `cargo run --release -p clmbench-plugin-representation --example speed [MOLECULES]`
+//! `cargo run --release -p clmbench-plugin-representation --example representation_speed [MOLECULES]`
 #![allow(clippy::print_stdout)]
 
 use std::time::Instant;

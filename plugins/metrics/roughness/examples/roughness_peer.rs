@@ -1,7 +1,7 @@
 //! Seeded embeddings and labels, and our scores of them, for a peer that computes the same from the definitions
 //! (`benchmarks/perf/peers/roughness.py`).
 //!
-//! `cargo run --release -p clmbench-plugin-roughness --example peer FOLDER` writes `FOLDER/problem-K/features.csv`, `labels.csv` and
+//! `cargo run --release -p clmbench-plugin-roughness --example roughness_peer FOLDER` writes `FOLDER/problem-K/features.csv`, `labels.csv` and
 //! `classes.csv`, and `FOLDER/ours.jsonl`.
 
 use std::{fmt::Write, fs, path::PathBuf};
