@@ -50,7 +50,7 @@ struct Grouped {
     seconds: f64,
 }
 
-/// What plugins/metrics/hessian/examples/peer.rs writes.
+/// What plugins/metrics/hessian/examples/hessian_peer.rs writes.
 #[derive(Debug, Deserialize)]
 struct Ours {
     parameters: u64,
@@ -90,7 +90,7 @@ struct Case {
 
 pub fn run_all(arguments: &CurvatureArguments) -> Result<(), XtaskError> {
     let bench = Bench::new("perf-curvature", false)?;
-    run_cargo(&bench.checkout, &["build", "--release", "--locked", "-p", "clmbench-plugin-hessian", "--example", "peer"])?;
+    run_cargo(&bench.checkout, &["build", "--release", "--locked", "-p", "clmbench-plugin-hessian", "--example", "hessian_peer"])?;
     let mut cases = cases(&bench)?;
     let rounds = if arguments.quick { 1 } else { 5 };
     for round in 0..rounds {
@@ -152,7 +152,7 @@ fn threads() -> String {
 
 fn ours(bench: &Bench, case: &Case, out: &Path, round: u32) -> Result<Ours, XtaskError> {
     let release = cargo::metadata(&bench.checkout, false)?.target_directory.join("release");
-    let mut command = Command::new(release.join("examples/peer"));
+    let mut command = Command::new(release.join("examples/hessian_peer"));
     command.arg(release.join("libclmbench_plugin_bert.so")).arg(&case.checkpoint).arg(case.kind).arg(&case.corpus).arg(out);
     command.args([MOLECULES, &round.to_string(), &threads()]);
     run(command)?;
