@@ -1,6 +1,6 @@
 //! `metric`: what can be measured on a checkpoint.
 
-use clmbench_protocol::{Comparable, Direction, MetricInfo, Objective, Scope};
+use clmbench_protocol::{Comparable, Direction, MetricInfo, Objective, Scope, TaskKind};
 use clmbench_report::Style;
 use clmbench_runner::{
     nearest::nearest,
@@ -69,7 +69,7 @@ pub(super) fn table<'a>(infos: impl Iterator<Item = &'a MetricInfo>, style: Styl
         let looks_at = if narrow { info.scope.word() } else { scope(info.scope) };
         let mut words = vec![one_line(&info.id, 60), looks_at.to_owned(), info.cost.word().to_owned()];
         words.extend((!narrow).then(|| claim(info.direction).to_owned()));
-        words.push(applies(info));
+        words.push(applies(info, narrow));
         words
     };
     let lines: Vec<Vec<String>> = infos.map(cells).collect();
@@ -106,7 +106,7 @@ fn page(offer: Offer<'_, MetricInfo>, console: Console) -> String {
         ("looks at", scope(info.scope).to_owned()),
         ("cost", info.cost.word().to_owned()),
         ("compares", comparable.to_owned()),
-        ("only for", applies(info)),
+        ("only for", applies(info, false)),
         ("plugin", format!("{} {}", manifest.name, manifest.version)),
     ];
     lines.extend(facts.iter().filter(|(_, text)| !text.is_empty()).map(|(word, text)| wrapped(word, text, width)));
@@ -152,11 +152,17 @@ fn claim(direction: Direction) -> &'static str {
     }
 }
 
-/// Objectives and kinds of tasks that it is for; empty for all.
-fn applies(info: &MetricInfo) -> String {
-    let objectives = info.objectives.iter().map(|objective| match objective {
-        Objective::MaskedLm => "masked LM",
-        Objective::CausalLm => "causal LM",
+/// Objectives and kinds of tasks that it is for; empty for all. Shorter words where columns are few.
+fn applies(info: &MetricInfo, narrow: bool) -> String {
+    let objectives = info.objectives.iter().map(|objective| match (objective, narrow) {
+        (Objective::MaskedLm, false) => "masked LM",
+        (Objective::CausalLm, false) => "causal LM",
+        (Objective::MaskedLm, true) => "masked",
+        (Objective::CausalLm, true) => "causal",
     });
-    objectives.chain(info.tasks.iter().map(|kind| kind.word())).collect::<Vec<_>>().join(", ")
+    let tasks = info.tasks.iter().map(|kind| match (kind, narrow) {
+        (TaskKind::Classification, true) => "classes",
+        _ => kind.word(),
+    });
+    objectives.chain(tasks).collect::<Vec<_>>().join(", ")
 }

@@ -90,7 +90,10 @@ struct Case {
 
 pub fn run_all(arguments: &CurvatureArguments) -> Result<(), XtaskError> {
     let bench = Bench::new("perf-curvature", false)?;
-    run_cargo(&bench.checkout, &["build", "--release", "--locked", "-p", "clmbench-plugin-hessian", "--example", "hessian_peer"])?;
+    run_cargo(
+        &bench.checkout,
+        &["build", "--release", "--locked", "-p", "clmbench-plugin-hessian", "--example", "hessian_peer"],
+    )?;
     let mut cases = cases(&bench)?;
     let rounds = if arguments.quick { 1 } else { 5 };
     for round in 0..rounds {
