@@ -57,9 +57,22 @@ pub fn jackknife_error(left_out: &[f64]) -> f64 {
     if groups < 2.0 { f64::NAN } else { (spread * (groups - 1.0) / groups).sqrt() }
 }
 
+/// What of a standard error is left without a part of it: the root of the difference of their squares, 0 where that is negative.
+/// NaN where either is, so that an error that is not known does not pass for none.
+pub fn error_less(whole: f64, part: f64) -> f64 {
+    let rest = whole.powi(2) - part.powi(2);
+    if rest < 0.0 { 0.0 } else { rest.sqrt() }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{error_of_draws, jackknife_error, mean_with_error, ratio_with_jackknife};
+    use super::{error_less, error_of_draws, jackknife_error, mean_with_error, ratio_with_jackknife};
+
+    #[test]
+    fn what_is_left_of_an_error_is_never_below_zero_and_never_made_up() {
+        assert_eq!((error_less(5.0, 3.0), error_less(3.0, 5.0)), (4.0, 0.0));
+        assert!(error_less(f64::NAN, 1.0).is_nan() && error_less(1.0, f64::NAN).is_nan());
+    }
 
     #[test]
     fn the_jackknife_of_a_mean_is_its_standard_error() {

@@ -155,7 +155,7 @@ impl Draws {
             |table: &[Vec<f64>]| -> Vec<f64> { (0..groups).map(|group| table.iter().map(|draw| draw[group]).sum()).collect() };
         let (mean, jackknife) = statistics::ratio_with_jackknife(&sums(&tops), &sums(&bottoms));
         let estimator = statistics::error_of_draws(&tops, &bottoms);
-        Value::estimate(name, mean, unit, estimator, (jackknife.powi(2) - estimator.powi(2)).max(0.0).sqrt())
+        Value::estimate(name, mean, unit, estimator, statistics::error_less(jackknife, estimator))
     }
 }
 

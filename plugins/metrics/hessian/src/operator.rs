@@ -52,20 +52,25 @@ impl<'a, 'b> Operator<'a, 'b> {
     /// product with the whole.
     ///
     /// # Errors
-    /// As [`Operator::times`].
+    /// As [`Operator::times`]; [`PluginError::Input`] where fewer than two groups have a predicted token: there is no error over them.
     pub fn by_groups(
         &self,
         groups: u64,
         vector: &Tensor,
         mut visit: impl FnMut(f64, Tensor) -> Result<(), PluginError>,
     ) -> Result<(), PluginError> {
+        let mut parts = Vec::new();
         for sample in self.molecules.groups(groups, 0) {
             let tokens: f64 = self.probe.predicted(sample)?.iter().sum();
             if tokens > 0.0 {
-                visit(tokens, self.on(sample, vector)?)?;
+                parts.push((sample, tokens));
             }
         }
-        Ok(())
+        if parts.len() < 2 {
+            let text = "all predicted tokens stand in one group of molecules, so that there is no error over molecules; raise `molecules`";
+            return Err(PluginError::Input(text.into()));
+        }
+        parts.into_iter().try_for_each(|(sample, tokens)| visit(tokens, self.on(sample, vector)?))
     }
 
     fn on(&self, sample: Sample, vector: &Tensor) -> Result<Tensor, PluginError> {

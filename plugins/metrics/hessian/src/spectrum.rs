@@ -122,7 +122,7 @@ fn over_molecules(pooled: Sums, influences: &[Vec<Sums>], tokens: &[f64]) -> [f6
         }
     }
     let share = (groups as f64 - 1.0) / groups as f64;
-    std::array::from_fn(|index| ((found[index] - noise[index]) * share).max(0.0).sqrt())
+    std::array::from_fn(|index| statistics::error_less((found[index] * share).sqrt(), (noise[index] * share).sqrt()))
 }
 
 /// A density on a grid: each Ritz value a Gaussian of this width (a share of the range), runs averaged. Lines `eigenvalue,density`.

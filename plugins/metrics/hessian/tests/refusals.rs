@@ -17,6 +17,8 @@ struct Broken {
     inner: Quadratic,
     tokens: u64,
     factor: f64,
+    /// Whether the first molecule alone has tokens.
+    lone: bool,
 }
 
 impl TestModel for Broken {
@@ -29,16 +31,22 @@ impl TestModel for Broken {
     }
 
     fn tokens(&self) -> Vec<u64> {
-        vec![self.tokens; self.inner.tokens().len()]
+        let mut tokens = vec![self.tokens; self.inner.tokens().len()];
+        if self.lone {
+            tokens[1..].fill(0);
+        }
+        tokens
     }
 
     fn losses(&self, weights: &Tensor, of: Range<u64>, _: Labels, stream: &mut Stream) -> Result<Tensor, PluginError> {
+        // A loss for each predicted token, and so none for molecules without one.
+        let of = if self.lone { of.start.min(1)..of.end.min(1) } else { of };
         Ok(self.inner.losses(weights, of, Labels::Data, stream)? * self.factor)
     }
 }
 
 fn broken(tokens: u64, factor: f64) -> Broken {
-    Broken { inner: Quadratic::new(&[&[4, 3]], 8, 1).unwrap(), tokens, factor }
+    Broken { inner: Quadratic::new(&[&[4, 3]], 8, 1).unwrap(), tokens, factor, lone: false }
 }
 
 #[test]
@@ -82,10 +90,29 @@ fn a_hessian_of_zeros_has_no_spectrum_but_a_trace() {
 
 #[test]
 fn one_molecule_has_no_error() {
-    let one = Broken { inner: Quadratic::new(&[&[4, 3]], 1, 1).unwrap(), tokens: 1, factor: 1.0 };
+    let one = Broken { inner: Quadratic::new(&[&[4, 3]], 1, 1).unwrap(), tokens: 1, factor: 1.0, lone: false };
     for (metric, _) in METRICS {
         let refused = try_measure(metric, &one, 1, NO_END, &[]).unwrap_err();
         let words = "the sample has 1 molecule(s); at least 2 are needed for an error over molecules";
         assert_eq!(refused, PluginError::Input(words.into()));
+    }
+}
+
+#[test]
+fn tokens_of_one_molecule_alone_have_no_error_over_molecules() {
+    for (metric, _) in METRICS {
+        let lone = Broken { lone: true, ..broken(1, 1.0) };
+        let id = metric.info().id;
+        match try_measure(metric, &lone, 1, NO_END, &[]) {
+            Err(refused) => {
+                let words = "all predicted tokens stand in one group of molecules, so that there is no error over molecules; raise `molecules`";
+                assert_eq!(refused, PluginError::Input(words.into()), "{id}");
+            }
+            // What the host makes a refusal of: not an error of 0.
+            Ok(found) => {
+                let primary = found.values.iter().find(|value| value.name == metric.info().primary).unwrap();
+                assert!(primary.se_sample.unwrap().is_nan(), "{id}: {primary:?}");
+            }
+        }
     }
 }
