@@ -7,10 +7,7 @@ use clmbench_sdk::{
     prelude::*,
 };
 
-use crate::{
-    directions::Directions,
-    losses::{self, jackknife},
-};
+use crate::{directions::Directions, losses};
 
 /// Loss `L(w + a d + b e)` on a grid over [-1, 1]^2, for pairs of random directions d and e whose filters have the length of the
 /// weights' own and stand at right angles to each other; biases and normalisations stay.
@@ -22,13 +19,21 @@ pub struct Flatness2d;
 
 /// Pairs before the standard error is trusted.
 const LEAST: usize = 8;
+/// Points of the grid on each axis that are planned, and of the smallest grid.
+const MOST_POINTS: usize = 11;
+const LEAST_POINTS: usize = 5;
 /// Radii within which rises are averaged.
 const RADII: [f64; 2] = [0.5, 1.0];
 
 impl Metric for Flatness2d {
     fn info(&self) -> MetricInfo {
         let mut parameters = vec![
-            ParameterInfo::integer("points", 11, "points of the grid on each axis, an odd number").between(5.0, 101.0),
+            ParameterInfo::integer(
+                "points",
+                0,
+                "points of the grid on each axis, an odd number from 5 on; 0 = 5 to 11, as the budget allows",
+            )
+            .between(0.0, 101.0),
             ParameterInfo::float("tau", 0.5, "rise of the loss that bounds the flat part of the plane, in nats per token")
                 .between(1e-4, 100.0),
             ParameterInfo::integer("pairs", 12, "pairs of directions at most, `points` squared losses each")
@@ -41,7 +46,9 @@ impl Metric for Flatness2d {
                   (the reference code leaves them oblique): mean rise within 0.5 of the weights (and within 1), and the share of the \
                   plane [-1, 1]^2 below the loss at the weights plus `tau`. The grid of every plane is left in planes.csv. Stops at \
                   SE <= 5 % (from 8 pairs on), after `pairs`, or at the budget. Random planes miss narrow ravines. Means are over \
-                  the points of the grid: another `points` is another metric."
+                  the points of the grid: another `points` is another metric. By default the grid is planned from the budget, the \
+                  finest with which 8 planes fit, from 5 to 11 points on each axis; `points` tells. Refused where two planes cost more \
+                  than the budget."
                 .into(),
             citation: "Li et al. 2018, arXiv:1712.09913, sections 4 and 5 (filter-normalised surfaces)".into(),
             unit: "nats/token".into(),
@@ -60,8 +67,20 @@ impl Metric for Flatness2d {
     fn measure(&self, probe: &Probe<'_>, params: &Params) -> Result<Measurement, PluginError> {
         let molecules = Molecules::read(probe, params)?;
         let (points, tau) = (params.integer("points")?.unsigned_abs() as usize, params.float("tau")?);
-        if points % 2 == 0 {
-            let text = format!("parameter `points` is {points}; give an odd number, so that the weights are a point of the grid");
+        let affordable = losses::affordable(probe, molecules.count)?;
+        let points = if points == 0 { planned(affordable) } else { points };
+        if points % 2 == 0 || points < LEAST_POINTS {
+            let text = format!(
+                "parameter `points` is {points}; give an odd number from {LEAST_POINTS} on, so that the weights are a point of the grid"
+            );
+            return Err(PluginError::Input(text));
+        }
+        if (2 * points * points) as f64 > affordable {
+            let text = format!(
+                "two planes of {points} x {points} points are {} losses, but the budget allows {affordable:.0}: lower `points` or \
+                 `molecules`, or raise the budget",
+                2 * points * points
+            );
             return Err(PluginError::Input(text));
         }
         let most = params.integer("pairs")?.unsigned_abs() as usize;
@@ -86,10 +105,17 @@ impl Metric for Flatness2d {
             rise("rise_within_100", &planes, 1),
             share("share_below", &planes),
             Value::exact("pairs", planes.len() as f64, "pairs"),
+            Value::exact("points", points as f64, "points"),
         ];
         let artifacts = vec![("planes.csv".into(), text.into_bytes())];
         Ok(Measurement { values, artifacts, molecules: molecules.count, stopped })
     }
+}
+
+/// Points on each axis of the finest grid of which [`LEAST`] planes cost no more than so many losses.
+fn planned(affordable: f64) -> usize {
+    let fits = |points: &usize| (LEAST * points * points) as f64 <= affordable;
+    (LEAST_POINTS..=MOST_POINTS).rev().step_by(2).find(fits).unwrap_or(LEAST_POINTS)
 }
 
 /// Losses on one plane.
@@ -230,12 +256,17 @@ fn share(name: &str, planes: &[Summary]) -> Value {
     let molecules = planes.first().map_or(0, |plane| plane.left_out.len());
     let left_out = |m: usize| planes.iter().map(|plane| plane.left_out[m]).sum::<f64>() / planes.len() as f64;
     let means: Vec<f64> = (0..molecules).map(left_out).collect();
-    Value::estimate(name, mean, "1", error, jackknife(&means))
+    Value::estimate(name, mean, "1", error, statistics::jackknife_error(&means))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{area_below, triangle_below};
+    use super::{area_below, planned, triangle_below};
+
+    #[test]
+    fn the_grid_is_as_fine_as_eight_planes_allow() {
+        assert_eq!([60.0, 8.0 * 49.0 - 1.0, 8.0 * 49.0, 8.0 * 121.0, 1e9].map(planned), [5, 5, 7, 11, 11]);
+    }
 
     #[test]
     fn areas_of_a_triangle_and_a_plane() {

@@ -21,6 +21,14 @@ pub fn rows(probe: &Probe<'_>, sample: Sample, delta: Option<&Tensor>, place: &s
     Ok(rows)
 }
 
+/// How many losses of this many molecules the budget allows: a loss is a third of a gradient.
+///
+/// # Errors
+/// When the host does not offer the held-out sample.
+pub fn affordable(probe: &Probe<'_>, molecules: u64) -> Result<f64, PluginError> {
+    Ok(3.0 * probe.budget() * probe.molecules(SamplePart::Heldout)? as f64 / molecules as f64)
+}
+
 /// Whether a second draw left the losses as they were: every token is predicted (causal models).
 pub fn same(a: &LossRows, b: &LossRows) -> bool {
     a.nll.iter().zip(&b.nll).all(|(a, b)| (a - b).abs() <= 1e-6 * a.abs())
@@ -36,11 +44,4 @@ pub fn value(name: &str, tops: &[Vec<f64>], tokens: &[&[f64]]) -> Value {
     let owned = || tokens.iter().map(|draw| draw.to_vec()).collect::<Vec<_>>();
     let se_estimator = (tops.len() > 1).then(|| statistics::error_of_draws(tops, &owned()));
     Value { se_estimator, se_sample: Some(se_sample), ..Value::exact(name, mean, "nats/token") }
-}
-
-/// Standard error from the values of a statistic with each molecule left out: `sqrt((m - 1) / m sum_i (theta_-i - mean)^2)`.
-pub fn jackknife(left_out: &[f64]) -> f64 {
-    let count = left_out.len() as f64;
-    let mean = left_out.iter().sum::<f64>() / count;
-    ((count - 1.0) / count * left_out.iter().map(|value| (value - mean).powi(2)).sum::<f64>()).sqrt()
 }

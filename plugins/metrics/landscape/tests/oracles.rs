@@ -214,7 +214,7 @@ fn the_budget_ends_planes_radii_and_products() {
     let block = Block::new(16, 5).unwrap();
     let cases: [(&dyn Metric, serde_json::Value, &str, f64); 3] = [
         // 25 losses a plane, of a third of a gradient each.
-        (&Flatness2d, serde_json::json!({"points": 5}), "pairs", 20.0),
+        (&Flatness2d, serde_json::json!({}), "pairs", 20.0),
         (&BasinRadius, serde_json::json!({}), "directions", 20.0),
         // 2.5 gradients a product.
         (&RelativeFlatness, serde_json::json!({}), "draws", 12.0),
@@ -232,13 +232,30 @@ fn the_budget_ends_planes_radii_and_products() {
 }
 
 #[test]
+fn few_steps_find_the_same_radii() {
+    let block = Block::new(16, 5).unwrap();
+    for seed in [1, 2, 3] {
+        let [short, long] = [20.0, 1e9]
+            .map(|budget| on(&BasinRadius, &TestProbe::new(&block, seed, budget), serde_json::json!({"directions": 2})).unwrap());
+        for name in ["radius", "radius_sam"] {
+            let (short, long) = (value(&short, name), value(&long, name));
+            assert!((short - long).abs() < 1e-4 * long, "{name}: {short} {long}");
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_measured_is_told() {
     let block = Block::new(6, 2).unwrap();
     let refused =
         |metric: &dyn Metric, model: &dyn TestModel, given| on(metric, &TestProbe::new(model, 1, 1e9), given).unwrap_err();
     let input = |text: &str| PluginError::Input(text.into());
-    let words = "parameter `points` is 10; give an odd number, so that the weights are a point of the grid";
+    let words = "parameter `points` is 10; give an odd number from 5 on, so that the weights are a point of the grid";
     assert_eq!(refused(&Flatness2d, &block, serde_json::json!({"points": 10})), input(words));
+    let dear = on(&Flatness2d, &TestProbe::new(&block, 1, 20.0), serde_json::json!({"points": 7})).unwrap_err();
+    let words =
+        "two planes of 7 x 7 points are 98 losses, but the budget allows 60: lower `points` or `molecules`, or raise the budget";
+    assert_eq!(dear, input(words));
     let words = "the gradient is 0 for all matrices: there is no steepest direction";
     assert_eq!(refused(&BasinRadius, &bowl(1.0, 0.0, &zeros(3)), serde_json::json!({})), input(words));
     let words = "the sample has 1 molecule(s); at least 2 are needed for an error over molecules";

@@ -32,7 +32,8 @@ impl Metric for TaskLoss {
             primary: "task_loss".into(),
             direction: Direction::LowerIsBetter,
             scope: Scope::CheckpointDataset,
-            cost: CostClass::Cheap,
+            // A task may hold several times the molecules of the held-out sample.
+            cost: CostClass::Moderate,
             comparable: Comparable::SameEvaluation,
             objectives: Vec::new(),
             tasks: Vec::new(),
