@@ -15,7 +15,7 @@ impl Metric for Rogi {
                   ranges of the features), complete linkage; sigma(t) is twice the standard deviation of the mean labels of \
                   clusters of diameter t. ROGI = sigma(0) - integral of sigma over t from 0 to 1 (trapezia, thresholds at \
                   least 0.01 apart). Larger is rougher and claims a worse model. Compares representations of like dimension \
-                  only: in many dimensions all distances lie near half of the largest, whatever the labels; see rogi_xd. \
+                  only: in many dimensions all distances are nearly the same share of the largest, whatever the labels; see rogi_xd. \
                   Falls with N. Labels with one far outlier have little spread. Also `spread`, sigma(0), and the curve. \
                   Regression; constant labels are refused."
                 .into(),

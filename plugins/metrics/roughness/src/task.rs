@@ -7,6 +7,9 @@ use crate::distances::{Distances, ZERO};
 /// Fewest molecules: 16 in each half.
 pub const LEAST: usize = 32;
 
+/// Most molecules: their distances take 6.4 GB.
+pub const MOST: u64 = 20_000;
+
 /// Embeddings, as distances, and labels of a task's training molecules.
 pub struct Labelled {
     /// Distances between all of them.
@@ -17,9 +20,15 @@ pub struct Labelled {
 
 /// The parameter `molecules`.
 pub fn parameter() -> ParameterInfo {
-    let doc = "training molecules that are used, the first in their random order; 0 = all. Memory: 16 bytes times their square, 64 MB \
-               for 2,000 and 1.6 GB for 10,000";
-    ParameterInfo::integer("molecules", 2_000, doc).between(0.0, 20_000.0)
+    let doc = "training molecules that are used, the first in their random order; 0 = all, up to 20,000. Memory: 16 bytes times their \
+               square, 64 MB for 2,000 and 1.6 GB for 10,000";
+    ParameterInfo::integer("molecules", 2_000, doc).between(0.0, MOST as f64)
+}
+
+/// How many of all molecules are used; 0 wants all.
+fn used(all: u64, wanted: u64) -> u64 {
+    let most = if wanted == 0 { MOST } else { wanted.min(MOST) };
+    most.min(all)
 }
 
 impl Labelled {
@@ -30,7 +39,7 @@ impl Labelled {
     /// for embeddings that do not differ; whatever the host refuses.
     pub fn read(probe: &Probe<'_>, params: &Params) -> Result<Self, PluginError> {
         let (all, wanted) = (probe.molecules(SamplePart::Task)?, params.integer("molecules")?.unsigned_abs());
-        let count = if wanted == 0 { all } else { wanted.min(all) };
+        let count = used(all, wanted);
         if count < LEAST as u64 {
             let text = format!("the task has {all} labelled training molecules, and {count} are used");
             return Err(PluginError::Input(format!("{text}; at least {LEAST} are needed for an error")));
@@ -76,5 +85,16 @@ impl Labelled {
             let text = "labels differ in so few molecules that those of a random half are equal";
             format!("{text}: no error can be told; take more (parameter `molecules`)")
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::used;
+
+    #[test]
+    fn all_molecules_are_no_more_than_memory_holds() {
+        assert_eq!([used(100, 0), used(100, 40), used(100, 200)], [100, 40, 100]);
+        assert_eq!([used(1_000_000, 0), used(1_000_000, 30_000)], [20_000; 2]);
     }
 }

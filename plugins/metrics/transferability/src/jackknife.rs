@@ -53,20 +53,12 @@ pub fn rows<T>(entries: &[T], fits: impl Fn(&T) -> bool) -> Result<Tensor, Plugi
     Ok(Tensor::f_from_slice(&chosen)?)
 }
 
-/// Standard error of values without one group each: `(G - 1) / G` times the sum of squared deviations from their mean (Efron &
-/// Tibshirani 1993, eq. 11.5; Shao & Tu 1995, eq. 2.10 for groups).
-pub fn error(without: &[f64]) -> f64 {
-    let count = without.len() as f64;
-    let mean = without.iter().sum::<f64>() / count;
-    ((count - 1.0) / count * without.iter().map(|value| (value - mean).powi(2)).sum::<f64>()).sqrt()
-}
-
 /// A value that is found without chance, with its error over molecules.
 ///
 /// # Errors
 /// [`PluginError::NonFinite`] when the value or its error is not finite.
 pub fn value(name: &str, unit: &str, all: f64, without: &[f64]) -> Result<Value, PluginError> {
-    let se_sample = error(without);
+    let se_sample = statistics::jackknife_error(without);
     if !all.is_finite() || !se_sample.is_finite() {
         let text = format!("{name} is {all} with error {se_sample}; the embeddings are too degenerate for it");
         return Err(PluginError::NonFinite(text));
@@ -77,17 +69,8 @@ pub fn value(name: &str, unit: &str, all: f64, without: &[f64]) -> Result<Value,
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::{GROUPS, Groups, error};
+    use super::Groups;
     use crate::Labelling;
-
-    #[test]
-    fn of_a_mean_it_is_the_standard_error_of_group_means() {
-        let values: Vec<f64> = (0..GROUPS).map(|k| f64::from(k as u32 * k as u32)).collect();
-        let total: f64 = values.iter().sum();
-        let without: Vec<f64> = values.iter().map(|value| (total - value) / (GROUPS - 1) as f64).collect();
-        let (_, plain) = clmbench_sdk::statistics::mean_with_error(&values);
-        assert!((error(&without) - plain).abs() < 1e-12);
-    }
 
     #[test]
     fn no_group_holds_a_whole_class() {

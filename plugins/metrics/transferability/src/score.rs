@@ -60,6 +60,14 @@ impl Target {
     /// # Errors
     /// [`PluginError::NonFinite`] for predictions that are no numbers.
     pub fn score(&self, name: &str, predictions: &[Vec<f64>]) -> Result<Value, PluginError> {
+        // Areas only compare: they would order what is no number as well.
+        if let Some(bad) = predictions.iter().position(|outputs| outputs.iter().any(|value| !value.is_finite())) {
+            let text = format!(
+                "{name} predicts {:?} for molecule {bad} of the task; the embeddings are too degenerate for it",
+                predictions[bad]
+            );
+            return Err(PluginError::NonFinite(text));
+        }
         let groups = self.classes.as_ref().map_or_else(|| Groups::new(self.labels.len()), Groups::of_classes);
         let without = |left: usize| {
             let kept: Vec<usize> = (0..self.labels.len()).filter(|at| groups.of[*at] != left).collect();
@@ -101,7 +109,22 @@ fn area(mut scored: Vec<(f64, bool)>) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{area, r2};
+    #![allow(clippy::unwrap_used)]
+    use super::{FOLDS, Target, area, r2};
+    use crate::Labelling;
+
+    #[test]
+    fn predictions_that_are_no_numbers_have_no_score() {
+        let labels: Vec<f64> = (0..40_u8).map(|molecule| f64::from(molecule % 2)).collect();
+        let folds = (0..labels.len()).map(|molecule| molecule % FOLDS).collect();
+        let classes = Labelling::Classes.classes(&labels).ok();
+        let mut predictions: Vec<Vec<f64>> = labels.iter().map(|label| vec![1.0 - label, *label]).collect();
+        let target = Target { labels, classes, folds };
+        assert_eq!(target.score("knn", &predictions).unwrap().value, 1.0);
+        predictions[7][1] = f64::NAN;
+        let refused = target.score("knn", &predictions).unwrap_err().to_string();
+        assert_eq!(refused, "knn predicts [0.0, NaN] for molecule 7 of the task; the embeddings are too degenerate for it");
+    }
 
     #[test]
     fn areas_count_pairs() {
