@@ -1,8 +1,6 @@
 //! Losses that are fit to be averaged, and values made of them with both errors.
 
 use clmbench_sdk::prelude::*;
-/// Standard error from the values of a statistic with each molecule left out.
-pub use clmbench_sdk::statistics::jackknife_error as jackknife;
 
 /// Losses of a sample at the weights or at `delta` beside them; `place` says where in an error.
 ///
