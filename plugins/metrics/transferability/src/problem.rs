@@ -35,22 +35,27 @@ pub fn labels(probe: &Probe<'_>, params: &Params) -> Result<Vec<f64>, PluginErro
 /// # Errors
 /// [`PluginError::NonFinite`] for embeddings that are no numbers, [`PluginError::Input`] when all are the same.
 pub fn features(probe: &Probe<'_>, count: usize) -> Result<Tensor, PluginError> {
-    let features = probe.embed(SamplePart::Task, 0, count as u64)?.f_to_kind(Kind::Double)?.f_contiguous()?;
+    let features = probe.embed(SamplePart::Task, 0, count as u64)?;
     let size = features.size();
     if size.len() != 2 || size[0] != count as i64 || size[1] < 1 {
         return Err(PluginError::Shape(format!("embeddings of {count} molecules have shape {size:?}, not [{count}, width]")));
     }
-    if !f64::try_from(features.f_sum(Kind::Double)?)?.is_finite() {
+    // Column by column, without a copy of the whole: a NaN goes through both ends.
+    let double = |tensor: Tensor| tensor.f_to_kind(Kind::Double);
+    let (low, high) = (double(features.f_amin(&[0_i64][..], true)?)?, double(features.f_amax(&[0_i64][..], true)?)?);
+    let first = double(features.f_narrow(0, 0, 1)?)?;
+    let most = |tensor: Tensor| -> Result<f64, PluginError> { Ok(f64::try_from(tensor.f_abs()?.f_max()?)?) };
+    let largest = most(Tensor::f_cat(&[&low, &high], 0)?)?;
+    if !largest.is_finite() {
         return Err(PluginError::NonFinite(
             "an embedding of the task's molecules is not a finite number; the model diverged".into(),
         ));
     }
-    let (largest, spread) =
-        (f64::try_from(features.f_abs()?.f_max()?)?, f64::try_from((&features - features.f_narrow(0, 0, 1)?).f_abs()?.f_max()?)?);
+    let spread = most(low.f_sub(&first)?)?.max(most(high.f_sub(&first)?)?);
     if spread <= 1e-12 * largest {
         return Err(PluginError::Input("all molecules of the task have the same embedding; the encoder has collapsed".into()));
     }
-    Ok(features)
+    Ok(double(features)?.f_contiguous()?)
 }
 
 /// Features less their mean over molecules.

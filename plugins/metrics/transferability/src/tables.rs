@@ -101,7 +101,9 @@ impl Metric for FromTable {
         };
         let info = Card { name, doc, citation, unit: "nats", parameters: vec![parameter] }.classes(self.1);
         if self.0.masked() {
-            MetricInfo { objectives: vec![Objective::MaskedLm], comparable: Comparable::SameEvaluation, ..info }
+            // Passes over a task, which may hold several times the molecules of the held-out sample.
+            let cost = CostClass::Moderate;
+            MetricInfo { objectives: vec![Objective::MaskedLm], comparable: Comparable::SameEvaluation, cost, ..info }
         } else {
             info
         }
