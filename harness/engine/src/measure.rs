@@ -124,6 +124,17 @@ pub const NOT_FINITE: &str = "which is not a finite number with a finite error";
 /// Files that a metric leaves beside its values, by name.
 pub type Artifacts = Vec<(String, Vec<u8>)>;
 
+/// Standard error of a value with these parts, the estimator's and the sample's, and what it is. A residual bound stands for the
+/// estimator's part.
+fn whole_error(bound: Option<f64>, [estimator, sample]: [Option<f64>; 2]) -> (f64, ErrorKind) {
+    let sum = |parts: [Option<f64>; 2]| parts.iter().flatten().map(|part| part * part).sum::<f64>().sqrt();
+    match (bound, estimator, sample) {
+        (Some(bound), ..) => (sum([Some(bound), sample]), ErrorKind::ResidualBound),
+        (None, None, None) => (0.0, ErrorKind::Exact),
+        (None, ..) => (sum([estimator, sample]), ErrorKind::Statistical),
+    }
+}
+
 /// Calls the metric and checks its values and the weights.
 ///
 /// # Errors
@@ -153,12 +164,7 @@ pub fn call(
         let name = String::from(value.name);
         let parts = [value.se_estimator.into_option(), value.se_sample.into_option()];
         let bound = value.residual_bound.into_option();
-        let sum = parts.iter().flatten().map(|part| part * part).sum::<f64>().sqrt();
-        let (std_error, error_kind) = match (bound, parts) {
-            (Some(bound), _) => (bound, ErrorKind::ResidualBound),
-            (None, [None, None]) => (0.0, ErrorKind::Exact),
-            (None, _) => (sum, ErrorKind::Statistical),
-        };
+        let (std_error, error_kind) = whole_error(bound, parts);
         if primary && !(value.value.is_finite() && std_error.is_finite() && std_error >= 0.0) {
             let text =
                 format!("metric `{}`: its primary value `{name}` is {} +- {std_error}, {NOT_FINITE}", info.id, value.value);
@@ -201,4 +207,28 @@ pub fn call(
         stopped: answer.stopped.into(),
     };
     Ok((output, artifacts))
+}
+
+#[cfg(test)]
+mod tests {
+    use clmbench_protocol::ErrorKind;
+
+    use super::whole_error;
+
+    #[test]
+    fn a_residual_bound_stands_for_the_estimators_part() {
+        let cases = [
+            (None, [None, None], (0.0, ErrorKind::Exact)),
+            (None, [Some(3.0), Some(4.0)], (5.0, ErrorKind::Statistical)),
+            (None, [None, Some(4.0)], (4.0, ErrorKind::Statistical)),
+            (Some(3.0), [None, None], (3.0, ErrorKind::ResidualBound)),
+            (Some(3.0), [None, Some(4.0)], (5.0, ErrorKind::ResidualBound)),
+            (Some(3.0), [Some(7.0), Some(4.0)], (5.0, ErrorKind::ResidualBound)),
+        ];
+        for (bound, parts, wanted) in cases {
+            assert_eq!(whole_error(bound, parts), wanted, "{bound:?} {parts:?}");
+        }
+        // What is not finite stays so, to be refused.
+        assert!(whole_error(Some(f64::NAN), [None, Some(1.0)]).0.is_nan());
+    }
 }

@@ -206,7 +206,8 @@ pub struct EmbedOutput {
 pub enum ErrorKind {
     /// Root sum of squares of the estimator's and the sample's standard error.
     Statistical,
-    /// A bound from a residual.
+    /// Root sum of squares of a bound from a residual, in place of the estimator's standard error, and the sample's standard error,
+    /// if there is one.
     ResidualBound,
     /// None: the value is exact.
     Exact,
@@ -225,7 +226,7 @@ pub struct MetricValue {
     pub se_estimator: Option<Number>,
     /// Standard error from the molecules of the sample (jackknife).
     pub se_sample: Option<Number>,
-    /// Root sum of squares of both, or the residual bound, or 0.
+    /// Root sum of squares of both; of the residual bound and `se_sample` where the estimator's error is a bound; 0 where exact.
     pub std_error: Number,
     /// What the error is.
     pub error_kind: ErrorKind,

@@ -121,7 +121,13 @@ fn measure(model: &Model, corpus: &std::path::Path, molecules: u32, round: &str)
         }));
     }
     let started = Instant::now();
-    let measured = LambdaMax.measure(&probe, &params(&LambdaMax, &[("molecules", molecules.into()), ("count", 2.into())]))?;
+    let measured = LambdaMax.measure(
+        &probe,
+        &params(
+            &LambdaMax,
+            &[("molecules", molecules.into()), ("count", 2.into()), ("steps", 60.into()), ("tolerance", 0.01.into())],
+        ),
+    )?;
     let seconds = started.elapsed().as_secs_f64();
     let value = |name: &str| named(&measured, name).map(|value| serde_json::json!([value.value, value.residual_bound]));
     Ok(serde_json::json!({

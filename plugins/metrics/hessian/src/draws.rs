@@ -5,8 +5,12 @@ use clmbench_sdk::{
     prelude::*,
 };
 
-/// Groups that the molecules are split into, by default.
-pub const GROUPS: i64 = 16;
+/// Groups that the molecules are split into at most, unless more are asked for.
+const GROUPS: u64 = 16;
+/// Groups at least, where there are as many molecules: a jackknife over them has one degree of freedom less.
+const LEAST_GROUPS: u64 = 4;
+/// Molecules of a group, so that a pass over it is not tiny.
+const OF_A_GROUP: u64 = 8;
 /// Draws before the standard error is trusted: below, an early stop can come by chance.
 const LEAST: usize = 4;
 /// Degrees of freedom before it is trusted: an error within 13 %.
@@ -71,12 +75,22 @@ impl Masks {
     }
 }
 
+/// Groups for so many molecules: as many as asked for (at least two, or there is no error), or for 0 one for every 8 molecules,
+/// but no fewer than 4 and no more than 16.
+pub fn groups(asked: u64, molecules: u64) -> u64 {
+    match asked {
+        0 => (molecules / OF_A_GROUP).clamp(LEAST_GROUPS, GROUPS),
+        asked => asked.max(2),
+    }
+}
+
 /// Parameters of every metric that draws: how many draws, groups and molecules.
 pub fn parameters(draws: &str, default: i64, doc: &str, molecules: i64) -> Vec<ParameterInfo> {
-    let groups = "groups of molecules, each with signs (or labels) of its own; the error over molecules is a jackknife over them";
+    let groups = "groups of molecules, each with signs (or labels) of its own; the error over molecules is a jackknife over them; \
+                  0: one for every 8 molecules, but from 4 to 16";
     let mut all = vec![
         ParameterInfo::integer(draws, default, doc).between(2.0, 100_000.0),
-        ParameterInfo::integer("groups", GROUPS, groups).between(2.0, 4096.0),
+        ParameterInfo::integer("groups", 0, groups).between(0.0, 4096.0),
     ];
     all.extend(Molecules::parameters(molecules));
     all
@@ -95,7 +109,8 @@ impl Draws {
         mut draw: impl FnMut(u64, Sample) -> Result<Vec<f64>, PluginError>,
     ) -> Result<Self, PluginError> {
         let molecules = Molecules::read(probe, params)?;
-        let (groups, most) = (params.integer("groups")?.unsigned_abs(), most.unsigned_abs() as usize);
+        let groups = groups(params.integer("groups")?.unsigned_abs(), molecules.count);
+        let most = most.unsigned_abs() as usize;
         let mut found = Self { molecules: molecules.count, stopped: "complete", table: Vec::new() };
         // Precision is judged here, by the pooled error, which has many more degrees of freedom than the spread of the draws.
         let stopping = Stopping { least: usize::MAX, most };
@@ -206,4 +221,17 @@ pub fn nothing_predicted(sample: Sample) -> PluginError {
 /// Whatever libtorch refuses.
 pub fn dot(a: &Tensor, b: &Tensor) -> Result<f64, PluginError> {
     Ok(a.f_mul(b)?.f_sum(Kind::Double)?.f_double_value(&[])?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::groups;
+
+    #[test]
+    fn groups_hold_eight_molecules_where_four_groups_are_left() {
+        for (molecules, wanted) in [(2, 4), (16, 4), (32, 4), (64, 8), (100, 12), (128, 16), (4096, 16)] {
+            assert_eq!(groups(0, molecules), wanted);
+        }
+        assert_eq!([groups(1, 64), groups(5, 64), groups(100, 64)], [2, 5, 100]);
+    }
 }

@@ -10,10 +10,6 @@ use crate::{
     operator::{self, Memory, Operator},
 };
 
-/// Groups of molecules for the error over them.
-const GROUPS: u64 = 16;
-/// Gradients that a product costs: one, and one and a half beyond it.
-const PRODUCT: f64 = 2.5;
 /// Ritz values that are given beside.
 const BESIDE: usize = 5;
 
@@ -25,8 +21,15 @@ pub struct LambdaMin;
 
 fn info(id: &str, end: &str, beside: &str) -> MetricInfo {
     let mut parameters = vec![
-        ParameterInfo::integer("steps", 60, "steps of Lanczos' method at most, a product each").between(2.0, 10_000.0),
-        ParameterInfo::float("tolerance", 0.01, "residual at which it stops, relative to the eigenvalue").between(1e-8, 1.0),
+        ParameterInfo::integer("steps", 30, "steps of Lanczos' method, a product each; fewer where the budget pays no more")
+            .between(2.0, 10_000.0),
+        ParameterInfo::float(
+            "tolerance",
+            0.0,
+            "residual, relative to the eigenvalue, at which it stops before all steps are done; 0: never, so that the number of \
+             steps, which the value depends on, is the same for all checkpoints",
+        )
+        .between(0.0, 1.0),
         ParameterInfo::integer("count", 1, "eigenvalues from this end that must be within the tolerance").between(1.0, 5.0),
         operator::memory_parameter(),
         operator::adaptive_parameter(),
@@ -37,10 +40,11 @@ fn info(id: &str, end: &str, beside: &str) -> MetricInfo {
         doc: format!(
             "{end} eigenvalue of the Hessian of the loss under one draw of masks (algebraic, not by size), by Lanczos' method with \
              full re-orthogonalisation from a random start. Its error is the length of H v - t v: an eigenvalue is that near, \
-             though not by proof the outermost one; it is approached from inside. se_sample beside it: jackknife of v' H v over 16 \
-             groups of molecules. A maximum over directions fitted to the molecules used: more molecules give a smaller |t|. \
-             Also ritz_2 .. ritz_5 with bounds, the {beside} end, steps; ritz.csv. Stops at |H v - t v| <= `tolerance` |t| (or 1e-4 of \
-             the largest size) for the `count` outermost, after `steps`, or at the budget. Holds steps + 4 vectors of P numbers; `memory_mib` caps the steps. \
+             though not by proof the outermost one; it is approached from inside. se_sample beside it: jackknife of v' H v over \
+             groups of molecules (one for every 8, from 4 to 16); the standard error is the root of the sum of both squares. A maximum over directions fitted to the molecules used: more molecules give a smaller |t|. \
+             Also ritz_2 .. ritz_5 with bounds, the {beside} end, steps; ritz.csv. Takes all `steps` that \
+             the budget pays; where `tolerance` is above 0 it stops at |H v - t v| <= `tolerance` |t| (or 1e-4 of the largest \
+             size) for the `count` outermost. Holds steps + 4 vectors of P numbers; `memory_mib` caps the steps. \
              Depends on the parametrisation unless `adaptive`."
         ),
         citation: "Lanczos 1950; Parlett 1980, The Symmetric Eigenvalue Problem, chapter 13; Yao et al. 2020 (PyHessian), arXiv:1912.07145"
@@ -89,9 +93,8 @@ fn extreme(probe: &Probe<'_>, params: &Params, largest: bool) -> Result<Measurem
     let start = Stream::new(probe.rng("start")).normals(&weights)?;
     let mut lanczos = Lanczos::new(&start, most)?;
     let (tolerance, count) = (params.float("tolerance")?, params.integer("count")?.unsigned_abs() as usize);
-    let one = probe.molecules(clmbench_sdk::api::SamplePart::Heldout)?.max(1) as f64;
-    let fallback = PRODUCT * operator.molecules() as f64 / one;
-    let before = probe.spent()?;
+    // The last product checks the result.
+    let planned = (operator.affordable()? - 1.0).clamp(2.0, most as f64) as u64;
     let mut stopped = "complete";
     while lanczos.step(&operator)? {
         probe.progress(lanczos.steps() as u64, most, "step")?;
@@ -99,16 +102,13 @@ fn extreme(probe: &Probe<'_>, params: &Params, largest: bool) -> Result<Measurem
         let size = ritz.values.iter().fold(0.0, |size: f64, value| size.max(value.abs()));
         let known = |index: usize| {
             let at = end(&ritz, largest, index);
-            ritz.bounds[at] <= (tolerance * ritz.values[at].abs()).max(1e-4 * size)
+            tolerance > 0.0 && ritz.bounds[at] <= (tolerance * ritz.values[at].abs()).max(1e-4 * size)
         };
         if steps > count && (0..count).all(known) {
             stopped = "precision";
             break;
         }
-        // Another step, and the product that checks the result.
-        let spent = probe.spent()?;
-        let product = if spent > before { (spent - before) / steps as f64 } else { fallback };
-        if steps > 1 && spent + 2.0 * product > probe.budget() {
+        if steps as u64 == planned && planned < most {
             stopped = "budget";
             break;
         }
@@ -148,7 +148,7 @@ fn end(ritz: &Ritz, largest: bool, nth: usize) -> usize {
 fn checked(operator: &Operator<'_, '_>, vector: &Tensor, name: &str) -> Result<Value, PluginError> {
     let length = dot(vector, vector)?;
     let (mut tops, mut bottoms, mut image) = (Vec::new(), Vec::new(), vector.f_zeros_like()?);
-    operator.by_groups(GROUPS, vector, |tokens, product| {
+    operator.by_groups(vector, |tokens, product| {
         tops.push(tokens * dot(&product, vector)? / length);
         bottoms.push(tokens);
         image += product * tokens;

@@ -4,7 +4,25 @@ use std::fmt;
 
 use clmbench_sdk::{estimation::Molecules, prelude::*};
 
-use crate::draws::{dot, not_finite, nothing_predicted};
+use crate::draws::{self, dot, not_finite, nothing_predicted};
+
+/// Gradients that the shared part of a pass of products costs.
+pub const PASS: f64 = 1.0;
+/// Gradients that each product costs beyond it.
+pub const EACH: f64 = 1.5;
+/// Part of a product by which a sum of costs may differ from the budget for rounding.
+const ROUNDING: f64 = 1e-6;
+
+/// Passes of so many products each, over so many of the molecules of the held-out sample, that what is left of the budget pays: a
+/// number that only counts go into.
+///
+/// # Errors
+/// Whatever the host refuses.
+pub fn affordable(probe: &Probe<'_>, molecules: u64, products: f64) -> Result<f64, PluginError> {
+    let whole = probe.molecules(clmbench_sdk::api::SamplePart::Heldout)?.max(1) as f64;
+    let cost = (PASS + EACH * products) * molecules as f64 / whole;
+    Ok(((probe.budget() - probe.spent()?) / cost + ROUNDING).floor().max(0.0))
+}
 
 /// The Hessian of the mean loss per predicted token of some molecules under the masks of draw 0.
 pub struct Operator<'a, 'b> {
@@ -48,6 +66,14 @@ impl<'a, 'b> Operator<'a, 'b> {
         self.on(self.molecules.whole(0), vector)
     }
 
+    /// Products with the whole that what is left of the budget pays.
+    ///
+    /// # Errors
+    /// Whatever the host refuses.
+    pub fn affordable(&self) -> Result<f64, PluginError> {
+        affordable(self.probe, self.molecules.count, 1.0)
+    }
+
     /// Products with a vector [P] for groups of the molecules, with their predicted tokens: weighted by these, their mean is the
     /// product with the whole.
     ///
@@ -55,12 +81,11 @@ impl<'a, 'b> Operator<'a, 'b> {
     /// As [`Operator::times`]; [`PluginError::Input`] where fewer than two groups have a predicted token: there is no error over them.
     pub fn by_groups(
         &self,
-        groups: u64,
         vector: &Tensor,
         mut visit: impl FnMut(f64, Tensor) -> Result<(), PluginError>,
     ) -> Result<(), PluginError> {
         let mut parts = Vec::new();
-        for sample in self.molecules.groups(groups, 0) {
+        for sample in self.molecules.groups(draws::groups(0, self.molecules.count), 0) {
             let tokens: f64 = self.probe.predicted(sample)?.iter().sum();
             if tokens > 0.0 {
                 parts.push((sample, tokens));

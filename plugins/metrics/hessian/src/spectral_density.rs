@@ -14,8 +14,6 @@ use crate::{
     spectrum::{self, COUNT, Sums},
 };
 
-/// Groups of molecules for the error over them.
-const GROUPS: u64 = 16;
 /// Runs before their spread is trusted.
 const LEAST: usize = 8;
 /// Points of the density's grid.
@@ -32,7 +30,12 @@ impl Metric for SpectralDensity {
     fn info(&self) -> MetricInfo {
         let mut parameters = vec![
             ParameterInfo::integer("runs", 16, "runs from random starts at most").between(2.0, 10_000.0),
-            ParameterInfo::integer("steps", 20, "steps of Lanczos' method in a run, a product each").between(2.0, 10_000.0),
+            ParameterInfo::integer(
+                "steps",
+                20,
+                "steps of Lanczos' method in a run, a product each; fewer where the budget pays no two runs",
+            )
+            .between(2.0, 10_000.0),
             ParameterInfo::float("width", 0.005, "standard deviation of the density's smoothing, a share of the range")
                 .between(1e-6, 1.0),
             operator::memory_parameter(),
@@ -46,7 +49,7 @@ impl Metric for SpectralDensity {
                   negative_mass, the share of sum |l| below 0; trace and trace_of_square as cross-checks. density.csv: \
                   smoothed density; nodes.csv: Ritz values and weights of each run. Errors: jackknife over runs, which takes bias of first order away; over molecules to \
                   first order, less the noise of the runs. Few steps blur what is near 0 and bias entropy and mass: compare at equal \
-                  `steps`. Stops when the runs' effective ranks are known to 5 % (from 8 runs on), after `runs`, or at the budget. \
+                  `steps` (a value beside). Sizes are planned from the budget, steps before runs. Stops when the runs' effective ranks are known to 5 % (from 8 runs on), after `runs`, or at the budget. \
                   Holds steps + 9 vectors of P numbers; `memory_mib` caps the steps."
                 .into(),
             citation: "Lin, Saad & Yang 2016, SIAM Review 58, section 3.2; Ghorbani et al. 2019, arXiv:1901.10159; Roy & Vetterli 2007 \
@@ -70,25 +73,39 @@ impl Metric for SpectralDensity {
         let size = weights.numel() as u64;
         let wanted = params.integer("steps")?.unsigned_abs().min(size);
         let memory = Memory::plan(params, &weights, wanted + BESIDE, 1, 2.min(size) + BESIDE)?;
-        let (steps, most) = (memory.vectors - BESIDE, params.integer("runs")?.unsigned_abs() as usize);
-        probe.progress(0, most as u64, &format!("Lanczos: {memory}"))?;
         let operator = Operator::new(probe, params)?;
+        let wanted = (params.integer("runs")?.unsigned_abs(), memory.vectors - BESIDE);
+        let (most, steps) = plan(operator.affordable()?, wanted);
+        probe.progress(0, most, &format!("Lanczos: {memory}; {most} runs of {steps} steps"))?;
+        let short = (most, steps) != wanted;
+        let most = most as usize;
         let stopping = Stopping { least: LEAST, most };
         let (mut runs, mut ranks) = (Runs::default(), Vec::new());
         let stopped = loop {
             let signs = Stream::new(probe.rng(&format!("start {}", ranks.len()))).signs(&weights)?;
             ranks.push(runs.go(&operator, &signs, steps)?);
             probe.progress(ranks.len() as u64, most as u64, "run")?;
-            if let Some(reason) = stopping.reason(probe, &ranks)? {
-                break reason;
+            match stopping.reason(probe, &ranks)? {
+                Some("complete") if short => break "budget",
+                Some(reason) => break reason,
+                None => {}
             }
         };
         let mut values = spectrum::values(&runs.sums, &runs.influences, &runs.tokens);
+        values.push(Value::exact("steps", steps as f64, "steps"));
         values.push(Value::exact("runs", ranks.len() as f64, "runs"));
         values.push(Value::exact("memory_bytes", memory.bytes as f64, "bytes"));
         let artifacts = runs.tables(params.float("width")?);
         Ok(Measurement { values, artifacts, molecules: operator.molecules(), stopped })
     }
+}
+
+/// Runs and steps of each that so many products pay, a run taking one product more than it has steps: as many steps as wanted if there
+/// are two runs of them, since values of fewer steps are not comparable; else two runs of fewer.
+fn plan(products: f64, (runs, steps): (u64, u64)) -> (u64, u64) {
+    // No fewer than two of each, whatever the budget.
+    let steps = steps.min(((products / 2.0).floor() - 1.0).max(2.0) as u64);
+    (runs.min((products / (steps + 1) as f64).floor().max(2.0) as u64), steps)
 }
 
 /// What the runs gave.
@@ -123,7 +140,7 @@ impl Runs {
             .collect();
         let along = Tensor::f_stack(&along?, 0)?; // [COUNT, P]
         let (mut influences, mut tokens) = (Vec::new(), Vec::new());
-        operator.by_groups(GROUPS, signs, |weight, product| {
+        operator.by_groups(signs, |weight, product| {
             let found = Vec::<f64>::try_from(along.f_mv(&product)?.f_to_kind(Kind::Double)?)?;
             influences.push(Sums(std::array::from_fn(|index| found[index])));
             tokens.push(weight);
@@ -150,5 +167,28 @@ impl Runs {
             }
         }
         vec![("density.csv".into(), density.into_bytes()), ("nodes.csv".into(), nodes.into_bytes())]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plan;
+
+    #[test]
+    fn runs_and_steps_are_planned_within_the_products() {
+        for (products, planned) in [
+            (1e9, (16, 20)),
+            (336.0, (16, 20)),
+            (335.0, (15, 20)),
+            (42.0, (2, 20)),
+            (41.0, (2, 19)),
+            (8.0, (2, 3)),
+            (0.0, (2, 2)),
+        ] {
+            assert_eq!(plan(products, (16, 20)), planned, "{products} products");
+            assert!(products < 6.0 || (planned.0 * (planned.1 + 1)) as f64 <= products);
+        }
+        // No more steps than there are parameters.
+        assert_eq!(plan(100.0, (4, 1)), (4, 1));
     }
 }
