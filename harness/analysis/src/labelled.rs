@@ -104,7 +104,7 @@ fn values_of_another_split_do_not_count() {
 fn only_metrics_that_read_the_sample_need_the_same_one() {
     let divided = |comparable| {
         let mut inputs = labelled(comparable);
-        for row in inputs.metrics.iter_mut().filter(|row| row.run >= "run006".to_owned()) {
+        for row in inputs.metrics.iter_mut().filter(|row| row.run.as_str() >= "run006") {
             row.heldout_digest = "that of another corpus".into();
         }
         let rows = fit_rows(&inputs).unwrap();
