@@ -2,7 +2,7 @@
 //! `oracles/other_weights.rs`.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use clmbench_plugin_landscape::{BasinRadius, Flatness2d, RelativeFlatness};
+use clmbench_plugin_landscape::{BasinRadius, Flatness1d, Flatness2d, RelativeFlatness};
 use clmbench_sdk::{
     prelude::*,
     random::Stream,
@@ -275,4 +275,23 @@ fn what_cannot_be_measured_is_told() {
         let found = refused(metric, &broken, serde_json::json!({}));
         assert!(matches!(found, PluginError::NonFinite(_)), "{}: {found}", metric.info().id);
     }
+}
+
+#[test]
+fn the_rise_along_directions_of_a_quadratic() {
+    // Four filters of five weights: a direction is uniform on the sphere of each filter's length, so that
+    // E[d H d] = sum_f |w_f|^2 tr(H_ff) / 5 (cross terms of filters vanish), and the rise at 1/2 is an eighth of it.
+    let quadratic = Quadratic::new(&[&[4, 5]], 16, 3).unwrap();
+    let rows = |of: Tensor| Vec::<f64>::try_from(of).unwrap();
+    let (diagonal, weights) = (rows(quadratic.hessian().diag(0).contiguous()), rows(quadratic.weights.shallow_clone()));
+    let filter = |part: (&[f64], &[f64])| part.0.iter().map(|w| w * w).sum::<f64>() * part.1.iter().sum::<f64>() / 5.0;
+    let truth = weights.chunks(5).zip(diagonal.chunks(5)).map(filter).sum::<f64>() / 8.0;
+    let check =
+        Check { metric: "landscape/flatness_1d", value: "rise_050", oracle: "filter traces of a quadratic, 20 parameters" };
+    // Student's t with 6 degrees of freedom.
+    covered(check, truth, 2.4469, |seed| {
+        let measured = measure(&Flatness1d, &quadratic, seed, serde_json::json!({"directions": 7}));
+        let rise = named(&measured, "rise_050");
+        (rise.value, rise.se_estimator.unwrap())
+    });
 }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use clmbench_plugin_loss::{TaskLoss, Tse, TseEma};
+use clmbench_plugin_loss::{ClmLoss, MlmLoss, TaskLoss, Tse, TseEma};
 use clmbench_sdk::{
     prelude::*,
     random::Stream,
@@ -78,6 +78,14 @@ fn the_task_loss_of_a_causal_model_is_its_mean_and_has_no_error_of_masks() {
     exact(check("task_loss"), truth, named(&measured, "task_loss").value, 1e-12);
     exact(check("pseudo_perplexity"), truth.exp(), named(&measured, "pseudo_perplexity").value, 1e-12);
     assert_eq!((measured.molecules, named(&measured, "task_loss").se_estimator), (12, None));
+    // The same molecules as held-out ones.
+    let host = TestProbe::new(&model, 1, 1e9);
+    let heldout = ClmLoss.measure(&host.probe(), &params(r#"{"sample": "heldout", "molecules": 0}"#)).unwrap();
+    let check = Check { metric: "loss/clm_loss", value: "clm_loss", oracle: "softmax regression, summed by hand" };
+    exact(check, truth, named(&heldout, "clm_loss").value, 1e-12);
+    let heldout = MlmLoss.measure(&host.probe(), &params(r#"{"masks": 2}"#)).unwrap();
+    let check = Check { metric: "loss/mlm_loss", value: "mlm_loss", ..check };
+    exact(check, truth, named(&heldout, "mlm_loss").value, 1e-12);
     assert!(named(&measured, "task_loss").se_sample.unwrap() > 0.0);
 }
 
