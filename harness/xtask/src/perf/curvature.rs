@@ -94,7 +94,7 @@ pub fn run_all(arguments: &CurvatureArguments) -> Result<(), XtaskError> {
         &bench.checkout,
         &["build", "--release", "--locked", "-p", "clmbench-plugin-hessian", "--example", "hessian_peer"],
     )?;
-    let mut cases = cases(&bench)?;
+    let mut cases = cases(&bench, if arguments.quick { &PRESETS[..1] } else { &PRESETS })?;
     let rounds = if arguments.quick { 1 } else { 5 };
     for round in 0..rounds {
         for case in &mut cases {
@@ -123,18 +123,18 @@ pub fn run_all(arguments: &CurvatureArguments) -> Result<(), XtaskError> {
 }
 
 /// Trains each size for a while.
-fn cases(bench: &Bench) -> Result<Vec<Case>, XtaskError> {
+fn cases(bench: &Bench, presets: &[&str]) -> Result<Vec<Case>, XtaskError> {
     let mut cases = Vec::new();
     let suite = format!(
         "schema = 1\n[suite]\nname = \"curvature\"\nseed = 1\n[[corpus]]\nname = \"mixed\"\nsizes = [20_000]\n\
-         [[model]]\narchitecture = \"bert\"\npresets = {PRESETS:?}\ntokens = {TOKENS}\nbatch = 32\n\
+         [[model]]\narchitecture = \"bert\"\npresets = {presets:?}\ntokens = {TOKENS}\nbatch = 32\n\
          [[metric]]\nid = \"trivial/parameters\"\n"
     );
     bench.run("models", &suite, None)?;
     let cells = bench.cells("models", |key| key.starts_with("pretrain/") || key.starts_with("tokenise/mixed"))?;
     let artifacts = |cell: &Cell| bench.store("models").join("artifacts").join(cell.identity.clone().unwrap_or_default());
     let corpus = cells.iter().find(|cell| cell.stage == "tokenise").map(artifacts).unwrap_or_default();
-    for preset in PRESETS {
+    for preset in presets {
         let found = cells.iter().find(|cell| cell.stage == "pretrain" && cell.key.contains(preset));
         let Some(cell) = found.filter(|cell| cell.status == "done") else {
             let status = found.map_or("missing".into(), |cell| cell.status.clone());
