@@ -25,6 +25,10 @@ const TOKENS: u64 = 200_000;
 const MOLECULES: &str = "128";
 /// Standard error that the times are for, relative to the trace.
 const PRECISION: f64 = 0.05;
+/// Most joint standard errors between two traces.
+const APART: f64 = 4.0;
+/// Largest relative difference of the eigenvalue of largest size, which both sides iterate to within 1 %.
+const SAME_END: f64 = 0.02;
 /// Largest difference of the two losses.
 const SAME_LOSS: f64 = 1e-5;
 
@@ -114,10 +118,38 @@ pub fn run_all(arguments: &CurvatureArguments) -> Result<(), XtaskError> {
     }
     let text = report(&cases, &bench, arguments);
     println!("\n{text}");
+    cases.iter().try_for_each(agree)?;
     if arguments.write {
         let path = bench.checkout.join("benchmarks/perf/CURVATURE.md");
         fs::write(&path, text).map_err(XtaskError::io("write", &path))?;
         println!("xtask: written to {}", path.display());
+    }
+    Ok(())
+}
+
+/// Both sides estimate the same trace and find the same eigenvalue of largest size.
+fn agree(case: &Case) -> Result<(), XtaskError> {
+    let pairs = || case.rounds.iter().filter_map(|(ours, theirs)| Some((ours, theirs.as_ref()?)));
+    let peer = pooled(&pairs().map(|(_, theirs)| theirs.padded.estimate()).collect::<Vec<_>>());
+    for index in 0..case.rounds.first().map_or(0, |(ours, _)| ours.traces.len()) {
+        let ours = pooled(&pairs().map(|(ours, _)| ours.traces[index].estimate()).collect::<Vec<_>>());
+        let joint = ours.error().hypot(peer.error());
+        if (ours.trace - peer.trace).abs() > APART * joint {
+            let text = format!(
+                "{}: our trace {} and the peer's {} are over {APART} joint errors ({joint}) apart",
+                case.name, ours.trace, peer.trace
+            );
+            return Err(XtaskError::Check(text));
+        }
+    }
+    for (ours, theirs) in pairs() {
+        let own = [ours.lambda_max.0, ours.other_end.0].into_iter().max_by(|a, b| a.abs().total_cmp(&b.abs()));
+        let (own, peer) = (own.unwrap_or(f64::NAN), theirs.eigenvalues.first().copied().unwrap_or(f64::NAN));
+        // Not a number agrees with nothing.
+        let agrees = (own - peer).abs() <= SAME_END * peer.abs();
+        if !agrees {
+            return Err(XtaskError::Check(format!("{}: our largest eigenvalue is {own}, the peer's {peer}", case.name)));
+        }
     }
     Ok(())
 }

@@ -73,7 +73,11 @@ fn fisher_is_the_hessian_of_softmax_regression() {
     let [raw, adaptive] = dense(&softmax);
     let oracle = "dense Hessian of softmax regression, 48 parameters";
     exact(
-        Check { metric: "dense Hessian", value: "trace", oracle: "softmax regression in closed form" },
+        Check {
+            metric: "hessian/trace_fisher",
+            value: "trace of the dense Hessian",
+            oracle: "softmax regression in closed form",
+        },
         softmax.trace().unwrap(),
         trace(&raw),
         1e-9,
