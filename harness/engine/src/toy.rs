@@ -76,13 +76,12 @@ pub fn model() -> Result<Model> {
 /// # Errors
 /// Whatever libtorch refuses.
 pub fn model_for(objective: Objective) -> Result<Model> {
-    seed::seed_libtorch(1);
-    let toy = Toy {
+    let toy = seed::drawn(1, || Toy {
         objective,
         words: init::normal(&[VOCABULARY as i64, WIDTH], 0.3),
         mixing: init::normal(&[WIDTH, WIDTH], 0.3),
         bias: init::constant(&[VOCABULARY as i64], 0.0),
-    };
+    });
     Model::from_box(model_box(Box::new(toy)), Vocabulary { size: VOCABULARY, max_tokens: MAX_TOKENS })
 }
 

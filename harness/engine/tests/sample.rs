@@ -67,8 +67,9 @@ fn the_bundled_checkpoints_are_trained_by_the_recipe() {
         }
         let bundled = heldout_loss(&sample, &sample.trained(objective).unwrap(), objective);
         assert!(bundled < 0.8 * bound, "{name}: the bundled checkpoint has a loss of {bundled}, frequencies alone {bound}");
-        // Other processors round otherwise, so the recipe is held to the loss that it reaches, not to the bits.
-        assert!((bundled - again).abs() < 0.1, "{name}: bundled {bundled}, trained again {again}");
+        // Other processors round otherwise, so the recipe is held to the loss that it reaches, not to the bits. Noise of the size
+        // of rounding in the initial weights moved it by a standard deviation of 0.001 (24 runs).
+        assert!((bundled - again).abs() < 0.01, "{name}: bundled {bundled}, trained again {again}");
         let bytes = std::fs::metadata(file(name)).unwrap().len();
         assert!(bytes < 150_000, "{name}: {bytes} bytes");
     }

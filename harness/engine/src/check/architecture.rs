@@ -33,8 +33,7 @@ pub fn check(checks: &mut Checks<'_>, plugin: &Plugin, info: &ArchitectureInfo, 
     let smallest = info.presets.iter().min_by_key(|preset| preset.non_embedding_parameters);
     config.extend(smallest.map(|preset| preset.config.clone()).unwrap_or_default());
     let build = |seed: u64, config: &Map<String, Value>| {
-        seed::seed_libtorch(seed);
-        Model::build(plugin.module, &info.name, config, sample.vocabulary)
+        seed::drawn(seed, || Model::build(plugin.module, &info.name, config, sample.vocabulary))
     };
     let built = checks.make(
         &name("builds its smallest preset"),

@@ -72,8 +72,8 @@ pub fn run_saving(
     }
     definition::check(spec, &cache)?;
     let vocabulary = Vocabulary { size: cache.vocabulary_size() as u64, max_tokens: cache.max_tokens() as u64 };
-    seed::seed_libtorch(seed::derive("initial weights", &[&spec.seed.to_le_bytes()]));
-    let model = Model::build(module, &spec.architecture, &spec.config, vocabulary)?;
+    let seed = seed::derive("initial weights", &[&spec.seed.to_le_bytes()]);
+    let model = seed::drawn(seed, || Model::build(module, &spec.architecture, &spec.config, vocabulary))?;
     Run::new(spec, &model, &cache, &tokenizer, folders.work, reporter).finish(saving)
 }
 

@@ -83,9 +83,13 @@ impl SdkModel for Small {
 /// # Errors
 /// Whatever libtorch refuses.
 pub fn build(objective: Objective, vocabulary: Vocabulary) -> Result<Model> {
-    seed::seed_libtorch(11);
+    let rows = seed::drawn(11, || initial(vocabulary));
+    Model::from_box(model_box(Box::new(Small { objective, rows })), vocabulary)
+}
+
+fn initial(vocabulary: Vocabulary) -> Vec<(&'static str, Role, Tensor)> {
     let (entries, longest) = (vocabulary.size as i64, vocabulary.max_tokens as i64);
-    let rows = vec![
+    vec![
         ("words.weight", Role::Embedding, init::normal(&[entries, WIDTH], STD)),
         ("positions.weight", Role::Embedding, init::normal(&[longest, WIDTH], STD)),
         ("norm1.weight", Role::Norm, init::constant(&[WIDTH], 1.0)),
@@ -101,6 +105,5 @@ pub fn build(objective: Objective, vocabulary: Vocabulary) -> Result<Model> {
         ("norm3.weight", Role::Norm, init::constant(&[WIDTH], 1.0)),
         ("norm3.bias", Role::Norm, init::constant(&[WIDTH], 0.0)),
         ("output.bias", Role::OutputBias, init::constant(&[entries], 0.0)),
-    ];
-    Model::from_box(model_box(Box::new(Small { objective, rows })), vocabulary)
+    ]
 }

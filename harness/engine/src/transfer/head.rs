@@ -25,8 +25,8 @@ impl Head {
     /// # Errors
     /// Whatever libtorch refuses.
     pub fn new(width: i64, tasks: i64, transfer_seed: u64, device: Device) -> Result<Self> {
-        seed::seed_libtorch(seed::derive("fine-tuning head", &[&transfer_seed.to_le_bytes()]));
-        let drawn = Tensor::f_randn([tasks, width], (Kind::Float, Device::Cpu)).or_fail()? * INIT_STD;
+        let seed = seed::derive("fine-tuning head", &[&transfer_seed.to_le_bytes()]);
+        let drawn = seed::drawn(seed, || Tensor::f_randn([tasks, width], (Kind::Float, Device::Cpu))).or_fail()? * INIT_STD;
         let weight = drawn.f_to_device(device).or_fail()?.detach().set_requires_grad(true);
         let bias = Tensor::f_zeros([tasks], (Kind::Float, device)).or_fail()?.set_requires_grad(true);
         Ok(Self { weight, bias })
