@@ -2,7 +2,7 @@
 
 use std::{fs, io::Write as _, path::Path};
 
-use clmbench_protocol::{DatasetInfo, OptIn, SourceFile};
+use clmbench_protocol::{DatasetInfo, OptIn, SourceFile, WheelEntry};
 use clmbench_tests::manifest::{PLUGIN, manifest};
 use serde_json::Value;
 
@@ -135,12 +135,15 @@ fn files_are_fetched_from_a_mirror_once_their_terms_are_accepted() {
     wheel(&path, "p/a.csv", b"abc");
     let file = SourceFile {
         name: "a.csv".into(),
-        package: "some-data".into(),
-        version: "1.0".into(),
-        wheel_sha256: clmbench_fetch::sha256_file(&path).unwrap(),
-        entry: "p/a.csv".into(),
-        sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".into(),
-        bytes: 3,
+        wheel: Some(WheelEntry {
+            package: "some-data".into(),
+            version: "1.0".into(),
+            wheel_sha256: clmbench_fetch::sha256_file(&path).unwrap(),
+            entry: "p/a.csv".into(),
+            sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".into(),
+            bytes: 3,
+        }),
+        urls: Vec::new(),
     };
     let mut manifest = manifest("0.1.0");
     manifest.datasets.push(DatasetInfo {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use clmbench_protocol::{DatasetInfo, OptIn, PluginManifest, SourceFile};
+use clmbench_protocol::{DatasetInfo, OptIn, PluginManifest, SourceFile, WheelEntry};
 use clmbench_store::CellStatus;
 use serde_json::Value;
 
@@ -253,12 +253,15 @@ fn closed() -> Bench {
     fs::create_dir_all(&folder).unwrap();
     let file = SourceFile {
         name: "theirs.csv".into(),
-        package: "theirs".into(),
-        version: "1.0".into(),
-        wheel_sha256: "1".repeat(64),
-        entry: "theirs/data.csv".into(),
-        sha256: "2".repeat(64),
-        bytes: 10,
+        wheel: Some(WheelEntry {
+            package: "theirs".into(),
+            version: "1.0".into(),
+            wheel_sha256: "1".repeat(64),
+            entry: "theirs/data.csv".into(),
+            sha256: "2".repeat(64),
+            bytes: 10,
+        }),
+        urls: Vec::new(),
     };
     let manifest = PluginManifest {
         name: "closed".into(),

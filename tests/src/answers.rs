@@ -92,6 +92,9 @@ fn dataset(spec: &TokeniseDataset, work: &mut Work<'_>) -> io::Result<DatasetOut
     let data_digest = work.write("molecules.csv", &format!("{} {}", spec.source, spec.dataset), None)?;
     let tasks = if spec.tasks.is_empty() { tasks_of(&spec.dataset) } else { spec.tasks.clone() };
     Ok(DatasetOutput {
+        multi_fragment: 0,
+        tokens: (0, 0),
+        checks: Vec::new(),
         source: spec.source.clone(),
         dataset: spec.dataset.clone(),
         rows: 101,
@@ -133,6 +136,7 @@ fn corpus(spec: &TokeniseCorpus, work: &mut Work<'_>) -> io::Result<CorpusOutput
         heldout_digest: work.write("heldout.bin", &sample, None)?,
         tokenizer_digest,
         coverage: vec![Coverage {
+            test_molecules_removed: 0,
             dataset: "alpha".into(),
             unknown_token_share: Number(0.0),
             untrained_token_share: Number(0.05),
@@ -239,6 +243,7 @@ fn measure(spec: &Measure, inputs: &BTreeMap<String, String>, work: &mut Work<'_
 
 fn transfer(spec: &Transfer, inputs: &BTreeMap<String, String>, work: &mut Work<'_>) -> io::Result<TransferOutput> {
     let (quality, seed) = match &spec.protocol {
+        Protocol::Baseline(_) => (0.5, String::new()),
         Protocol::Probe(_) => (quality(inputs, "embeddings", "embeddings.safetensors")?, String::new()),
         Protocol::Finetune(finetune) => {
             work.write("end.safetensors", &format!("{} {}", spec.weights_digest, finetune.seed), None)?;
@@ -252,7 +257,7 @@ fn transfer(spec: &Transfer, inputs: &BTreeMap<String, String>, work: &mut Work<
     let predictions: Vec<_> = tasks.iter().map(|task| &task.predictions).collect();
     work.write("predictions.csv", &format!("{predictions:?}"), None)?;
     let finetune = match &spec.protocol {
-        Protocol::Probe(_) => None,
+        Protocol::Probe(_) | Protocol::Baseline(_) => None,
         Protocol::Finetune(protocol) => Some(FinetuneRecord {
             tried: protocol.learning_rates.iter().map(|rate| trial(*rate, protocol.epochs)).collect(),
             learning_rate: protocol.learning_rates.first().copied().unwrap_or(Number(0.0)),

@@ -213,6 +213,7 @@ pub(crate) fn suite(n: usize) -> Inputs {
         heldout_digest: "heldout".into(),
         tokenizer_digest: "tokenizer".into(),
         coverage: vec![Coverage {
+            test_molecules_removed: 0,
             dataset: "freesolv".into(),
             unknown_token_share: 0.0.into(),
             untrained_token_share: 0.01.into(),

@@ -106,6 +106,7 @@ fn compute(request: &RunRequest, plugins: &mut Plugins, work: &Path, reporter: &
                     let folders = (input("checkpoint")?, dataset);
                     transfer::run_finetune(spec, protocol, plugins, (&folders.0, &folders.1, work), reporter)?
                 }
+                Protocol::Baseline(protocol) => transfer::baseline::run(spec, protocol, &dataset)?,
             };
             write_predictions(&work.join("predictions.csv"), &output.tasks)?;
             CellOutput::Transfer(output)

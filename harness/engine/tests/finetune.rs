@@ -96,6 +96,9 @@ fn dataset(columns: &[Column]) -> PreparedDataset {
     });
     PreparedDataset {
         output: DatasetOutput {
+            multi_fragment: 0,
+            tokens: (0, 0),
+            checks: Vec::new(),
             source: "made-up".into(),
             dataset: "counts".into(),
             tasks: tasks.collect(),

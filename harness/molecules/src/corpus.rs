@@ -270,6 +270,7 @@ fn coverage(dataset: &PreparedDataset, train_counts: &[u64], longest: usize) -> 
     let total = dataset.len() as f64;
     let share = |bad: &dyn Fn(&[u16]) -> bool| Number(dataset.tokens.iter().filter(|ids| bad(ids)).count() as f64 / total);
     Coverage {
+        test_molecules_removed: 0,
         dataset: dataset.output.dataset.clone(),
         unknown_token_share: Number(dataset.output.unknown_token_molecules as f64 / total),
         untrained_token_share: share(&|ids| ids.iter().any(|id| unigram::is_real(*id) && train_counts[usize::from(*id)] == 0)),

@@ -92,6 +92,9 @@ pub fn prepare_dataset(table: &RawTable, spec: &TokeniseDataset, folder: &Path) 
         })
         .collect();
     let output = DatasetOutput {
+        multi_fragment: 0,
+        tokens: (0, 0),
+        checks: Vec::new(),
         source: spec.source.clone(),
         dataset: spec.dataset.clone(),
         tasks: table.tasks.clone(),

@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     fn spec(algorithm: &str) -> SplitSpec {
-        SplitSpec { algorithm: algorithm.into(), seed: None, fractions: (Number(0.8), Number(0.1)) }
+        SplitSpec { algorithm: algorithm.into(), seed: None, fractions: (Number(0.8), Number(0.1)), file: None }
     }
 
     #[test]

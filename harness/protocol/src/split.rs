@@ -6,11 +6,20 @@ pub const SCAFFOLD: &str = "scaffold";
 pub const SCAFFOLD_BALANCED: &str = "scaffold_balanced";
 /// Molecules in a shuffled order. Seeded.
 pub const RANDOM: &str = "random";
+/// Molecules in groups of like labels, each group shared out: DeepChem's rule for one task. Seeded.
+pub const STRATIFIED: &str = "stratified";
+/// Whole clusters of like molecules (Taylor-Butina on Morgan fingerprints), the largest in training: DeepChem's rule. No seed.
+pub const BUTINA: &str = "butina";
 /// The split that the source gives.
 pub const GIVEN: &str = "given";
+/// The split that a file of the user's gives, a row and its part a line, as `clmbench data split` writes it.
+pub const FILE: &str = "file";
 
 /// Every way, in the order in which help and errors list them.
-pub const ALGORITHMS: [&str; 4] = [SCAFFOLD, SCAFFOLD_BALANCED, RANDOM, GIVEN];
+pub const ALGORITHMS: [&str; 7] = [SCAFFOLD, SCAFFOLD_BALANCED, RANDOM, STRATIFIED, BUTINA, GIVEN, FILE];
+
+/// In a suite: the split, seed and shares that the dataset recommends ([`crate::DatasetInfo::recommended_split`]).
+pub const RECOMMENDED: &str = "recommended";
 
 /// Shares of molecules for training and validation where nothing else is said; the rest is for testing.
 pub const DEFAULT_FRACTIONS: (f64, f64) = (0.8, 0.1);
@@ -18,7 +27,7 @@ pub const DEFAULT_FRACTIONS: (f64, f64) = (0.8, 0.1);
 /// Whether a split of this name is another one for every seed, so that a definition must name its seed (0 if the user names none).
 /// `given` has none, but takes one for the validation share that it draws where the source gives none.
 pub fn has_seed(algorithm: &str) -> bool {
-    matches!(algorithm, SCAFFOLD_BALANCED | RANDOM)
+    matches!(algorithm, SCAFFOLD_BALANCED | RANDOM | STRATIFIED)
 }
 
 /// Whether a seed may be named at all.
@@ -31,8 +40,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_scaffold_split_alone_takes_no_seed() {
-        assert_eq!(ALGORITHMS.map(has_seed), [false, true, true, false]);
-        assert_eq!(ALGORITHMS.map(takes_seed), [false, true, true, true]);
+    fn which_splits_have_seeds() {
+        assert_eq!(ALGORITHMS.map(has_seed), [false, true, true, true, false, false, false]);
+        assert_eq!(ALGORITHMS.map(takes_seed), [false, true, true, true, false, true, false]);
     }
 }

@@ -50,7 +50,7 @@ pub fn catalogue(name: &str) -> Option<Vec<CorpusPart>> {
 
 /// A source file as part of a cell: its name and the digest of its bytes, never where it came from.
 pub fn file_ref(file: &SourceFile) -> FileRef {
-    FileRef { name: file.name.clone(), sha256: file.sha256.clone() }
+    FileRef { name: file.name.clone(), sha256: file.sha256().unwrap_or_default().to_owned() }
 }
 
 /// Everything a corpus is drawn from.

@@ -45,7 +45,7 @@ pub mod prelude {
     pub use clmbench_api::{AttentionMode, HvpMethod, Labels, Role, SamplePart};
     pub use clmbench_protocol::{
         ArchitectureInfo, Comparable, CostClass, DatasetInfo, DatasetRequest, Direction, MetricInfo, Objective, ParameterInfo,
-        PresetInfo, RunFacts, Scope, SourceFile, TaskInfo, TaskKind,
+        PresetInfo, RunFacts, Scope, SourceFile, SubsetInfo, TaskInfo, TaskKind, UrlFile, WheelEntry,
     };
     pub use serde_json;
     pub use tch::{self, Device, Kind, Tensor};

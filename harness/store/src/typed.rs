@@ -189,6 +189,7 @@ fn transfer(transaction: &Transaction<'_>, identity: &str, spec: &Transfer, outp
     let (embedding, tuned) = match &spec.protocol {
         Protocol::Probe(probe) => (Some(&probe.embedding_digest), None),
         Protocol::Finetune(tuned) => (None, Some(tuned)),
+        Protocol::Baseline(_) => (None, None),
     };
     let record = output.finetune.as_ref();
     transaction.prepare_cached("INSERT INTO transfer VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?.execute(

@@ -89,7 +89,7 @@ fn the_disk_fills_while_a_cell_is_computed() {
 fn the_disk_of_the_cache_is_full() {
     let source = clmbench_fetch::catalogue::moses_train();
     let theirs = clmbench_fetch::Fetcher::new(clmbench_fetch::cache_dir().unwrap());
-    let wheel = theirs.wheel_path(&clmbench_fetch::Wheel::of(&source).unwrap());
+    let wheel = theirs.wheel_path(&clmbench_fetch::Wheel::of(source.wheel.as_ref().unwrap()).unwrap());
     if !may_mount() || !wheel.is_file() {
         println!("skipped: needs mounts and {}", wheel.display());
         return;

@@ -134,7 +134,7 @@ fn a_damaged_report_is_computed_again_or_does_no_harm() {
 fn damaged_downloads_are_fetched_again_or_named() {
     let mut page = Page::new("Files: downloads");
     let source = clmbench_fetch::catalogue::moses_train();
-    let wheel = Wheel::of(&source).unwrap();
+    let wheel = Wheel::of(source.wheel.as_ref().unwrap()).unwrap();
     let theirs = Fetcher::new(clmbench_fetch::cache_dir().unwrap());
     let (data, kept) = (theirs.cached_source_file(&source).unwrap(), theirs.wheel_path(&wheel));
     if !kept.is_file() {

@@ -147,7 +147,7 @@ impl SplitWay {
     pub fn spec(&self, otherwise: &str) -> SplitSpec {
         let algorithm = self.split.clone().unwrap_or_else(|| otherwise.to_owned());
         let seed = self.seed.or_else(|| split::has_seed(&algorithm).then_some(0));
-        SplitSpec { algorithm, seed, fractions: (Number(self.fractions.training), Number(self.fractions.validation)) }
+        SplitSpec { algorithm, seed, fractions: (Number(self.fractions.training), Number(self.fractions.validation)), file: None }
     }
 }
 

@@ -114,7 +114,7 @@ fn fetch(wanted: &[&SourceFile], console: Console) -> Result<HashMap<String, Pat
             progress.close();
             return Err(CliError::Interrupted);
         }
-        paths.insert(source.sha256.clone(), path?);
+        paths.insert(source.sha256().unwrap_or_default().to_owned(), path?);
     }
     progress.close();
     Ok(paths)
@@ -163,7 +163,7 @@ fn compute(
         if let Some(path) = sources.get(&file.sha256) {
             return Ok(path.clone());
         }
-        let source = plan.sources.iter().find(|source| source.sha256 == file.sha256);
+        let source = plan.sources.iter().find(|source| source.sha256() == Some(file.sha256.as_str()));
         let source = source.ok_or("the plan names no such file")?;
         licences::require(plan, &[source], &how.accepted)?;
         Ok(Fetcher::from_environment()?.source_file(source, &mut |_| ())?)

@@ -55,7 +55,11 @@ fn declared(info: &DatasetInfo) -> Result<String> {
     }
     described(&[("licence", &info.licence), ("citation", &info.citation), ("recommended_split", &info.recommended_split)])?;
     let hex = |text: &str| text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit() && !c.is_ascii_uppercase());
-    match info.files.iter().find(|file| !hex(&file.sha256) || !hex(&file.wheel_sha256) || file.bytes == 0) {
+    let unpinned = |file: &&SourceFile| {
+        let entry = file.wheel.iter().any(|entry| !hex(&entry.sha256) || !hex(&entry.wheel_sha256) || entry.bytes == 0);
+        entry || file.bytes() == 0
+    };
+    match info.files.iter().find(unpinned) {
         Some(SourceFile { name, .. }) => {
             broken(format!("file `{name}` is not pinned: give both SHA-256 (64 lower-case hex digits) and its size"))
         }

@@ -90,6 +90,9 @@ impl Sample {
         let smiles = self.smiles[..tokens.len()].to_vec();
         let info = TaskInfo { name: "made-up".into(), kind, unit: String::new(), score: String::new() };
         let output = DatasetOutput {
+            multi_fragment: 0,
+            tokens: (0, 0),
+            checks: Vec::new(),
             source: "bundled".into(),
             dataset: "sample".into(),
             tasks: vec![info],

@@ -6,6 +6,7 @@
 //! | how good are predictions? | [`score`] |
 //! | protocol `probe`: frozen embeddings | [`probe`], on [`crate::ridge`] and [`crate::logistic`] |
 //! | protocol `finetune`: trials, choice, files | [`finetune`] |
+//! | protocol `baseline`: fixed features, no CLM | [`baseline`] |
 //! | one training of all weights | [`trial`], [`targets`], [`head`] |
 //! | the parameter-space view of large models | [`sketch`] |
 
@@ -22,6 +23,7 @@ use crate::{
     report::Reporter,
 };
 
+pub mod baseline;
 pub mod finetune;
 pub mod head;
 pub mod probe;
@@ -32,7 +34,7 @@ pub mod task;
 pub mod trial;
 
 /// The dataset that was planned with.
-fn open_dataset(spec: &Transfer, folder: &Path) -> Result<PreparedDataset> {
+pub(crate) fn open_dataset(spec: &Transfer, folder: &Path) -> Result<PreparedDataset> {
     let data = PreparedDataset::open(folder).or_fail()?;
     for (what, found, wanted) in
         [("data", &data.output.data_digest, &spec.data_digest), ("split", &data.output.split_digest, &spec.split_digest)]

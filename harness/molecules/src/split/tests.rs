@@ -6,7 +6,7 @@ use clmbench_protocol::Number;
 use super::*;
 
 fn spec(algorithm: &str, training: f64, validation: f64, seed: Option<u64>) -> SplitSpec {
-    SplitSpec { algorithm: algorithm.into(), seed, fractions: (Number(training), Number(validation)) }
+    SplitSpec { algorithm: algorithm.into(), seed, fractions: (Number(training), Number(validation)), file: None }
 }
 
 fn letters(text: &str) -> Vec<String> {

@@ -61,7 +61,7 @@ pub fn dataset_spec(name: &str) -> TokeniseDataset {
         tasks: Vec::new(),
         params: Default::default(),
         tokenizer: TokenizerSpec::default(),
-        split: SplitSpec { algorithm: "scaffold".into(), seed: None, fractions: (Number(0.8), Number(0.1)) },
+        split: SplitSpec { algorithm: "scaffold".into(), seed: None, fractions: (Number(0.8), Number(0.1)), file: None },
     }
 }
 

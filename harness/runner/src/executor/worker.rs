@@ -322,7 +322,7 @@ mod tests {
             tasks: Vec::new(),
             params: Default::default(),
             tokenizer: TokenizerSpec::default(),
-            split: SplitSpec { algorithm: "scaffold".into(), seed: None, fractions: (Number(0.8), Number(0.1)) },
+            split: SplitSpec { algorithm: "scaffold".into(), seed: None, fractions: (Number(0.8), Number(0.1)), file: None },
         });
         let request = RunRequest {
             identity: "i".into(),

@@ -64,6 +64,7 @@ fn kind_and_work(spec: &CellSpec) -> (String, f64) {
         CellSpec::Measure(spec) => (measure_kind(&spec.metric), pass_work(&spec.checkpoint.config)),
         CellSpec::Transfer(spec) => match &spec.protocol {
             Protocol::Probe(_) => (PROBE.into(), 1.0),
+            Protocol::Baseline(_) => (format!("baseline/{}", spec.dataset), 1.0),
             Protocol::Finetune(protocol) => (finetune_kind(&spec.dataset), finetune_work(protocol)),
         },
     }

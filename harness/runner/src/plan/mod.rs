@@ -160,7 +160,7 @@ impl Plan {
         let read = |hash: &str| {
             self.cells.iter().enumerate().filter(|(index, _)| selection.holds(*index)).any(|(_, cell)| cell.draft.reads(hash))
         };
-        self.sources.iter().filter(|source| read(&source.sha256)).collect()
+        self.sources.iter().filter(|source| source.sha256().is_some_and(&read)).collect()
     }
 
     /// Applicable cells by stage.

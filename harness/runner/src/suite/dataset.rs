@@ -236,7 +236,7 @@ fn split(section: &Section<'_>) -> Result<SplitSpec, SuiteError> {
     }
     let seed = written.or_else(|| words::has_seed(&algorithm).then_some(0));
     let (training, validation) = fractions(section)?;
-    Ok(SplitSpec { algorithm, seed, fractions: (Number(training), Number(validation)) })
+    Ok(SplitSpec { algorithm, seed, fractions: (Number(training), Number(validation)), file: None })
 }
 
 /// Shares for training and validation.

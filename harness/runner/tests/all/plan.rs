@@ -273,7 +273,7 @@ fn mask_ratio_accumulation_and_precision_reach_the_cell() {
     let finetuned = finetuned.iter().find_map(|spec| match spec {
         CellSpec::Transfer(spec) => match &spec.protocol {
             Protocol::Finetune(protocol) => Some(protocol.precision),
-            Protocol::Probe(_) => None,
+            Protocol::Probe(_) | Protocol::Baseline(_) => None,
         },
         _ => None,
     });

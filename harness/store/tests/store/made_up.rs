@@ -99,12 +99,15 @@ pub fn dataset_spec() -> CellSpec {
         tasks: Vec::new(),
         params: Default::default(),
         tokenizer: TokenizerSpec::default(),
-        split: SplitSpec { algorithm: "scaffold".into(), seed: None, fractions: (Number(0.8), Number(0.1)) },
+        split: SplitSpec { algorithm: "scaffold".into(), seed: None, fractions: (Number(0.8), Number(0.1)), file: None },
     })
 }
 
 pub fn dataset_output() -> CellOutput {
     CellOutput::TokeniseDataset(DatasetOutput {
+        multi_fragment: 0,
+        tokens: (0, 0),
+        checks: Vec::new(),
         source: "moleculenet".into(),
         dataset: "freesolv".into(),
         tasks: vec![TaskInfo { name: "expt".into(), kind: TaskKind::Regression, unit: "kcal/mol".into(), score: "rmse".into() }],

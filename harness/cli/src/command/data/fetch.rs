@@ -59,7 +59,7 @@ pub fn run(arguments: &FetchArguments, global: &Global, console: Console) -> Res
                 "fetched".to_owned()
             }
         };
-        let bytes = files.iter().map(|file| file.bytes).sum();
+        let bytes = files.iter().map(|file| file.bytes()).sum();
         let (licence, citation) = (choice.licence(), choice.citation());
         rows.push(Row { kind: choice.kind(), name: choice.name(), files: files.len(), bytes, state, licence, citation });
     }

@@ -52,7 +52,12 @@ mod tests {
 
     #[test]
     fn a_given_split_shows_no_shares() {
-        let spec = |algorithm: &str, seed| SplitSpec { algorithm: algorithm.into(), seed, fractions: (Number(0.8), Number(0.1)) };
+        let spec = |algorithm: &str, seed| SplitSpec {
+            algorithm: algorithm.into(),
+            seed,
+            fractions: (Number(0.8), Number(0.1)),
+            file: None,
+        };
         let shares = Fractions { training: 0.8, validation: 0.1, test: 0.1 };
         assert_eq!(heading("t", &spec("random", Some(3)), shares), "t: random split, seed 3, 0.8 / 0.1 / 0.1");
         assert_eq!(heading("t", &spec("given", None), shares), "t: given split");

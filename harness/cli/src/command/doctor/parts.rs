@@ -79,7 +79,7 @@ pub fn data() -> Finding {
     let files = catalogue::setup_files();
     let there: Vec<bool> = files.iter().map(|file| fetcher.cached_source_file(file).is_some()).collect();
     let count = there.iter().filter(|there| **there).count();
-    let bytes: u64 = files.iter().zip(&there).filter(|(_, there)| **there).map(|(file, _)| file.bytes).sum();
+    let bytes: u64 = files.iter().zip(&there).filter(|(_, there)| **there).map(|(file, _)| file.bytes()).sum();
     let detail = format!("{count} of {} files in {}, {}", files.len(), fetcher.cache().display(), show_bytes(bytes));
     if count == files.len() {
         return Finding::new("data", State::Ok, detail);

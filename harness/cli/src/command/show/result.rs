@@ -152,6 +152,7 @@ mod tests {
     #[test]
     fn shares_over_a_fifth_are_flagged_and_unknown_ones_are_dashes() {
         let coverage = |unknown: f64, token: f64, position: f64| Coverage {
+            test_molecules_removed: 0,
             dataset: "bace".into(),
             unknown_token_share: Number(unknown),
             untrained_token_share: Number(token),

@@ -197,6 +197,9 @@ fn compute(request: &RunRequest) -> CellReport {
     let mut names = vec!["result.txt".to_owned()];
     let output = match &request.spec {
         CellSpec::TokeniseDataset(spec) => CellOutput::TokeniseDataset(DatasetOutput {
+            multi_fragment: 0,
+            tokens: (0, 0),
+            checks: Vec::new(),
             source: spec.source.clone(),
             dataset: spec.dataset.clone(),
             tasks: vec![TaskInfo { name: "expt".into(), kind: TaskKind::Regression, unit: String::new(), score: "rmse".into() }],
@@ -279,7 +282,7 @@ fn compute(request: &RunRequest) -> CellReport {
         CellSpec::Transfer(spec) => CellOutput::Transfer(TransferOutput {
             tasks: spec.tasks.iter().map(|task| answer(task, spec)).collect(),
             finetune: match &spec.protocol {
-                Protocol::Probe(_) => None,
+                Protocol::Probe(_) | Protocol::Baseline(_) => None,
                 Protocol::Finetune(protocol) => {
                     let file = if protocol.batch == PROJECTED_BATCH { "projection.safetensors" } else { "end.safetensors" };
                     names.push(file.into());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clmbench_protocol::{
     ArchitectureInfo, Comparable, CorpusSource, CostClass, DatasetInfo, Direction, FileRef, MetricInfo, Number, Objective,
-    ParameterInfo, ParameterKind, PluginManifest, PresetInfo, Scope, SourceFile, SourceFormat, TaskInfo, TaskKind,
+    ParameterInfo, ParameterKind, PluginManifest, PresetInfo, Scope, SourceFile, SourceFormat, TaskInfo, TaskKind, WheelEntry,
 };
 use clmbench_runner::{Plan, PluginSet, Suite, corpora::CorpusPart, plan, plugins::Plugin};
 use serde_json::json;
@@ -12,12 +12,15 @@ use serde_json::json;
 pub fn file(name: &str) -> SourceFile {
     SourceFile {
         name: name.into(),
-        package: "package".into(),
-        version: "1".into(),
-        wheel_sha256: "00".into(),
-        entry: format!("package/{name}"),
-        sha256: blake3::hash(name.as_bytes()).to_hex().to_string(),
-        bytes: 10,
+        wheel: Some(WheelEntry {
+            package: "package".into(),
+            version: "1".into(),
+            wheel_sha256: "00".into(),
+            entry: format!("package/{name}"),
+            sha256: blake3::hash(name.as_bytes()).to_hex().to_string(),
+            bytes: 10,
+        }),
+        urls: Vec::new(),
     }
 }
 
@@ -141,7 +144,7 @@ pub fn plugins() -> PluginSet {
 pub fn corpora(name: &str) -> Option<Vec<CorpusPart>> {
     let part = |file: SourceFile| CorpusPart {
         source: CorpusSource {
-            file: FileRef { name: file.name.clone(), sha256: file.sha256.clone() },
+            file: FileRef { name: file.name.clone(), sha256: file.sha256().unwrap().to_owned() },
             format: SourceFormat::Csv,
             column: "SMILES".into(),
             only: None,
