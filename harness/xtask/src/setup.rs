@@ -117,7 +117,7 @@ fn say_linked(path: &Path, linked: Linked) {
 /// The corpora and the demo's dataset, so that nothing afterwards needs a network.
 fn put_data(fetcher: &Fetcher) -> Result<(), XtaskError> {
     let files = catalogue::setup_files();
-    let bytes: u64 = files.iter().map(|file| file.bytes).sum();
+    let bytes: u64 = files.iter().map(|file| file.bytes()).sum();
     let missing: Vec<_> = files.iter().filter(|file| fetcher.cached_source_file(file).is_none()).collect();
     let mut show = Show::new();
     for file in &missing {
