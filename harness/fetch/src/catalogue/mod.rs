@@ -238,7 +238,7 @@ mod tests {
         let other = Fetcher::new(dir.path().to_owned()).with_mirror(fetcher.cache().join("wheels").to_str().unwrap());
         for file in setup_files() {
             let path = other.source_file(&file, &mut |_| ()).unwrap();
-            assert_eq!(path.metadata().unwrap().len(), file.bytes, "{}", file.name);
+            assert_eq!(path.metadata().unwrap().len(), file.bytes(), "{}", file.name);
             if file.name.ends_with(".csv") {
                 let text = std::fs::read_to_string(path).unwrap();
                 assert!(text.starts_with("smiles,"), "{}", file.name);
