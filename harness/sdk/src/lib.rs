@@ -22,6 +22,7 @@ pub mod params;
 pub mod probe;
 pub mod random;
 pub mod statistics;
+pub mod table;
 pub mod tensor;
 pub mod testing;
 
@@ -36,6 +37,7 @@ pub use error::PluginError;
 pub use metric::{Measurement, Metric, Value};
 pub use params::Params;
 pub use probe::{LossRows, Probe, Sample};
+pub use table::{TextTable, read_table};
 
 /// libtorch version that this sdk is built against. Host and plugins must agree on it.
 pub const LIBTORCH_VERSION: &str = "2.11.0";
@@ -52,6 +54,6 @@ pub mod prelude {
 
     pub use crate::{
         Architecture, Dataset, Files, LossRows, Measurement, Metric, Model, Parameter, Params, ParsedTable, PluginError, Probe,
-        Sample, Value, estimation, export_plugin, init, random, statistics,
+        Sample, TextTable, Value, estimation, export_plugin, init, random, read_table, statistics,
     };
 }
