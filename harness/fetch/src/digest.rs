@@ -1,4 +1,4 @@
-//! SHA-256 of files.
+//! SHA-256 and MD5 of files.
 
 use std::{
     fs::File,
@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use md5::Md5;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{FetchError, Phase, Progress};
@@ -42,6 +44,30 @@ pub(crate) fn sha256_file_with(path: &Path, progress: &mut dyn FnMut(Progress)) 
     Ok(hex(&hash.finalize()))
 }
 
+/// The digests by which publishers pin a file, as lower-case hex.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Digests {
+    pub sha256: String,
+    pub md5: String,
+}
+
+impl Digests {
+    /// Those of a file.
+    pub(crate) fn of(path: &Path) -> Result<Self, FetchError> {
+        let io = |error| FetchError::io("read", path)(error);
+        let mut file = File::open(path).map_err(io)?;
+        let (mut sha256, mut md5, mut buffer) = (Sha256::new(), Md5::new(), vec![0; 1 << 20]);
+        loop {
+            let count = file.read(&mut buffer).map_err(io)?;
+            if count == 0 {
+                return Ok(Self { sha256: hex(&sha256.finalize()), md5: hex(&md5.finalize()) });
+            }
+            sha256.update(&buffer[..count]);
+            md5.update(&buffer[..count]);
+        }
+    }
+}
+
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -64,6 +90,9 @@ mod tests {
         // FIPS 180-2, appendix B.1.
         let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(sha256_file(file.path()).unwrap(), known);
+        // RFC 1321, appendix A.5.
+        assert_eq!(Digests::of(file.path()).unwrap().md5, "900150983cd24fb0d6963f7d28e17f72");
+        assert_eq!(Digests::of(file.path()).unwrap().sha256, known);
         assert!(is_sha256(known) && !is_sha256(&known.to_uppercase()) && !is_sha256("abc"));
     }
 }

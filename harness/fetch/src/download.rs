@@ -1,13 +1,17 @@
 //! Wheels into the cache: from the cache itself, a mirror, or pip; hash first, name last.
 
 use std::{
+    collections::BTreeMap,
     env,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use crate::{
     FetchError, Progress, Wheel, cache_dir,
     digest::sha256_file_with,
+    http::{Order, Patience},
     mirror::{self, Mirror},
     pip,
     place::{self, Lock, beside},
@@ -17,26 +21,57 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Fetcher {
     cache: PathBuf,
+    data: Option<PathBuf>,
     mirror: Option<Mirror>,
     offline: bool,
+    patience: Patience,
+    /// Wheels and servers that did not answer before, and why: they are not asked for every file again.
+    silent: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl Fetcher {
-    /// As `CLMBENCH_CACHE`, `CLMBENCH_MIRROR` and `CLMBENCH_OFFLINE` say.
+    /// As `CLMBENCH_CACHE`, `CLMBENCH_DATA`, `CLMBENCH_MIRROR`, `CLMBENCH_OFFLINE` and `CLMBENCH_PATIENCE` say.
     ///
     /// # Errors
-    /// [`FetchError::NoCacheFolder`].
+    /// [`FetchError::NoCacheFolder`]; [`FetchError::NoDataFolder`] and [`FetchError::BadPatience`] for values that cannot be meant.
     pub fn from_environment() -> Result<Self, FetchError> {
         let mut fetcher = Self::new(cache_dir()?);
+        if let Some(folder) = env::var_os("CLMBENCH_DATA").filter(|text| !text.is_empty()).map(PathBuf::from) {
+            if !folder.is_dir() {
+                return Err(FetchError::NoDataFolder { folder });
+            }
+            fetcher = fetcher.with_data(&folder);
+        }
         if let Some(mirror) = env::var("CLMBENCH_MIRROR").ok().filter(|text| !text.is_empty()) {
             fetcher = fetcher.with_mirror(&mirror);
+        }
+        if let Some(text) = env::var("CLMBENCH_PATIENCE").ok().filter(|text| !text.is_empty()) {
+            let seconds = text.parse().ok().filter(|seconds: &f64| (0.1..=3600.0).contains(seconds));
+            let seconds = seconds.ok_or_else(|| FetchError::BadPatience { value: crate::error::shown(&text) })?;
+            fetcher = fetcher.with_patience(Duration::from_secs_f64(seconds));
         }
         Ok(fetcher.offline(env::var_os("CLMBENCH_OFFLINE").is_some_and(|value| !value.is_empty() && value != "0")))
     }
 
     /// With this cache folder, by pip.
     pub fn new(cache: PathBuf) -> Self {
-        Self { cache, mirror: None, offline: false }
+        let (patience, silent) = (Patience::default(), Arc::default());
+        Self { cache, data: None, mirror: None, offline: false, patience, silent }
+    }
+
+    /// Looks into this folder of the user's first.
+    #[must_use]
+    pub fn with_data(mut self, folder: &Path) -> Self {
+        self.data = Some(std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()));
+        self
+    }
+
+    /// Waits so long for a silent server before it gives the connection up.
+    #[must_use]
+    pub fn with_patience(mut self, silence: Duration) -> Self {
+        let whole = Patience::default();
+        self.patience = Patience { connect: whole.connect.min(silence), silence, pause: whole.pause.min(silence / 20) };
+        self
     }
 
     /// Takes wheels from this folder or URL base instead of pip: `<mirror>/<file name>`.
@@ -56,6 +91,32 @@ impl Fetcher {
     /// The cache folder.
     pub fn cache(&self) -> &Path {
         &self.cache
+    }
+
+    /// The user's own folder of data.
+    pub fn data(&self) -> Option<&Path> {
+        self.data.as_deref()
+    }
+
+    pub(crate) fn mirror(&self) -> Option<&Mirror> {
+        self.mirror.as_ref()
+    }
+
+    pub(crate) fn is_offline(&self) -> bool {
+        self.offline
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        self.patience
+    }
+
+    /// Why this wheel or server did not answer before.
+    pub(crate) fn was_silent(&self, who: &str) -> Option<String> {
+        self.silent.lock().unwrap_or_else(PoisonError::into_inner).get(who).cloned()
+    }
+
+    pub(crate) fn remember_silent(&self, who: &str, why: &str) {
+        self.silent.lock().unwrap_or_else(PoisonError::into_inner).insert(who.to_owned(), why.to_owned());
     }
 
     /// Where a wheel is kept.
@@ -94,11 +155,13 @@ impl Fetcher {
             Some(Mirror::Url(base)) => {
                 let url = format!("{base}/{}", wheel.file_name);
                 let partial = beside(&path, "partial");
-                let resumed = mirror::download(&url, &partial, wheel.bytes, progress)?;
+                let (bytes, patience) = (wheel.bytes, self.patience);
+                let order = Order { url: &url, partial: &partial, bytes, most: None, patience };
+                let resumed = mirror::download(order, progress)?;
                 match admit(&partial, &path, wheel, progress) {
                     // The first part may have come from another file; from the beginning, once.
                     Err(FetchError::WrongHash { .. }) if resumed => {
-                        mirror::download(&url, &partial, wheel.bytes, progress)?;
+                        mirror::download(order, progress)?;
                         admit(&partial, &path, wheel, progress)?;
                     }
                     other => other?,

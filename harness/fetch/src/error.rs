@@ -6,6 +6,50 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
+    /// `CLMBENCH_DATA` names no folder.
+    #[error("CLMBENCH_DATA={} is not a folder: correct it, or unset it to have data fetched", folder.display())]
+    NoDataFolder {
+        /// What it names.
+        folder: PathBuf,
+    },
+    /// `CLMBENCH_PATIENCE` is no number of seconds.
+    #[error(
+        "CLMBENCH_PATIENCE={value} is not a number of seconds from 0.1 to 3600: correct it, or unset it to wait 60 s for a silent server"
+    )]
+    BadPatience {
+        /// What it says.
+        value: String,
+    },
+    /// No place has a file.
+    #[error("{}", crate::places::nowhere(file, owner, places, next))]
+    Nowhere {
+        /// Name of the file.
+        file: String,
+        /// Dataset or corpus that it belongs to.
+        owner: String,
+        /// Each place that was asked, and why it did not give the file.
+        places: Vec<crate::PlaceFailure>,
+        /// What to do.
+        next: String,
+    },
+    /// An address did not deliver.
+    #[error("{url} did not deliver: {detail}. Run this again: it goes on where it stopped")]
+    Undelivered {
+        /// The address.
+        url: String,
+        /// Why.
+        detail: String,
+    },
+    /// A file does not have the pinned MD5.
+    #[error("{what} has MD5 {found}, but {expected} is pinned; it was removed")]
+    WrongMd5 {
+        /// File.
+        what: String,
+        /// Pinned, lower-case hex.
+        expected: String,
+        /// Found, lower-case hex.
+        found: String,
+    },
     /// Neither `CLMBENCH_CACHE`, `XDG_CACHE_HOME` nor `HOME` says where the cache is.
     #[error("no folder for the cache: HOME is not set; set CLMBENCH_CACHE to a folder with a few GB of room")]
     NoCacheFolder,
@@ -196,6 +240,30 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// Why a place did not give a file, for a list of places: what was wrong, without the next step.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Pip { detail, .. } => format!("pip could not download it: {detail}"),
+            Self::NoPython { .. } => "python3, with whose pip it is downloaded, is not installed".to_owned(),
+            Self::NoPip { .. } => "python3 has no pip to download it with".to_owned(),
+            Self::Mirror { what, detail } => format!("the mirror did not deliver {what}: {detail}"),
+            Self::Undelivered { detail, .. } => detail.clone(),
+            Self::Offline { .. } => "not in the cache, and downloads are switched off".to_owned(),
+            Self::OfflineDamaged { .. } => "damaged in the cache, and downloads are switched off".to_owned(),
+            Self::WrongHash { expected, found, .. } => format!("SHA-256 {found}, but {expected} is pinned"),
+            Self::WrongMd5 { expected, found, .. } => format!("MD5 {found}, but {expected} is pinned"),
+            Self::NotAccepted { name, .. } => {
+                format!("its terms `{name}` are not accepted (--accept-licence {name} accepts them)")
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// Whether another place may still have the file: not where our own disk fails, or the declaration itself is wrong.
+    pub(crate) fn leaves_other_places(&self) -> bool {
+        !matches!(self, Self::Io { .. } | Self::BadPin { .. } | Self::NoCacheFolder)
+    }
+
     /// Turns the system's error into ours, with what was tried on which path.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();

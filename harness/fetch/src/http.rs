@@ -1,0 +1,262 @@
+//! Downloads over HTTP: they go on where they stopped, give a silent server up, and take no web page for a file.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Write},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use ureq::{
+    Agent, Body,
+    http::{Response, StatusCode, header},
+};
+
+use crate::{FetchError, Phase, Progress, address, error::shown};
+
+/// Connections in a row that may bring nothing before we give up.
+const FRUITLESS: u32 = 4;
+/// Redirects that are followed.
+const REDIRECTS: usize = 5;
+
+/// How long a silent server is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// Until a connection stands.
+    pub connect: Duration,
+    /// Until an answer, or the next bytes of it.
+    pub silence: Duration,
+    /// Before another connection; twice as long each time.
+    pub pause: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(20), silence: Duration::from_secs(60), pause: Duration::from_millis(200) }
+    }
+}
+
+/// What is downloaded, and where to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Order<'a> {
+    /// Address.
+    pub url: &'a str,
+    /// File that takes the bytes; what it holds already is its beginning.
+    pub partial: &'a Path,
+    /// Size for progress, where no answer tells it; 0 if it is not known.
+    pub bytes: u64,
+    /// A larger answer is refused.
+    pub most: Option<u64>,
+    /// How long to wait.
+    pub patience: Patience,
+}
+
+/// Why nothing came of it.
+#[derive(Debug)]
+pub(crate) enum Undelivered {
+    /// The server cannot be reached: another file of it need not be tried.
+    Unreachable(String),
+    /// It can, but did not give the file.
+    Refused(String),
+    /// Our own disk failed.
+    File(FetchError),
+}
+
+/// Downloads to `partial`, going on where an earlier attempt stopped; retries as long as bytes keep coming. Says whether the first bytes
+/// were already there.
+pub(crate) fn download(order: Order<'_>, progress: &mut dyn FnMut(Progress)) -> Result<bool, Undelivered> {
+    let length = || order.partial.metadata().map_or(0, |metadata| metadata.len());
+    let resumed = length() > 0;
+    let mut fruitless = 0;
+    loop {
+        let before = length();
+        let (detail, unreachable) = match attempt(&order, progress) {
+            Ok(()) => {
+                refuse_page(order.partial)?;
+                return Ok(resumed);
+            }
+            Err(Stop::File(error)) => return Err(Undelivered::File(error)),
+            Err(Stop::Final(detail)) => return Err(Undelivered::Refused(detail)),
+            Err(Stop::Retry(detail)) => (detail, false),
+            Err(Stop::Unreachable(detail)) => (detail, true),
+        };
+        let more = if unreachable { FRUITLESS / 2 } else { 1 };
+        fruitless = if length() > before { 0 } else { fruitless + more };
+        if fruitless >= FRUITLESS {
+            return Err(if unreachable { Undelivered::Unreachable(detail) } else { Undelivered::Refused(detail) });
+        }
+        std::thread::sleep(order.patience.pause * (1 << fruitless));
+    }
+}
+
+/// Why one connection ended without the whole file.
+enum Stop {
+    /// Another connection may bring more.
+    Retry(String),
+    /// No connection at all.
+    Unreachable(String),
+    /// Another connection will not help.
+    Final(String),
+    /// Our own disk failed.
+    File(FetchError),
+}
+
+fn agent(url: &str, patience: Patience) -> Agent {
+    let mut config = Agent::config_builder()
+        .timeout_resolve(Some(patience.connect))
+        .timeout_connect(Some(patience.connect))
+        .timeout_recv_response(Some(patience.silence))
+        .timeout_per_read(Some(patience.silence))
+        .max_redirects(0)
+        .http_status_as_error(false);
+    if address::is_loopback(url) {
+        config = config.proxy(None);
+    }
+    config.build().into()
+}
+
+/// The answer, after the redirects that may be followed.
+fn ask(order: &Order<'_>, have: u64) -> Result<Response<Body>, Stop> {
+    let mut url = order.url.to_owned();
+    for _ in 0..=REDIRECTS {
+        let mut request = agent(&url, order.patience).get(&url).header("accept-encoding", "identity");
+        if have > 0 {
+            request = request.header("range", format!("bytes={have}-"));
+        }
+        let response = request.call().map_err(|error| broken(&error))?;
+        if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+            return Ok(response);
+        }
+        url = address::redirected(&url, text(&response, header::LOCATION)).map_err(Stop::Final)?;
+    }
+    Err(Stop::Final(format!("it redirects more than {REDIRECTS} times")))
+}
+
+fn broken(error: &ureq::Error) -> Stop {
+    let text = match error {
+        ureq::Error::Timeout(what) => format!("it was silent for too long ({what})"),
+        ureq::Error::HostNotFound => "there is no such host, or no network".to_owned(),
+        other => other.to_string(),
+    };
+    let no_connection = match error {
+        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
+        ureq::Error::Timeout(what) => matches!(what, ureq::Timeout::Resolve | ureq::Timeout::Connect),
+        ureq::Error::Io(error) => {
+            use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+            matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable)
+        }
+        _ => false,
+    };
+    if no_connection { Stop::Unreachable(shown(&text)) } else { Stop::Retry(shown(&text)) }
+}
+
+fn text(response: &Response<Body>, name: header::HeaderName) -> &str {
+    response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn attempt(order: &Order<'_>, progress: &mut dyn FnMut(Progress)) -> Result<(), Stop> {
+    let partial = order.partial;
+    let file_error = |error: io::Error| Stop::File(FetchError::io("write", partial)(error));
+    let mut have = partial.metadata().map_or(0, |metadata| metadata.len());
+    let response = ask(order, have)?;
+    let status = response.status();
+    match status {
+        StatusCode::PARTIAL_CONTENT => {
+            let range = text(&response, header::CONTENT_RANGE);
+            if !range.starts_with(&format!("bytes {have}-")) {
+                fs::remove_file(partial).or_else(absent).map_err(file_error)?;
+                return Err(Stop::Retry(format!("asked for bytes from {have}, got `{}`", shown(range))));
+            }
+        }
+        StatusCode::OK => have = 0,
+        // Nothing is left to get (or the partial file is too long): the hash decides.
+        StatusCode::RANGE_NOT_SATISFIABLE if have > 0 => return Ok(()),
+        _ if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+            return Err(Stop::Retry(format!("status {status}")));
+        }
+        _ => return Err(Stop::Final(format!("status {status}"))),
+    }
+    let kind = text(&response, header::CONTENT_TYPE).to_lowercase();
+    if kind.starts_with("text/html") || kind.starts_with("application/xhtml") {
+        return Err(Stop::Final(format!("it answers with a web page ({}) instead of the file", shown(&kind))));
+    }
+    let rest: Option<u64> = text(&response, header::CONTENT_LENGTH).parse().ok();
+    let expected = rest.map(|rest| have.saturating_add(rest));
+    let too_large =
+        |bytes: u64, most: u64| Stop::Final(format!("it sends {bytes} bytes or more, but at most {most} are allowed"));
+    if let (Some(bytes), Some(most)) = (expected, order.most)
+        && bytes > most
+    {
+        return Err(too_large(bytes, most));
+    }
+    let mut file =
+        File::options().create(true).write(true).append(have > 0).truncate(have == 0).open(partial).map_err(file_error)?;
+    let name = shown(address::file_name(order.url));
+    let total = expected.unwrap_or(order.bytes);
+    let mut body = response.into_body().into_reader();
+    let (mut buffer, mut told) = (vec![0; 1 << 17], Instant::now());
+    loop {
+        let count = match body.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if is_silence(&error) => {
+                let seconds = order.patience.silence.as_secs_f64();
+                return Err(Stop::Retry(format!("it stalled: no byte for {seconds} s after {have} bytes")));
+            }
+            Err(error) => return Err(Stop::Retry(format!("it broke off after {have} bytes: {}", shown(&error.to_string())))),
+        };
+        have += count as u64;
+        if let Some(most) = order.most.filter(|most| have > *most) {
+            drop(file);
+            fs::remove_file(partial).or_else(absent).map_err(file_error)?;
+            return Err(too_large(have, most));
+        }
+        file.write_all(&buffer[..count]).map_err(file_error)?;
+        if told.elapsed() > Duration::from_millis(200) {
+            told = Instant::now();
+            progress(Progress { phase: Phase::Downloading, name: name.clone(), done: have, total });
+        }
+    }
+    match expected {
+        Some(expected) if have < expected => Err(Stop::Retry(format!("the connection ended after {have} of {expected} bytes"))),
+        _ => {
+            progress(Progress { phase: Phase::Downloading, name, done: have, total: have });
+            Ok(())
+        }
+    }
+}
+
+fn is_silence(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>());
+    error.kind() == io::ErrorKind::TimedOut || matches!(inner, Some(ureq::Error::Timeout(_)))
+}
+
+/// No table and no archive that is fetched begins with `<`; a web page that says "log in" or "not found" does.
+fn refuse_page(partial: &Path) -> Result<(), Undelivered> {
+    let mut first = Vec::new();
+    let read = File::open(partial).and_then(|file| file.take(512).read_to_end(&mut first));
+    read.map_err(|error| Undelivered::File(FetchError::io("read", partial)(error)))?;
+    if !is_page(&first) {
+        return Ok(());
+    }
+    fs::remove_file(partial).or_else(absent).map_err(|error| Undelivered::File(FetchError::io("remove", partial)(error)))?;
+    let begin: String = String::from_utf8_lossy(&first).trim_start_matches('\u{feff}').trim_start().chars().take(40).collect();
+    Err(Undelivered::Refused(format!("it answers with a web page instead of the file (it begins with `{}`)", shown(&begin))))
+}
+
+/// Whether bytes begin as a web page does.
+pub(crate) fn is_page(first: &[u8]) -> bool {
+    let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
+    first.trim_ascii_start().first() == Some(&b'<')
+}
+
+fn absent(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+#[cfg(test)]
+#[path = "loopback.rs"]
+pub(crate) mod loopback;
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;
