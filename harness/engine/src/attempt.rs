@@ -151,7 +151,8 @@ pub fn dataset(plugin: &Plugin, info: &DatasetInfo, attempt: &Attempt) -> Result
                 None => format!("file `{name}` is not fetched yet; `clmbench data fetch {}` gets it", info.label()),
             }));
         };
-        files.insert(name.to_owned(), std::fs::read(path).map_err(|error| io(path, "reading", &error))?);
+        let content = std::fs::read(path).map_err(|error| io(path, "reading", &error))?;
+        files.insert(name.to_owned(), if info.user_file.is_some() { content } else { tokenise::plain(path, content)? });
     }
     if info.user_file.is_some() && attempt.tasks.is_empty() {
         return Ok(Outcome::NotTried("name what its columns are: --task NAME=regression or --task NAME=classification".into()));
@@ -169,7 +170,8 @@ pub fn parse(plugin: &Plugin, info: &DatasetInfo, attempt: &Attempt, files: BTre
         files.into_iter().map(|(name, bytes)| SourceBytes { name: name.into(), bytes: bytes.into() }).collect();
     let tasks: Vec<TaskInfo> = if info.user_file.is_some() { attempt.tasks.clone() } else { info.tasks.clone() };
     let params = filled(&info.parameters, &attempt.params)?;
-    tokenise::read(plugin, DatasetRequest { source: info.source.clone(), name: info.name.clone(), tasks, params }, &bytes)
+    let request = DatasetRequest { source: info.source.clone(), name: info.name.clone(), tasks, params };
+    tokenise::read(plugin, info, request, &bytes)
 }
 
 fn summary(table: &RawTable) -> TriedDataset {
@@ -200,6 +202,7 @@ fn summary(table: &RawTable) -> TriedDataset {
                 smiles: vec![smiles.clone()],
                 labels: vec![vec![text.clone()]],
                 tasks: vec![task.clone()],
+                subsets: Vec::new(),
                 parts: Vec::new(),
             };
             said.labelled[index] += u64::from(!text.trim().is_empty());

@@ -61,7 +61,8 @@ fn compute(request: &RunRequest, plugins: &mut Plugins, work: &Path, reporter: &
         CellSpec::TokeniseDataset(spec) => {
             let sources = tokenise::sources(spec.files.iter().map(|file| file.name.as_str()), &request.inputs)?;
             let plugin = plugins.get(&spec.plugin.name)?;
-            CellOutput::TokeniseDataset(tokenise::dataset(spec, plugin, &sources, work)?)
+            let split = request.inputs.get("split").map(Path::new);
+            CellOutput::TokeniseDataset(tokenise::dataset(spec, plugin, &sources, split, work)?)
         }
         CellSpec::TokeniseCorpus(spec) => {
             let sources = tokenise::sources(spec.sources.iter().map(|source| source.file.name.as_str()), &request.inputs)?;

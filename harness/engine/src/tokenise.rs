@@ -6,8 +6,11 @@ use std::{
 };
 
 use clmbench_api::{SourceBytes, SplitTable};
-use clmbench_molecules::{RawTable, prepare_corpus, prepare_dataset};
-use clmbench_protocol::{CorpusOutput, DatasetOutput, DatasetRequest, Failure, FailureKind, TokeniseCorpus, TokeniseDataset};
+use clmbench_molecules::{RawTable, digest, gzip, prepare_corpus, prepare_dataset, split};
+use clmbench_protocol::{
+    CorpusOutput, DatasetInfo, DatasetOutput, DatasetRequest, Failure, FailureKind, FileRef, TokeniseCorpus, TokeniseDataset,
+    split as words,
+};
 
 use crate::{
     failure::{OrFail, Result, io},
@@ -29,11 +32,17 @@ pub fn sources<'a>(names: impl Iterator<Item = &'a str>, inputs: &BTreeMap<Strin
     names.map(find).collect()
 }
 
-/// Computes a dataset's tokenise cell.
+/// Computes a dataset's tokenise cell; `split` is the file of a split by file.
 ///
 /// # Errors
 /// Unreadable or changed files, what the plugin refuses, what molecules refuses.
-pub fn dataset(spec: &TokeniseDataset, plugin: &Plugin, files: &BTreeMap<String, PathBuf>, work: &Path) -> Result<DatasetOutput> {
+pub fn dataset(
+    spec: &TokeniseDataset,
+    plugin: &Plugin,
+    files: &BTreeMap<String, PathBuf>,
+    split: Option<&Path>,
+    work: &Path,
+) -> Result<DatasetOutput> {
     let info = plugin.manifest.datasets.iter().find(|info| info.serves(&spec.source, &spec.dataset));
     let info = info.ok_or_else(|| {
         let (name, version) = (&plugin.manifest.name, &plugin.manifest.version);
@@ -46,13 +55,9 @@ pub fn dataset(spec: &TokeniseDataset, plugin: &Plugin, files: &BTreeMap<String,
     for file in &spec.files {
         let path =
             files.get(&file.name).ok_or_else(|| Failure::new(FailureKind::Protocol, format!("no path for `{}`", file.name)))?;
-        let content = std::fs::read(path).map_err(|error| io(path, "reading", &error))?;
-        let found = clmbench_molecules::digest::sha256_hex(&content);
-        if found != file.sha256 {
-            let text =
-                format!("{} has SHA-256 {found}, not {}; remove it and run again to fetch it anew", path.display(), file.sha256);
-            return Err(Failure::new(FailureKind::CorruptFile, text));
-        }
+        let content = checked(path, file)?;
+        // The user's own file is unpacked by its plugin, whose errors name it as the user does.
+        let content = if info.user_file.is_some() { content } else { plain(path, content)? };
         bytes.push(SourceBytes { name: file.name.as_str().into(), bytes: content.into() });
     }
     let tasks = if info.user_file.is_some() { &spec.tasks } else { &info.tasks };
@@ -62,20 +67,57 @@ pub fn dataset(spec: &TokeniseDataset, plugin: &Plugin, files: &BTreeMap<String,
         tasks: tasks.clone(),
         params: spec.params.clone(),
     };
-    prepare_dataset(&read(plugin, request, &bytes)?, spec, work).or_fail()
+    let mut table = read(plugin, info, request, &bytes)?;
+    if spec.split.algorithm == words::FILE {
+        table.parts = by_file(spec, split, &table.smiles)?;
+    }
+    prepare_dataset(&table, spec, work).or_fail()
 }
 
-/// What the plugin reads out of these files.
+/// The part of each row as the file of the split gives it.
+fn by_file(spec: &TokeniseDataset, path: Option<&Path>, smiles: &[String]) -> Result<Vec<String>> {
+    let (Some(path), Some(file)) = (path, &spec.split.file) else {
+        let text = format!("{}/{} is split by a file, but none was handed over", spec.source, spec.dataset);
+        return Err(Failure::new(FailureKind::Protocol, text));
+    };
+    checked(path, file)?;
+    split::file::read(path, &file.name, smiles).or_fail()
+}
+
+/// The bytes of a file, whose hash is right where one is known. Where none is, the content of the dataset is what accepts them.
+fn checked(path: &Path, file: &FileRef) -> Result<Vec<u8>> {
+    let content = std::fs::read(path).map_err(|error| io(path, "reading", &error))?;
+    if let Some(wanted) = file.bytes_sha256() {
+        let found = digest::sha256_hex(&content);
+        if found != wanted {
+            let text = format!("{} has SHA-256 {found}, not {wanted}; remove it and run again to fetch it anew", path.display());
+            return Err(Failure::new(FailureKind::CorruptFile, text));
+        }
+    }
+    Ok(content)
+}
+
+/// The bytes of a file without its gzip.
+///
+/// # Errors
+/// [`FailureKind::CorruptFile`] for a damaged file, or one that holds more than [`gzip::MAX_BYTES`].
+pub fn plain(path: &Path, content: Vec<u8>) -> Result<Vec<u8>> {
+    gzip::unpacked(&path.display().to_string(), content, gzip::MAX_BYTES).or_fail()
+}
+
+/// What the plugin reads out of these files: a label for every task of the request and every subset of the dataset.
 ///
 /// # Errors
 /// What the plugin refuses; [`FailureKind::WrongShape`] where rows and tasks do not fit together.
-pub fn read(plugin: &Plugin, request: DatasetRequest, files: &[SourceBytes]) -> Result<RawTable> {
+pub fn read(plugin: &Plugin, info: &DatasetInfo, request: DatasetRequest, files: &[SourceBytes]) -> Result<RawTable> {
     let json = serde_json::to_string(&request).map_err(|error| Failure::new(FailureKind::Protocol, error.to_string()))?;
     let SplitTable { table, parts } = plugin.module.read_dataset()(json.as_str().into(), files.into()).or_fail()?;
     let DatasetRequest { source, name, tasks, .. } = request;
-    let (rows, width) = (table.smiles.len(), tasks.len());
+    let (rows, width) = (table.smiles.len(), tasks.len() + info.subsets.len());
     if rows > 0 && (table.tasks as usize != width || table.labels.len() != rows * width) {
-        let text = format!("{source}/{name}: {} labels for {rows} molecules, but {width} tasks are declared", table.labels.len());
+        let (found, declared) = (table.labels.len(), tasks.len());
+        let subsets = if info.subsets.is_empty() { String::new() } else { format!(" and {} subsets", info.subsets.len()) };
+        let text = format!("{source}/{name}: {found} labels for {rows} molecules, but {declared} tasks{subsets} are declared");
         return Err(Failure::new(FailureKind::WrongShape, text));
     }
     let labels: Vec<String> = table.labels.into_iter().map(String::from).collect();
@@ -83,6 +125,7 @@ pub fn read(plugin: &Plugin, request: DatasetRequest, files: &[SourceBytes]) -> 
         smiles: table.smiles.into_iter().map(String::from).collect(),
         labels: labels.chunks(width.max(1)).map(<[String]>::to_vec).collect(),
         tasks,
+        subsets: info.subsets.iter().map(|subset| subset.name.clone()).collect(),
         parts: parts.into_iter().map(String::from).collect(),
     })
 }

@@ -97,7 +97,7 @@ pub fn prepare_corpus(
         train_digest,
         heldout_digest,
         tokenizer_digest: tokenizer.digest(),
-        coverage: datasets.iter().map(|dataset| coverage(dataset, &counts, drawn.train.longest())).collect(),
+        coverage: datasets.iter().map(|dataset| coverage(dataset, &counts, &drawn)).collect(),
     })
 }
 
@@ -171,6 +171,8 @@ struct Drawn {
     first_invalid: Option<String>,
     duplicates: u64,
     excluded: u64,
+    /// The test molecules that were met.
+    met: HashSet<[u8; 16]>,
     truncated: u64,
 }
 
@@ -191,6 +193,7 @@ fn walk(
         first_invalid: None,
         duplicates: 0,
         excluded: 0,
+        met: HashSet::new(),
         truncated: 0,
     };
     let needed = spec.heldout.saturating_add(spec.size);
@@ -224,6 +227,7 @@ fn walk(
         let hash = short_hash(&canonical);
         if forbidden.contains(&hash) {
             drawn.excluded += 1;
+            drawn.met.insert(hash);
             continue;
         }
         if !seen.insert(hash) {
@@ -266,15 +270,17 @@ fn write_heldout(path: &Path, molecules: &[String]) -> Result<(), MoleculesError
     })
 }
 
-fn coverage(dataset: &PreparedDataset, train_counts: &[u64], longest: usize) -> Coverage {
+fn coverage(dataset: &PreparedDataset, train_counts: &[u64], drawn: &Drawn) -> Coverage {
+    let tested = dataset.canonical.iter().zip(&dataset.parts).filter(|(_, part)| **part == Part::Test);
+    let tested: HashSet<[u8; 16]> = tested.map(|(canonical, _)| short_hash(canonical)).collect();
     let total = dataset.len() as f64;
     let share = |bad: &dyn Fn(&[u16]) -> bool| Number(dataset.tokens.iter().filter(|ids| bad(ids)).count() as f64 / total);
     Coverage {
-        test_molecules_removed: 0,
+        test_molecules_removed: tested.intersection(&drawn.met).count() as u64,
         dataset: dataset.output.dataset.clone(),
         unknown_token_share: Number(dataset.output.unknown_token_molecules as f64 / total),
         untrained_token_share: share(&|ids| ids.iter().any(|id| unigram::is_real(*id) && train_counts[usize::from(*id)] == 0)),
-        untrained_position_share: share(&|ids| ids.len() > longest),
+        untrained_position_share: share(&|ids| ids.len() > drawn.train.longest()),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `molecules.csv` | `row` (of the source, from 0), `smiles`, `canonical`, `scaffold`, `part`, then the labels; valid molecules only |
+//! | `molecules.csv` | `row` (of the source, from 0), `smiles`, `canonical`, `scaffold`, `part`, then the labels and the subsets; valid molecules only |
 //! | `tokens.bin` | tokens of the canonical SMILES, in the order of `molecules.csv` ([`crate::cache`]) |
 //! | `tokenizer.json` | the tokenizer |
 //! | `dataset.json` | the [`DatasetOutput`] and the split |
@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cache::TokenCacheBuilder,
+    checks,
     digest::{write_bytes, write_whole},
     error::MoleculesError,
     prepared::Part,
@@ -43,7 +44,7 @@ struct Entry {
 pub fn prepare_dataset(table: &RawTable, spec: &TokeniseDataset, folder: &Path) -> Result<DatasetOutput, MoleculesError> {
     let name = format!("{}/{}", spec.source, spec.dataset);
     let checked = table.check(&name)?;
-    let sha256_csv = checked.sha256_csv(&table.tasks)?;
+    let sha256_csv = table.sha256_csv(&checked)?;
     if let Some(wanted) = spec.sha256_csv.as_ref().filter(|wanted| **wanted != sha256_csv) {
         return Err(MoleculesError::WrongTable { dataset: name, found: sha256_csv, wanted: wanted.clone() });
     }
@@ -62,16 +63,29 @@ pub fn prepare_dataset(table: &RawTable, spec: &TokeniseDataset, folder: &Path) 
     }
     let scaffolds: Vec<String> = entries.iter().map(|entry| entry.scaffold.clone()).collect();
     let rows: Vec<u64> = entries.iter().map(|entry| entry.row as u64).collect();
-    let molecules =
-        split::Molecules { name: &name, scaffolds: &scaffolds, rows: &rows, all_rows: checked.smiles.len(), given: &table.parts };
+    let valid: Vec<String> = entries.iter().map(|entry| checked.smiles[entry.row].clone()).collect();
+    let width = table.tasks.len();
+    let labels: Vec<f64> =
+        entries.iter().flat_map(|entry| &checked.labels[entry.row * width..(entry.row + 1) * width]).copied().collect();
+    let molecules = split::Molecules {
+        name: &name,
+        smiles: &valid,
+        scaffolds: &scaffolds,
+        labels: &labels,
+        tasks: width,
+        rows: &rows,
+        all_rows: checked.smiles.len(),
+        given: &table.parts,
+    };
     let parts = split::split(&spec.split, molecules)?;
 
     let mut tokens = TokenCacheBuilder::new(tokenizer.max_tokens(), tokenizer.vocabulary_size());
-    let (mut truncated, mut unknown) = (0, 0);
+    let (mut truncated, mut unknown, mut counted) = (0, 0, (0, 0));
     for entry in &entries {
         let encoded = tokenizer.encode(&entry.canonical)?;
         truncated += u64::from(encoded.truncated);
         unknown += u64::from(encoded.unknown);
+        counted = (counted.0 + encoded.counts.0, counted.1 + encoded.counts.1);
         tokens.push(&encoded.ids)?;
     }
     let tokens_digest = tokens.write(&folder.join("tokens.bin"))?;
@@ -80,21 +94,18 @@ pub fn prepare_dataset(table: &RawTable, spec: &TokeniseDataset, folder: &Path) 
 
     let (duplicate_groups, leaked) = repeats(&entries, &parts);
     let count = |wanted: Part| parts.iter().filter(|part| **part == wanted).count() as u64;
-    let width = table.tasks.len();
     let train_sd = (0..width)
         .map(|task| {
-            let labels = entries
-                .iter()
-                .zip(&parts)
-                .filter(|(_, part)| **part == Part::Train)
-                .map(|(entry, _)| checked.labels[entry.row * width + task]);
-            Number(standard_deviation(labels))
+            let of_task = labels.iter().skip(task).step_by(width);
+            let training = of_task.zip(&parts).filter(|(_, part)| **part == Part::Train).map(|(label, _)| *label);
+            Number(standard_deviation(training))
         })
         .collect();
+    let canonical: Vec<&str> = entries.iter().map(|entry| entry.canonical.as_str()).collect();
     let output = DatasetOutput {
-        multi_fragment: 0,
-        tokens: (0, 0),
-        checks: Vec::new(),
+        multi_fragment: entries.iter().filter(|entry| entry.canonical.contains('.')).count() as u64,
+        tokens: counted,
+        checks: checks::of_tasks(&table.tasks, &labels, &canonical, &parts),
         source: spec.source.clone(),
         dataset: spec.dataset.clone(),
         tasks: table.tasks.clone(),
@@ -107,7 +118,7 @@ pub fn prepare_dataset(table: &RawTable, spec: &TokeniseDataset, folder: &Path) 
         leaked,
         sha256_csv,
         data_digest: data_digest(
-            &table.tasks,
+            (&table.tasks, &table.subsets),
             entries.iter().map(|entry| (entry.row as u64, entry.canonical.as_str(), checked.texts[entry.row].as_slice())),
             &tokens_digest,
         ),
@@ -116,7 +127,7 @@ pub fn prepare_dataset(table: &RawTable, spec: &TokeniseDataset, folder: &Path) 
         train_sd,
     };
     let path = folder.join("dataset.json");
-    let saved = Saved { output: output.clone(), split: spec.split.clone() };
+    let saved = Saved { output: output.clone(), split: spec.split.clone(), subsets: table.subsets.clone() };
     let json = serde_json::to_vec_pretty(&saved).map_err(|error| MoleculesError::damaged(&path, error.to_string()))?;
     write_bytes(&path, &json)?;
     Ok(output)
@@ -131,7 +142,8 @@ fn write_molecules(
 ) -> Result<(), MoleculesError> {
     write_whole(path, |file| {
         let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(file);
-        writer.write_record(COLUMNS.into_iter().chain(table.tasks.iter().map(|task| task.name.as_str())))?;
+        let tasks = table.tasks.iter().map(|task| task.name.as_str());
+        writer.write_record(COLUMNS.into_iter().chain(tasks).chain(table.subsets.iter().map(String::as_str)))?;
         for (entry, part) in entries.iter().zip(parts) {
             let row = entry.row.to_string();
             let fixed = [row.as_str(), &checked.smiles[entry.row], &entry.canonical, &entry.scaffold, part.word()];
@@ -160,11 +172,14 @@ pub(crate) struct Saved {
     pub output: DatasetOutput,
     /// The split it was prepared for.
     pub split: SplitSpec,
+    /// Names of the subsets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subsets: Vec<String>,
 }
 
-/// BLAKE3 of molecules (source row, canonical SMILES), label texts and tokens; the split is not part of it.
+/// BLAKE3 of molecules (source row, canonical SMILES), label texts, members of subsets and tokens; the split is not part of it.
 pub(crate) fn data_digest<'a>(
-    tasks: &[TaskInfo],
+    (tasks, subsets): (&[TaskInfo], &[String]),
     molecules: impl Iterator<Item = (u64, &'a str, &'a [String])>,
     tokens_digest: &str,
 ) -> String {
@@ -181,6 +196,10 @@ pub(crate) fn data_digest<'a>(
             clmbench_protocol::TaskKind::Regression => "regression",
             clmbench_protocol::TaskKind::Classification => "classification",
         });
+    }
+    if !subsets.is_empty() {
+        put("subsets");
+        subsets.iter().for_each(|name| put(name));
     }
     for (row, canonical, texts) in molecules {
         put(&row.to_string());

@@ -41,6 +41,14 @@ pub enum MoleculesError {
         /// What it is.
         what: &'static str,
     },
+    /// A gzip file that cannot be unpacked.
+    #[error("{file}: {what}; fetch the file again, or look at where it comes from")]
+    Gzip {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        what: String,
+    },
     /// A column is missing.
     #[error("{file} has no column `{column}`{}; its columns are {found}", nearest(.near))]
     MissingColumn {
@@ -108,7 +116,7 @@ pub enum MoleculesError {
         wanted: &'static str,
     },
     /// A table's parts do not fit together.
-    #[error("{file}, row {row}: {found} labels for {wanted} tasks; the dataset plugin must give one label text per task")]
+    #[error("{file}, row {row}: {found} labels for {wanted} tasks and subsets; the dataset plugin must give one text for each")]
     Ragged {
         /// The file or dataset.
         file: String,
@@ -116,7 +124,7 @@ pub enum MoleculesError {
         row: u64,
         /// Labels in the row.
         found: usize,
-        /// Tasks.
+        /// Tasks and subsets.
         wanted: usize,
     },
     /// The source of a dataset gives no split.
@@ -136,6 +144,24 @@ pub enum MoleculesError {
         row: u64,
         /// The word (cut to 40 characters).
         text: String,
+    },
+    /// A file of a split does not fit.
+    #[error("{file}{}: {what}; `clmbench data split NAME --format csv` writes such a file", at_line(.line))]
+    SplitFile {
+        /// The file.
+        file: String,
+        /// Line, from 1; none for the whole file.
+        line: Option<usize>,
+        /// What is wrong.
+        what: String,
+    },
+    /// A file of a split leaves out a molecule.
+    #[error("{dataset}, row {row}: the split file gives it no part; add it with one of `train`, `valid` and `test`")]
+    NoPart {
+        /// The dataset.
+        dataset: String,
+        /// Row, counted from 0.
+        row: u64,
     },
     /// No molecule of a dataset is valid.
     #[error("{file}: none of {rows} rows holds a valid molecule (first: {first}); check which column holds the SMILES")]
@@ -237,7 +263,9 @@ impl MoleculesError {
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::Io { .. } => FailureKind::Io,
-            Self::WrongTable { .. } | Self::WrongDigest { .. } | Self::Damaged { .. } => FailureKind::CorruptFile,
+            Self::WrongTable { .. } | Self::WrongDigest { .. } | Self::Damaged { .. } | Self::Gzip { .. } => {
+                FailureKind::CorruptFile
+            }
             Self::Setting { .. } => FailureKind::Unsupported,
             Self::MissingInput { .. } => FailureKind::Protocol,
             Self::Ragged { .. } => FailureKind::WrongShape,
@@ -268,6 +296,10 @@ fn next_step(error: &std::io::Error) -> &'static str {
         std::io::ErrorKind::IsADirectory => "name a file, not a folder",
         _ => "check that the disk has room and the path is right",
     }
+}
+
+fn at_line(line: &Option<usize>) -> String {
+    line.map(|line| format!(", line {line}")).unwrap_or_default()
 }
 
 fn nearest(near: &Option<String>) -> String {

@@ -5,23 +5,25 @@
 //! | [`smiles`] | canonical SMILES, scaffolds, what counts as a valid molecule |
 //! | [`tokenizer`] | the SMILES tokenizer and its fixed [`vocabulary`] |
 //! | [`cache`] | tokens of many molecules in one memory-mapped file |
-//! | [`split`] | splits: by scaffold, balanced, random, given |
+//! | [`split`] | splits: by scaffold, balanced, random, stratified, by clusters, given, by a file |
 //! | [`table`] | labels: parsing, checking, the normalised CSV |
 //! | [`user_table`], [`table_split`] | a table of the user's own; its split by itself |
 //! | [`dataset`], [`prepared`] | a labelled dataset: preparing it, reading it back |
 //! | [`corpus`], [`source`] | an unlabelled corpus: drawing, filtering, tokenising |
 //! | [`unigram`], [`count_models`] | what counting tokens alone achieves on it |
-//! | [`digest`] | digests of files, listing of a folder |
+//! | [`digest`], [`gzip`] | digests of files, listing of a folder; unpacking |
 //!
 //! Everything is deterministic: the same input bytes and specification give the same output bytes.
 
 pub mod cache;
+mod checks;
 pub mod corpus;
 pub mod count_models;
 pub mod dataset;
 pub mod digest;
 mod draw;
 pub mod error;
+pub mod gzip;
 pub mod prepared;
 pub mod smiles;
 pub mod source;

@@ -55,6 +55,10 @@ pub struct PreparedDataset {
     pub parts: Vec<Part>,
     /// Labels, row-major [molecules * tasks]; NaN = missing.
     pub labels: Vec<f64>,
+    /// Names of the subsets.
+    pub subsets: Vec<String>,
+    /// Whether each molecule is a member of each subset, row-major [molecules * subsets].
+    members: Vec<bool>,
     /// Tokens of each molecule.
     pub tokens: TokenCache,
 }
@@ -65,16 +69,18 @@ impl PreparedDataset {
     /// # Errors
     /// [`MoleculesError::Io`] if a file cannot be read, [`MoleculesError::Damaged`] if one is damaged or they do not fit together.
     pub fn open(folder: &Path) -> Result<Self, MoleculesError> {
-        let Saved { output, split } = read_saved(folder)?;
+        let Saved { output, split, subsets } = read_saved(folder)?;
         let tokens = TokenCache::open(&folder.join("tokens.bin"))?;
         let path = folder.join("molecules.csv");
         let damaged = |what: String| MoleculesError::damaged(&path, what);
         let file = std::fs::File::open(&path).map_err(MoleculesError::io("open", &path))?;
         let mut reader = csv::Reader::from_reader(file);
         let header = reader.headers().map_err(|error| damaged(error.to_string()))?;
-        if !header.iter().eq(COLUMNS.into_iter().chain(output.tasks.iter().map(|task| task.name.as_str()))) {
+        let tasks = output.tasks.iter().map(|task| task.name.as_str());
+        if !header.iter().eq(COLUMNS.into_iter().chain(tasks).chain(subsets.iter().map(String::as_str))) {
             return Err(damaged("its columns are not those of the dataset".into()));
         }
+        let labelled = COLUMNS.len() + output.tasks.len();
         let mut dataset = Self {
             output,
             rows: Vec::new(),
@@ -83,6 +89,8 @@ impl PreparedDataset {
             scaffolds: Vec::new(),
             parts: Vec::new(),
             labels: Vec::new(),
+            subsets,
+            members: Vec::new(),
             tokens,
         };
         let mut texts: Vec<Vec<String>> = Vec::new();
@@ -94,7 +102,8 @@ impl PreparedDataset {
             dataset.scaffolds.push(record[3].to_owned());
             dataset.parts.push(Part::read(&record[4]).ok_or_else(|| damaged(format!("`{}` is no part", &record[4])))?);
             texts.push(record.iter().skip(COLUMNS.len()).map(str::to_owned).collect());
-            for text in record.iter().skip(COLUMNS.len()) {
+            dataset.members.extend(record.iter().skip(labelled).map(|text| text == "1"));
+            for text in record.iter().take(labelled).skip(COLUMNS.len()) {
                 let label = if text.is_empty() { Ok(f64::NAN) } else { text.parse::<f64>() };
                 dataset.labels.push(label.map_err(|_| damaged(format!("`{text}` is no label")))?);
             }
@@ -110,7 +119,7 @@ impl PreparedDataset {
         }
         let molecules = dataset.rows.iter().zip(&dataset.canonical).zip(&texts);
         let molecules = molecules.map(|((row, canonical), texts)| (*row, canonical.as_str(), texts.as_slice()));
-        let data_digest = data_digest(&dataset.output.tasks, molecules, dataset.tokens.digest());
+        let data_digest = data_digest((&dataset.output.tasks, &dataset.subsets), molecules, dataset.tokens.digest());
         let split_digest = split_digest(&split, &dataset.rows, &dataset.parts);
         if (&data_digest, &split_digest) != (&dataset.output.data_digest, &dataset.output.split_digest) {
             return Err(damaged("its molecules, labels, tokens or split are not those that were written".into()));
@@ -133,6 +142,12 @@ impl PreparedDataset {
         let width = self.output.tasks.len();
         let place = self.output.tasks.iter().position(|task| task.name == name)?;
         Some(self.labels.iter().skip(place).step_by(width).copied().collect())
+    }
+
+    /// Which molecules are members of a subset; none if there is no such subset.
+    pub fn subset(&self, name: &str) -> Option<Vec<bool>> {
+        let place = self.subsets.iter().position(|subset| subset == name)?;
+        Some(self.members.iter().skip(place).step_by(self.subsets.len()).copied().collect())
     }
 
     /// Places (not source rows) of the molecules of a part.

@@ -1,11 +1,12 @@
-//! Molecules: what is valid, the canonical form, the scaffold.
+//! Molecules: what is valid, the canonical form, the scaffold, the fingerprint.
 //!
-//! Both forms are those of RDKit: `Chem.MolToSmiles(Chem.MolFromSmiles(text))` and, for scaffolds, what DeepChem's
+//! All are those of RDKit: `Chem.MolToSmiles(Chem.MolFromSmiles(text))` and, for scaffolds, what DeepChem's
 //! `ScaffoldSplitter` groups by, `MurckoScaffold.MurckoScaffoldSmiles(mol=mol, includeChirality=False)` (Bemis and Murcko,
 //! J. Med. Chem. 1996, 39, 2887). They are computed by chematic, which follows RDKit 2026.03.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use chematic_fp::{RdkitMorganConfig, RdkitMorganFpSize, RdkitMorganRadius, rdkit_morgan_bitvec};
 use chematic_smiles::{
     RdkitSmilesError, RdkitSmilesParams, SmilesError, SmilesParseLimits, parse_with_limits, rdkit_canonical_smiles,
     rdkit_murcko_scaffold, rdkit_random_smiles, rdkit_smiles,
@@ -81,6 +82,28 @@ pub fn scaffold(text: &str) -> Result<String, InvalidMolecule> {
         let parsed = parse_with_limits(&flattened, &limits()).map_err(syntax)?;
         rdkit_murcko_scaffold(&parsed).map_err(chemistry)
     })
+}
+
+/// Words of a [`morgan`] fingerprint.
+pub const MORGAN_WORDS: usize = 16;
+
+/// Morgan fingerprint of radius 2, folded to 1,024 bits, without chirality, bit `n` in word `n / 64`: RDKit's
+/// `AllChem.GetMorganFingerprintAsBitVect(mol, 2, 1024)` (Rogers and Hahn, J. Chem. Inf. Model. 50:742, 2010).
+///
+/// # Errors
+/// [`InvalidMolecule`] with the reason. No input panics.
+pub fn morgan(text: &str) -> Result<[u64; MORGAN_WORDS], InvalidMolecule> {
+    let text = checked(text)?;
+    let config = RdkitMorganConfig { radius: RdkitMorganRadius::R2, fp_size: RdkitMorganFpSize::B1024, include_chirality: false };
+    let bits = guarded(|| {
+        let parsed = parse_with_limits(text, &limits()).map_err(syntax)?;
+        rdkit_morgan_bitvec(&parsed, &config).map_err(|error| InvalidMolecule::Chemistry(error.to_string()))
+    })?;
+    let mut words = [0; MORGAN_WORDS];
+    for (word, bytes) in words.iter_mut().zip(bits.to_le_bytes().chunks_exact(8)) {
+        *word = bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    }
+    Ok(words)
 }
 
 /// A random SMILES of the molecule with this canonical SMILES: random first atom and random order of branches, as RDKit's

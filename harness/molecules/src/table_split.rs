@@ -82,25 +82,50 @@ impl TableSplit {
     }
 }
 
-/// Splits the rows of a table. `given` is the part of each row as the table gives it, empty where it gives none; `name` is what errors
-/// call the table. The shares of the `scaffold` split are of all rows, as they are where DeepChem's splitter meets the invalid ones.
+/// What of a table its split may need.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TableRows<'a> {
+    /// What errors call the table.
+    pub name: &'a str,
+    /// SMILES of each row.
+    pub smiles: &'a [String],
+    /// Part of each row as the table or a file ([`split::file::read`]) gives it; empty where there is none.
+    pub given: &'a [String],
+    /// Label of each row, NaN = missing, for the split `stratified`; empty for a table without.
+    pub labels: &'a [f64],
+}
+
+/// Splits the rows of a table. The shares of the `scaffold` split are of all rows, as they are where DeepChem's splitter meets the invalid
+/// ones.
 ///
 /// # Errors
 /// See [`split::split`]; [`MoleculesError::NoMolecules`] if no row is valid.
-pub fn split_table(name: &str, smiles: &[String], given: &[String], spec: &SplitSpec) -> Result<TableSplit, MoleculesError> {
+pub fn split_table(table: TableRows<'_>, spec: &SplitSpec) -> Result<TableSplit, MoleculesError> {
+    let TableRows { name, smiles, given, labels } = table;
     let mut rows = examine(smiles);
-    let (mut places, mut scaffolds) = (Vec::new(), Vec::new());
+    let (mut places, mut scaffolds, mut valid, mut labelled) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (row, found) in rows.iter().enumerate() {
         if let Ok(found) = found {
             places.push(row as u64);
             scaffolds.push(found.scaffold.clone());
+            valid.push(smiles[row].clone());
+            labelled.extend(labels.get(row));
         }
     }
     if places.is_empty() {
         let first = rows.iter().find_map(|row| row.as_ref().err()).cloned().unwrap_or_default();
         return Err(MoleculesError::NoMolecules { file: name.into(), rows: smiles.len() as u64, first });
     }
-    let molecules = Molecules { name, scaffolds: &scaffolds, rows: &places, all_rows: smiles.len(), given };
+    let molecules = Molecules {
+        name,
+        smiles: &valid,
+        scaffolds: &scaffolds,
+        labels: &labelled,
+        tasks: usize::from(!labels.is_empty()),
+        rows: &places,
+        all_rows: smiles.len(),
+        given,
+    };
     let parts = split::split(spec, molecules)?;
     let digest = split::split_digest(spec, &places, &parts);
     rows.iter_mut().flatten().zip(parts).for_each(|(row, part)| row.part = part);
@@ -145,6 +170,10 @@ mod tests {
 
     use super::*;
 
+    fn of(texts: &[String], spec: &SplitSpec) -> Result<TableSplit, MoleculesError> {
+        split_table(TableRows { name: "t", smiles: texts, ..TableRows::default() }, spec)
+    }
+
     fn spec(algorithm: &str) -> SplitSpec {
         SplitSpec { algorithm: algorithm.into(), seed: None, fractions: (Number(0.8), Number(0.1)), file: None }
     }
@@ -154,7 +183,7 @@ mod tests {
         // Five benzenes, a pyridine, a chain, three invalid rows: limits of 10 are 8 and 9, so all seven train; of 7 they would be 5.6
         // and 6.3.
         let texts = ["c1ccccc1", "", "Cc1ccccc1", "CC", "Oc1ccccc1", "C(", "Nc1ccccc1", "c1ccncc1", "C(C)(C)(C)(C)C", "c1ccccc1"];
-        let table = split_table("t", &texts.map(String::from), &[], &spec("scaffold")).unwrap();
+        let table = of(&texts.map(String::from), &spec("scaffold")).unwrap();
         assert_eq!(table.rows.len(), 10);
         assert_eq!(table.invalid().map(|(row, _)| row).collect::<Vec<_>>(), [1, 5, 8]);
         assert_eq!(table.count(Part::Train), (7, 3));
@@ -167,7 +196,7 @@ mod tests {
     #[test]
     fn the_order_of_rows_does_not_depend_on_threads() {
         let texts: Vec<String> = (0..1_500).map(|row| "C".repeat(row % 37 + 1)).collect();
-        let table = split_table("t", &texts, &[], &spec("random")).unwrap();
+        let table = of(&texts, &spec("random")).unwrap();
         assert!(table.valid().all(|(row, found)| found.canonical == texts[row]));
         assert_eq!((table.count(Part::Train).0, table.count(Part::Valid).0, table.count(Part::Test).0), (1_200, 150, 150));
         assert_eq!(table.repeats().0, 37, "37 chains");
@@ -175,7 +204,7 @@ mod tests {
 
     #[test]
     fn without_a_valid_molecule_there_is_nothing_to_split() {
-        let error = split_table("t", &["C(".into()], &[], &spec("scaffold")).unwrap_err().to_string();
+        let error = of(&["C(".into()], &spec("scaffold")).unwrap_err().to_string();
         assert!(error.starts_with("t: none of 1 rows holds a valid molecule (first: not a SMILES"), "{error}");
     }
 }

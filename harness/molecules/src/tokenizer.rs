@@ -33,6 +33,8 @@ pub struct Tokens {
     pub truncated: bool,
     /// Whether a token (also one cut off) is outside the vocabulary.
     pub unknown: bool,
+    /// Tokens of the molecule itself, also those cut off, and those of them outside the vocabulary.
+    pub counts: (u64, u64),
 }
 
 /// A SMILES tokenizer with its longest sequence.
@@ -111,11 +113,12 @@ impl SmilesTokenizer {
                 .iter()
                 .map(|id| u16::try_from(*id).ok().filter(|id| usize::from(*id) >= SPECIAL.len()).unwrap_or(UNKNOWN)),
         );
-        let unknown = ids.contains(&UNKNOWN);
+        let unknown = ids.iter().filter(|id| **id == UNKNOWN).count() as u64;
+        let counts = (ids.len() as u64 - 1, unknown);
         let truncated = ids.len() + 1 > self.max_tokens;
         ids.truncate(self.max_tokens - 1);
         ids.push(END);
-        Ok(Tokens { ids, truncated, unknown })
+        Ok(Tokens { ids, truncated, unknown: unknown > 0, counts })
     }
 
     /// The pieces that a text is cut into, in order; joined they are the text.

@@ -121,7 +121,7 @@ fn counted(fields: usize) -> String {
 }
 
 /// The bytes of a file, unzipped where they are gzip.
-fn unzipped(path: &Path, name: &str) -> Result<Vec<u8>, MoleculesError> {
+pub(crate) fn unzipped(path: &Path, name: &str) -> Result<Vec<u8>, MoleculesError> {
     let io = |action| MoleculesError::io(action, path);
     let mut file = File::open(path).map_err(io("open"))?;
     let mut start = [0; 6];
@@ -158,7 +158,7 @@ fn unzipped(path: &Path, name: &str) -> Result<Vec<u8>, MoleculesError> {
 }
 
 /// Tab for `.tsv`, else that of the header line.
-fn delimiter(path: &Path, table: &[u8]) -> u8 {
+pub(crate) fn delimiter(path: &Path, table: &[u8]) -> u8 {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     if name.trim_end_matches(".gz").ends_with(".tsv") { b'\t' } else { rules::delimiter(table) }
 }

@@ -87,7 +87,7 @@ fn golden_digests() {
         assert_eq!(one, two, "{name}");
     }
     assert_eq!(output.tokenizer_digest, "33084f82ea62713d3ccaf9d0841eaf867f8188c8f71cf2e39683f2c40a93654c");
-    assert_eq!(output.data_digest, "6977708fcd52b8b2d2b62f9d1ab02c129bf98cc40a833e621edce71eddfde11a");
+    assert_eq!(output.data_digest, "13c3c3fc03856c7ccf9a312ecc890c70aea07ad685fbcaa0625224ba662fb55d");
     assert_eq!(output.split_digest, "60cb8c77649609dd330f8c8989c85b878d265473a0fcfb336c07f4e3e72cc21b");
 }
 

@@ -68,6 +68,7 @@ pub fn table() -> RawTable {
             task("once", TaskKind::Classification),
             task("never", TaskKind::Regression),
         ],
+        subsets: Vec::new(),
         parts: (0..MOLECULES).map(|molecule| part(molecule).to_owned()).collect(),
     }
 }

@@ -13,23 +13,6 @@ use crate::prepared::Part;
 pub(super) fn split(scaffolds: &[String], rows: usize, training: f64, validation: f64) -> Vec<Part> {
     let mut groups = groups(scaffolds);
     groups.sort_by_key(|group| std::cmp::Reverse((group.len(), group[0])));
-    let training_end = training * rows as f64;
-    let validation_end = (training + validation) * rows as f64;
-    let mut parts = vec![Part::Test; scaffolds.len()];
-    let (mut in_training, mut in_validation) = (0, 0);
-    for group in groups {
-        let part = if (in_training + group.len()) as f64 <= training_end {
-            in_training += group.len();
-            Part::Train
-        } else if (in_training + in_validation + group.len()) as f64 <= validation_end {
-            in_validation += group.len();
-            Part::Valid
-        } else {
-            Part::Test
-        };
-        for molecule in group {
-            parts[molecule] = part;
-        }
-    }
-    parts
+    let rows = rows as f64;
+    super::fill(&groups, scaffolds.len(), (training * rows, (training + validation) * rows))
 }

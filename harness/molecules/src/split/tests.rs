@@ -15,7 +15,12 @@ fn letters(text: &str) -> Vec<String> {
 
 fn try_split(spec: &SplitSpec, scaffolds: &[String], given: &[String]) -> Result<Vec<Part>, MoleculesError> {
     let rows: Vec<u64> = (0..scaffolds.len() as u64).collect();
-    split(spec, Molecules { name: "set", scaffolds, rows: &rows, all_rows: scaffolds.len(), given })
+    split(spec, molecules(scaffolds, &rows, scaffolds.len(), given))
+}
+
+/// Molecules of which only this is known.
+fn molecules<'a>(scaffolds: &'a [String], rows: &'a [u64], all_rows: usize, given: &'a [String]) -> Molecules<'a> {
+    Molecules { name: "set", smiles: &[], scaffolds, labels: &[], tasks: 0, rows, all_rows, given }
 }
 
 fn shown(parts: &[Part]) -> String {
@@ -44,10 +49,7 @@ fn the_shares_are_of_the_number_that_is_said() {
     // 8 molecules, the shares of 10: limits 8 and 9 instead of 6.4 and 7.2, so that all train.
     let scaffolds = letters("aaaabbcd");
     let rows: Vec<u64> = (0..8).collect();
-    let of = |of| {
-        let molecules = Molecules { name: "set", scaffolds: &scaffolds, rows: &rows, all_rows: of, given: &[] };
-        shown(&split(&spec("scaffold", 0.8, 0.1, None), molecules).unwrap())
-    };
+    let of = |of| shown(&split(&spec("scaffold", 0.8, 0.1, None), molecules(&scaffolds, &rows, of, &[])).unwrap());
     assert_eq!((of(8).as_str(), of(10).as_str()), ("aaaaaatv", "aaaaaaaa"));
 }
 
@@ -62,7 +64,8 @@ fn impossible_settings_are_refused() {
     let error = try_split(&spec("scafold", 0.8, 0.1, None), &[], &[]).unwrap_err().to_string();
     assert_eq!(
         error,
-        "split = `scafold` cannot be used: did you mean `scaffold`? The splits are `scaffold`, `scaffold_balanced`, `random`, `given`"
+        "split = `scafold` cannot be used: did you mean `scaffold`? The splits are `scaffold`, `scaffold_balanced`, `random`, \
+         `stratified`, `butina`, `given`, `file`"
     );
     let error = try_split(&spec("scaffold", 0.8, 0.1, Some(1)), &[], &[]).unwrap_err().to_string();
     assert_eq!(
@@ -143,8 +146,7 @@ fn a_given_split_is_taken_as_it_is() {
     let given: Vec<String> = ["test", "train", "valid", "train", "test"].map(String::from).to_vec();
     let scaffolds = letters("abc");
     // Rows 0 and 3 hold no valid molecules.
-    let molecules = Molecules { name: "set", scaffolds: &scaffolds, rows: &[1, 2, 4], all_rows: 5, given: &given };
-    let parts = split(&spec("given", 0.8, 0.1, None), molecules).unwrap();
+    let parts = split(&spec("given", 0.8, 0.1, None), molecules(&scaffolds, &[1, 2, 4], 5, &given)).unwrap();
     assert_eq!(shown(&parts), "avt");
 }
 

@@ -40,7 +40,7 @@ pub fn table(csv: &[u8], kind: TaskKind) -> RawTable {
         .skip(1)
         .map(|name| TaskInfo { name: name.into(), kind, unit: String::new(), score: "rmse".into() })
         .collect();
-    let mut table = RawTable { smiles: Vec::new(), labels: Vec::new(), tasks, parts: Vec::new() };
+    let mut table = RawTable { smiles: Vec::new(), labels: Vec::new(), tasks, subsets: Vec::new(), parts: Vec::new() };
     for record in reader.records() {
         let record = record.unwrap();
         table.smiles.push(record[0].to_owned());

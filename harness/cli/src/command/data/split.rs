@@ -4,7 +4,7 @@ use std::{io::Write, path::Path};
 
 use clmbench_molecules::{
     MoleculesError, Part,
-    table_split::{TableSplit, split_table},
+    table_split::{TableRows, TableSplit, split_table},
     user_table::{self, Columns},
 };
 use clmbench_protocol::{SplitSpec, split};
@@ -128,7 +128,7 @@ fn own(arguments: &SplitArguments, spec: &SplitSpec) -> Result<TableSplit, CliEr
             }
             other => other.into(),
         })?;
-    Ok(split_table(&name, &table.smiles, &table.parts, spec)?)
+    Ok(split_table(TableRows { name: &name, smiles: &table.smiles, given: &table.parts, labels: &[] }, spec)?)
 }
 
 /// Says which parts hold no molecule: a split by scaffolds never divides those of one scaffold, or those without rings.
