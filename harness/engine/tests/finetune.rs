@@ -121,6 +121,7 @@ fn dataset(columns: &[Column]) -> PreparedDataset {
         scaffolds: Vec::new(),
         parts: (0..MOLECULES).map(part).collect(),
         labels: (0..MOLECULES).flat_map(|m| columns.iter().map(move |column| column.labels[m])).collect(),
+        subsets: Vec::new(),
         tokens: TokenCache::open(&path).unwrap(),
     }
 }

@@ -55,10 +55,8 @@ pub struct PreparedDataset {
     pub parts: Vec<Part>,
     /// Labels, row-major [molecules * tasks]; NaN = missing.
     pub labels: Vec<f64>,
-    /// Names of the subsets.
-    pub subsets: Vec<String>,
-    /// Whether each molecule is a member of each subset, row-major [molecules * subsets].
-    members: Vec<bool>,
+    /// Subsets by name, and whether each molecule is a member.
+    pub subsets: Vec<(String, Vec<bool>)>,
     /// Tokens of each molecule.
     pub tokens: TokenCache,
 }
@@ -89,8 +87,7 @@ impl PreparedDataset {
             scaffolds: Vec::new(),
             parts: Vec::new(),
             labels: Vec::new(),
-            subsets,
-            members: Vec::new(),
+            subsets: subsets.iter().map(|name| (name.clone(), Vec::new())).collect(),
             tokens,
         };
         let mut texts: Vec<Vec<String>> = Vec::new();
@@ -102,7 +99,8 @@ impl PreparedDataset {
             dataset.scaffolds.push(record[3].to_owned());
             dataset.parts.push(Part::read(&record[4]).ok_or_else(|| damaged(format!("`{}` is no part", &record[4])))?);
             texts.push(record.iter().skip(COLUMNS.len()).map(str::to_owned).collect());
-            dataset.members.extend(record.iter().skip(labelled).map(|text| text == "1"));
+            let members = record.iter().skip(labelled).map(|text| text == "1");
+            dataset.subsets.iter_mut().zip(members).for_each(|((_, list), member)| list.push(member));
             for text in record.iter().take(labelled).skip(COLUMNS.len()) {
                 let label = if text.is_empty() { Ok(f64::NAN) } else { text.parse::<f64>() };
                 dataset.labels.push(label.map_err(|_| damaged(format!("`{text}` is no label")))?);
@@ -119,7 +117,7 @@ impl PreparedDataset {
         }
         let molecules = dataset.rows.iter().zip(&dataset.canonical).zip(&texts);
         let molecules = molecules.map(|((row, canonical), texts)| (*row, canonical.as_str(), texts.as_slice()));
-        let data_digest = data_digest((&dataset.output.tasks, &dataset.subsets), molecules, dataset.tokens.digest());
+        let data_digest = data_digest((&dataset.output.tasks, &subsets), molecules, dataset.tokens.digest());
         let split_digest = split_digest(&split, &dataset.rows, &dataset.parts);
         if (&data_digest, &split_digest) != (&dataset.output.data_digest, &dataset.output.split_digest) {
             return Err(damaged("its molecules, labels, tokens or split are not those that were written".into()));
@@ -145,9 +143,8 @@ impl PreparedDataset {
     }
 
     /// Which molecules are members of a subset; none if there is no such subset.
-    pub fn subset(&self, name: &str) -> Option<Vec<bool>> {
-        let place = self.subsets.iter().position(|subset| subset == name)?;
-        Some(self.members.iter().skip(place).step_by(self.subsets.len()).copied().collect())
+    pub fn subset(&self, name: &str) -> Option<&[bool]> {
+        self.subsets.iter().find(|(subset, _)| subset == name).map(|(_, members)| members.as_slice())
     }
 
     /// Places (not source rows) of the molecules of a part.

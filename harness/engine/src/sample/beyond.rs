@@ -117,6 +117,7 @@ impl Sample {
             scaffolds: vec![String::new(); tokens.len()],
             parts: vec![Part::Train; tokens.len()],
             labels: labels(&smiles[..LABELLED.min(smiles.len())], kind, labelling, smiles.len()),
+            subsets: Vec::new(),
             smiles,
             tokens,
         };
