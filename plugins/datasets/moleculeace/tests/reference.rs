@@ -7,7 +7,6 @@ use clmbench_plugin_moleculeace::{
     read,
     sets::{SETS, Set},
 };
-use clmbench_protocol::{TaskInfo, TaskKind};
 
 /// The package's file of a set, if the package is in the cache.
 fn bytes(set: &Set) -> Option<Vec<u8>> {
@@ -48,12 +47,10 @@ fn the_tables_are_those_of_the_package() {
         let test_cliffs = (0..table.smiles.len()).filter(cliff).filter(|row| table.parts[*row] == "test").count();
         assert_eq!([table.smiles.len(), test, cliffs, test_cliffs], set.counts, "{}", set.name);
 
-        // The mark of the subset stands after the label, as one more column of the normalised CSV.
-        let mut tasks = set.info().tasks;
-        tasks.push(TaskInfo { name: "cliff".into(), kind: TaskKind::Classification, unit: String::new(), score: String::new() });
-        let raw = RawTable { smiles: table.smiles, labels: table.labels, tasks: tasks.clone(), parts: table.parts };
+        let (smiles, labels, parts) = (table.smiles, table.labels, table.parts);
+        let raw = RawTable { smiles, labels, tasks: set.info().tasks, subsets: vec!["cliff".into()], parts };
         let checked = raw.check(set.name).unwrap();
-        assert_eq!(checked.sha256_csv(&tasks).unwrap(), set.sha256_csv, "{}", set.name);
+        assert_eq!(raw.sha256_csv(&checked).unwrap(), set.sha256_csv, "{}", set.name);
     }
 }
 
