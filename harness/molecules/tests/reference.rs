@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use clmbench_molecules::{
     PreparedDataset, SmilesTokenizer,
     digest::sha256_hex,
@@ -10,7 +12,7 @@ use clmbench_molecules::{
     table_split::{SplitRow, TableRows, split_table},
     user_table,
 };
-use clmbench_protocol::{SourceFormat, TaskKind, TokenizerSpec};
+use clmbench_protocol::{SourceFormat, SplitSpec, TaskKind, TokenizerSpec};
 
 const SCAFFOLD_SETS: [(&str, TaskKind); 5] = [
     ("freesolv", TaskKind::Regression),
@@ -69,14 +71,42 @@ fn whole_tables_are_split_as_by_rdkit_and_deepchem_row_for_row() {
             eprintln!("skipped: there is no {name} beside the checkout");
             continue;
         }
-        let table = user_table::read(&path, name, user_table::Columns::default()).unwrap();
-        let rows = TableRows { name, smiles: &table.smiles, ..TableRows::default() };
-        let split = split_table(rows, &common::dataset_spec(name).split).unwrap();
-        assert_eq!(split.invalid().count(), invalid, "{name}");
-        let word = |row: &Result<_, String>| row.as_ref().map_or("", |row: &SplitRow| row.part.word());
-        let lines: String = split.rows.iter().enumerate().map(|(row, found)| format!("{row},{}\n", word(found))).collect();
-        assert_eq!(sha256_hex(lines.as_bytes()), digest, "{name}");
+        assert_eq!(split_digest(&path, name, "scaffold"), (invalid, digest.to_owned()), "{name}");
     }
+}
+
+/// SHA-256 of the lines `row,part` that DeepChem's `ButinaSplitter` rule gives on fingerprints and `Butina.ClusterData` of RDKit 2026.09.1.
+const CLUSTERED_TABLES: [(&str, &str); 6] = [
+    ("freesolv", "9cd45d38a5361b969ba77aaf1a6cfb2f7c67c4c863865b4de0bd6bb2ab7a32b6"),
+    ("esol", "e12f1d13ed879e36e7977cb3fd9deacf14a067fcacb17695146ac24b9de8ec93"),
+    ("bbbp", "c03e430e934a59397edd61f703e1f169e2a2df10e948bd9497e147f716b9b8c4"),
+    ("bace", "216ffb1cf1369f40586ed86a1536a48142d1707dc5c9f6706853939b93f09c9e"),
+    ("clintox", "b129be8f92d91c7b5262d2ac98abb46698a10251197ccd41d4117e39cf80a3bb"),
+    ("sider", "ab009f9fbff056d41c253879a5157dfd3638a75879ee8665f487e12b23f910df"),
+];
+
+#[test]
+fn clusters_are_split_as_by_rdkit_and_deepchem_row_for_row() {
+    let Some(shared) = common::shared() else { return };
+    for (name, digest) in CLUSTERED_TABLES {
+        let path = shared.join(format!("{name}.csv.gz"));
+        if !path.exists() {
+            eprintln!("skipped: there is no {name} beside the checkout");
+            continue;
+        }
+        assert_eq!(split_digest(&path, name, "butina").1, digest, "{name}");
+    }
+}
+
+/// Rows in no part, and the SHA-256 of the lines `row,part`.
+fn split_digest(path: &Path, name: &str, algorithm: &str) -> (usize, String) {
+    let table = user_table::read(path, name, user_table::Columns::default()).unwrap();
+    let rows = TableRows { name, smiles: &table.smiles, ..TableRows::default() };
+    let spec = SplitSpec { algorithm: algorithm.into(), ..common::dataset_spec(name).split };
+    let split = split_table(rows, &spec).unwrap();
+    let word = |row: &Result<_, String>| row.as_ref().map_or("", |row: &SplitRow| row.part.word());
+    let lines: String = split.rows.iter().enumerate().map(|(row, found)| format!("{row},{}\n", word(found))).collect();
+    (split.invalid().count(), sha256_hex(lines.as_bytes()))
 }
 
 /// SHA-256 of the normal form of those tables whose file is not in it (numbers such as `-1.0` and `.34`), as Python makes it:

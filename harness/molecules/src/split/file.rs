@@ -165,3 +165,106 @@ fn molecules(name: &str, mut lines: Vec<Line>, smiles: &[String]) -> Result<Vec<
     }
     Ok(parts)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const SMILES: [&str; 5] = ["CCO", "c1ccccc1", "not one", "OCC", "N"];
+
+    fn parts(content: &str) -> Result<Vec<String>, MoleculesError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("split.csv");
+        std::fs::write(&path, content).unwrap();
+        read(&path, "split.csv", &SMILES.map(String::from))
+    }
+
+    fn refused(content: &str) -> String {
+        let text = parts(content).unwrap_err().to_string();
+        text.strip_suffix("; `clmbench data split NAME --format csv` writes such a file").unwrap_or(&text).to_owned()
+    }
+
+    #[test]
+    fn rows_come_in_any_order_with_other_columns_and_any_line_end() {
+        let wanted = ["train", "test", "", "valid", "train"];
+        let text = "row,split,scaffold,reason\n1,test,c1ccccc1,\n0,train,,\n2,,,\"not, a SMILES\"\n3,Validation,,\n4,train,,\n";
+        for text in
+            [text.to_owned(), text.replace('\n', "\r\n"), format!("\u{feff}{text}"), text.replace(",\"not, a SMILES\"", ",")]
+        {
+            assert_eq!(parts(&text).unwrap(), wanted);
+        }
+        assert_eq!(parts("Split\tROW\ntest\t1\ntrain\t0\n\nvalid\t3\ntrain\t4").unwrap(), wanted, "row 2 is left out");
+    }
+
+    #[test]
+    fn molecules_are_found_by_text_and_else_by_canonical_form() {
+        // As written, line for line.
+        let as_written = "smiles,split\nCCO,train\nc1ccccc1,test\nnot one,\nOCC,test\nN,valid\n";
+        assert_eq!(parts(as_written).unwrap(), ["train", "test", "", "test", "valid"]);
+        // In canonical form ethanol is in two rows: one line is for both, two lines are for one each.
+        let canonical = "mol,split\nN,valid\nC1=CC=CC=C1,test\nCCO,train\n";
+        assert_eq!(parts(canonical).unwrap(), ["train", "test", "", "train", "valid"]);
+        let canonical = "mol,split\nN,valid\nC1=CC=CC=C1,test\nCCO,train\nCCO,test\n";
+        assert_eq!(parts(canonical).unwrap(), ["train", "test", "", "test", "valid"]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_by_line() {
+        for (content, wanted) in [
+            ("row,split\n0,train\n1,holdout\n", "split.csv, line 3: `holdout` is none of `train`, `valid` and `test`"),
+            ("row,split\n0,train\n\n7,train\n", "split.csv, line 4: the dataset has no row 7: it has 5, counted from 0"),
+            ("row,split\n0,train\n-1,train\n", "split.csv, line 3: `-1` is no row; rows are counted from 0"),
+            ("row,split\n0,train\n1,test\n0,train\n", "split.csv, line 4: row 0 stands in an earlier line too"),
+            ("row,split\n0,train\n1\n", "split.csv, line 3: 1 fields, but the header has 2"),
+            ("row,split\n", "split.csv: it has no rows"),
+            (
+                "a,b\n0,train\n",
+                "split.csv, line 1: its columns are a, b, but it needs `row` and `split`, or `smiles` and `split`",
+            ),
+            ("row,split,Split\n0,train,\n", "split.csv, line 1: the column `split` occurs twice"),
+            ("{\"schema\": 1}", "split.csv: it is JSON, and only a table (CSV, TSV) is read"),
+            ("smiles,split\nCCO,train\nCCCC,test\n", "split.csv, line 3: the dataset has no molecule `CCCC`"),
+            (
+                "smiles,split\nN,valid\nOCC,train\nCCO,test\nC(C)O,test\n",
+                "split.csv, line 3: `CCO` stands in 3 lines with different parts, and in 2 rows of the dataset; name rows instead",
+            ),
+        ] {
+            assert_eq!(refused(content), wanted);
+        }
+        let absent = read(Path::new("/nowhere/split.csv"), "split.csv", &[]).unwrap_err();
+        assert!(matches!(absent, MoleculesError::Io { .. }), "{absent}");
+    }
+
+    #[test]
+    fn every_valid_molecule_needs_a_part_and_validation_is_drawn_where_there_is_none() {
+        let given = |words: &str| {
+            words
+                .chars()
+                .map(|letter| match letter {
+                    'a' => "train".to_owned(),
+                    'v' => "valid".to_owned(),
+                    't' => "test".to_owned(),
+                    _ => String::new(),
+                })
+                .collect::<Vec<_>>()
+        };
+        let of = |given: &[String], rows: &[u64]| {
+            let molecules =
+                Molecules { name: "set", smiles: &[], scaffolds: &[], labels: &[], tasks: 0, rows, all_rows: given.len(), given };
+            split(molecules, 0.8, 0.1)
+        };
+        use Part::{Test, Train, Valid};
+        assert_eq!(of(&given("a-vt"), &[0, 2, 3]).unwrap(), [Train, Valid, Test]);
+        assert_eq!(
+            of(&given("a-vt"), &[0, 1, 2, 3]).unwrap_err().to_string(),
+            "set, row 1: the split file gives it no part; add it with one of `train`, `valid` and `test`"
+        );
+        assert!(matches!(of(&[], &[0]), Err(MoleculesError::MissingInput { .. })));
+        let rows: Vec<u64> = (0..100).collect();
+        let parts = of(&given(&("a".repeat(90) + &"t".repeat(10))), &rows).unwrap();
+        // 0.1 / 0.9 of 90.
+        assert_eq!(parts.iter().filter(|part| **part == Valid).count(), 10);
+        assert!(parts[90..].iter().all(|part| *part == Test));
+    }
+}

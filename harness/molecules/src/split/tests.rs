@@ -186,3 +186,52 @@ fn the_digest_holds_rows_and_parts_and_the_seed() {
     assert_ne!(first, digest(Some(0), &[0, 1], &[Part::Train, Part::Test]));
     assert_eq!(first, digest(None, &[0, 1], &[Part::Train, Part::Test]));
 }
+
+fn labelled(smiles: &[String], labels: &[f64], tasks: usize, spec: &SplitSpec) -> Result<Vec<Part>, MoleculesError> {
+    let rows: Vec<u64> = (0..smiles.len() as u64).collect();
+    let scaffolds = vec![String::new(); smiles.len()];
+    split(spec, Molecules { smiles, labels, tasks, ..molecules(&scaffolds, &rows, smiles.len(), &[]) })
+}
+
+#[test]
+fn a_stratified_split_needs_one_label_a_molecule_and_tenths() {
+    let smiles = vec!["C".to_owned(); 20];
+    let wanted = spec("stratified", 0.8, 0.1, Some(1));
+    let labels: Vec<f64> = (0..40).map(f64::from).collect();
+    let parts = labelled(&smiles, &labels[..20], 1, &wanted).unwrap();
+    assert_eq!(parts, stratified::split(&labels[..20], 0.8, 0.1, 1));
+    let refused = |labels: &[f64], tasks, spec: &SplitSpec| labelled(&smiles, labels, tasks, spec).unwrap_err().to_string();
+    let other = "; take `random`, `scaffold` or `scaffold_balanced`";
+    let begin = "split = `stratified` cannot be used: ";
+    assert_eq!(
+        refused(&labels, 2, &wanted),
+        format!("{begin}set has 2 tasks, and it puts molecules in the order of one label{other}")
+    );
+    assert_eq!(
+        refused(&[], 0, &wanted),
+        format!("{begin}set comes without labels, and it puts molecules in the order of theirs{other}")
+    );
+    let mut missing = labels[..20].to_vec();
+    missing[3] = f64::NAN;
+    let why = "1 of 20 molecules of set have no label, and it puts molecules in the order of theirs";
+    assert_eq!(refused(&missing, 1, &wanted), format!("{begin}{why}{other}"));
+    assert_eq!(
+        refused(&labels[..20], 1, &spec("stratified", 0.75, 0.1, None)),
+        "split.fractions = `(0.75, 0.1)` cannot be used: `stratified` shares out groups of ten molecules, so both must be tenths, such as \
+         0.8 and 0.1"
+    );
+}
+
+#[test]
+fn too_many_molecules_for_butina_are_refused_before_anything_is_computed() {
+    let smiles = vec!["C".to_owned(); butina::MAX_MOLECULES + 1];
+    assert_eq!(
+        labelled(&smiles, &[], 0, &spec("butina", 0.8, 0.1, None)).unwrap_err().to_string(),
+        "split = `butina` cannot be used: set has 100001 molecules, whose distances from each other would take too long; it is for at most \
+         100000, so take `scaffold` or `scaffold_balanced`"
+    );
+    assert_eq!(
+        labelled(&smiles, &[], 0, &spec("butina", 0.8, 0.1, Some(1))).unwrap_err().to_string(),
+        "split.seed = `1` cannot be used: the butina split is deterministic and has no seed; leave it out, or take `random`"
+    );
+}
