@@ -148,6 +148,18 @@ pub enum CliError {
         /// Of how many.
         checks: usize,
     },
+    /// Files of datasets that no place has; each place was named already.
+    #[error("{} cannot be had: {}", if names.len() == 1 { "a dataset" } else { "some datasets" }, one_line(&names.join(", "), 500))]
+    NoPlace {
+        /// The datasets.
+        names: Vec<String>,
+    },
+    /// Datasets that were refused; each was named with its reason already.
+    #[error("{} refused: {}", if names.len() == 1 { "a dataset was" } else { "some datasets were" }, one_line(&names.join(", "), 500))]
+    DataRefused {
+        /// The datasets.
+        names: Vec<String>,
+    },
     /// What was tried failed; each in one line.
     #[error("{failed} of {of} failed{}: {}", if *failed > 1 { "; the first" } else { "" }, one_line(first, 500))]
     TryFailed {
@@ -203,7 +215,10 @@ impl CliError {
             Self::Run(RunError::Interrupted(_)) => Exit::Interrupted,
             Self::Run(RunError::Identity(_) | RunError::Executor(ExecutorError::Panicked { .. })) => Exit::Fault,
             Self::Run(_) | Self::NoDevice { .. } | Self::NoLibtorch { .. } => Exit::Environment,
-            Self::CellsFailed { .. } | Self::ChecksFailed { .. } | Self::TryFailed { .. } => Exit::Failed,
+            Self::NoPlace { .. } => Exit::Environment,
+            Self::CellsFailed { .. } | Self::ChecksFailed { .. } | Self::TryFailed { .. } | Self::DataRefused { .. } => {
+                Exit::Failed
+            }
             Self::Interrupted => Exit::Interrupted,
         }
     }
@@ -245,6 +260,11 @@ impl CliError {
                     .to_owned(),
             ),
             Self::Interrupted => Some("run the same command again to go on".to_owned()),
+            Self::NoPlace { .. } => Some(
+                "the lines above say which places were asked and where to put a file of your own; the other datasets are not touched by it"
+                    .to_owned(),
+            ),
+            Self::DataRefused { .. } => Some("the lines above say why; `clmbench data fetch NAME --again` fetches its files anew".to_owned()),
             Self::ChecksFailed { .. } => Some("mend what the FAILED lines say, `clmbench plugin build`, and check again".to_owned()),
             Self::File { .. } | Self::Output(_) => None,
             // Most readers are outside the checkout: a path of theirs.

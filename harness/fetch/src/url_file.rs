@@ -68,7 +68,7 @@ impl Fetcher {
     }
 
     /// Downloads the file from its address, or takes the one of its name from the mirror.
-    pub(crate) fn from_url(
+    pub(crate) fn take_from_url(
         &self,
         wanted: &Wanted,
         url: &UrlFile,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`smiles`] | canonical SMILES, scaffolds, what counts as a valid molecule |
 //! | [`tokenizer`] | the SMILES tokenizer and its fixed [`vocabulary`] |
+//! | [`any_tokenizer`] | a tokenizer of somebody else's, to see what it does not know |
 //! | [`cache`] | tokens of many molecules in one memory-mapped file |
 //! | [`split`] | splits: by scaffold, balanced, random, stratified, by clusters, given, by a file |
 //! | [`table`] | labels: parsing, checking, the normalised CSV |
@@ -15,6 +16,7 @@
 //!
 //! Everything is deterministic: the same input bytes and specification give the same output bytes.
 
+pub mod any_tokenizer;
 pub mod cache;
 mod checks;
 pub mod corpus;

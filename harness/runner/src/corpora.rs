@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clmbench_fetch::Wanted;
 use clmbench_protocol::{CorpusSource, FileRef, Number, SourceFile, SourceFormat};
 
 use crate::{
@@ -36,7 +37,7 @@ pub fn catalogue(name: &str) -> Option<Vec<CorpusPart>> {
     let files = clmbench_fetch::catalogue::corpus(name)?;
     let parts = files.into_iter().map(|file| CorpusPart {
         source: CorpusSource {
-            file: file_ref(&file.source),
+            file: FileRef::of(&file.source, None),
             format: SourceFormat::Csv,
             column: file.column,
             only: file.only,
@@ -48,18 +49,13 @@ pub fn catalogue(name: &str) -> Option<Vec<CorpusPart>> {
     Some(parts.collect())
 }
 
-/// A source file as part of a cell: its name and the digest of its bytes, never where it came from.
-pub fn file_ref(file: &SourceFile) -> FileRef {
-    FileRef { name: file.name.clone(), sha256: file.sha256().unwrap_or_default().to_owned() }
-}
-
 /// Everything a corpus is drawn from.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     /// The sources as part of a cell.
     pub sources: Vec<CorpusSource>,
     /// Files to fetch.
-    pub fetched: Vec<SourceFile>,
+    pub fetched: Vec<Wanted>,
     /// Files that are there.
     pub local: Vec<LocalFile>,
 }
@@ -81,7 +77,7 @@ pub(crate) fn sources(suite: &Path, entry: &CorpusEntry, lookup: &CorpusLookup<'
                     name: name.clone(),
                     hint: hint(name, &clmbench_fetch::catalogue::CORPORA),
                 })?;
-                found.fetched.extend(files.iter().map(|file| file.file.clone()));
+                found.fetched.extend(files.iter().map(|file| Wanted::of_corpus(name, &file.file)));
                 files.into_iter().map(|file| file.source).collect()
             }
             Origin::File { format, column, .. } => {

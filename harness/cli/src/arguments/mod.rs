@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use board::{BoardArguments, Leaderboard};
-pub use data::{Data, DescribeArguments, FetchArguments, Fractions, SplitArguments};
+pub use data::{Data, DataCheckArguments, DescribeArguments, FetchArguments, Fractions, SplitArguments, SplitWay};
 pub use export::{ExportArguments, Format, What};
 pub use gc::GcArguments;
 pub use metric::Metric;

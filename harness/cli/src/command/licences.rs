@@ -1,7 +1,6 @@
 //! Terms that must be accepted before data is fetched.
 
-use clmbench_fetch::{AcceptedLicences, FetchError, cached_source_file};
-use clmbench_protocol::SourceFile;
+use clmbench_fetch::{AcceptedLicences, FetchError, Fetcher, Wanted};
 use clmbench_runner::{Plan, plan::Terms};
 use serde::Serialize;
 
@@ -42,12 +41,13 @@ pub fn needed(plan: &Plan, accepted: &AcceptedLicences) -> Vec<Needed> {
     plan.terms.iter().map(needed).collect()
 }
 
-/// That none of the files that are wanted has terms that are not accepted.
+/// That none of the files that are wanted has terms that are not accepted; but for a file that can be had without them.
 ///
 /// # Errors
 /// [`FetchError::NotAccepted`] for the first dataset.
-pub fn require(plan: &Plan, wanted: &[&SourceFile], accepted: &AcceptedLicences) -> Result<(), FetchError> {
-    let is_wanted = |terms: &&Terms| terms.files.iter().any(|file| wanted.contains(&file));
+pub fn require(plan: &Plan, wanted: &[&Wanted], accepted: &AcceptedLicences) -> Result<(), FetchError> {
+    let needs_them = |file: &Wanted| file.terms_of_all_places().is_some() && wanted.contains(&file);
+    let is_wanted = |terms: &&Terms| terms.files.iter().any(needs_them);
     match plan.terms.iter().filter(is_wanted).find(|terms| !is_settled(terms, accepted)) {
         Some(open) => accepted.require(&open.terms, &format!("dataset `{}`", open.dataset)),
         None => Ok(()),
@@ -56,5 +56,6 @@ pub fn require(plan: &Plan, wanted: &[&SourceFile], accepted: &AcceptedLicences)
 
 /// Terms were accepted when the files were fetched, or are now.
 fn is_settled(terms: &Terms, accepted: &AcceptedLicences) -> bool {
-    accepted.accept(&terms.terms) || terms.files.iter().all(|file| cached_source_file(file).is_some())
+    let there = |fetcher: Fetcher| terms.files.iter().all(|file| fetcher.find(file).is_some());
+    accepted.accept(&terms.terms) || Fetcher::from_environment().is_ok_and(there)
 }

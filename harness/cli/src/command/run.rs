@@ -7,8 +7,8 @@ use std::{
 };
 
 use clmbench_analysis::PredictorBoard;
-use clmbench_fetch::{AcceptedLicences, Fetcher};
-use clmbench_protocol::{FileRef, SourceFile};
+use clmbench_fetch::{AcceptedLicences, Fetcher, Found, Wanted};
+use clmbench_protocol::FileRef;
 use clmbench_runner::{
     LocalExecutor, LocalOptions, Plan, RunError, RunOptions, RunSummary,
     executor::{Limits, total_memory},
@@ -19,7 +19,7 @@ use clmbench_store::{CellStatus, Store};
 use serde::Serialize;
 
 use super::{
-    device, licences,
+    data, device, licences,
     plan::{Facts, read, select},
     summary::Summary,
 };
@@ -67,16 +67,17 @@ pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Resul
     if todo > 0 {
         console.note(&format!("device    {device}"));
     }
-    let wanted: Vec<&SourceFile> = match &only {
+    let wanted: Vec<&Wanted> = match &only {
         Some(only) => plan.sources_of(only),
         None => plan.sources.iter().collect(),
     };
     if todo > 0 {
         licences::require(&plan, &wanted, &accepted)?;
     }
-    let sources = fetch(if todo == 0 { &[] } else { &wanted }, console)?;
+    let sources = fetch(if todo == 0 { &[] } else { &wanted }, &accepted, console)?;
     let options = Options { arguments, device, workers, accepted, only, todo };
     let summary = compute(&options, &plan, &facts, &sources, &mut store, console)?;
+    say_doubtful(&plan, &summary, &sources, console);
     console.note(&said(&summary, start.elapsed()));
     if !arguments.only.is_empty() {
         let left = store.cells(summary.suite_id)?.iter().filter(|cell| cell.status == CellStatus::Todo).count();
@@ -99,25 +100,45 @@ pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Resul
     }
 }
 
-/// Gets the source files that are not in the cache yet.
-fn fetch(wanted: &[&SourceFile], console: Console) -> Result<HashMap<String, PathBuf>, CliError> {
-    let mut paths = HashMap::new();
+/// Source files that are there, by what definitions say of them.
+type Sources = HashMap<(String, String), Found>;
+
+fn key(file: &FileRef) -> (String, String) {
+    (file.name.clone(), file.sha256.clone())
+}
+
+/// Gets the source files that are not in the user's folder or in the cache yet.
+fn fetch(wanted: &[&Wanted], accepted: &AcceptedLicences, console: Console) -> Result<Sources, CliError> {
+    let mut sources = HashMap::new();
     if wanted.is_empty() {
-        return Ok(paths);
+        return Ok(sources);
     }
     let fetcher = Fetcher::from_environment()?;
     let mut progress = FetchProgress::new(console);
     for source in wanted {
-        let there = fetcher.cached_source_file(source);
-        let path = there.map_or_else(|| fetcher.source_file(source, &mut |step| progress.step(&step)), Ok);
+        let found = fetcher.get(source, accepted, &mut |step| progress.step(&step));
         if interrupt::requested() {
             progress.close();
             return Err(CliError::Interrupted);
         }
-        paths.insert(source.sha256().unwrap_or_default().to_owned(), path?);
+        sources.insert(key(&source.reference), found?);
     }
     progress.close();
-    Ok(paths)
+    for source in wanted {
+        sources.get(&key(&source.reference)).iter().for_each(|found| data::say_place(source, found, console));
+    }
+    Ok(sources)
+}
+
+/// Names the files of datasets whose content was refused, and how to have them anew.
+fn say_doubtful(plan: &Plan, summary: &RunSummary, sources: &Sources, console: Console) {
+    for (cell, _) in summary.failures.iter().filter(|(_, failure)| data::blames_a_file(failure)) {
+        for source in plan.sources_of_cell(cell) {
+            if let Some(found) = sources.get(&key(&source.reference)) {
+                console.note(&data::doubt(source, found));
+            }
+        }
+    }
 }
 
 /// How to compute.
@@ -135,7 +156,7 @@ fn compute(
     how: &Options<'_>,
     plan: &Plan,
     facts: &Facts,
-    sources: &HashMap<String, PathBuf>,
+    sources: &Sources,
     store: &mut Store,
     console: Console,
 ) -> Result<RunSummary, CliError> {
@@ -160,13 +181,12 @@ fn compute(
     };
     // A finished cell whose files are damaged is computed again, which can need a source although nothing was to do.
     let lookup = |file: &FileRef| -> Result<PathBuf, Box<dyn std::error::Error + Send + Sync>> {
-        if let Some(path) = sources.get(&file.sha256) {
-            return Ok(path.clone());
+        if let Some(found) = sources.get(&key(file)) {
+            return Ok(found.path.clone());
         }
-        let source = plan.sources.iter().find(|source| source.sha256() == Some(file.sha256.as_str()));
+        let source = plan.sources.iter().find(|source| source.reference == *file);
         let source = source.ok_or("the plan names no such file")?;
-        licences::require(plan, &[source], &how.accepted)?;
-        Ok(Fetcher::from_environment()?.source_file(source, &mut |_| ())?)
+        Ok(Fetcher::from_environment()?.get(source, &how.accepted, &mut |_| ())?.path)
     };
     let sources: &SourceLookup<'_> = &lookup;
     let mut executor = LocalExecutor::new(local);

@@ -94,11 +94,11 @@ pub(super) enum Weights {
 }
 
 impl Draft {
-    /// Whether the cell reads the source file with this SHA-256.
-    pub fn reads(&self, sha256: &str) -> bool {
+    /// Whether the cell reads this source file. Two datasets may name different files alike, so that name and digest count together.
+    pub fn reads(&self, file: &FileRef) -> bool {
         match self {
-            Self::Dataset(spec) => spec.files.iter().any(|file| file.sha256 == sha256),
-            Self::Corpus { spec, .. } => spec.sources.iter().any(|source| source.file.sha256 == sha256),
+            Self::Dataset(spec) => spec.files.contains(file),
+            Self::Corpus { spec, .. } => spec.sources.iter().any(|source| source.file == *file),
             _ => false,
         }
     }

@@ -5,8 +5,9 @@ use std::{
     path::Path,
 };
 
+use clmbench_fetch::Wanted;
 use clmbench_protocol::{
-    CorpusSource, Number, Objective, Pretrain, ScheduleKind, SourceFile, TaskInfo, TokeniseCorpus, TokenizerSpec, revision,
+    CorpusSource, Number, Objective, Pretrain, ScheduleKind, TaskInfo, TokeniseCorpus, TokenizerSpec, revision,
 };
 
 use super::{
@@ -127,7 +128,7 @@ pub fn build(suite: &Suite, plugins: &PluginSet, corpora: &CorpusLookup<'_>) -> 
 pub(super) struct Builder<'s> {
     pub suite: &'s Suite,
     pub cells: Vec<PlannedCell>,
-    sources: Vec<SourceFile>,
+    sources: Vec<Wanted>,
     local: Vec<LocalFile>,
     terms: Vec<Terms>,
     pub transferred: Transferred,
@@ -139,8 +140,9 @@ impl Builder<'_> {
         self.cells.len() - 1
     }
 
-    fn source(&mut self, file: &SourceFile) {
-        if !self.sources.contains(file) {
+    fn source(&mut self, file: &Wanted) {
+        let same = |other: &Wanted| (&other.file, &other.reference, &other.terms) == (&file.file, &file.reference, &file.terms);
+        if !self.sources.iter().any(same) {
             self.sources.push(file.clone());
         }
     }
@@ -152,12 +154,13 @@ impl Builder<'_> {
         for entry in &suite.datasets {
             for dataset in &entry.names {
                 let found = dataset_of(suite, entry, dataset, plugins)?;
-                found.info.files.iter().for_each(|file| self.source(file));
+                let files = Wanted::of_dataset(found.info);
+                files.iter().for_each(|file| self.source(file));
                 self.own(found.local);
                 self.terms.extend(found.info.opt_in.clone().map(|terms| Terms {
                     dataset: format!("{}/{dataset}", entry.source),
                     terms,
-                    files: found.info.files.clone(),
+                    files,
                 }));
                 // Two sources may have a dataset of one name.
                 let shared = all.iter().filter(|name| **name == dataset).count() > 1;

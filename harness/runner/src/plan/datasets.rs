@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{PlanError, params::fill};
 use crate::{
-    corpora::{LocalFile, file_ref, hashed},
+    corpora::{LocalFile, hashed},
     plugins::PluginSet,
     suite::{DatasetEntry, OwnFile, Suite},
 };
@@ -59,7 +59,7 @@ pub(super) fn dataset_of<'a>(
     let own = entry.file.as_ref().map(|file| file.tasks.clone());
     let files = match &local {
         Some(file) => vec![FileRef { name: USER_FILE.into(), sha256: file.sha256.clone() }],
-        None => info.files.iter().map(file_ref).collect(),
+        None => info.files.iter().map(|file| FileRef::of(file, info.sha256_csv.as_deref())).collect(),
     };
     let spec = TokeniseDataset {
         revision: revision::TOKENISE,

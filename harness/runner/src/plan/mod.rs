@@ -40,7 +40,8 @@ mod transfers;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use clmbench_protocol::{FileRef, OptIn, PluginFile, SourceFile};
+use clmbench_fetch::Wanted;
+use clmbench_protocol::{FileRef, OptIn, PluginFile};
 use serde::Serialize;
 
 pub use bind::{Bound, Finished, Input, Refusal};
@@ -64,7 +65,7 @@ pub struct Plan {
     /// The cells; each needs only earlier ones.
     pub cells: Vec<PlannedCell>,
     /// Files that must be fetched before the run, each once.
-    pub sources: Vec<SourceFile>,
+    pub sources: Vec<Wanted>,
     /// Files of the user's that it reads, each once.
     pub local: Vec<LocalFile>,
     /// Terms that must be accepted before its files are fetched.
@@ -86,7 +87,7 @@ pub struct Terms {
     /// The terms.
     pub terms: OptIn,
     /// The files.
-    pub files: Vec<SourceFile>,
+    pub files: Vec<Wanted>,
 }
 
 /// A cell before its identity is known.
@@ -156,11 +157,17 @@ impl Plan {
     }
 
     /// The source files that the cells of a selection read, each once.
-    pub fn sources_of(&self, selection: &Selection) -> Vec<&SourceFile> {
-        let read = |hash: &str| {
-            self.cells.iter().enumerate().filter(|(index, _)| selection.holds(*index)).any(|(_, cell)| cell.draft.reads(hash))
+    pub fn sources_of(&self, selection: &Selection) -> Vec<&Wanted> {
+        let read = |file: &FileRef| {
+            self.cells.iter().enumerate().filter(|(index, _)| selection.holds(*index)).any(|(_, cell)| cell.draft.reads(file))
         };
-        self.sources.iter().filter(|source| source.sha256().is_some_and(&read)).collect()
+        self.sources.iter().filter(|source| read(&source.reference)).collect()
+    }
+
+    /// The source files that the cell with this key reads.
+    pub fn sources_of_cell(&self, key: &str) -> Vec<&Wanted> {
+        let Some(cell) = self.find(key).map(|index| &self.cells[index]) else { return Vec::new() };
+        self.sources.iter().filter(|source| cell.draft.reads(&source.reference)).collect()
     }
 
     /// Applicable cells by stage.

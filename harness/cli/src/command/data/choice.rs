@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use clmbench_fetch::catalogue;
-use clmbench_protocol::{DatasetInfo, SourceFile};
+use clmbench_fetch::{Wanted, catalogue};
+use clmbench_protocol::DatasetInfo;
 use clmbench_runner::{
     nearest::nearest,
     plugins::{Offer, PluginSet},
@@ -65,6 +65,23 @@ impl<'a> Choice<'a> {
         }
     }
 
+    /// The dataset, for a command that works on datasets alone; `without` is what a corpus lacks, `file` what to write for one's own file.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] for a corpus, and for a source that reads files of the user's.
+    pub fn dataset(&self, without: &str, file: &str) -> Result<Offer<'a, DatasetInfo>, CliError> {
+        let wrong = |what: String, hint: String| Err(CliError::Usage { message: format!("{} is {what}", self.name()), hint });
+        match self {
+            Self::Corpus(_) => {
+                wrong(format!("a corpus, which {without}"), "name a dataset; `clmbench data list` shows all".to_owned())
+            }
+            Self::Dataset(offer) if offer.info.user_file.is_some() => {
+                wrong("a source of your own files".to_owned(), format!("name the file: {file}"))
+            }
+            Self::Dataset(offer) => Ok(*offer),
+        }
+    }
+
     /// `source/name` of a dataset, the name of a corpus.
     pub fn name(&self) -> String {
         match self {
@@ -83,10 +100,13 @@ impl<'a> Choice<'a> {
     }
 
     /// The files it is read from.
-    pub fn files(&self) -> Vec<SourceFile> {
+    pub fn files(&self) -> Vec<Wanted> {
         match self {
-            Self::Dataset(offer) => offer.info.files.clone(),
-            Self::Corpus(name) => catalogue::corpus(name).into_iter().flatten().map(|file| file.source).collect(),
+            Self::Dataset(offer) => Wanted::of_dataset(offer.info),
+            Self::Corpus(name) => {
+                let files = catalogue::corpus(name).into_iter().flatten();
+                files.map(|file| Wanted::of_corpus(name, &file.source)).collect()
+            }
         }
     }
 

@@ -1,13 +1,13 @@
 //! `data describe`: a dataset or corpus on a page, with what its rows hold once its files are there.
 
-use clmbench_fetch::Fetcher;
-use clmbench_protocol::{OptIn, ParameterInfo, SourceFile, TaskInfo, TaskKind, split};
+use clmbench_fetch::{Fetcher, Found};
+use clmbench_protocol::{OptIn, ParameterInfo, SourceFile, SplitSpec, SubsetInfo, TaskInfo, TaskKind, split};
 use serde::Serialize;
 
 use super::{
     choice::Choice,
     fetch,
-    prepare::prepare,
+    prepare::{Preparer, recommended},
     split as own,
     statistics::{self, Contents},
     summary,
@@ -32,6 +32,10 @@ struct Row<'a> {
     doc: &'a str,
     tasks: &'a [TaskInfo],
     recommended_split: &'a str,
+    /// That split with its seed and shares; none for a corpus and for a user's file.
+    recommended: Option<SplitSpec>,
+    /// Groups of molecules that are scored on their own too.
+    subsets: &'a [SubsetInfo],
     parameters: &'a [ParameterInfo],
     /// What the user's own file must hold, for a source that reads such a file.
     user_file: Option<&'a str>,
@@ -41,6 +45,10 @@ struct Row<'a> {
     opt_in: Option<&'a OptIn>,
     files: Vec<SourceFile>,
     fetched: bool,
+    /// Where each file is read from, once it is there.
+    from: Vec<String>,
+    /// What is to be said of the bytes of its files.
+    remarks: Vec<String>,
     /// What the rows hold; none for a corpus, and before its files are fetched.
     contents: Option<Contents>,
 }
@@ -58,7 +66,8 @@ pub fn run(arguments: &DescribeArguments, global: &Global, console: Console) -> 
     let choice = Choice::find(&discovery.plugins, &arguments.name)?;
     let fetcher = Fetcher::from_environment()?;
     let files = choice.files();
-    let fetched = fetch::there(&fetcher, &files);
+    let found: Option<Vec<Found>> = files.iter().map(|file| fetcher.find(file)).collect();
+    let fetched = found.is_some();
     let spec = arguments.way.spec(split::SCAFFOLD);
     let info = match &choice {
         Choice::Dataset(offer) => Some(*offer),
@@ -66,7 +75,10 @@ pub fn run(arguments: &DescribeArguments, global: &Global, console: Console) -> 
     };
     interrupt::listen();
     let contents = match info.filter(|offer| fetched && offer.info.user_file.is_none()) {
-        Some(offer) => Some(statistics::of(&prepare(offer, &spec, &fetcher)?, &spec)),
+        Some(offer) => {
+            let found = found.as_deref().unwrap_or_default();
+            Some(statistics::of(&Preparer::new()?.prepare(offer, &spec, found)?, &spec))
+        }
         None => None,
     };
     let row = Row {
@@ -75,13 +87,17 @@ pub fn run(arguments: &DescribeArguments, global: &Global, console: Console) -> 
         doc: choice.doc(),
         tasks: info.map_or(&[], |offer| &offer.info.tasks),
         recommended_split: info.map_or("", |offer| &offer.info.recommended_split),
+        recommended: info.filter(|offer| offer.info.user_file.is_none()).map(|offer| recommended(offer.info)),
+        subsets: info.map_or(&[], |offer| &offer.info.subsets),
         parameters: info.map_or(&[], |offer| &offer.info.parameters),
         user_file: info.and_then(|offer| offer.info.user_file.as_deref()),
         licence: choice.licence(),
         citation: choice.citation(),
         opt_in: fetch::terms(&choice),
-        files,
+        files: files.iter().map(|file| file.file.clone()).collect(),
         fetched,
+        from: found.iter().flatten().map(|found| found.place.to_string()).collect(),
+        remarks: found.iter().flatten().filter_map(|found| found.remark.clone()).collect(),
         contents,
     };
     if arguments.json.json {
@@ -116,9 +132,15 @@ fn page(row: &Row<'_>, arguments: &DescribeArguments, console: Console) -> Strin
         &match row.recommended_split {
             "" => String::new(),
             split if row.user_file.is_some() => format!("{split} where a suite names none"),
-            split => format!("{split} recommended by its authors"),
+            split => match &row.recommended {
+                Some(spec) => format!("{} recommended by its authors", described(spec)),
+                None => format!("{split} recommended by its authors"),
+            },
         },
     );
+    for subset in row.subsets {
+        say("subset", &format!("{}: {}", subset.name, subset.doc));
+    }
     say("licence", row.licence);
     say("citation", row.citation);
     if let Some(terms) = row.opt_in {
@@ -133,11 +155,25 @@ fn page(row: &Row<'_>, arguments: &DescribeArguments, console: Console) -> Strin
             None => file.name.clone(),
         };
         say("file", &text);
+        for url in &file.urls {
+            let pin = match (&url.sha256, &url.md5) {
+                (Some(pin), _) => format!(", SHA-256 {}...", short(pin)),
+                (None, Some(pin)) => format!(", MD5 {pin}"),
+                (None, None) => String::new(),
+            };
+            say(if file.wheel.is_some() { "or" } else { "at" }, &format!("{}{pin}", url.url));
+        }
     }
     if row.files.len() > TASKS {
         let bytes = row.files.iter().map(SourceFile::bytes).sum();
         say("", &format!("and {} more files; {} in all", row.files.len() - TASKS, show_bytes(bytes)));
     }
+    let mut from = row.from.clone();
+    from.dedup();
+    if !from.is_empty() {
+        lines.push(wrapped("read from", &from.iter().take(TASKS).cloned().collect::<Vec<_>>().join(", "), width));
+    }
+    row.remarks.iter().take(TASKS).for_each(|remark| lines.push(wrapped("bytes", remark, width)));
     let mut text = lines.join("\n");
     match &row.contents {
         Some(contents) => text.push_str(&format!("\n\n{}", contents_page(row, contents, arguments, console))),
@@ -145,6 +181,15 @@ fn page(row: &Row<'_>, arguments: &DescribeArguments, console: Console) -> Strin
         None => {}
     }
     text
+}
+
+/// `random, seed 0, 0.8 / 0.1 / 0.1`; a split that is given has no shares of its own.
+fn described(spec: &SplitSpec) -> String {
+    let seed = spec.seed.map(|seed| format!(", seed {seed}")).unwrap_or_default();
+    let (training, validation) = (spec.fractions.0.0, spec.fractions.1.0);
+    let test = (1e6 * (1.0 - training - validation)).round() / 1e6;
+    let shares = if spec.algorithm == split::GIVEN { String::new() } else { format!(", {training} / {validation} / {test}") };
+    format!("{}{seed}{shares}", spec.algorithm)
 }
 
 fn contents_page(row: &Row<'_>, contents: &Contents, arguments: &DescribeArguments, console: Console) -> String {
@@ -178,6 +223,19 @@ fn contents_page(row: &Row<'_>, contents: &Contents, arguments: &DescribeArgumen
         },
     );
     say("repeated", &summary::repeats(contents.duplicate_groups, contents.leaked));
+    for check in contents.checks.iter().filter(|check| check.conflicting + check.leaked > 0).take(TASKS) {
+        let (conflicting, leaked) = (check.conflicting, check.leaked);
+        say(
+            "labels",
+            &format!(
+                "{}: {conflicting} molecules with labels that differ; {leaked} labels of the test part known from another",
+                check.task
+            ),
+        );
+    }
+    if contents.multi_fragment > 0 {
+        say("salts", &format!("{} molecules of several parts (salts, mixtures), kept whole", contents.multi_fragment));
+    }
     say(
         "cut",
         &format!(

@@ -1,16 +1,18 @@
 //! `data fetch`: files into the cache, checked.
 
-use clmbench_fetch::{AcceptedLicences, Fetcher};
-use clmbench_protocol::{OptIn, SourceFile};
+use clmbench_fetch::{AcceptedLicences, FetchError, Fetcher, Place};
+use clmbench_protocol::OptIn;
 use serde::Serialize;
 
-use super::choice::Choice;
+use super::{
+    choice::Choice,
+    sources::{self, there},
+};
 use crate::{
     arguments::{FetchArguments, Global},
     console::{Console, one_line},
     error::CliError,
     interrupt, plugins,
-    progress::FetchProgress,
     units::{counted, show_bytes},
 };
 
@@ -23,6 +25,10 @@ struct Row<'a> {
     bytes: u64,
     /// `fetched`, `was there`, or why not: terms that are not accepted (with `--all`).
     state: String,
+    /// Where its files are from, in their order; none where they are not there.
+    from: Vec<Place>,
+    /// What is to be said of their bytes.
+    remarks: Vec<String>,
     licence: &'a str,
     citation: &'a str,
 }
@@ -42,32 +48,55 @@ pub fn run(arguments: &FetchArguments, global: &Global, console: Console) -> Res
     // Terms are looked at before anything is fetched.
     if !arguments.all {
         for choice in &choices {
-            if let Some(terms) = terms(choice).filter(|_| !there(&fetcher, &choice.files())) {
+            let mut files = choice.files();
+            files.retain(|file| fetcher.find(file).is_none());
+            if let Some(terms) = files.iter().find_map(|file| file.terms_of_all_places()) {
                 accepted.require(terms, &format!("dataset `{}`", choice.name()))?;
             }
         }
     }
-    let mut rows = Vec::new();
+    let (mut rows, mut lost) = (Vec::new(), Vec::new());
     for choice in &choices {
         let files = choice.files();
-        let refused = terms(choice).filter(|terms| !accepted.accept(terms));
-        let state = match refused {
-            _ if there(&fetcher, &files) => "was there".to_owned(),
-            Some(terms) => format!("left out: needs --accept-licence {}", terms.name),
-            None => {
-                get(&fetcher, &files, console)?;
-                "fetched".to_owned()
-            }
+        if arguments.again {
+            files.iter().try_for_each(|file| fetcher.forget(file))?;
+        }
+        let was_there = there(&fetcher, &files);
+        let refused = files.iter().find_map(|file| file.terms_of_all_places()).filter(|terms| !accepted.accept(terms));
+        let (state, found) = match refused.filter(|_| !was_there) {
+            Some(terms) => (format!("left out: needs --accept-licence {}", terms.name), Vec::new()),
+            None => match sources::get(&fetcher, &files, &accepted, console) {
+                Ok(found) => (if was_there { "was there" } else { "fetched" }.to_owned(), found),
+                // With --all the others are still fetched.
+                Err(CliError::Fetch(error @ FetchError::Nowhere { .. })) if arguments.all => {
+                    console.note(&format!("note: {error}"));
+                    lost.push(choice.name());
+                    ("left out: no place has it".to_owned(), Vec::new())
+                }
+                Err(error) => return Err(error),
+            },
         };
-        let bytes = files.iter().map(|file| file.bytes()).sum();
+        let sizes = found.iter().map(|found| found.path.metadata().map_or(0, |metadata| metadata.len()));
         let (licence, citation) = (choice.licence(), choice.citation());
-        rows.push(Row { kind: choice.kind(), name: choice.name(), files: files.len(), bytes, state, licence, citation });
+        rows.push(Row {
+            kind: choice.kind(),
+            name: choice.name(),
+            files: files.len(),
+            bytes: sizes.sum(),
+            state,
+            remarks: found.iter().filter_map(|found| found.remark.clone()).collect(),
+            from: found.into_iter().map(|found| found.place).collect(),
+            licence,
+            citation,
+        });
     }
     if arguments.json.json {
-        return console.json("data-fetch", &rows);
+        console.json("data-fetch", &rows)?;
+    } else {
+        let page: Vec<String> = rows.iter().map(lines).collect();
+        console.print(&page.join("\n"))?;
     }
-    let page: Vec<String> = rows.iter().map(lines).collect();
-    console.print(&page.join("\n"))
+    if lost.is_empty() { Ok(()) } else { Err(CliError::NoPlace { names: lost }) }
 }
 
 /// What is to be fetched; with `--all` everything that has files.
@@ -93,7 +122,7 @@ fn chosen<'a>(
     Ok(chosen)
 }
 
-/// The terms that must be accepted.
+/// The terms of a dataset.
 pub fn terms<'a>(choice: &Choice<'a>) -> Option<&'a OptIn> {
     match choice {
         Choice::Dataset(offer) => offer.info.opt_in.as_ref(),
@@ -101,35 +130,14 @@ pub fn terms<'a>(choice: &Choice<'a>) -> Option<&'a OptIn> {
     }
 }
 
-/// Whether every file is in the cache.
-pub fn there(fetcher: &Fetcher, files: &[SourceFile]) -> bool {
-    files.iter().all(|file| fetcher.cached_source_file(file).is_some())
-}
-
-/// Fetches what is missing.
-///
-/// # Errors
-/// [`CliError::Fetch`], [`CliError::Interrupted`].
-pub fn get(fetcher: &Fetcher, files: &[SourceFile], console: Console) -> Result<(), CliError> {
-    let mut progress = FetchProgress::new(console);
-    let mut get = || {
-        for file in files {
-            if interrupt::requested() {
-                return Err(CliError::Interrupted);
-            }
-            fetcher.source_file(file, &mut |step| progress.step(&step))?;
-        }
-        Ok(())
-    };
-    let got = get();
-    progress.close();
-    got
-}
-
 fn lines(row: &Row<'_>) -> String {
     let files = counted(row.files, "file");
-    let mut text = format!("{}  {} ({files}, {})", one_line(&row.name, 120), row.state, show_bytes(row.bytes));
-    for (word, said) in [("licence", row.licence), ("citation", row.citation)] {
+    let size = if row.from.is_empty() { String::new() } else { format!(", {}", show_bytes(row.bytes)) };
+    let mut text = format!("{}  {} ({files}{size})", one_line(&row.name, 120), row.state);
+    let mut from: Vec<String> = row.from.iter().map(Place::to_string).collect();
+    from.dedup();
+    let from = from.join(", ");
+    for (word, said) in [("from", from.as_str()), ("licence", row.licence), ("citation", row.citation)] {
         if !said.is_empty() {
             text.push_str(&format!("\n  {word:<9} {}", one_line(said, 400)));
         }

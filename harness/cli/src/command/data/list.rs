@@ -1,10 +1,10 @@
 //! `data list`.
 
-use clmbench_fetch::Fetcher;
+use clmbench_fetch::{Fetcher, Found};
 use clmbench_protocol::{DatasetInfo, TaskKind};
 use serde::Serialize;
 
-use super::choice::Choice;
+use super::{choice::Choice, sources};
 use crate::{
     arguments::Global,
     console::{Console, one_line},
@@ -27,8 +27,14 @@ struct Row<'a> {
     task_type: String,
     recommended_split: &'a str,
     licence: &'a str,
-    /// Whether every file is in the cache; none where nothing is to fetch.
+    /// Whether every file is in the user's folder or in the cache; none where nothing is to fetch.
     fetched: Option<bool>,
+    /// Where its files are, if they are there: `folder`, `wheel`, `url`, `mirror`.
+    fetched_from: String,
+    /// Where its first file can be had: packages of wheels, then addresses.
+    places: Vec<String>,
+    /// Names of groups of its molecules that are scored on their own too.
+    subsets: Vec<&'a str>,
     /// Name of the terms that must be accepted before it is fetched.
     accept_licence: Option<&'a str>,
 }
@@ -49,7 +55,7 @@ pub fn run(json: bool, global: &Global, console: Console) -> Result<(), CliError
     let cells = |row: &Row<'_>| {
         let fetched = match (row.fetched, row.accept_licence) {
             (None, _) => "-".to_owned(),
-            (Some(true), _) => "yes".to_owned(),
+            (Some(true), _) => format!("yes, {}", row.fetched_from),
             (Some(false), None) => "no".to_owned(),
             (Some(false), Some(terms)) => format!("no, terms: {terms}"),
         };
@@ -57,10 +63,13 @@ pub fn run(json: bool, global: &Global, console: Console) -> Result<(), CliError
             0 => "-".to_owned(),
             count => count.to_string(),
         };
-        [row.kind, &row.name, &tasks, &row.task_type, row.recommended_split, &fetched].map(|text| one_line(text, 60)).to_vec()
+        let places = kinds(&row.places);
+        [row.kind, &row.name, &tasks, &row.task_type, row.recommended_split, &places, &fetched]
+            .map(|text| one_line(text, 60))
+            .to_vec()
     };
     let mut lines: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    let mut headers = vec!["kind", "name", "tasks", "type", "split", "fetched"];
+    let mut headers = vec!["kind", "name", "tasks", "type", "split", "places", "fetched"];
     let narrow = clmbench_report::table_in(&headers, &lines, console.style);
     let used = narrow.lines().map(|line| line.chars().count()).max().unwrap_or(0);
     let left = console.style.width.saturating_sub(used + 2);
@@ -79,7 +88,12 @@ pub fn run(json: bool, global: &Global, console: Console) -> Result<(), CliError
 
 fn row<'a>(choice: &'a Choice<'a>, fetcher: &Fetcher) -> Row<'a> {
     let files = choice.files();
-    let fetched = (!files.is_empty()).then(|| files.iter().all(|file| fetcher.cached_source_file(file).is_some()));
+    let found: Option<Vec<Found>> = files.iter().map(|file| fetcher.find(file)).collect();
+    let fetched = (!files.is_empty()).then_some(found.is_some());
+    let subsets = match choice {
+        Choice::Dataset(offer) => offer.info.subsets.iter().map(|subset| subset.name.as_str()).collect(),
+        Choice::Corpus(_) => Vec::new(),
+    };
     let (source, tasks, task_type, split, terms) = match choice {
         Choice::Dataset(offer) => {
             let info = offer.info;
@@ -97,7 +111,21 @@ fn row<'a>(choice: &'a Choice<'a>, fetcher: &Fetcher) -> Row<'a> {
         recommended_split: split,
         licence: choice.licence(),
         fetched,
+        fetched_from: sources::words(&found.unwrap_or_default()),
+        places: files.first().map(sources::places).unwrap_or_default(),
+        subsets,
         accept_licence: terms.map(|terms| terms.name.as_str()),
+    }
+}
+
+/// The kinds of places in a word or two.
+fn kinds(places: &[String]) -> String {
+    let urls = places.iter().filter(|place| place.contains("://")).count();
+    match (places.len() - urls, urls) {
+        (0, 0) => "-".to_owned(),
+        (0, _) => "url".to_owned(),
+        (_, 0) => "wheel".to_owned(),
+        _ => "wheel, url".to_owned(),
     }
 }
 

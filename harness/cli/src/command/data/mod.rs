@@ -1,13 +1,17 @@
 //! `data`: datasets and corpora, before any suite.
 
+mod check;
 mod choice;
 mod describe;
 mod fetch;
 mod list;
 mod prepare;
+mod sources;
 mod split;
 mod statistics;
 mod summary;
+
+pub use sources::{blames_a_file, doubt, say_place};
 
 use crate::{
     arguments::{Data, Global},
@@ -24,6 +28,7 @@ pub fn run(command: &Data, global: &Global, console: Console) -> Result<(), CliE
         Data::List(of) => list::run(of.json, global, console),
         Data::Describe(of) => describe::run(of, global, console),
         Data::Fetch(of) => fetch::run(of, global, console),
+        Data::Check(of) => check::run(of, global, console),
         Data::Split(of) => split::run(of, global, console),
     }
 }

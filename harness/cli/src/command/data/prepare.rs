@@ -2,19 +2,24 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use clmbench_fetch::{AcceptedLicences, Fetcher};
+use clmbench_fetch::{AcceptedLicences, Fetcher, Found, Place, Wanted};
 use clmbench_molecules::{PreparedDataset, table_split::TableSplit};
-use clmbench_protocol::{CellSpec, DatasetInfo, RunRequest, SplitSpec, TokeniseDataset, TokenizerSpec, revision};
+use clmbench_protocol::{
+    CellSpec, DatasetInfo, Number, RunRequest, SplitSpec, TokeniseDataset, TokenizerSpec, revision,
+    split::{DEFAULT_FRACTIONS, has_seed},
+};
 use clmbench_runner::{
     Executor, LocalExecutor, LocalOptions, RunError,
-    corpora::file_ref,
     executor::{Job, Limits, Update},
     identity,
     plugins::Offer,
 };
 use serde_json::Map;
 
-use super::{choice::Choice, fetch};
+use super::{
+    choice::Choice,
+    sources::{self, blames_a_file, doubt},
+};
 use crate::{
     arguments::{Global, SplitArguments},
     console::Console,
@@ -29,89 +34,128 @@ const LOOK: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// [`CliError::Usage`] for an unknown name, a corpus, or a source that reads files of the user's; [`CliError::Fetch`], also where terms must
-/// be accepted; what [`prepare`] says.
+/// be accepted; what [`Preparer::prepare`] says.
 pub fn by_name(arguments: &SplitArguments, spec: &SplitSpec, global: &Global, console: Console) -> Result<TableSplit, CliError> {
     let discovery = plugins::find(global)?;
     plugins::warn(&discovery, console);
     let choice = Choice::find(&discovery.plugins, &arguments.what)?;
-    let wrong =
-        |what: &str, hint: &str| Err(CliError::Usage { message: format!("{} is {what}", choice.name()), hint: hint.to_owned() });
-    let Choice::Dataset(offer) = &choice else {
-        return wrong("a corpus, which has no split", "name a dataset; `clmbench data list` shows all");
-    };
-    if offer.info.user_file.is_some() {
-        return wrong("a source of your own files", "name the file: `clmbench data split FILE.csv`");
-    }
+    let offer = choice.dataset("has no split", "`clmbench data split FILE.csv`")?;
     interrupt::listen();
     let fetcher = Fetcher::from_environment()?;
     let accepted = AcceptedLicences::from_environment().and(&arguments.accept.accept_licence);
-    if let Some(terms) = offer.info.opt_in.as_ref().filter(|_| !fetch::there(&fetcher, &offer.info.files)) {
-        accepted.require(terms, &format!("dataset `{}`", choice.name()))?;
-    }
-    fetch::get(&fetcher, &offer.info.files, console)?;
-    Ok(TableSplit::of(&prepare(*offer, spec, &fetcher)?))
+    let found = sources::get(&fetcher, &choice.files(), &accepted, console)?;
+    Ok(TableSplit::of(&Preparer::new()?.prepare(offer, spec, &found)?))
 }
 
-/// Prepares a dataset whose files are in the cache.
-///
-/// # Errors
-/// [`CliError::Fetch`] for a file that is not there, [`CliError::NotPrepared`] with what the worker says, [`CliError::Run`] without a worker,
-/// [`CliError::Interrupted`].
-pub fn prepare(offer: Offer<'_, DatasetInfo>, split: &SplitSpec, fetcher: &Fetcher) -> Result<PreparedDataset, CliError> {
-    let folder = tempfile::tempdir().map_err(|error| CliError::file(&std::env::temp_dir(), error))?;
-    let info = offer.info;
-    let mut inputs = BTreeMap::new();
-    for file in &info.files {
-        let path = fetcher.source_file(file, &mut |_| ())?;
-        inputs.insert(format!("source:{}", file.name), path.display().to_string());
+/// The split that a dataset recommends, with its seed and shares.
+pub fn recommended(info: &DatasetInfo) -> SplitSpec {
+    let (training, validation) = info.recommended_fractions.unwrap_or(DEFAULT_FRACTIONS);
+    SplitSpec {
+        algorithm: info.recommended_split.clone(),
+        seed: info.recommended_seed.or_else(|| has_seed(&info.recommended_split).then_some(0)),
+        fractions: (Number(training), Number(validation)),
+        file: None,
     }
-    let spec = CellSpec::TokeniseDataset(TokeniseDataset {
-        revision: revision::TOKENISE,
-        plugin: offer.plugin.reference(),
-        source: info.source.clone(),
-        dataset: info.name.clone(),
-        files: info.files.iter().map(file_ref).collect(),
-        sha256_csv: info.sha256_csv.clone(),
-        tasks: Vec::new(),
-        params: info
-            .parameters
+}
+
+/// A worker and a folder that goes away.
+pub struct Preparer {
+    folder: tempfile::TempDir,
+    executor: LocalExecutor,
+    count: u64,
+}
+
+impl Preparer {
+    /// No worker is started yet.
+    ///
+    /// # Errors
+    /// [`CliError::File`] without room for temporary files.
+    pub fn new() -> Result<Self, CliError> {
+        let folder = tempfile::tempdir().map_err(|error| CliError::file(&std::env::temp_dir(), error))?;
+        let mut options = LocalOptions::new(worker::path(), folder.path().join("logs"));
+        options.workers = 1;
+        Ok(Self { executor: LocalExecutor::new(options), folder, count: 0 })
+    }
+
+    /// Prepares a dataset whose files, in their order, are there.
+    ///
+    /// # Errors
+    /// [`CliError::NotPrepared`] with what the worker says, [`CliError::Run`] without a worker, [`CliError::Interrupted`].
+    pub fn prepare(
+        &mut self,
+        offer: Offer<'_, DatasetInfo>,
+        split: &SplitSpec,
+        found: &[Found],
+    ) -> Result<PreparedDataset, CliError> {
+        let info = offer.info;
+        let wanted = Wanted::of_dataset(info);
+        let inputs: BTreeMap<String, String> = wanted
             .iter()
-            .map(|parameter| (parameter.name.clone(), parameter.default.clone()))
-            .collect::<Map<_, _>>(),
-        tokenizer: TokenizerSpec::default(),
-        split: split.clone(),
-    });
-    let request = RunRequest {
-        identity: identity(&spec).map_err(RunError::from)?,
-        spec,
-        plugins: vec![offer.plugin.file()],
-        inputs,
-        work_dir: folder.path().join("dataset").display().to_string(),
-        log: folder.path().join("cell.log").display().to_string(),
-        device: "cpu".to_owned(),
-    };
-    std::fs::create_dir(&request.work_dir).map_err(|error| CliError::file(folder.path(), error))?;
-    let name = format!("{}/{}", info.source, info.name);
-    compute(request, folder.path(), &name)?;
-    Ok(PreparedDataset::open(&folder.path().join("dataset"))?)
-}
-
-/// Has the cell computed.
-fn compute(request: RunRequest, folder: &std::path::Path, name: &str) -> Result<(), CliError> {
-    let mut executor = LocalExecutor::new(LocalOptions::new(worker::path(), folder.join("logs")));
-    executor.submit(Job { ticket: 0, request, limits: Limits::default() });
-    loop {
-        match executor.next(LOOK) {
-            Some(Update::Ended { outcome: Ok(_), .. }) => return Ok(()),
-            Some(Update::Ended { outcome: Err(failure), .. }) => {
-                return Err(CliError::NotPrepared { name: name.to_owned(), failure });
+            .zip(found)
+            .map(|(file, found)| (format!("source:{}", file.file.name), found.path.display().to_string()))
+            .collect();
+        let spec = CellSpec::TokeniseDataset(TokeniseDataset {
+            revision: revision::TOKENISE,
+            plugin: offer.plugin.reference(),
+            source: info.source.clone(),
+            dataset: info.name.clone(),
+            files: wanted.iter().map(|file| file.reference.clone()).collect(),
+            sha256_csv: info.sha256_csv.clone(),
+            tasks: Vec::new(),
+            params: info
+                .parameters
+                .iter()
+                .map(|parameter| (parameter.name.clone(), parameter.default.clone()))
+                .collect::<Map<_, _>>(),
+            tokenizer: TokenizerSpec::default(),
+            split: split.clone(),
+        });
+        self.count += 1;
+        let folder = self.folder.path().join(self.count.to_string());
+        let request = RunRequest {
+            identity: identity(&spec).map_err(RunError::from)?,
+            spec,
+            plugins: vec![offer.plugin.file()],
+            inputs,
+            work_dir: folder.join("dataset").display().to_string(),
+            log: folder.join("cell.log").display().to_string(),
+            device: "cpu".to_owned(),
+        };
+        std::fs::create_dir_all(&request.work_dir).map_err(|error| CliError::file(&folder, error))?;
+        let prepared = self.compute(request, &info.label()).and_then(|()| Ok(PreparedDataset::open(&folder.join("dataset"))?));
+        let removed = std::fs::remove_dir_all(&folder).map_err(|error| CliError::file(&folder, error));
+        match prepared {
+            Ok(prepared) => removed.map(|()| prepared),
+            Err(CliError::NotPrepared { name, mut failure }) => {
+                // A file of a wheel is the one that the plugin was written for.
+                let theirs = |found: &(&Wanted, &Found)| !matches!(found.1.place, Place::Wheel { .. });
+                let blamed = blames_a_file(&failure);
+                for (wanted, found) in wanted.iter().zip(found).filter(theirs).filter(|_| blamed) {
+                    failure.message.push_str(&format!("\n{}", doubt(wanted, found)));
+                }
+                Err(CliError::NotPrepared { name, failure })
             }
-            Some(Update::Broken { error, .. }) => return Err(RunError::Executor(error).into()),
-            Some(Update::Stopped { .. }) => return Err(CliError::Interrupted),
-            Some(Update::Progress { .. }) | None => {}
+            Err(error) => Err(error),
         }
-        if interrupt::requested() {
-            executor.stop();
+    }
+
+    /// Has the cell computed.
+    fn compute(&mut self, request: RunRequest, name: &str) -> Result<(), CliError> {
+        let ticket = self.count;
+        self.executor.submit(Job { ticket, request, limits: Limits::default() });
+        loop {
+            match self.executor.next(LOOK) {
+                Some(Update::Ended { outcome: Ok(_), .. }) => return Ok(()),
+                Some(Update::Ended { outcome: Err(failure), .. }) => {
+                    return Err(CliError::NotPrepared { name: name.to_owned(), failure });
+                }
+                Some(Update::Broken { error, .. }) => return Err(RunError::Executor(error).into()),
+                Some(Update::Stopped { .. }) => return Err(CliError::Interrupted),
+                Some(Update::Progress { .. }) | None => {}
+            }
+            if interrupt::requested() {
+                self.executor.stop();
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the rows of a prepared dataset hold: labels by task and part, repeats, what is cut, what is longest.
 
 use clmbench_molecules::{Part, PreparedDataset, table::standard_deviation};
-use clmbench_protocol::{Number, SplitSpec, TaskKind};
+use clmbench_protocol::{Number, SplitSpec, TaskCheck, TaskKind};
 use serde::Serialize;
 
 /// Longest molecules that are listed.
@@ -30,6 +30,12 @@ pub struct Contents {
     pub truncated: u64,
     /// Molecules with a token outside the vocabulary.
     pub unknown_token_molecules: u64,
+    /// Molecules of several parts (salts, mixtures).
+    pub multi_fragment: u64,
+    /// Tokens of all molecules, and those of them outside the vocabulary.
+    pub tokens: (u64, u64),
+    /// What the labels of each task are.
+    pub checks: Vec<TaskCheck>,
     /// The molecules with the longest canonical SMILES.
     pub longest: Vec<Long>,
     /// SHA-256 of the table in normal form.
@@ -89,6 +95,9 @@ pub fn of(dataset: &PreparedDataset, split: &SplitSpec) -> Contents {
         leaked: output.leaked,
         truncated: output.truncated,
         unknown_token_molecules: output.unknown_token_molecules,
+        multi_fragment: output.multi_fragment,
+        tokens: output.tokens,
+        checks: output.checks.clone(),
         longest: order.iter().take(LONGEST).map(long).collect(),
         sha256_csv: output.sha256_csv.clone(),
         data_digest: output.data_digest.clone(),

@@ -74,13 +74,17 @@ pub fn worker_and_device() -> (Finding, Finding) {
 pub fn data() -> Finding {
     let fetcher = match Fetcher::from_environment() {
         Ok(fetcher) => fetcher,
-        Err(error) => return Finding::new("data", State::Wrong, error.to_string()).then("set CLMBENCH_CACHE to a folder"),
+        Err(error) => {
+            return Finding::new("data", State::Wrong, error.to_string())
+                .then("CLMBENCH_CACHE is the folder of downloads, CLMBENCH_DATA one of your own");
+        }
     };
     let files = catalogue::setup_files();
     let there: Vec<bool> = files.iter().map(|file| fetcher.cached_source_file(file).is_some()).collect();
     let count = there.iter().filter(|there| **there).count();
     let bytes: u64 = files.iter().zip(&there).filter(|(_, there)| **there).map(|(file, _)| file.bytes()).sum();
-    let detail = format!("{count} of {} files in {}, {}", files.len(), fetcher.cache().display(), show_bytes(bytes));
+    let own = fetcher.data().map(|folder| format!(" and {}", folder.display())).unwrap_or_default();
+    let detail = format!("{count} of {} files in {}{own}, {}", files.len(), fetcher.cache().display(), show_bytes(bytes));
     if count == files.len() {
         return Finding::new("data", State::Ok, detail);
     }

@@ -1,0 +1,127 @@
+//! `data check` for people: a table of datasets, one of their splits, then what there is to say.
+
+use clmbench_protocol::{Number, split};
+use clmbench_report::Style;
+
+use super::row::{Row, Verdict};
+use crate::{command::wrapped, console::one_line, units::counted};
+
+/// Columns from which the wide table is shown.
+const WIDE: usize = 110;
+
+/// Everything that is printed.
+pub fn text(rows: &[Row], style: Style) -> String {
+    let mut page = datasets(rows, style);
+    let splits = splits(rows, style);
+    if !splits.is_empty() {
+        page.push_str(&splits);
+    }
+    let mut lines = Vec::new();
+    for row in rows.iter().filter(|row| !row.reasons.is_empty() || !row.places.is_empty()) {
+        lines.push(format!("{}: {}", one_line(&row.name, 60), row.verdict.word()));
+        for place in &row.places {
+            lines.push(below(&format!("{}: {}", place.place, place.reason), style));
+        }
+        for reason in &row.reasons {
+            lines.push(below(reason, style));
+        }
+    }
+    lines.push(wrapped("", &format!("{}.", summary(rows)), style.width));
+    format!("{page}{}", lines.join("\n"))
+}
+
+/// A line two columns in, wrapped.
+fn below(text: &str, style: Style) -> String {
+    let lines = wrapped("", text, style.width.saturating_sub(2));
+    lines.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+fn datasets(rows: &[Row], style: Style) -> String {
+    let wide = style.width >= WIDE;
+    let mut headers = vec!["dataset", "rows", "tasks", "positive", "no label", "repeated"];
+    if wide {
+        headers.extend(["conflicts", "invalid", "long", "unknown", "from"]);
+    }
+    headers.push("verdict");
+    let cells = |row: &Row| {
+        let mut cells = vec![one_line(&row.name, if wide { 40 } else { 28 })];
+        match &row.contents {
+            None => {
+                cells.extend(["-".to_owned(), row.tasks().to_string()]);
+                cells.extend(vec!["-".to_owned(); headers.len() - 4]);
+            }
+            Some(found) => {
+                let positive = match found.positive_share {
+                    None => "-".to_owned(),
+                    Some((low, high)) if low == high => percent(low),
+                    Some((low, high)) => format!("{}-{}", percent(low).trim_end_matches(" %"), percent(high)),
+                };
+                let numbers = [found.rows.to_string(), found.tasks.to_string(), positive, percent(found.missing_share)];
+                cells.extend(numbers);
+                cells.push(found.duplicate_groups.to_string());
+                if wide {
+                    let unknown = match found.unknown_tokens_named {
+                        Some(named) => format!("{} / {}", percent(found.unknown_tokens), percent(named)),
+                        None => percent(found.unknown_tokens),
+                    };
+                    let mut from: Vec<&str> = row.files.iter().map(|file| file.kind).collect();
+                    from.dedup();
+                    cells.extend([found.conflicting.to_string(), found.invalid.to_string(), found.longer.to_string()]);
+                    cells.extend([unknown, from.join(", ")]);
+                }
+            }
+        }
+        cells.push(row.verdict.word().to_owned());
+        cells
+    };
+    let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    clmbench_report::table_in(&headers, &cells, style)
+}
+
+fn splits(rows: &[Row], style: Style) -> String {
+    let corpus = rows.iter().flat_map(|row| &row.splits).any(|split| split.in_corpus.is_some());
+    let mut headers = vec!["dataset", "split", "train", "valid", "test", "leaked"];
+    if corpus {
+        headers.push("in corpus");
+    }
+    headers.push("digest");
+    let mut cells = Vec::new();
+    for row in rows {
+        for found in &row.splits {
+            let seed = found.spec.seed.filter(|_| found.spec.algorithm != split::GIVEN);
+            let seed = seed.map(|seed| format!(" {seed}")).unwrap_or_default();
+            let (train, valid, test) = found.parts;
+            let mut line = vec![one_line(&row.name, if style.width >= WIDE { 40 } else { 28 })];
+            line.push(format!("{}{seed}", found.spec.algorithm));
+            line.extend([train, valid, test, found.leaked].map(|count| count.to_string()));
+            if corpus {
+                line.push(found.in_corpus.map_or("-".to_owned(), |held| held.to_string()));
+            }
+            line.push(found.digest.get(..12).unwrap_or(&found.digest).to_owned());
+            cells.push(line);
+        }
+    }
+    if cells.is_empty() { String::new() } else { clmbench_report::table_in(&headers, &cells, style) }
+}
+
+/// `3 datasets: 1 ok, 1 warn, 1 not reachable (moleculenet/qm7)`.
+fn summary(rows: &[Row]) -> String {
+    let mut parts = Vec::new();
+    for verdict in [Verdict::Ok, Verdict::Warn, Verdict::Refused, Verdict::NotReachable, Verdict::NeedsTerms] {
+        let names: Vec<&str> = rows.iter().filter(|row| row.verdict == verdict).map(|row| row.name.as_str()).collect();
+        match (names.len(), verdict) {
+            (0, _) => {}
+            (count, Verdict::Ok | Verdict::Warn) => parts.push(format!("{count} {}", verdict.word())),
+            (count, _) => parts.push(format!("{count} {} ({})", verdict.word(), names.join(", "))),
+        }
+    }
+    format!("{}: {}", counted(rows.len(), "dataset"), parts.join(", "))
+}
+
+fn percent(share: Number) -> String {
+    match 100.0 * share.0 {
+        0.0 => "0 %".to_owned(),
+        percent if percent < 0.095 => format!("{percent:.2} %"),
+        percent => format!("{percent:.1} %"),
+    }
+}
