@@ -1,93 +1,94 @@
-//! Reading the files: one SMILES column, one label column, every row.
+//! Reading the files, in whichever form a place has them. The columns tell the form:
+//!
+//! | form | columns | from |
+//! |---|---|---|
+//! | normal | `smiles`, then the tasks | the user's folder |
+//! | a package's | `smiles` or `SMILES`, and a column of another name for each task ([`Set::alias`]) | a wheel |
+//! | official | `smiles` or `mol`, and the tasks, among others and in any order | DeepChem's address |
+
+use std::borrow::Cow;
 
 use clmbench_sdk::prelude::*;
 
-use crate::sets::Set;
+use crate::{
+    kept,
+    set::{LeftOut, Set},
+};
 
-/// Parses the file of a set. No row is left out; a label text that is no label is left for the host, which names its row and task.
+/// Names that the column of the SMILES has in one form or another.
+const SMILES: [&str; 3] = ["smiles", "mol", "SMILES"];
+
+/// Parses a file of a set. No row of the set is left out; a label text that is no label is left for the host, which names its row and
+/// task.
 ///
 /// # Errors
-/// [`PluginError::Input`] naming the file and what is missing, or the line that does not fit.
-pub fn read(set: &Set, bytes: &[u8]) -> Result<ParsedTable, PluginError> {
-    let mut table = read_csv(&set.file(), bytes, "smiles", &[set.column])?;
+/// [`PluginError::Input`] naming the file and the column that is missing, or the line that does not fit.
+pub fn read(set: &Set, name: &str, bytes: &[u8]) -> Result<ParsedTable, PluginError> {
+    let bytes = if set.repeated_columns { names_told_apart(bytes) } else { Cow::Borrowed(bytes) };
+    let table = read_table(name, &bytes, b',')?;
+    let smiles = SMILES.iter().find(|column| table.has(column)).unwrap_or(&SMILES[0]);
+    let mut columns = Vec::new();
+    let mut worded = Vec::new();
+    for task in (set.tasks)() {
+        let other = if table.has(task.name) { None } else { set.alias(task.name).filter(|alias| table.has(alias)) };
+        worded.push(other.is_some());
+        columns.push(other.unwrap_or(task.name));
+    }
+    let mut parsed = table.parsed(smiles, &columns)?;
+    leave_out(set.left_out, &mut parsed);
     if set.doubled_backslashes {
-        table.smiles.iter_mut().for_each(|text| *text = text.replace(r"\\", r"\"));
+        parsed.smiles.iter_mut().for_each(|text| *text = text.replace(r"\\", r"\"));
     }
-    for label in table.labels.iter_mut().flatten() {
-        if let Some((_, meant)) = set.words.iter().find(|(word, _)| word == label) {
-            *label = (*meant).to_owned();
-        }
-        if set.without_point && label.parse::<i64>().is_ok() {
-            label.push_str(".0");
+    for row in &mut parsed.labels {
+        for (label, _) in row.iter_mut().zip(&worded).filter(|(_, worded)| **worded) {
+            if let Some((_, meant)) = set.words.iter().find(|(word, _)| word == label) {
+                *label = (*meant).to_owned();
+            }
         }
     }
-    Ok(table)
+    Ok(parsed)
 }
 
-/// Reads the SMILES column and the label columns of a CSV, every row of it.
-fn read_csv(file: &str, bytes: &[u8], smiles: &str, labels: &[&str]) -> Result<ParsedTable, PluginError> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
-    let refused = |error: csv::Error| PluginError::Input(format!("{file}: {error}"));
-    let headers = reader.headers().map_err(refused)?.clone();
-    let column = |name: &str| {
-        headers.iter().position(|header| header == name).ok_or_else(|| {
-            let found = headers.iter().collect::<Vec<_>>().join(", ");
-            PluginError::Input(format!("{file}: no column `{name}`; it has: {found}"))
-        })
+/// Takes the rows out that only the official file has.
+fn leave_out(rule: LeftOut, table: &mut ParsedTable) {
+    let of_set: Vec<bool> = match rule {
+        LeftOut::Nothing => return,
+        LeftOut::Rows { of, rows } if table.smiles.len() == of => (0..of).map(|row| !rows.contains(&row)).collect(),
+        LeftOut::Rows { .. } => return,
+        LeftOut::Molecules(texts) => table.smiles.iter().map(|smiles| !texts.contains(&smiles.as_str())).collect(),
+        LeftOut::Unknown(digests) => {
+            let digests = kept::digests(digests);
+            if table.smiles.len() <= digests.len() {
+                return;
+            }
+            kept::rows(table.smiles.iter().map(String::as_str), &digests)
+        }
     };
-    let smiles = column(smiles)?;
-    let labels = labels.iter().map(|name| column(name)).collect::<Result<Vec<_>, _>>()?;
-    let mut table = ParsedTable::default();
-    for record in reader.records() {
-        let record = record.map_err(refused)?;
-        table.smiles.push(record.get(smiles).unwrap_or("").to_owned());
-        table.labels.push(labels.iter().map(|index| record.get(*index).unwrap_or("").to_owned()).collect());
+    let mut of_set_too = of_set.iter();
+    table.smiles.retain(|_| of_set_too.next().is_none_or(|of_set| *of_set));
+    let mut of_set_too = of_set.iter();
+    table.labels.retain(|_| of_set_too.next().is_none_or(|of_set| *of_set));
+}
+
+/// Gives columns whose name occurs again in the header an ending, `.1` for the second, as pandas does.
+fn names_told_apart(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let end = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
+    let (header, rows) = bytes.split_at(end);
+    let names: Vec<&[u8]> = header.split(|byte| *byte == b',').collect();
+    let mut told = Vec::with_capacity(bytes.len() + 2 * names.len());
+    for (place, name) in names.iter().enumerate() {
+        if place > 0 {
+            told.push(b',');
+        }
+        told.extend_from_slice(name);
+        let before = names[..place].iter().filter(|other| *other == name).count();
+        if before > 0 {
+            told.extend_from_slice(format!(".{before}").as_bytes());
+        }
     }
-    Ok(table)
+    told.extend_from_slice(rows);
+    Cow::Owned(told)
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::{read, read_csv};
-    use crate::sets::Set;
-
-    #[test]
-    fn every_row_is_kept_with_its_label_text() {
-        let table = read_csv("f.csv", b"smiles,target\nCCO, -5.00\n\"C,C\",\n", "smiles", &["target"]).unwrap();
-        assert_eq!(table.smiles, ["CCO", "C,C"]);
-        assert_eq!(table.labels, [["-5.00"], [""]]);
-    }
-
-    #[test]
-    fn a_missing_column_and_a_ragged_row_are_named() {
-        let error = read_csv("f.csv", b"a,target\n", "smiles", &["target"]).unwrap_err().to_string();
-        assert!(error.contains("f.csv: no column `smiles`; it has: a, target"), "{error}");
-        let error = read_csv("f.csv", b"smiles,target\nC,1\nC\n", "smiles", &["target"]).unwrap_err().to_string();
-        assert!(error.contains("f.csv") && error.contains("line: 3"), "{error}");
-    }
-
-    #[test]
-    fn words_become_labels_and_unknown_words_stay() {
-        let table = read(Set::find("hiv").unwrap(), b"smiles,target\nC,CI\nN,CM\nO,CA\nF,ci\nS,\n").unwrap();
-        assert_eq!(table.labels.concat(), ["0", "1", "1", "ci", ""]);
-        let table = read(Set::find("bace").unwrap(), b"smiles,target\nC,CI\n").unwrap();
-        assert_eq!(table.labels.concat(), ["CI"], "only where the set has such words");
-    }
-
-    #[test]
-    fn whole_labels_get_their_point_back_only_where_it_was_lost() {
-        let table = read(Set::find("esol").unwrap(), b"smiles,logSolubility\nC,-1\nN, 0 \nO,-0.77\nF,\nS,NA\n").unwrap();
-        assert_eq!(table.labels.concat(), ["-1.0", "0.0", "-0.77", "", "NA"]);
-        assert_eq!(read(Set::find("lipo").unwrap(), b"smiles,target\nC,3\n").unwrap().labels.concat(), ["3"]);
-        let error = read(Set::find("esol").unwrap(), b"smiles,target\nC,1\n").unwrap_err().to_string();
-        assert!(error.contains("esol.csv: no column `logSolubility`; it has: smiles, target"), "{error}");
-    }
-
-    #[test]
-    fn doubled_backslashes_are_undone_only_where_they_are_known() {
-        let text = "smiles,target\nC/C=C\\\\C,1\n";
-        assert_eq!(read(Set::find("clintox").unwrap(), text.as_bytes()).unwrap().smiles, ["C/C=C\\C"]);
-        assert_eq!(read(Set::find("bbbp").unwrap(), text.as_bytes()).unwrap().smiles, ["C/C=C\\\\C"]);
-    }
-}
+mod tests;
