@@ -12,10 +12,7 @@ pub fn digest(smiles: &str) -> u16 {
 /// The digests of a set, in the order of its rows: four hexadecimal digits each, line ends anywhere between them.
 pub fn digests(text: &str) -> Vec<u16> {
     let line = |line: &str| -> Vec<u16> {
-        line.as_bytes()
-            .chunks(4)
-            .filter_map(|digits| u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok())
-            .collect()
+        line.as_bytes().chunks(4).filter_map(|digits| u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()).collect()
     };
     text.lines().flat_map(line).collect()
 }
@@ -41,8 +38,9 @@ mod tests {
     fn rows_are_found_in_their_order_only() {
         let digests = digests(&format!("{:04x}{:04x}\n{:04x}\n", digest("C"), digest("N"), digest("O")));
         assert_eq!(digests.len(), 3);
-        assert_eq!(rows(["F", "C", "[Cl]", "N", "C", "O", "O"].into_iter(), &digests), [
-            false, true, false, true, false, true, false
-        ]);
+        assert_eq!(
+            rows(["F", "C", "[Cl]", "N", "C", "O", "O"].into_iter(), &digests),
+            [false, true, false, true, false, true, false]
+        );
     }
 }

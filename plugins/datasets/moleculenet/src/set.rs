@@ -149,12 +149,8 @@ impl Set {
 
     /// Declaration of the set.
     pub fn info(&self) -> DatasetInfo {
-        let task = |task: Task| TaskInfo {
-            name: task.name.into(),
-            kind: self.kind,
-            unit: task.unit.into(),
-            score: self.score.into(),
-        };
+        let task =
+            |task: Task| TaskInfo { name: task.name.into(), kind: self.kind, unit: task.unit.into(), score: self.score.into() };
         DatasetInfo {
             source: "moleculenet".into(),
             name: self.name.into(),

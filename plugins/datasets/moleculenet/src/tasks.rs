@@ -20,8 +20,18 @@ pub const MUV: [&str; 17] = [
 
 /// The assays of Tox21: nuclear receptors (NR) and stress responses (SR).
 pub const TOX21: [&str; 12] = [
-    "NR-AR", "NR-AR-LBD", "NR-AhR", "NR-Aromatase", "NR-ER", "NR-ER-LBD", "NR-PPAR-gamma", "SR-ARE", "SR-ATAD5", "SR-HSE",
-    "SR-MMP", "SR-p53",
+    "NR-AR",
+    "NR-AR-LBD",
+    "NR-AhR",
+    "NR-Aromatase",
+    "NR-ER",
+    "NR-ER-LBD",
+    "NR-PPAR-gamma",
+    "SR-ARE",
+    "SR-ATAD5",
+    "SR-HSE",
+    "SR-MMP",
+    "SR-p53",
 ];
 
 /// The classes of organs of SIDER.

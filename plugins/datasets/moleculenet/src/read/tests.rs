@@ -13,35 +13,48 @@ fn refused(set: &str, text: &str) -> String {
 #[test]
 fn every_form_gives_the_same_table() {
     let forms = [
-        ("esol", [
-            "smiles,measured log solubility in mols per litre\nC,-1\n\"C,N\",0.5\n",
-            "smiles,logSolubility\nC,-1\n\"C,N\",0.5\n",
-            "Compound ID,ESOL predicted log solubility in mols per litre,measured log solubility in mols per litre,smiles\r\nx,9,-1,C \
+        (
+            "esol",
+            [
+                "smiles,measured log solubility in mols per litre\nC,-1\n\"C,N\",0.5\n",
+                "smiles,logSolubility\nC,-1\n\"C,N\",0.5\n",
+                "Compound ID,ESOL predicted log solubility in mols per litre,measured log solubility in mols per litre,smiles\r\nx,9,-1,C \
              \r\ny,9,0.5,\"C,N \"\r\n",
-        ]),
-        ("freesolv", [
-            "smiles,expt\nC,-1\n\"C,N\",0.5\n",
-            "smiles,target\nC,-1\n\"C,N\",0.5\n",
-            "iupac,smiles,expt,calc\nx,C,-1,9\n\"y, z\",\"C,N\",0.5,9\n",
-        ]),
-        ("lipo", [
-            "smiles,exp\nC,-1\n\"C,N\",0.5\n",
-            "smiles,target\nC,-1\n\"C,N\",0.5\n",
-            "CMPD_CHEMBLID,exp,smiles\nx,-1,C\ny,0.5,\"C,N\"\n",
-        ]),
-        ("bace_reg", [
-            "smiles,pIC50\nC,-1\n\"C,N\",0.5\n",
-            "smiles,target\nC,-1\n\"C,N\",0.5\n",
-            "mol,CID,Class,Model,pIC50,MW\nC,x,1,Train,-1,9\n\"C,N\",y,1,Test,0.5,9\n",
-        ]),
+            ],
+        ),
+        (
+            "freesolv",
+            [
+                "smiles,expt\nC,-1\n\"C,N\",0.5\n",
+                "smiles,target\nC,-1\n\"C,N\",0.5\n",
+                "iupac,smiles,expt,calc\nx,C,-1,9\n\"y, z\",\"C,N\",0.5,9\n",
+            ],
+        ),
+        (
+            "lipo",
+            [
+                "smiles,exp\nC,-1\n\"C,N\",0.5\n",
+                "smiles,target\nC,-1\n\"C,N\",0.5\n",
+                "CMPD_CHEMBLID,exp,smiles\nx,-1,C\ny,0.5,\"C,N\"\n",
+            ],
+        ),
+        (
+            "bace_reg",
+            [
+                "smiles,pIC50\nC,-1\n\"C,N\",0.5\n",
+                "smiles,target\nC,-1\n\"C,N\",0.5\n",
+                "mol,CID,Class,Model,pIC50,MW\nC,x,1,Train,-1,9\n\"C,N\",y,1,Test,0.5,9\n",
+            ],
+        ),
     ];
     for (set, texts) in forms {
         for text in texts {
             let table = parsed(set, text);
-            assert_eq!((table.smiles, table.labels.concat()), (vec!["C".into(), "C,N".into()], vec![
-                "-1".to_owned(),
-                "0.5".into()
-            ]), "{set}: {text}");
+            assert_eq!(
+                (table.smiles, table.labels.concat()),
+                (vec!["C".into(), "C,N".into()], vec!["-1".to_owned(), "0.5".into()]),
+                "{set}: {text}"
+            );
         }
     }
 }
@@ -63,7 +76,10 @@ fn tasks_are_taken_by_name_and_missing_ones_are_named() {
     let turned = "mol_id,smiles,NR-AR-LBD,NR-AR,NR-PPAR-gamma,NR-ER,NR-Aromatase,SR-MMP,SR-p53,NR-AhR,SR-ARE,NR-ER-LBD,SR-HSE,SR-ATAD5\n\
                   TOX3021,C,1,0,0,,,0,0,1,1,0,0,0\n";
     assert_eq!(parsed("tox21", turned).labels.concat().join(","), "0,1,1,,,0,0,1,0,0,0,0");
-    assert_eq!(refused("esol", "smiles,target\nC,1\n"), "f.csv: no column `measured log solubility in mols per litre`; it has: smiles, target");
+    assert_eq!(
+        refused("esol", "smiles,target\nC,1\n"),
+        "f.csv: no column `measured log solubility in mols per litre`; it has: smiles, target"
+    );
     assert_eq!(refused("clintox", "smiles,target\nC,1\n"), "f.csv: no column `FDA_APPROVED`; it has: smiles, target");
     assert_eq!(refused("bace", "id,Class\nC,1\n"), "f.csv: no column `smiles`; it has: id, Class");
     assert_eq!(parsed("clintox_ct_tox", "smiles,FDA_APPROVED,CT_TOX\nC,1,0\n").labels, [["0"]]);

@@ -6,8 +6,7 @@ use crate::{
     tasks,
 };
 
-const BACE_FILE: Official =
-    Official { file: "bace.csv", md5: Some("ba7f8fa3fdf463a811fa7edea8c982c2"), mebibytes: 32 };
+const BACE_FILE: Official = Official { file: "bace.csv", md5: Some("ba7f8fa3fdf463a811fa7edea8c982c2"), mebibytes: 32 };
 
 pub(super) const BACE: Set = Set {
     name: "bace",
@@ -66,7 +65,7 @@ pub(super) const MUV: Set = Set {
     tasks: || tasks::classes(&tasks::MUV),
     score: "pr_auc",
     files: &["muv.csv"],
-    official: Some(Official { file: "muv.csv.gz", md5: Some("9c40bd41310991efd40f4d4868fa3ddf"), mebibytes: 16 }),
+    official: Some(Official { file: "muv.csv.gz", md5: Some("9c40bd41310991efd40f4d4868fa3ddf"), mebibytes: 32 }),
     sha256_csv: Some("4a164809c7e33a76d93a80198303f8ac353edbd2c8dccc0f5b44e8cd1c0ba3c7"),
     licence: "none stated for the data (MIT: a public repository that carries it)",
     citation: "Rohrer & Baumann, J. Chem. Inf. Model. 49:169 (2009)",

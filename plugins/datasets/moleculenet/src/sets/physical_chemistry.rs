@@ -6,16 +6,11 @@ use crate::set::{Official, REGRESSION, Set, Task};
 pub(super) const ESOL: Set = Set {
     name: "esol",
     doc: "Solubility in water of 1,128 small molecules (ESOL). 11 molecules occur twice, 6 of them with different labels. The package \
-          that has it has terms of its own, which must be accepted once; from the official address or your own folder it needs none, \
-          but is asked for all the same.",
+          that has it has terms of its own, which must be accepted once; the official address and your own folder need none.",
     tasks: || vec![Task { name: "measured log solubility in mols per litre", unit: "log10(mol/L)" }],
     files: &["esol.csv"],
     packaged: &[packages::ESOL],
-    official: Some(Official {
-        file: "delaney-processed.csv",
-        md5: Some("0c90a51668d446b9e3ab77e67662bd1c"),
-        mebibytes: 2,
-    }),
+    official: Some(Official { file: "delaney-processed.csv", md5: Some("0c90a51668d446b9e3ab77e67662bd1c"), mebibytes: 2 }),
     sha256_csv: Some("161585a5451951c0802fb7949bd1e91e206eae7d38b7833a04b69cef64c860ca"),
     licence: "none stated for the data (MIT: DeepChem's repository); package: GPL-2.0 for non-commercial academic use, or Duke \
               University's own (duke-dual)",

@@ -37,8 +37,7 @@ const CLINTOX_LEFT_OUT: LeftOut = LeftOut::Molecules(&[
      (C)C)CCC(=O)N)C#N",
 ]);
 
-const CLINTOX_FILE: Official =
-    Official { file: "clintox.csv.gz", md5: Some("db4f2df08be8ae92814e9d6a2d015284"), mebibytes: 2 };
+const CLINTOX_FILE: Official = Official { file: "clintox.csv.gz", md5: Some("db4f2df08be8ae92814e9d6a2d015284"), mebibytes: 2 };
 
 pub(super) const CLINTOX: Set = Set {
     name: "clintox",
@@ -95,7 +94,7 @@ pub(super) const TOXCAST: Set = Set {
           of the SMILES that stay, and no copy of that file was at hand to try it on.",
     tasks: tasks::toxcast,
     files: &["toxcast.csv"],
-    official: Some(Official { file: "toxcast_data.csv.gz", md5: Some("92911bbf9c1e2ad85231014859388cd6"), mebibytes: 8 }),
+    official: Some(Official { file: "toxcast_data.csv.gz", md5: Some("92911bbf9c1e2ad85231014859388cd6"), mebibytes: 32 }),
     sha256_csv: Some("b22b05fc13b6eccb095c75e02ec8b0b879f21b75fca6f45f49a03a0cb9a0b4ec"),
     licence: "public domain (US EPA)",
     citation: "Richard et al., Chem. Res. Toxicol. 29:1225 (2016)",
