@@ -284,6 +284,7 @@ fn task_of(task: &TransferTask, probe: bool, spread: f64, name: &str) -> TaskTra
         strength: None,
         validation: Vec::new(),
         scores: Vec::new(),
+        absent: Vec::new(),
         predictions: Vec::new(),
     };
     if task.name.starts_with("one_class") {

@@ -280,7 +280,7 @@ pub struct MeasureOutput {
 /// A downstream score.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScoreValue {
-    /// `rmse`, `mae`, `r2`, `spearman`; `roc_auc`, `pr_auc`.
+    /// `rmse`, `mae`, `r2`, `spearman`; `roc_auc`, `pr_auc`; of a subset of the test molecules with its name behind it, `rmse_cliff`.
     pub name: String,
     /// The value on the test molecules.
     pub value: Number,
@@ -324,8 +324,11 @@ pub struct TaskTransfer {
     /// Probe: (strength, validation score) of each strength tried; RMSE for regression, log loss in nats for classification.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub validation: Vec<(Number, Number)>,
-    /// Scores on the test molecules.
+    /// Scores on the test molecules, then the primary one on those of each subset of the dataset, `<score>_<subset>`.
     pub scores: Vec<ScoreValue>,
+    /// Scores that do not exist, such as of a subset with one class only, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<(String, String)>,
     /// Test predictions: (row of the dataset, label, prediction); for classification the probability of class 1.
     pub predictions: Vec<(u64, Number, Number)>,
 }

@@ -30,26 +30,80 @@ pub fn names(kind: TaskKind) -> Vec<&'static str> {
 
 /// Every score of test predictions; the errors of all but ROC-AUC come from `bootstrap.0` resamples under seed `bootstrap.1`.
 pub fn scores(task: &TaskData, predicted: &[f64], bootstrap: (u32, u64)) -> Vec<ScoreValue> {
-    let labels = &task.test.labels;
-    let constant = vec![task.train.mean(); labels.len()];
-    let row = |(name, score, higher_is_better): &Row| {
-        let se_test = match *name {
-            "roc_auc" => delong(&classes(labels), predicted).map_or(f64::NAN, |(_, variance)| variance.sqrt()),
-            _ => resampled_error(labels, predicted, *score, bootstrap),
-        };
-        // A constant orders nothing: its rank correlation is taken as 0, as its ROC-AUC is a half.
-        let mean_predictor = if *name == "spearman" { 0.0 } else { score(labels, &constant) };
-        ScoreValue {
-            name: (*name).into(),
-            value: score(labels, predicted).into(),
-            higher_is_better: *higher_is_better,
-            primary: *name == task.wanted.score,
-            se_test: se_test.into(),
-            se_seed: None,
-            mean_predictor: mean_predictor.into(),
+    let of = |row: &Row| one(row, (&task.test.labels, predicted), task.train.mean(), bootstrap);
+    let mut found: Vec<ScoreValue> = table(task.wanted.kind).iter().map(of).collect();
+    found.iter_mut().for_each(|score| score.primary = score.name == task.wanted.score);
+    found
+}
+
+/// The task's primary score on the test molecules of each subset of the dataset, never primary itself, and the reason for each that there
+/// is not. `subsets` are names and whether each molecule of the dataset is a member.
+pub fn subset_scores(
+    task: &TaskData,
+    subsets: &[(String, Vec<bool>)],
+    predicted: &[f64],
+    bootstrap: (u32, u64),
+) -> (Vec<ScoreValue>, Vec<(String, String)>) {
+    let (mut found, mut absent) = (Vec::new(), Vec::new());
+    let Some(row) = table(task.wanted.kind).iter().find(|row| row.0 == task.wanted.score) else { return (found, absent) };
+    for (subset, members) in subsets {
+        let name = format!("{}_{subset}", row.0);
+        let inside = task.test.places.iter().map(|place| members.get(*place) == Some(&true));
+        let chosen = inside.zip(task.test.labels.iter().zip(predicted)).filter(|(inside, _)| *inside);
+        let (labels, values): (Vec<f64>, Vec<f64>) = chosen.map(|(_, (label, value))| (*label, *value)).unzip();
+        if let Some(reason) = too_few(task.wanted.kind, subset, &labels) {
+            absent.push((name, reason));
+            continue;
         }
+        let score = one(row, (&labels, &values), task.train.mean(), bootstrap);
+        if score.value.0.is_finite() {
+            found.push(ScoreValue { name, ..score });
+        } else {
+            let reason =
+                format!("{} does not exist on its {} labelled test molecules, such as where all are equal", row.0, labels.len());
+            absent.push((name, reason));
+        }
+    }
+    (found, absent)
+}
+
+/// Why there can be no score on these labels, if there can be none: an error bar needs two of them, and two of each class.
+fn too_few(kind: TaskKind, subset: &str, labels: &[f64]) -> Option<String> {
+    let ones = labels.iter().filter(|label| **label == 1.0).count();
+    let zeros = labels.len() - ones;
+    match kind {
+        TaskKind::Regression if labels.len() < 2 => {
+            Some(format!("labelled test molecules of subset {subset}: {}; at least 2 are needed", labels.len()))
+        }
+        TaskKind::Classification if ones.min(zeros) < 2 => Some(format!(
+            "labelled test molecules of subset {subset}: {ones} of class 1 and {zeros} of class 0; at least 2 of each are needed"
+        )),
+        _ => None,
+    }
+}
+
+/// A score of labels and predictions; `mean` is what a constant predictor says.
+fn one(
+    (name, score, higher_is_better): &Row,
+    (labels, predicted): (&[f64], &[f64]),
+    mean: f64,
+    bootstrap: (u32, u64),
+) -> ScoreValue {
+    let se_test = match *name {
+        "roc_auc" => delong(&classes(labels), predicted).map_or(f64::NAN, |(_, variance)| variance.sqrt()),
+        _ => resampled_error(labels, predicted, *score, bootstrap),
     };
-    table(task.wanted.kind).iter().map(row).collect()
+    // A constant orders nothing: its rank correlation is taken as 0, as its ROC-AUC is a half.
+    let mean_predictor = if *name == "spearman" { 0.0 } else { score(labels, &vec![mean; labels.len()]) };
+    ScoreValue {
+        name: (*name).into(),
+        value: score(labels, predicted).into(),
+        higher_is_better: *higher_is_better,
+        primary: false,
+        se_test: se_test.into(),
+        se_seed: None,
+        mean_predictor: mean_predictor.into(),
+    }
 }
 
 /// Standard deviation of the score over resamples of the test molecules (Efron & Tibshirani 1993, algorithm 6.1). Resamples
@@ -177,6 +231,58 @@ mod tests {
         // Two estimators of one error; they differ by terms of the order of 1/n.
         assert!((found[0].se_test.0 / bootstrap - 1.0).abs() < 0.1, "{} and {bootstrap}", found[0].se_test.0);
         assert!(found[1].se_test.0 > 0.0 && found[1].se_test.0 < 0.2);
+    }
+
+    /// Four training labels of mean 2.5, test molecules 4 to 9 with labels and predictions.
+    fn tested(kind: TaskKind, score: &str, labels: &[f64]) -> TaskData {
+        let wanted = TransferTask { name: "t".into(), kind, score: score.into() };
+        let train = Labelled { places: vec![0, 1, 2, 3], labels: vec![1.0, 2.0, 3.0, 4.0] };
+        let test = Labelled { places: (4..4 + labels.len()).collect(), labels: labels.to_vec() };
+        TaskData { wanted, valid: train.clone(), train, test }
+    }
+
+    /// Members among ten molecules.
+    fn subset(name: &str, members: &[usize]) -> (String, Vec<bool>) {
+        (name.into(), (0..10).map(|place| members.contains(&place)).collect())
+    }
+
+    #[test]
+    fn subsets_have_the_primary_score_of_their_test_members_alone() {
+        let task = tested(TaskKind::Regression, "rmse", &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let predicted = [1.5, 2.0, 3.0, 4.0, 3.0, 6.0];
+        // Members 0 and 1 are trained on; 4, 8 and 9 are tested, with errors of 0.5, 2 and 0.
+        let subsets = [subset("cliff", &[0, 1, 4, 8, 9]), subset("rare", &[2, 5]), subset("none", &[])];
+        let (found, absent) = subset_scores(&task, &subsets, &predicted, (1000, 1));
+        assert_eq!(found.len(), 1);
+        let score = &found[0];
+        assert_eq!(
+            (score.name.as_str(), score.primary, score.higher_is_better, &score.se_seed),
+            ("rmse_cliff", false, false, &None)
+        );
+        assert!((score.value.0 - (4.25_f64 / 3.0).sqrt()).abs() < 1e-12);
+        // The constant 2.5 errs by 1.5, 2.5 and 3.5.
+        assert!((score.mean_predictor.0 - (20.75_f64 / 3.0).sqrt()).abs() < 1e-12);
+        assert_eq!(score.se_test.0, resampled_error(&[1.0, 5.0, 6.0], &[1.5, 3.0, 6.0], rmse, (1000, 1)));
+        let reason = |subset: &str, count| format!("labelled test molecules of subset {subset}: {count}; at least 2 are needed");
+        assert_eq!(absent, [("rmse_rare".into(), reason("rare", 1)), ("rmse_none".into(), reason("none", 0))]);
+        // A score that needs labels that differ.
+        let constant = tested(TaskKind::Regression, "r2", &[2.0; 6]);
+        let (found, absent) = subset_scores(&constant, &[subset("cliff", &[4, 5, 6])], &predicted, (100, 1));
+        assert!(found.is_empty());
+        let wanted = "r2 does not exist on its 3 labelled test molecules, such as where all are equal";
+        assert_eq!(absent, [("r2_cliff".to_owned(), wanted.to_owned())]);
+    }
+
+    #[test]
+    fn subsets_of_one_class_are_absent_with_their_counts() {
+        let task = tested(TaskKind::Classification, "roc_auc", &[0.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
+        let predicted = [0.1, 0.6, 0.2, 0.5, 0.9, 0.3];
+        let subsets = [subset("even", &[4, 5, 7, 8]), subset("odd", &[4, 5, 6, 9])];
+        let (found, absent) = subset_scores(&task, &subsets, &predicted, (100, 1));
+        // Pairs (0.1, 0.6) x (0.5, 0.9): three of four are in order.
+        assert_eq!((found[0].name.as_str(), found[0].value.0, found.len()), ("roc_auc_even", 0.75, 1));
+        let reason = "labelled test molecules of subset odd: 1 of class 1 and 3 of class 0; at least 2 of each are needed";
+        assert_eq!(absent, [("roc_auc_odd".to_owned(), reason.to_owned())]);
     }
 
     #[test]

@@ -133,7 +133,8 @@ impl TaskData {
         TaskTransfer { refused: Some(reason), scores: Vec::new(), predictions: Vec::new(), ..self.frame() }
     }
 
-    /// The result with these test predictions (in the order of [`Self::test`]): scores with their errors.
+    /// The result with these test predictions (in the order of [`Self::test`]): scores with their errors, also on the
+    /// subsets of the dataset.
     ///
     /// # Errors
     /// [`FailureKind::NonFinite`] for predictions that are not all finite.
@@ -144,8 +145,13 @@ impl TaskData {
             return Err(Failure::new(FailureKind::NonFinite, text + ", and when fine-tuning try smaller learning rates"));
         }
         let rows = self.test.places.iter().zip(&self.test.labels).zip(predicted);
+        let bootstrap = (spec.bootstrap, spec.seed);
+        let mut scores = super::score::scores(self, predicted, bootstrap);
+        let (of_subsets, absent) = super::score::subset_scores(self, &data.subsets, predicted, bootstrap);
+        scores.extend(of_subsets);
         Ok(TaskTransfer {
-            scores: super::score::scores(self, predicted, (spec.bootstrap, spec.seed)),
+            scores,
+            absent,
             predictions: rows
                 .map(|((place, label), predicted)| (data.rows[*place], Number(*label), Number(*predicted)))
                 .collect(),
@@ -162,6 +168,7 @@ impl TaskData {
             strength: None,
             validation: Vec::new(),
             scores: Vec::new(),
+            absent: Vec::new(),
             predictions: Vec::new(),
         }
     }

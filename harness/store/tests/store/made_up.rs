@@ -309,6 +309,7 @@ pub fn transfer_output(rmse: f64, predictions: Vec<(u64, f64, f64)>) -> CellOutp
             strength: Some(Number(1.0)),
             validation: vec![(Number(0.1), Number(2.0)), (Number(1.0), Number(f64::INFINITY))],
             scores: vec![score("rmse", rmse, false, true, 4.2), score("r2", f64::NEG_INFINITY, true, false, 4.2)],
+            absent: Vec::new(),
             predictions: numbers(predictions),
         }],
         finetune: None,
@@ -327,6 +328,7 @@ pub fn finetune_output(roc_auc: f64, predictions: Vec<(u64, f64, f64)>) -> CellO
                 strength: None,
                 validation: vec![],
                 scores: vec![score("roc_auc", roc_auc, true, true, 0.5), score("pr_auc", 0.3, true, false, 0.1)],
+                absent: Vec::new(),
                 predictions: numbers(predictions),
             },
             TaskTransfer {
@@ -337,6 +339,7 @@ pub fn finetune_output(roc_auc: f64, predictions: Vec<(u64, f64, f64)>) -> CellO
                 strength: None,
                 validation: vec![],
                 scores: vec![],
+                absent: Vec::new(),
                 predictions: vec![],
             },
         ],

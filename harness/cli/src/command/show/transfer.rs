@@ -25,6 +25,9 @@ fn task_lines(page: &mut Page, name: &str, of: &TaskTransfer) {
     for score in &of.scores {
         page.line("", &format!("  {}", score_value(score)));
     }
+    for (score, reason) in &of.absent {
+        page.line("", &format!("  no {score}: {reason}"));
+    }
     if let Some(strength) = of.strength {
         page.line("", &format!("  L2 strength {} (chosen on validation of {})", strength.0, of.validation.len()));
     }
@@ -92,6 +95,7 @@ mod tests {
             strength: None,
             validation: vec![],
             scores: if refused.is_some() { vec![] } else { vec![score] },
+            absent: Vec::new(),
             predictions: vec![],
         }
     }

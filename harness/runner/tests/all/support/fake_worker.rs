@@ -334,6 +334,7 @@ fn answer(task: &TransferTask, spec: &Transfer) -> TaskTransfer {
             se_seed: None,
             mean_predictor: Number(3.0),
         }],
+        absent: Vec::new(),
         predictions: vec![(9, Number(1.0), Number(1.5))],
     }
 }
