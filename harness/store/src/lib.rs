@@ -12,6 +12,7 @@
 //! its identity are known and [`Store::bind`] joins the two (and says if that identity is finished already); then
 //! [`Store::start`], and [`Store::finish`] or [`Store::fail`]. A finished cell is never overwritten.
 
+mod baselines;
 mod clock;
 mod database;
 mod error;
@@ -31,6 +32,7 @@ mod store;
 mod typed;
 mod value;
 
+pub use baselines::BaselineRow;
 pub use error::StoreError;
 pub use fit_row::{FitRow, FitsState};
 pub use garbage::{Garbage, GarbageKind};

@@ -186,13 +186,15 @@ fn measurement(transaction: &Transaction<'_>, identity: &str, spec: &Measure, ou
 }
 
 fn transfer(transaction: &Transaction<'_>, identity: &str, spec: &Transfer, output: &TransferOutput) -> Result<(), StoreError> {
-    let (embedding, tuned) = match &spec.protocol {
-        Protocol::Probe(probe) => (Some(&probe.embedding_digest), None),
-        Protocol::Finetune(tuned) => (None, Some(tuned)),
-        Protocol::Baseline(_) => (None, None),
+    let (embedding, tuned, baseline) = match &spec.protocol {
+        Protocol::Probe(probe) => (Some(&probe.embedding_digest), None, None),
+        Protocol::Finetune(tuned) => (None, Some(tuned), None),
+        Protocol::Baseline(baseline) => (None, None, Some(baseline)),
     };
+    // Of a probe, which has no seed of its own, that of its bootstrap.
+    let seed = tuned.map(|tuned| tuned.seed).or(baseline.map(|baseline| baseline.seed)).unwrap_or(spec.seed);
     let record = output.finetune.as_ref();
-    transaction.prepare_cached("INSERT INTO transfer VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?.execute(
+    transaction.prepare_cached("INSERT INTO transfer VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")?.execute(
         params![
             identity,
             spec.protocol.word(),
@@ -201,10 +203,11 @@ fn transfer(transaction: &Transaction<'_>, identity: &str, spec: &Transfer, outp
             spec.split_digest,
             spec.dataset,
             embedding,
-            tuned.map_or(spec.seed, |tuned| tuned.seed).to_string(),
+            seed.to_string(),
             record.map(|record| float(record.learning_rate)),
             record.map(|record| record.epoch),
-            tuned.map(|tuned| tuned.searched)
+            tuned.map(|tuned| tuned.searched),
+            baseline.map(|baseline| baseline.label())
         ],
     )?;
     if output.tasks.len() != spec.tasks.len() {

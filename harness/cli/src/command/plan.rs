@@ -142,8 +142,13 @@ impl Facts {
         if summary.not_applicable > 0 {
             lines.push(("", format!("{} more do not apply", summary.not_applicable)));
         }
-        lines.push(("runs", self.runs()));
-        lines.push(("detects", self.power()));
+        if self.is_of_baselines_alone() {
+            lines.push(("runs", "none: nothing is pretrained, so nothing is fitted".to_owned()));
+        } else {
+            lines.push(("runs", self.runs()));
+            lines.push(("detects", self.power()));
+        }
+        lines.extend(self.baselines().map(|text| ("against", text)));
         let cost = self.cost();
         if !cost.is_empty() {
             lines.push(("cost", cost));
@@ -163,6 +168,22 @@ impl Facts {
         }
         page.extend(notes.iter().map(|(label, text)| format!("\n{}", labelled(label, text, style.width))));
         page
+    }
+
+    /// Whether the suite has no model.
+    fn is_of_baselines_alone(&self) -> bool {
+        !self.summary.baselines.is_empty() && !self.summary.stages.contains_key("pretrain")
+    }
+
+    /// The baselines, or that there are none; nothing where nothing is scored.
+    fn baselines(&self) -> Option<String> {
+        let named = &self.summary.baselines;
+        self.summary.stages.contains_key("transfer").then(|| match named.len() {
+            0 => "no baseline is named: scores have nothing but the mean predictor and the control to be compared with \
+                  (`[[baseline]]` names some)"
+                .to_owned(),
+            count => format!("{} on the same splits: {}", crate::units::counted(count, "baseline"), named.join("; ")),
+        })
     }
 
     /// Training, metrics, time and disk of what is to do.
@@ -306,6 +327,7 @@ mod tests {
             stages: [("measure", 80), ("pretrain", 4 + runs), ("tokenise", 2), ("transfer", 20)].into(),
             not_applicable: 0,
             runs,
+            baselines: vec!["linear, ecfp4 2048".into()],
             pool: runs,
             mde: minimum_detectable_r(runs),
             gradient_equivalents: 0.0,
@@ -376,6 +398,23 @@ training on 600k tokens (1.2e12 FLOP)
         assert_eq!(words("measure"), "measure 20 18 2 > 1 min 05 s > 2.0 KiB");
         assert!(page.contains("unknown time and disk of 9 of the 10 cells"), "{page}");
         assert!(page.lines().all(|line| line.chars().count() <= 80), "{page}");
+    }
+
+    #[test]
+    fn what_scores_are_compared_with_is_said() {
+        let mut some = facts(8);
+        assert!(some.page(Style::ascii(200)).contains("against 1 baseline on the same splits: linear, ecfp4 2048\n"));
+        some.summary.stages.remove("pretrain");
+        let page = some.page(Style::ascii(200));
+        assert!(page.contains("runs    none: nothing is pretrained, so nothing is fitted\nagainst 1 baseline"), "{page}");
+        assert!(!page.contains("detects"), "{page}");
+        let mut none = facts(8);
+        none.summary.baselines.clear();
+        let expected =
+            "against no baseline is named: scores have nothing but the mean predictor and the control to be compared with";
+        assert!(none.page(Style::ascii(200)).contains(expected));
+        none.summary.stages.remove("transfer");
+        assert!(!none.page(Style::ascii(200)).contains("against"), "nothing is scored");
     }
 
     #[test]

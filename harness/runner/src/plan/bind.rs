@@ -64,6 +64,10 @@ pub(super) enum Draft {
         folder: String,
         dataset: usize,
     },
+    Baseline {
+        spec: Box<Transfer>,
+        dataset: usize,
+    },
 }
 
 /// The task of a label-aware metric.
@@ -205,7 +209,11 @@ impl Plan {
             files.map(|file| (format!("source:{}", file.name), Input::Source(file.clone()))).collect()
         };
         let (spec, inputs) = match &self.cells[index].draft {
-            Draft::Dataset(spec) => (CellSpec::TokeniseDataset(spec.clone()), sources(&mut spec.files.iter())),
+            Draft::Dataset(spec) => {
+                let mut inputs = sources(&mut spec.files.iter());
+                inputs.extend(spec.split.file.iter().map(|file| ("split".to_owned(), Input::Source(file.clone()))));
+                (CellSpec::TokeniseDataset(spec.clone()), inputs)
+            }
             Draft::Corpus { spec, datasets } => {
                 let mut spec = spec.clone();
                 let mut inputs = sources(&mut spec.sources.iter().map(|source| &source.file));
@@ -286,6 +294,10 @@ impl Plan {
                 let inputs = vec![("checkpoint".into(), inside(*run, folder)), ("dataset".into(), whole(*dataset))];
                 (CellSpec::Transfer(spec), inputs)
             }
+            Draft::Baseline { spec, dataset } => {
+                let spec = upstream.transferred_to((**spec).clone(), *dataset)?;
+                (CellSpec::Transfer(spec), vec![("dataset".into(), whole(*dataset))])
+            }
         };
         Ok(Bound { spec, inputs })
     }
@@ -338,11 +350,16 @@ impl<'a> Upstream<'_, '_, 'a> {
     fn transfer(&self, spec: &Transfer, run: usize, folder: &str, dataset: usize) -> Result<(Transfer, String), Refusal> {
         let mut spec = spec.clone();
         let (_, checkpoint) = self.checkpoint(run, folder)?;
-        let data = self.dataset(dataset)?;
         spec.weights_digest = checkpoint.weights_digest.clone();
+        Ok((self.transferred_to(spec, dataset)?, self.dataset(dataset)?.tokenizer_digest.clone()))
+    }
+
+    /// A transfer with the digests of its dataset filled in.
+    fn transferred_to(&self, mut spec: Transfer, dataset: usize) -> Result<Transfer, Refusal> {
+        let data = self.dataset(dataset)?;
         spec.data_digest = data.data_digest.clone();
         spec.split_digest = data.split_digest.clone();
-        Ok((spec, data.tokenizer_digest.clone()))
+        Ok(spec)
     }
 
     fn embedding(&self, cell: usize) -> Result<String, Refusal> {

@@ -97,6 +97,7 @@ pub fn build(suite: &Suite, plugins: &PluginSet, corpora: &CorpusLookup<'_>) -> 
     let corpora = builder.corpora(corpora, &datasets)?;
     batches_fit(suite)?;
     let runs = builder.runs(&models, &corpora);
+    builder.baselines(&datasets);
     builder.transfers(&runs, &datasets);
     builder.measures(&runs, &datasets, &metrics);
 

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use clmbench_protocol::{
-    DatasetInfo, FileRef, PluginFile, SPLIT_COLUMN, TaskInfo, TokeniseDataset, TokenizerSpec, USER_FILE, revision,
+    DatasetInfo, FileRef, PluginFile, SPLIT_COLUMN, TaskInfo, TokeniseDataset, TokenizerSpec, USER_FILE, revision, split as words,
 };
 use serde_json::{Map, Value};
 
-use super::{PlanError, params::fill};
+use super::{PlanError, params::fill, split::split_of};
 use crate::{
     corpora::{LocalFile, hashed},
     plugins::PluginSet,
@@ -22,8 +22,8 @@ pub(super) struct Dataset<'a> {
     pub plugin: PluginFile,
     /// Its tasks: those that the plugin declares, or those that the suite names for a file of the user's.
     pub tasks: Vec<TaskInfo>,
-    /// The user's file.
-    pub local: Option<LocalFile>,
+    /// The user's files: of the molecules, of the split.
+    pub local: Vec<LocalFile>,
 }
 
 /// The dataset of this name in a `[[dataset]]` table.
@@ -55,7 +55,8 @@ pub(super) fn dataset_of<'a>(
         None => format!("dataset `{}/{name}`", entry.source),
     };
     let params = fill(&owner, &info.parameters, &entry.params, &entry.place)?;
-    split_column(entry, &params)?;
+    let (split, split_file) = split_of(suite, entry, name, info)?;
+    split_column(entry, &split.algorithm, &params)?;
     let own = entry.file.as_ref().map(|file| file.tasks.clone());
     let files = match &local {
         Some(file) => vec![FileRef { name: USER_FILE.into(), sha256: file.sha256.clone() }],
@@ -71,8 +72,9 @@ pub(super) fn dataset_of<'a>(
         tasks: own.clone().unwrap_or_default(),
         params,
         tokenizer: TokenizerSpec::default(),
-        split: entry.split.clone(),
+        split,
     };
+    let local = local.into_iter().chain(split_file).collect();
     Ok(Dataset { spec, info, plugin: offer.plugin.file(), tasks: own.unwrap_or_else(|| info.tasks.clone()), local })
 }
 
@@ -94,11 +96,11 @@ fn own_file(suite: &Suite, file: &OwnFile) -> Result<LocalFile, PlanError> {
 }
 
 /// A column of parts and the split `given` go together; one without the other would be another split than was meant.
-fn split_column(entry: &DatasetEntry, params: &Map<String, Value>) -> Result<(), PlanError> {
+fn split_column(entry: &DatasetEntry, split: &str, params: &Map<String, Value>) -> Result<(), PlanError> {
     let Some(column) = params.get(SPLIT_COLUMN).and_then(Value::as_str) else { return Ok(()) };
     let place = entry.place.clone();
-    match (column.is_empty(), entry.split.algorithm == "given") {
-        (false, false) => Err(PlanError::UnreadSplit { place, parameter: SPLIT_COLUMN, split: entry.split.algorithm.clone() }),
+    match (column.is_empty(), split == words::GIVEN) {
+        (false, false) => Err(PlanError::UnreadSplit { place, parameter: SPLIT_COLUMN, split: split.to_owned() }),
         (true, true) => Err(PlanError::NoSplitColumn { place, parameter: SPLIT_COLUMN }),
         _ => Ok(()),
     }

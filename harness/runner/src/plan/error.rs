@@ -90,6 +90,42 @@ pub enum PlanError {
         /// The parameter.
         parameter: &'static str,
     },
+    /// A recommended split that is none of ours, or needs what only a suite can name.
+    #[error(
+        "{place}: `{dataset}` recommends {found}, which a suite cannot take by `split = \"recommended\"`. Name one, such as \
+         `split = \"scaffold\"`."
+    )]
+    NoRecommendedSplit {
+        /// Where.
+        place: Place,
+        /// Source and name.
+        dataset: String,
+        /// What it recommends, in words.
+        found: String,
+    },
+    /// A seed beside a recommended split that has none.
+    #[error(
+        "{place}: `split_seed` is written, but the split that `{dataset}` recommends, `{split}`, has no seed: it is always the \
+         same. Remove the key."
+    )]
+    UnreadSplitSeed {
+        /// Where.
+        place: Place,
+        /// Source and name.
+        dataset: String,
+        /// The split.
+        split: String,
+    },
+    /// A file of a split that is not there or cannot be read.
+    #[error("{place}: the split file {path} cannot be read: {reason}. Paths are relative to the suite file.")]
+    SplitFile {
+        /// Where.
+        place: Place,
+        /// The file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
     /// Two files of one corpus with one name and other bytes.
     #[error("{place}: two files of one corpus have the name `{name}`. Rename one of them.")]
     SourceName {

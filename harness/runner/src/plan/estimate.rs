@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use clmbench_protocol::{CellReport, CellSpec, FinetuneProtocol, Protocol};
+use clmbench_protocol::{BaselineModel, BaselineProtocol, CellReport, CellSpec, FinetuneProtocol, Protocol};
 use clmbench_store::{Store, StoreError};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -54,6 +54,16 @@ pub(super) fn finetune_work(protocol: &FinetuneProtocol) -> f64 {
     size(&protocol.checkpoint.config) * f64::from(protocol.epochs) * protocol.learning_rates.len() as f64
 }
 
+/// Kind of the baselines of a model and features on a dataset, and the work within it: trees, rounds or 1.
+pub(super) fn baseline_kind_and_work(dataset: &str, protocol: &BaselineProtocol) -> (String, f64) {
+    let work = match &protocol.model {
+        BaselineModel::RandomForest { trees } => f64::from(*trees),
+        BaselineModel::Boosting { rounds, .. } => f64::from(*rounds),
+        BaselineModel::Linear { strengths } => strengths.len() as f64,
+    };
+    (format!("transfer:baseline:{}:{dataset}", protocol.label()), work)
+}
+
 /// Kind and work of a complete definition; the same as those of the planned cell.
 fn kind_and_work(spec: &CellSpec) -> (String, f64) {
     match spec {
@@ -64,7 +74,7 @@ fn kind_and_work(spec: &CellSpec) -> (String, f64) {
         CellSpec::Measure(spec) => (measure_kind(&spec.metric), pass_work(&spec.checkpoint.config)),
         CellSpec::Transfer(spec) => match &spec.protocol {
             Protocol::Probe(_) => (PROBE.into(), 1.0),
-            Protocol::Baseline(_) => (format!("baseline/{}", spec.dataset), 1.0),
+            Protocol::Baseline(protocol) => baseline_kind_and_work(&spec.dataset, protocol),
             Protocol::Finetune(protocol) => (finetune_kind(&spec.dataset), finetune_work(protocol)),
         },
     }

@@ -20,11 +20,16 @@
 //! - **Transfer.** Mean pooling; 13 L2 strengths, the powers of ten from 1e-4 to 1e8, which multiply the identity in
 //!   the penalised normal equations on standardised features; 1,000 bootstrap resamples; split 80 : 10 : 10 unless the suite says otherwise. Fine-tuning of
 //!   transfer seed index `k` has seed `1000 s + k`; warm-up over 10 % of the steps, AdamW as in training.
+//! - **Baselines.** One cell a `[[baseline]]`, its features, dataset and, of a forest, seed index `k` (seed `1000 s + k`); 2 threads. They
+//!   belong to no run and are never counted.
+//! - **Recommended splits.** `split = "recommended"` is the split, seed and shares that the dataset's plugin recommends; what the
+//!   suite writes beside it goes first.
 //! - **Scopes.** A metric of one checkpoint is measured on every checkpoint; of a checkpoint and a dataset on every annealed one, for
 //!   each task that it applies to, on the same molecules, split and embeddings as the probe; of a run, a pair of seeds or
 //!   fine-tuned weights on the last one, or where fine-tuning took place (a table is in `measures.rs`).
 //! - **Samples.** A metric with `sample = "train"` draws from the smallest subset of the run's corpus.
 
+mod baselines;
 mod bind;
 mod build;
 mod cost;
@@ -36,6 +41,7 @@ mod metrics;
 mod models;
 mod params;
 mod select;
+mod split;
 mod transfers;
 
 use std::{collections::BTreeMap, path::PathBuf};
@@ -127,6 +133,8 @@ pub struct PlanSummary {
     pub not_applicable: usize,
     /// Pretraining runs.
     pub runs: usize,
+    /// Names of the baselines that scores are compared with, in the order of the suite.
+    pub baselines: Vec<String>,
     /// Tokens that all runs are trained on.
     pub training_tokens: u64,
     /// Floating-point operations of all runs, 6 x non-embedding parameters x tokens (Kaplan et al. 2020); runs of
@@ -200,6 +208,7 @@ impl Plan {
             not_applicable: self.cells.len() - cells,
             stages,
             runs: self.runs,
+            baselines: self.suite.baseline_labels(),
             pool: self.pool,
             mde: minimum_detectable(self.pool),
             gradient_equivalents: self.gradient_equivalents(),

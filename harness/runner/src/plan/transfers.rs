@@ -12,10 +12,8 @@ use super::{
     estimate,
     models::threads,
 };
-use crate::suite::{Checkpoints, FinetuneEntry, ProtocolEntry, ProtocolKind};
+use crate::suite::{Checkpoints, FinetuneEntry, ProtocolEntry, ProtocolKind, STRENGTHS};
 
-/// Ridge strengths of the probe.
-const STRENGTHS: [f64; 13] = [1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 /// Resamples of the test molecules.
 const BOOTSTRAP: u32 = 1000;
 
@@ -92,7 +90,7 @@ impl Builder<'_> {
     }
 
     /// A definition in which the digests of upstream outputs are blank.
-    fn transfer_to(&self, dataset: &DatasetCell, protocol: Protocol) -> Box<Transfer> {
+    pub fn transfer_to(&self, dataset: &DatasetCell, protocol: Protocol) -> Box<Transfer> {
         let task = |task: &TaskInfo| TransferTask { name: task.name.clone(), kind: task.kind, score: task.score.clone() };
         Box::new(Transfer {
             revision: revision::TRANSFER,

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clmbench_protocol::{Number, SplitSpec, TaskInfo, TaskKind, split as words};
+use clmbench_protocol::{TaskInfo, TaskKind, split as words};
 use serde_json::{Map, Value};
 
 use super::{
@@ -16,8 +16,8 @@ use super::{
 use crate::nearest::hint;
 
 /// Keys of `[[dataset]]`.
-pub(super) const KEYS: [&str; 11] =
-    ["source", "names", "path", "targets", "task", "unit", "score", "params", "split", "split_seed", "fractions"];
+pub(super) const KEYS: [&str; 12] =
+    ["source", "names", "path", "targets", "task", "unit", "score", "params", "split", "split_seed", "split_file", "fractions"];
 /// Keys of one of its `targets`.
 pub(super) const TARGET_KEYS: [&str; 4] = ["column", "task", "unit", "score"];
 /// Keys that only a file of the user's has.
@@ -41,7 +41,7 @@ pub struct DatasetEntry {
     /// Parameters of the source that differ from its defaults.
     pub params: Map<String, Value>,
     /// How it is split.
-    pub split: SplitSpec,
+    pub split: SplitEntry,
     /// Where it is written.
     pub place: Place,
 }
@@ -58,6 +58,46 @@ pub struct OwnFile {
 }
 
 impl OwnFile {
+    /// Its path on this machine; `suite` is the suite's own path.
+    pub fn path(&self, suite: &Path) -> PathBuf {
+        suite.parent().unwrap_or(Path::new("")).join(&self.written)
+    }
+}
+
+/// How a suite wants a dataset split. What it leaves open follows when it is planned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SplitEntry {
+    /// One of [`words::ALGORITHMS`], or [`words::RECOMMENDED`].
+    pub algorithm: String,
+    /// Seed, if one is written.
+    pub seed: Option<u64>,
+    /// Shares of training and validation, if they are written.
+    pub fractions: Option<(f64, f64)>,
+    /// The file of a split by file.
+    pub file: Option<SplitFile>,
+    /// Where the split is written; the table where it is not.
+    pub place: Place,
+}
+
+impl SplitEntry {
+    /// Whether both say the same, wherever they are written.
+    fn is_same(&self, other: &Self) -> bool {
+        let written = |entry: &Self| entry.file.as_ref().map(|file| file.written.clone());
+        (&self.algorithm, self.seed, self.fractions, written(self))
+            == (&other.algorithm, other.seed, other.fractions, written(other))
+    }
+}
+
+/// A file that says which part each row of a dataset is in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SplitFile {
+    /// Its path as written in the suite; relative to the suite file.
+    pub written: String,
+    /// Where it is written.
+    pub place: Place,
+}
+
+impl SplitFile {
     /// Its path on this machine; `suite` is the suite's own path.
     pub fn path(&self, suite: &Path) -> PathBuf {
         suite.parent().unwrap_or(Path::new("")).join(&self.written)
@@ -86,7 +126,7 @@ pub(super) fn different(datasets: &[DatasetEntry]) -> Result<(), SuiteError> {
             let name = format!("{}/{name}", entry.source);
             if let Some(first) = seen.get(&name) {
                 let (place, line) = (entry.place.clone(), first.place.line);
-                return Err(match (entry.split == first.split, entry.file.is_some()) {
+                return Err(match (entry.split.is_same(&first.split), entry.file.is_some()) {
                     (true, _) => SuiteError::Duplicate { place, first: line, what: format!("dataset `{name}`") },
                     (false, true) => {
                         SuiteError::SecondSplit { place, first: line, name, next: "give the second another name with `names`" }
@@ -223,27 +263,38 @@ fn score(section: &Section<'_>, kind: TaskKind, column: &str) -> Result<String, 
     Err(section.value_error("score", message))
 }
 
-fn split(section: &Section<'_>) -> Result<SplitSpec, SuiteError> {
-    let algorithm = section.string("split", words::SCAFFOLD)?.unwrap_or_else(|| words::SCAFFOLD.into());
-    if !words::ALGORITHMS.contains(&algorithm.as_str()) {
-        let known = hint(&algorithm, &words::ALGORITHMS);
+fn split(section: &Section<'_>) -> Result<SplitEntry, SuiteError> {
+    let file = section.string("split_file", "own_split.csv")?;
+    let usual = if file.is_some() { words::FILE } else { words::SCAFFOLD };
+    let algorithm = section.string("split", words::SCAFFOLD)?.unwrap_or_else(|| usual.into());
+    let known: Vec<&str> = words::ALGORITHMS.into_iter().chain([words::RECOMMENDED]).collect();
+    if !known.contains(&algorithm.as_str()) {
+        let known = hint(&algorithm, &known);
         return Err(section.value_error("split", format!("`{}` is not a split.{known}", algorithm.escape_debug())));
     }
-    let written = section.integer("split_seed", 0, LARGEST, "0")?;
-    if written.is_some() && !words::takes_seed(&algorithm) {
+    if algorithm == words::FILE && file.is_none() {
+        return Err(section.missing("split_file", "split_file = \"own_split.csv\""));
+    }
+    if file.is_some() && algorithm != words::FILE {
+        let message = format!("is read only under `split = \"file\"`, but the split is `{algorithm}`. Remove one of the two.");
+        return Err(section.value_error("split_file", message));
+    }
+    let seed = section.integer("split_seed", 0, LARGEST, "0")?;
+    if seed.is_some() && !words::takes_seed(&algorithm) && algorithm != words::RECOMMENDED {
         let message = format!("the split `{algorithm}` has no seed, it is always the same. Remove the key.");
         return Err(section.value_error("split_seed", message));
     }
-    let seed = written.or_else(|| words::has_seed(&algorithm).then_some(0));
-    let (training, validation) = fractions(section)?;
-    Ok(SplitSpec { algorithm, seed, fractions: (Number(training), Number(validation)), file: None })
+    let fractions = fractions(section)?;
+    if fractions.is_some() && algorithm == words::FILE {
+        return Err(section.value_error("fractions", "a split by file says itself which part each row is in. Remove the key."));
+    }
+    let file = file.map(|written| SplitFile { written, place: section.place_of("split_file") });
+    Ok(SplitEntry { algorithm, seed, fractions, file, place: section.place_of("split") })
 }
 
 /// Shares for training and validation.
-fn fractions(section: &Section<'_>) -> Result<(f64, f64), SuiteError> {
-    let Some(numbers) = section.numbers("fractions", "fractions = [0.8, 0.1, 0.1]")? else {
-        return Ok(words::DEFAULT_FRACTIONS);
-    };
+fn fractions(section: &Section<'_>) -> Result<Option<(f64, f64)>, SuiteError> {
+    let Some(numbers) = section.numbers("fractions", "fractions = [0.8, 0.1, 0.1]")? else { return Ok(None) };
     let wrong = |message: String| Err(section.value_error("fractions", message));
     let Ok(three) = <[f64; 3]>::try_from(numbers.as_slice()) else {
         return wrong(format!("{} numbers are written; three are wanted, for training, validation and testing.", numbers.len()));
@@ -255,5 +306,5 @@ fn fractions(section: &Section<'_>) -> Result<(f64, f64), SuiteError> {
     if (sum - 1.0).abs() > 1e-9 {
         return wrong(format!("{} + {} + {} is {sum}, not 1.", three[0], three[1], three[2]));
     }
-    Ok((three[0], three[1]))
+    Ok(Some((three[0], three[1])))
 }

@@ -1,5 +1,6 @@
 //! A suite: the TOML file that names what to cross, as typed values with every default filled in.
 
+mod baseline;
 mod corpus;
 mod dataset;
 mod error;
@@ -12,8 +13,10 @@ use std::path::Path;
 use clmbench_protocol::{Budget, CostClass, Precision, Schedule};
 use serde_json::{Map, Value};
 
+pub use baseline::BaselineEntry;
+pub(crate) use baseline::STRENGTHS;
 pub use corpus::{CorpusEntry, CorpusPartEntry, Origin};
-pub use dataset::{DatasetEntry, OwnFile};
+pub use dataset::{DatasetEntry, OwnFile, SplitEntry, SplitFile};
 pub use error::{Place, SuiteError};
 pub use protocol::{Checkpoints, FinetuneEntry, ProtocolEntry, ProtocolKind};
 
@@ -51,8 +54,10 @@ pub struct Suite {
     pub datasets: Vec<DatasetEntry>,
     /// Metrics.
     pub metrics: Vec<MetricEntry>,
-    /// Protocols of transfer.
+    /// Protocols of transfer; none where there is no model.
     pub protocols: Vec<ProtocolEntry>,
+    /// Models without a CLM that scores are compared with.
+    pub baselines: Vec<BaselineEntry>,
 }
 
 /// A `[[model]]` table: configurations that share a budget.
@@ -146,6 +151,11 @@ impl Suite {
         Self::parse(&file, &toml)
     }
 
+    /// What tables call its baselines, in the order in which they are written.
+    pub fn baseline_labels(&self) -> Vec<String> {
+        self.baselines.iter().flat_map(|entry| entry.features.iter().map(|features| entry.label(*features))).collect()
+    }
+
     /// Checks the text of a suite; `file` is only for messages.
     ///
     /// # Errors
@@ -161,7 +171,7 @@ mod tests {
     fn every_key_is_documented() {
         let documented = include_str!("../../../../benchmarks/suites/README.md");
         let keys = super::corpus::KEYS.iter().chain(&super::parse::MODEL_KEYS).chain(&super::protocol::KEYS);
-        let keys = keys.chain(&super::dataset::KEYS).chain(&super::dataset::TARGET_KEYS);
+        let keys = keys.chain(&super::dataset::KEYS).chain(&super::dataset::TARGET_KEYS).chain(&super::baseline::KEYS);
         for key in keys {
             assert!(documented.contains(&format!("`{key}`")), "{key} is not in benchmarks/suites/README.md");
         }

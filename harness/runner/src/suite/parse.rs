@@ -8,7 +8,7 @@ use toml::de::DeTable;
 
 use super::{
     BATCH, Checkpoints, LearningRate, MetricEntry, ModelEntry, Place, PrecisionChoice, ProtocolEntry, ProtocolKind, Suite,
-    SuiteError, USEFUL_EFFECT, Which, corpus, dataset, protocol,
+    SuiteError, USEFUL_EFFECT, Which, baseline, corpus, dataset, protocol,
     reader::{Section, Text},
 };
 use crate::nearest::hint;
@@ -38,7 +38,7 @@ pub(super) fn parse(file: &str, toml: &str) -> Result<Suite, SuiteError> {
         place: text.place(error.span().map_or(0, |span| span.start)),
         message: error.message().trim_end_matches('.').to_owned(),
     })?;
-    let known = ["schema", "suite", "corpus", "model", "checkpoint", "dataset", "metric", "protocol", "fit"];
+    let known = ["schema", "suite", "corpus", "model", "checkpoint", "dataset", "metric", "protocol", "baseline", "fit"];
     let root = Section::open(text, "the suite", document.get_ref(), 0, &known)?;
     check_schema(&root)?;
 
@@ -76,20 +76,23 @@ pub(super) fn parse(file: &str, toml: &str) -> Result<Suite, SuiteError> {
     let datasets = each(text, &root, "dataset", &dataset::KEYS, dataset::dataset)?;
     let metrics = each(text, &root, "metric", &["id", "select", "budget", "params"], metric)?;
     let mut protocols = each(text, &root, "protocol", &protocol::KEYS, protocol::protocol)?;
-    if corpora.is_empty() {
+    let baselines = each(text, &root, "baseline", &baseline::KEYS, baseline::baseline)?;
+    let alone = !baselines.is_empty() && corpora.is_empty() && models.is_empty() && metrics.is_empty() && protocols.is_empty();
+    if corpora.is_empty() && !alone {
         return Err(root.missing("corpus", "[[corpus]] name = \"mixed\", sizes = [5_000]"));
     }
-    if models.is_empty() {
+    if models.is_empty() && !alone {
         return Err(root.missing("model", "[[model]] architecture = \"bert\", presets = [\"0.06M\"], tokens = 600_000"));
     }
-    if datasets.is_empty() && metrics.is_empty() {
+    if datasets.is_empty() && (metrics.is_empty() || !baselines.is_empty()) {
         return Err(root.missing("dataset", "[[dataset]] source = \"moleculenet\", names = [\"freesolv\"]"));
     }
-    if protocols.is_empty() {
+    if protocols.is_empty() && !models.is_empty() {
         protocols.push(ProtocolEntry { kind: ProtocolKind::Probe, checkpoints: Checkpoints::All, place: root.place.clone() });
     }
     unique("corpus", corpora.iter().map(|entry| (entry.name.clone(), &entry.place)))?;
     dataset::different(&datasets)?;
+    baseline::different(&baselines)?;
     unique("protocol", protocols.iter().map(|entry| (entry.kind.word().to_owned(), &entry.place)))?;
 
     Ok(Suite {
@@ -105,6 +108,7 @@ pub(super) fn parse(file: &str, toml: &str) -> Result<Suite, SuiteError> {
         datasets,
         metrics,
         protocols,
+        baselines,
     })
 }
 

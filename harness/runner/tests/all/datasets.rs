@@ -301,7 +301,8 @@ fn every_mistake_in_a_dataset_is_said_word_for_word() {
         (with(plain, "split = \"scafold\""), "17: `split` in [[dataset]]: `scafold` is not a split. Did you mean `scaffold`?"),
         (
             with(plain, "split = \"zzz\""),
-            "17: `split` in [[dataset]]: `zzz` is not a split. Known: `scaffold`, `scaffold_balanced`, `random`, `given`.",
+            "17: `split` in [[dataset]]: `zzz` is not a split. Known: `scaffold`, `scaffold_balanced`, `random`, `stratified`, `butina`, \
+             `given`, `file`, `recommended`.",
         ),
         (
             with(plain, "split_seed = 1"),

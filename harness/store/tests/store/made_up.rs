@@ -1,11 +1,11 @@
 //! Made-up suites, cells and results.
 
 use clmbench_protocol::{
-    Budget, CellOutput, CellReport, CellSpec, CheckpointOutput, CheckpointRef, CorpusOutput, DatasetOutput, ErrorKind, FileRef,
-    FinetuneProtocol, FinetuneRecord, FinetuneTrial, Measure, MeasureOutput, MetricValue, Number, Objective, OutputFile,
-    PluginRef, Precision, Pretrain, PretrainOutput, ProbeProtocol, Protocol, RunFacts, Schedule, ScheduleKind, ScoreValue,
-    SmilesForm, SplitSpec, TaskInfo, TaskKind, TaskTransfer, TokeniseCorpus, TokeniseDataset, TokenizerSpec, Transfer,
-    TransferOutput, TransferTask,
+    BaselineFeatures, BaselineModel, BaselineProtocol, Budget, CellOutput, CellReport, CellSpec, CheckpointOutput, CheckpointRef,
+    CorpusOutput, DatasetOutput, ErrorKind, FileRef, FinetuneProtocol, FinetuneRecord, FinetuneTrial, Measure, MeasureOutput,
+    MetricValue, Number, Objective, OutputFile, PluginRef, Precision, Pretrain, PretrainOutput, ProbeProtocol, Protocol,
+    RunFacts, Schedule, ScheduleKind, ScoreValue, SmilesForm, SplitSpec, TaskInfo, TaskKind, TaskTransfer, TokeniseCorpus,
+    TokeniseDataset, TokenizerSpec, Transfer, TransferOutput, TransferTask,
 };
 use clmbench_store::{NewCell, NewSuite};
 use serde_json::{Map, json};
@@ -281,6 +281,25 @@ pub fn finetune_spec(weights: &str, seed: u64, searched: bool) -> CellSpec {
         bootstrap: 1_000,
         seed: 5,
     })
+}
+
+/// A forest on the task of [`transfer_spec`].
+pub fn baseline_spec(seed: u64) -> CellSpec {
+    let CellSpec::Transfer(probe) = transfer_spec("") else { unreachable!("it is a transfer") };
+    let features = BaselineFeatures::Ecfp4 { bits: 2048 };
+    let model = BaselineModel::RandomForest { trees: 100 };
+    CellSpec::Transfer(Transfer { protocol: Protocol::Baseline(BaselineProtocol { features, model, seed, threads: 2 }), ..probe })
+}
+
+/// Its result: no strength, and one task without a score if `refused`.
+pub fn baseline_output(rmse: f64, refused: bool) -> CellOutput {
+    let CellOutput::Transfer(mut output) = transfer_output(rmse, vec![(3, 1.0, -0.5)]) else { unreachable!("it is a transfer") };
+    let task = &mut output.tasks[0];
+    (task.strength, task.validation) = (None, Vec::new());
+    if refused {
+        (task.refused, task.scores, task.predictions) = (Some("one label".into()), Vec::new(), Vec::new());
+    }
+    CellOutput::Transfer(output)
 }
 
 fn score(name: &str, value: f64, higher_is_better: bool, primary: bool, mean_predictor: f64) -> ScoreValue {

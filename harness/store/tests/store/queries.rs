@@ -5,8 +5,8 @@ use clmbench_store::Store;
 use tempfile::tempdir;
 
 use crate::made_up::{
-    cell, corpus_output, corpus_spec, finetune_output, finetune_spec, measure_output, measure_spec, pretrain_output,
-    pretrain_spec, report, suite, transfer_output, transfer_spec,
+    baseline_output, baseline_spec, cell, corpus_output, corpus_spec, finetune_output, finetune_spec, measure_output,
+    measure_spec, pretrain_output, pretrain_spec, report, suite, transfer_output, transfer_spec,
 };
 
 /// Two suites that share a run; each has a measure cell of its own on it.
@@ -247,4 +247,31 @@ fn what_the_cells_were_computed_from_is_told() {
     }
     assert_eq!(store.suite_plugins(first).unwrap(), [used]);
     assert!(store.checkpoints(97).is_err() && store.specs(97, "pretrain").is_err() && store.suite_plugins(97).is_err());
+}
+
+#[test]
+fn baselines_are_apart_from_the_scores_of_runs() {
+    let folder = tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let (first, second) = two_suites(&mut store);
+    let before = (store.runs(first).unwrap(), store.score_rows(first).unwrap(), store.refused_tasks(first).unwrap());
+    let plan = [cell("forest-0", "transfer", &[]), cell("forest-1", "transfer", &[]), cell("forest-2", "transfer", &[])];
+    store.put_cells(first, &plan).unwrap();
+    for (key, seed, refused) in [("forest-0", 10, false), ("forest-1", 11, false), ("forest-2", 12, true)] {
+        store.bind(first, key, key, &baseline_spec(seed)).unwrap();
+        store.finish(key, &report(baseline_output(seed as f64, refused))).unwrap();
+    }
+    let rows = store.baseline_rows(first).unwrap();
+    let primary: Vec<_> = rows
+        .iter()
+        .filter(|row| row.primary)
+        .map(|row| (row.cell.as_str(), row.baseline.as_str(), row.value, row.seed, row.n_test))
+        .collect();
+    let label = "random forest, ecfp4 2048";
+    assert_eq!(primary, [("forest-0", label, 10.0, 10, 65), ("forest-1", label, 11.0, 11, 65)]);
+    let refused = store.refused_baselines(first).unwrap();
+    assert_eq!((refused.len(), refused[0].run.as_str(), refused[0].reason.as_str()), (1, label, "one label"));
+    assert_eq!(store.predictions("forest-0", "expt").unwrap(), [(3, 1.0, -0.5)]);
+    assert_eq!((store.runs(first).unwrap(), store.score_rows(first).unwrap(), store.refused_tasks(first).unwrap()), before);
+    assert_eq!(store.baseline_rows(second).unwrap(), [], "those of another suite");
 }
