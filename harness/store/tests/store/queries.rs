@@ -255,8 +255,13 @@ fn baselines_are_apart_from_the_scores_of_runs() {
     let mut store = Store::open_writer(folder.path()).unwrap();
     let (first, second) = two_suites(&mut store);
     let before = (store.runs(first).unwrap(), store.score_rows(first).unwrap(), store.refused_tasks(first).unwrap());
-    let plan = [cell("forest-0", "transfer", &[]), cell("forest-1", "transfer", &[]), cell("forest-2", "transfer", &[])];
+    let names = ["corpus", "run", "measure", "transfer", "forest-0", "forest-1", "forest-2"];
+    let stages = ["tokenise", "pretrain", "measure", "transfer", "transfer", "transfer", "transfer"];
+    let plan: Vec<_> = names.iter().zip(stages).map(|(name, stage)| cell(name, stage, &[])).collect();
     store.put_cells(first, &plan).unwrap();
+    store.bind(first, "corpus", "corpus-50", &corpus_spec(50)).unwrap();
+    store.bind(first, "run", "run-1", &pretrain_spec(400, 50, 1)).unwrap();
+    store.bind(first, "transfer", "transfer-1", &transfer_spec("w-4")).unwrap();
     for (key, seed, refused) in [("forest-0", 10, false), ("forest-1", 11, false), ("forest-2", 12, true)] {
         store.bind(first, key, key, &baseline_spec(seed)).unwrap();
         store.finish(key, &report(baseline_output(seed as f64, refused))).unwrap();
