@@ -16,6 +16,7 @@ use crate::{
     details::{Details, GainDetails},
     flags::flags,
     inputs::Inputs,
+    labels::Faults,
     points::{Point, PoolPoints, ScoreGroup, pools, scores_by_group},
     variant::{Variant, variants},
 };
@@ -134,7 +135,14 @@ fn draft(
         reversed: false,
         mde: minimum_detectable_r(n),
         cost_seconds: (n > 0).then(|| seconds.iter().sum::<f64>() / n as f64),
-        flags: flags(points, &pool.excluded, &inputs.corpora, &group.dataset, rho.as_ref().ok().copied(), interval.as_ref().ok()),
+        flags: flags(
+            points,
+            &pool.excluded,
+            &inputs.corpora,
+            (&group.dataset, Faults::of(&inputs.datasets, &group.data_digest, &group.split_digest, &group.task).is_leaked()),
+            rho.as_ref().ok().copied(),
+            interval.as_ref().ok(),
+        ),
         metric_orientation: match info.direction {
             Direction::HigherIsBetter => "higher_is_better".to_owned(),
             Direction::LowerIsBetter => "lower_is_better".to_owned(),

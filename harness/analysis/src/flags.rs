@@ -3,6 +3,7 @@
 //! | flag | meaning |
 //! |---|---|
 //! | `out_of_vocabulary` | over 20 % of the dataset's molecules hold a token, or are longer than anything, that a corpus subset in the fit shows |
+//! | `leaked` | test molecules of the task are also in training or validation: scores may be too good |
 //! | `mixed_device` | values from different classes of device (cpu, cuda) |
 //! | `mixed_precision` | runs trained in different number formats (float32, bfloat16) |
 //! | `mixed_libtorch` | values from different libtorch versions |
@@ -18,7 +19,7 @@ use std::collections::BTreeSet;
 use clmbench_protocol::CorpusOutput;
 use clmbench_stats::{Interval, spearman};
 
-use crate::{details::ExcludedRun, points::Point};
+use crate::{details::ExcludedRun, labels::LEAKED, points::Point};
 
 /// Share of a dataset's molecules that a corpus may leave untrained before the row is flagged.
 pub const LARGEST_UNTRAINED_SHARE: f64 = 0.20;
@@ -31,7 +32,7 @@ pub(crate) fn flags(
     points: &[Point<'_>],
     excluded: &[ExcludedRun],
     corpora: &[CorpusOutput],
-    dataset: &str,
+    (dataset, leaked): (&str, bool),
     rho: Option<f64>,
     interval: Option<&Interval>,
 ) -> Vec<String> {
@@ -41,6 +42,7 @@ pub(crate) fn flags(
             flags.push(flag.to_owned());
         }
     };
+    set(LEAKED, leaked);
     set("out_of_vocabulary", points.iter().any(|point| out_of_vocabulary(point, corpora, dataset)));
     let devices = points.iter().flat_map(|point| {
         point.score.devices.iter().chain([&point.metric.device, &point.run.device]).map(|device| class(device))

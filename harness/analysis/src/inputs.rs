@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
-use clmbench_protocol::{CellSpec, CorpusOutput, MetricInfo, TaskInfo};
-use clmbench_store::{CellStatus, MetricRow, RefusedTaskRow, RunRow, ScoreRow, Store, SuiteRow};
+use clmbench_protocol::{CellSpec, CorpusOutput, DatasetOutput, MetricInfo};
+use clmbench_store::{BaselineRow, CellStatus, MetricRow, RefusedTaskRow, RunRow, ScoreRow, Store, SuiteRow};
 
 use crate::{AnalysisError, paired::Predictions, points::ScoreGroup, variant::Variant};
 
@@ -26,8 +26,12 @@ pub struct Inputs {
     pub refused: Vec<RefusedTaskRow>,
     /// Test predictions by transfer cell and task; read for the leaderboard of models alone.
     pub predictions: BTreeMap<(String, String), Predictions>,
-    /// Tasks with their units, by data digest.
-    pub tasks: BTreeMap<String, Vec<TaskInfo>>,
+    /// Downstream scores of baselines, which belong to no run.
+    pub baselines: Vec<BaselineRow>,
+    /// Tasks of baselines that have no score.
+    pub refused_baselines: Vec<RefusedTaskRow>,
+    /// Datasets, with the units of their tasks and what is wrong with their labels.
+    pub datasets: Vec<DatasetOutput>,
     /// What the plugins say about their metrics; of several with one id the last counts.
     pub infos: Vec<MetricInfo>,
     /// Corpus subsets, with what of each dataset they never show.
@@ -59,7 +63,9 @@ impl Inputs {
             scores: store.score_rows(suite_id)?,
             refused: store.refused_tasks(suite_id)?,
             predictions: BTreeMap::new(),
-            tasks: store.datasets(suite_id)?.into_iter().map(|dataset| (dataset.data_digest, dataset.tasks)).collect(),
+            baselines: store.baseline_rows(suite_id)?,
+            refused_baselines: store.refused_baselines(suite_id)?,
+            datasets: store.datasets(suite_id)?,
             infos: store.metric_infos()?,
             corpora: store.corpora(suite_id)?,
         })
@@ -70,10 +76,11 @@ impl Inputs {
     /// # Errors
     /// The store cannot be read.
     pub fn with_predictions(mut self, store: &Store) -> Result<Self, AnalysisError> {
-        for row in self.scores.iter().filter(|row| row.primary && row.last) {
-            let key = (row.cell.clone(), row.task.clone());
-            if let Entry::Vacant(place) = self.predictions.entry(key) {
-                place.insert(store.predictions(&row.cell, &row.task)?);
+        let scores = self.scores.iter().filter(|row| row.primary && row.last).map(|row| (&row.cell, &row.task));
+        let baselines = self.baselines.iter().filter(|row| row.primary).map(|row| (&row.cell, &row.task));
+        for (cell, task) in scores.chain(baselines) {
+            if let Entry::Vacant(place) = self.predictions.entry((cell.clone(), task.clone())) {
+                place.insert(store.predictions(cell, task)?);
             }
         }
         Ok(self)
@@ -84,7 +91,8 @@ impl Inputs {
         if !["rmse", "mae"].contains(&group.score.as_str()) {
             return String::new();
         }
-        let task = self.tasks.get(&group.data_digest).and_then(|tasks| tasks.iter().find(|task| task.name == group.task));
+        let dataset = self.datasets.iter().find(|dataset| dataset.data_digest == group.data_digest);
+        let task = dataset.and_then(|dataset| dataset.tasks.iter().find(|task| task.name == group.task));
         task.map_or_else(String::new, |task| task.unit.clone())
     }
 

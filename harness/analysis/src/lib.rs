@@ -6,6 +6,7 @@
 //! What is fitted: one point a run (its last annealed checkpoint; its score the mean over transfer seeds), primary
 //! values only. A metric that failed everywhere has a refused row, not none. Exploratory values are stored but not fitted for now. Controls and diverged runs are never counted.
 
+mod baselines;
 mod details;
 mod error;
 mod expectation;
@@ -14,6 +15,7 @@ mod flags;
 mod inputs;
 #[cfg(test)]
 mod labelled;
+mod labels;
 mod learning;
 mod models;
 mod paired;
@@ -60,11 +62,12 @@ pub fn predictors(store: &Store, suite_id: i64) -> Result<PredictorBoard, Analys
     let suite = inputs::suite(store, suite_id)?;
     let mut board = predictor_board(&suite.name, suite.expect, suite.useful_effect, store.fits(suite_id)?)?;
     board.refused = refused::refused(&store.refused_tasks(suite_id)?);
+    board.look_over(&store.datasets(suite_id)?);
     board.stale = store.fits_state(suite_id)?.is_some_and(|state| state.stale);
     Ok(board)
 }
 
-/// The leaderboard of models: runs, controls and the mean predictor by primary score.
+/// The leaderboard of models: runs, controls, baselines and the mean predictor by primary score.
 ///
 /// # Errors
 /// The store cannot be read.

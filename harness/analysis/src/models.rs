@@ -1,18 +1,21 @@
-//! The leaderboard of models: runs, random-initialised controls and the mean predictor by primary score.
+//! The leaderboard of models: runs, random-initialised controls, baselines and the mean predictor by primary score.
 //!
-//! Only scores of one task, protocol and split are ranked together; another split is another ranking.
+//! Only scores of one task, protocol and split are ranked together; another split is another ranking. Baselines and the mean predictor
+//! stand in the rankings of every protocol; a task that no run has a score of has a ranking of its baselines alone.
 
 use std::collections::BTreeMap;
 
 use clmbench_protocol::TaskKind;
-use clmbench_stats::numeric::sample_sd;
+use clmbench_stats::{Interval, numeric::sample_sd};
 use clmbench_store::RunRow;
 use serde::Serialize;
 
 use crate::{
     GENERATED_BY,
+    baselines::Baselines,
     details::ExcludedRun,
     inputs::Inputs,
+    labels::{self, Faults, LEAKED},
     learning,
     paired::{self, Side},
     points::{Score, ScoreGroup, scores_by_group},
@@ -50,6 +53,8 @@ pub enum ModelKind {
     Run,
     /// The same model at its random initialisation.
     Control,
+    /// A model without a CLM, on fixed features.
+    Baseline,
     /// Always says the training mean (regression) or prevalence (classification).
     MeanPredictor,
 }
@@ -77,9 +82,9 @@ pub struct ModelRow {
     pub rank: Option<u32>,
     /// What was scored.
     pub kind: ModelKind,
-    /// Label of the run.
+    /// Label of the run, or name of the baseline.
     pub label: String,
-    /// Identity of the run's pretrain cell; none for the mean predictor.
+    /// Identity of the run's pretrain cell; none for baselines and the mean predictor.
     pub run: Option<String>,
     /// Parameters without embeddings.
     pub non_embedding_parameters: Option<u64>,
@@ -114,26 +119,42 @@ pub struct ModelRow {
     pub control_difference_high: Option<f64>,
     /// What that interval contains, or why there is none.
     pub control_difference_contains: String,
+    /// Score minus that of the best baseline of the ranking, positive if better; of runs alone.
+    pub baseline_difference: Option<f64>,
+    /// Lower end of its 95 % interval over test molecules, both scored on the same ones.
+    pub baseline_difference_low: Option<f64>,
+    /// Upper end of that interval.
+    pub baseline_difference_high: Option<f64>,
+    /// What that interval contains, or why there is none.
+    pub baseline_difference_contains: String,
+    /// Labelled test molecules of the task that have a label in training or validation too; null if that was not counted.
+    pub leaked_test_molecules: Option<u64>,
+    /// Molecules with several rows whose labels of the task differ; null if that was not counted.
+    pub conflicting_labels: Option<u64>,
     /// Held-out loss of the run at its last checkpoint, in nats a token; none if it was not measured.
     pub heldout_loss: Option<f64>,
     /// Cross-entropy of the same tokens under the corpus subset's unigram frequencies, in nats.
     pub unigram_cross_entropy: Option<f64>,
-    /// Words that say what to be careful about: `diverged`, `not_annealed`, and `above_unigram` where the held-out loss is
+    /// Words that say what to be careful about: `leaked` where test molecules are also in training or validation; `diverged`, `not_annealed`, and `above_unigram` where the held-out loss is
     /// not below the unigram cross-entropy by two standard errors of both: the run has learnt nothing to speak of;
     /// `fixed_learning_rate` where the suite fixed the rate of a fine-tuning.
     pub flags: Vec<String>,
 }
 
-/// Ranks every run, control and the mean predictor by primary score, best first.
+/// Ranks every run, control, baseline and the mean predictor by primary score, best first.
 pub fn model_board(inputs: &Inputs) -> ModelBoard {
-    let groups = scores_by_group(&inputs.scores);
+    let mut groups = scores_by_group(&inputs.scores);
+    let baselines = Baselines::new(&inputs.baselines);
+    let alone: Vec<ScoreGroup> = baselines.alone(&groups).cloned().collect();
+    groups.extend(alone.into_iter().map(|group| (group, BTreeMap::new())));
     let runs: BTreeMap<&str, &RunRow> = inputs.runs.iter().map(|run| (run.run.as_str(), run)).collect();
     let mut rows = Vec::new();
     for (group, scores) in &groups {
-        let ranked = Ranked { inputs, group, runs: &runs, scores };
+        let ranked = Ranked { inputs, group, runs: &runs, scores, baselines: baselines.of(group).collect() };
         let mut ranking: Vec<ModelRow> =
             scores.iter().filter_map(|(run, score)| Some(ranked.row(runs.get(run.as_str())?, score))).collect();
-        if let Some(score) = scores.values().next() {
+        ranking.extend(ranked.baselines.iter().map(|(label, score)| ranked.baseline(label, score)));
+        if let Some(score) = scores.values().next().or(ranked.baselines.first().map(|(_, score)| *score)) {
             ranking.push(ranked.mean_predictor(score));
         }
         ranking.sort_by(|left, right| {
@@ -166,9 +187,9 @@ pub fn model_board(inputs: &Inputs) -> ModelBoard {
         generated_by: GENERATED_BY,
         rows,
         suite: inputs.suite.clone(),
-        refused: refused::refused(&inputs.refused),
+        refused: [&inputs.refused, &inputs.refused_baselines].into_iter().flat_map(|rows| refused::refused(rows)).collect(),
         missing: missing.collect(),
-        notes: notes(groups.keys()),
+        notes: notes(groups.keys()).into_iter().chain(labels::notes(&inputs.datasets)).collect(),
     }
 }
 
@@ -183,6 +204,7 @@ struct Ranked<'a> {
     group: &'a ScoreGroup,
     runs: &'a BTreeMap<&'a str, &'a RunRow>,
     scores: &'a BTreeMap<String, Score>,
+    baselines: Vec<(&'a String, &'a Score)>,
 }
 
 impl Ranked<'_> {
@@ -207,9 +229,26 @@ impl Ranked<'_> {
         flag("fixed_learning_rate", score.fixed_learning_rate);
         if run.control {
             row.control_difference_contains = "it is a control".to_owned();
+            row.baseline_difference_contains = "it is a control".to_owned();
         } else {
             self.over_control(run, score, &mut row);
+            self.over_baseline(run, score, &mut row);
         }
+        row
+    }
+
+    fn baseline(&self, label: &str, score: &Score) -> ModelRow {
+        let mut row = self.empty(ModelKind::Baseline);
+        row.label = label.to_owned();
+        row.value = finite(score.value);
+        row.se_test = finite(score.se_test);
+        row.se_seed = score.se_seed.and_then(finite);
+        row.std_error = std_error(score);
+        row.std_error_contains = if score.se_seed.is_some() { "test molecules and seeds" } else { "test molecules" }.to_owned();
+        row.transfer_seeds = score.seeds;
+        row.n_test = score.n_test;
+        row.control_difference_contains = "it has no size".to_owned();
+        row.baseline_difference_contains = "it is a baseline".to_owned();
         row
     }
 
@@ -234,25 +273,46 @@ impl Ranked<'_> {
             row.control_difference_contains = "no control of the same size has a score".to_owned();
             return;
         }
+        let found = self.over("over control", run, score, &controls);
+        row.control_difference = found.value;
+        (row.control_difference_low, row.control_difference_high) = found.ends();
+        row.control_difference_contains = found.contains;
+    }
+
+    /// Against the best baseline by the same score: the best of several on these test molecules, so a little too hard to beat.
+    fn over_baseline(&self, run: &RunRow, score: &Score, row: &mut ModelRow) {
+        let sign = if self.group.higher_is_better { 1.0 } else { -1.0 };
+        let scored = self.baselines.iter().map(|(_, score)| *score).filter(|score| score.value.is_finite());
+        let Some(best) = scored.max_by(|left, right| (sign * left.value).total_cmp(&(sign * right.value))) else {
+            row.baseline_difference_contains = "no baseline has a score".to_owned();
+            return;
+        };
+        let found = self.over("over baseline", run, score, &[best]);
+        row.baseline_difference = found.value;
+        (row.baseline_difference_low, row.baseline_difference_high) = found.ends();
+        row.baseline_difference_contains = found.contains;
+    }
+
+    /// The score of a run against the mean of others on the same test molecules; `what` names the random stream.
+    fn over(&self, what: &str, run: &RunRow, score: &Score, others: &[&Score]) -> Over {
         let group = self.group;
         let sign = if group.higher_is_better { 1.0 } else { -1.0 };
-        let control = controls.iter().map(|score| score.value).sum::<f64>() / controls.len() as f64;
-        row.control_difference = finite(sign * (score.value - control));
-        let cells = controls.iter().flat_map(|score| &score.cells).collect::<Vec<_>>();
+        let mean = others.iter().map(|score| score.value).sum::<f64>() / others.len() as f64;
+        let cells = others.iter().flat_map(|score| &score.cells).collect::<Vec<_>>();
         let side = |cells: &[&String], score: f64| {
             let key = |cell: &&String| ((*cell).clone(), group.task.clone());
             let predictions = cells.iter().filter_map(|cell| self.inputs.predictions.get(&key(cell))).collect();
             Side { predictions, score }
         };
         let ours = side(&score.cells.iter().collect::<Vec<_>>(), score.value);
-        let others = side(&cells, control);
-        let label = format!("{} {} {} {}", run.run, group.dataset, group.task, group.protocol);
-        match paired::difference(&group.score, sign, &ours, &others, &label) {
-            Err(reason) => row.control_difference_contains = reason,
+        let theirs = side(&cells, mean);
+        let label = format!("{what} {} {} {} {}", run.run, group.dataset, group.task, group.protocol);
+        let value = finite(sign * (score.value - mean));
+        match paired::difference(&group.score, sign, &ours, &theirs, &label) {
+            Err(contains) => Over { value, interval: None, contains },
             Ok(found) => {
-                row.control_difference_low = finite(found.interval.low95);
-                row.control_difference_high = finite(found.interval.high95);
-                row.control_difference_contains = "test molecules, the same for both; no seeds are in it".to_owned();
+                let contains = "test molecules, the same for both; no seeds are in it".to_owned();
+                Over { value, interval: Some(found.interval), contains }
             }
         }
     }
@@ -267,11 +327,14 @@ impl Ranked<'_> {
         row.n_test = score.n_test;
         row.std_error_contains = "not computed for a constant predictor".to_owned();
         row.control_difference_contains = "it has no size".to_owned();
+        row.baseline_difference_contains = "it is a baseline".to_owned();
         row
     }
 
     fn empty(&self, kind: ModelKind) -> ModelRow {
         let group = self.group;
+        let faults = Faults::of(&self.inputs.datasets, &group.data_digest, &group.split_digest, &group.task);
+        let flags = if faults.is_leaked() && kind != ModelKind::MeanPredictor { vec![LEAKED.to_owned()] } else { Vec::new() };
         ModelRow {
             dataset: group.dataset.clone(),
             task: group.task.clone(),
@@ -301,10 +364,32 @@ impl Ranked<'_> {
             control_difference_low: None,
             control_difference_high: None,
             control_difference_contains: String::new(),
+            baseline_difference: None,
+            baseline_difference_low: None,
+            baseline_difference_high: None,
+            baseline_difference_contains: String::new(),
+            leaked_test_molecules: faults.leaked,
+            conflicting_labels: faults.conflicting,
             heldout_loss: None,
             unigram_cross_entropy: None,
-            flags: Vec::new(),
+            flags,
         }
+    }
+}
+
+/// A difference of two scores, positive if better.
+struct Over {
+    value: Option<f64>,
+    interval: Option<Interval>,
+    /// What the interval contains, or why there is none.
+    contains: String,
+}
+
+impl Over {
+    /// Ends of the 95 % interval.
+    fn ends(&self) -> (Option<f64>, Option<f64>) {
+        let end = |get: fn(&Interval) -> f64| self.interval.as_ref().map(get).and_then(finite);
+        (end(|interval| interval.low95), end(|interval| interval.high95))
     }
 }
 

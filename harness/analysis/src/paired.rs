@@ -147,7 +147,7 @@ pub(crate) fn difference(name: &str, sign: f64, first: &Side<'_>, second: &Side<
         indices.iter().for_each(|index| counts[*index] += 1.0);
         Some(sign * (mean(&ours, &counts)? - mean(&others, &counts)?))
     };
-    let interval = bca(molecules, RESAMPLES, &mut generator(SEED, &format!("over control {label}")), statistic)
+    let interval = bca(molecules, RESAMPLES, &mut generator(SEED, label), statistic)
         .map_err(|_| "most resamples of the test molecules have no score (one class only)".to_owned())?;
     Ok(Difference { value: sign * (first.score - second.score), interval })
 }

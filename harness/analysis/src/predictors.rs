@@ -2,11 +2,17 @@
 
 use std::cmp::Ordering;
 
+use clmbench_protocol::DatasetOutput;
 use clmbench_stats::{GainVerdict, Verdict};
 use clmbench_store::FitRow;
 use serde::Serialize;
 
-use crate::{AnalysisError, GENERATED_BY, details::Details, refused::RefusedTask};
+use crate::{
+    AnalysisError, GENERATED_BY,
+    details::Details,
+    labels::{Faults, LEAKED, notes},
+    refused::RefusedTask,
+};
 
 /// Stored fits in the order of a leaderboard. Its JSON form is `{schema, generated_by, rows}`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -32,6 +38,26 @@ pub struct PredictorBoard {
     /// Whether cells were finished after these fits were stored.
     #[serde(skip)]
     pub stale: bool,
+    /// What a reader must know of the labels, such as leaks; each row has its counts.
+    #[serde(skip)]
+    pub notes: Vec<String>,
+}
+
+impl PredictorBoard {
+    /// Says of every row what is wrong with the labels of its task.
+    pub(crate) fn look_over(&mut self, datasets: &[DatasetOutput]) {
+        for row in &mut self.rows {
+            let pool = &row.details.pool;
+            let faults = Faults::of(datasets, &pool.data_digest, &pool.split_digest, &row.fit.task);
+            (row.leaked_test_molecules, row.conflicting_labels) = (faults.leaked, faults.conflicting);
+            // Fits that were stored before labels were looked over have no such flag.
+            if faults.is_leaked() && !row.fit.flags.iter().any(|flag| flag == LEAKED) {
+                row.fit.flags.insert(0, LEAKED.to_owned());
+            }
+        }
+        let fitted = |dataset: &&DatasetOutput| self.rows.iter().any(|row| row.details.pool.data_digest == dataset.data_digest);
+        self.notes = notes(&datasets.iter().filter(fitted).cloned().collect::<Vec<_>>());
+    }
 }
 
 /// A fit and what it rests on.
@@ -46,6 +72,10 @@ pub struct PredictorRow {
     pub spearman_low90: Option<f64>,
     /// Upper end of the 90 % interval, which the verdict `does_not_predict` rests on.
     pub spearman_high90: Option<f64>,
+    /// Labelled test molecules of the task that have a label in training or validation too; null if that was not counted.
+    pub leaked_test_molecules: Option<u64>,
+    /// Molecules with several rows whose labels of the task differ; null if that was not counted.
+    pub conflicting_labels: Option<u64>,
     /// What the fit rests on.
     pub details: Details,
 }
@@ -72,7 +102,15 @@ pub fn predictor_board(
         })?;
         let (spearman_low90, spearman_high90) =
             details.spearman_interval.map_or((None, None), |interval| (Some(interval.low90), Some(interval.high90)));
-        rows.push(PredictorRow { rank: 0, fit, spearman_low90, spearman_high90, details });
+        rows.push(PredictorRow {
+            rank: 0,
+            fit,
+            spearman_low90,
+            spearman_high90,
+            leaked_test_molecules: None,
+            conflicting_labels: None,
+            details,
+        });
     }
     rows.sort_by(|left, right| {
         group(left)
@@ -97,6 +135,7 @@ pub fn predictor_board(
         useful_effect,
         refused: Vec::new(),
         stale: false,
+        notes: Vec::new(),
     })
 }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use clmbench_protocol::{
-    Budget, CheckpointRef, Comparable, CorpusOutput, CostClass, Coverage, Direction, ErrorKind, Measure, MetricInfo, Objective,
-    PluginRef, Precision, RunFacts, Scope, TaskKind,
+    Budget, CheckpointRef, Comparable, CorpusOutput, CostClass, Coverage, DatasetOutput, Direction, ErrorKind, Measure,
+    MetricInfo, Objective, PluginRef, Precision, RunFacts, Scope, TaskKind,
 };
-use clmbench_store::{MetricRow, RefusedTaskRow, RunRow, ScoreRow};
+use clmbench_store::{BaselineRow, MetricRow, RefusedTaskRow, RunRow, ScoreRow};
 
 use crate::{
     inputs::{FailedCell, Inputs},
@@ -143,6 +143,57 @@ pub(crate) fn score_row(run: &str, value: f64) -> ScoreRow {
     }
 }
 
+/// A forest on the task of [`score_row`].
+pub(crate) fn baseline_row(baseline: &str, seed: u64, value: f64) -> BaselineRow {
+    BaselineRow {
+        cell: format!("{baseline} {seed}"),
+        baseline: baseline.into(),
+        dataset: "freesolv".into(),
+        task: "expt".into(),
+        task_kind: TaskKind::Regression,
+        split_digest: "split".into(),
+        data_digest: "data".into(),
+        score: "rmse".into(),
+        value,
+        higher_is_better: false,
+        primary: true,
+        se_test: 0.1,
+        se_seed: None,
+        mean_predictor: 4.0,
+        n_train: 513,
+        n_validation: 64,
+        n_test: 65,
+        seed,
+        seconds: 0.1,
+        device: "cpu".into(),
+        libtorch: "2.11.0".into(),
+    }
+}
+
+/// The dataset of [`score_row`] under this name; its labels were not looked over.
+pub(crate) fn dataset(name: &str) -> DatasetOutput {
+    DatasetOutput {
+        source: "moleculenet".into(),
+        dataset: name.into(),
+        tasks: vec![],
+        rows: 642,
+        invalid: vec![],
+        counts: (513, 64, 65),
+        truncated: 0,
+        unknown_token_molecules: 0,
+        duplicate_groups: 0,
+        leaked: 0,
+        sha256_csv: String::new(),
+        data_digest: "data".into(),
+        split_digest: "split".into(),
+        tokenizer_digest: "tokenizer".into(),
+        train_sd: vec![],
+        multi_fragment: 0,
+        tokens: (0, 0),
+        checks: vec![],
+    }
+}
+
 pub(crate) fn refused_row(run: &str, task: &str) -> RefusedTaskRow {
     RefusedTaskRow {
         cell: format!("transfer {run}"),
@@ -229,7 +280,9 @@ pub(crate) fn suite(n: usize) -> Inputs {
         scores,
         refused: vec![],
         predictions: BTreeMap::new(),
-        tasks: BTreeMap::new(),
+        baselines: vec![],
+        refused_baselines: vec![],
+        datasets: vec![dataset("freesolv")],
         infos: vec![metric_info("loss/mlm_loss"), parameters],
         corpora: vec![corpus],
     }

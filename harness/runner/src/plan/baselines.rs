@@ -1,6 +1,6 @@
 //! Baseline cells: models without a CLM, which need their dataset alone.
 
-use clmbench_protocol::{BaselineFeatures, BaselineProtocol, Protocol};
+use clmbench_protocol::{BaselineFeatures, BaselineModel, BaselineProtocol, Criterion, Protocol, TaskKind};
 
 use super::{
     bind::Draft,
@@ -19,7 +19,7 @@ impl Builder<'_> {
         let suite = self.suite;
         for entry in &suite.baselines {
             for features in &entry.features {
-                for dataset in datasets {
+                for dataset in datasets.iter().filter(|dataset| entry.takes(&dataset.dataset)) {
                     (0..entry.seeds).for_each(|seed| self.baseline(entry, *features, dataset, seed));
                 }
             }
@@ -38,6 +38,20 @@ impl Builder<'_> {
         let mut cell = planned("transfer", format!("transfer/baseline/{label}/{}{end}", dataset.name), vec![dataset.cell], draft);
         cell.threads = THREADS;
         (cell.kind, cell.work) = (kind, work);
+        cell.not_applicable = wrong_task(&entry.model, dataset);
         self.push(cell);
     }
+}
+
+/// Why trees that grow so are not for the tasks of a dataset, if they are not.
+fn wrong_task(model: &BaselineModel, dataset: &DatasetCell) -> Option<String> {
+    let BaselineModel::RandomForest { growth, .. } = model else { return None };
+    let (what, wanted) = match growth.criterion {
+        Criterion::Entropy => ("the criterion `entropy`", TaskKind::Classification),
+        Criterion::AbsoluteError => ("the criterion `absolute_error`", TaskKind::Regression),
+        Criterion::Variance if growth.balanced => ("`balanced`", TaskKind::Classification),
+        Criterion::Variance => return None,
+    };
+    let other = dataset.tasks.iter().find(|task| task.kind != wanted)?;
+    Some(format!("{what} is for {}, and `{}` of {} is of {}", wanted.word(), other.name, dataset.name, other.kind.word()))
 }

@@ -57,7 +57,7 @@ pub(super) fn finetune_work(protocol: &FinetuneProtocol) -> f64 {
 /// Kind of the baselines of a model and features on a dataset, and the work within it: trees, rounds or 1.
 pub(super) fn baseline_kind_and_work(dataset: &str, protocol: &BaselineProtocol) -> (String, f64) {
     let work = match &protocol.model {
-        BaselineModel::RandomForest { trees } => f64::from(*trees),
+        BaselineModel::RandomForest { trees, .. } => f64::from(*trees),
         BaselineModel::Boosting { rounds, .. } => f64::from(*rounds),
         BaselineModel::Linear { strengths } => strengths.len() as f64,
     };

@@ -2,13 +2,18 @@
 
 use std::collections::HashMap;
 
-use clmbench_protocol::{BaselineFeatures, BaselineModel, BaselineProtocol, Number};
+use clmbench_protocol::{BaselineFeatures, BaselineModel, BaselineProtocol, Criterion, Growth, Number};
 
-use super::{Place, SuiteError, reader::Section};
+use super::{DatasetEntry, Place, SuiteError, reader::Section};
 use crate::nearest::hint;
 
 /// Keys of `[[baseline]]`.
-pub(super) const KEYS: [&str; 8] = ["model", "features", "bits", "seeds", "trees", "rounds", "lr", "depth"];
+pub(super) const KEYS: [&str; 10] =
+    ["model", "features", "bits", "datasets", "seeds", "trees", "growth", "rounds", "lr", "depth"];
+/// Keys of its `growth`.
+pub(super) const GROWTH_KEYS: [&str; 4] = ["min_samples_split", "criterion", "bootstrap", "balanced"];
+/// Criteria, as suites name them.
+const CRITERIA: [&str; 3] = ["variance", "entropy", "absolute_error"];
 /// Models, as suites name them.
 const MODELS: [&str; 3] = ["random_forest", "boosting", "linear"];
 /// Features, as suites name them.
@@ -32,6 +37,8 @@ pub struct BaselineEntry {
     pub model: BaselineModel,
     /// To what; one baseline each.
     pub features: Vec<BaselineFeatures>,
+    /// Names of the datasets that it is fitted to; none = all of the suite.
+    pub datasets: Option<Vec<String>>,
     /// Seeds of a forest; 1 for a model without one.
     pub seeds: u32,
     /// Where it is written.
@@ -39,6 +46,11 @@ pub struct BaselineEntry {
 }
 
 impl BaselineEntry {
+    /// Whether it is fitted to a dataset of this name.
+    pub fn takes(&self, dataset: &str) -> bool {
+        self.datasets.as_ref().is_none_or(|names| names.iter().any(|name| name == dataset))
+    }
+
     /// Whether its model has a seed.
     pub fn is_seeded(&self) -> bool {
         matches!(self.model, BaselineModel::RandomForest { .. })
@@ -71,7 +83,7 @@ pub(super) fn baseline(section: &Section<'_>) -> Result<BaselineEntry, SuiteErro
     };
     let (rounds, rate, depth) = BOOSTING;
     let model = match word.as_str() {
-        "random_forest" => BaselineModel::RandomForest { trees: count("trees", 1, 10_000, TREES)? },
+        "random_forest" => BaselineModel::RandomForest { trees: count("trees", 1, 10_000, TREES)?, growth: growth(section)? },
         "boosting" => BaselineModel::Boosting {
             rounds: count("rounds", 1, 10_000, rounds)?,
             learning_rate: Number(learning_rate(section, rate)?),
@@ -79,7 +91,35 @@ pub(super) fn baseline(section: &Section<'_>) -> Result<BaselineEntry, SuiteErro
         },
         _ => BaselineModel::Linear { strengths: STRENGTHS.map(Number).to_vec() },
     };
-    Ok(BaselineEntry { model, features: features(section)?, seeds: count("seeds", 1, 1000, 1)?, place: section.place.clone() })
+    Ok(BaselineEntry {
+        model,
+        features: features(section)?,
+        datasets: section.strings("datasets", "datasets = [\"freesolv\"]")?,
+        seeds: count("seeds", 1, 1000, 1)?,
+        place: section.place.clone(),
+    })
+}
+
+/// How the trees of a forest grow.
+fn growth(section: &Section<'_>) -> Result<Growth, SuiteError> {
+    let usual = Growth::default();
+    let Some(table) = section.section("growth", &GROWTH_KEYS, "growth = { min_samples_split = 32 }")? else { return Ok(usual) };
+    let split = table.integer("min_samples_split", 2, 1_000_000, "32")?.and_then(|number| u32::try_from(number).ok());
+    let criterion = match table.string("criterion", "variance")?.as_deref() {
+        None | Some("variance") => Criterion::Variance,
+        Some("entropy") => Criterion::Entropy,
+        Some("absolute_error") => Criterion::AbsoluteError,
+        Some(other) => {
+            let known = hint(other, &CRITERIA);
+            return Err(table.value_error("criterion", format!("`{}` is not a criterion.{known}", other.escape_debug())));
+        }
+    };
+    Ok(Growth {
+        min_samples_split: split.unwrap_or(usual.min_samples_split),
+        criterion,
+        bootstrap: table.boolean("bootstrap", "bootstrap = false")?.unwrap_or(usual.bootstrap),
+        balanced: table.boolean("balanced", "balanced = true")?.unwrap_or(usual.balanced),
+    })
 }
 
 fn learning_rate(section: &Section<'_>, usual: f64) -> Result<f64, SuiteError> {
@@ -123,17 +163,24 @@ fn features(section: &Section<'_>) -> Result<Vec<BaselineFeatures>, SuiteError> 
     Ok(all)
 }
 
-/// Refuses two baselines that tables would call the same.
-pub(super) fn different(baselines: &[BaselineEntry]) -> Result<(), SuiteError> {
-    let mut seen: HashMap<String, usize> = HashMap::new();
+/// Refuses two baselines of one dataset that tables would call the same, and datasets that the suite does not have.
+pub(super) fn different(baselines: &[BaselineEntry], datasets: &[DatasetEntry]) -> Result<(), SuiteError> {
+    let all: Vec<&str> = datasets.iter().flat_map(|entry| &entry.names).map(String::as_str).collect();
+    let mut seen: HashMap<(String, &str), usize> = HashMap::new();
     for entry in baselines {
+        if let Some(name) = entry.datasets.iter().flatten().find(|name| !all.contains(&name.as_str())) {
+            let (place, key, table) = (entry.place.clone(), "datasets".to_owned(), "[[baseline]]".to_owned());
+            let message = format!("no `[[dataset]]` of the suite is `{}`.{}", name.escape_debug(), hint(name, &all));
+            return Err(SuiteError::Value { place, table, key, message });
+        }
         for features in &entry.features {
-            let label = entry.label(*features);
-            if let Some(first) = seen.get(&label) {
-                let what = format!("the baseline `{label}`");
-                return Err(SuiteError::Duplicate { place: entry.place.clone(), first: *first, what });
+            for dataset in all.iter().filter(|dataset| entry.takes(dataset)) {
+                let label = entry.label(*features);
+                let what = format!("the baseline `{label}` of `{dataset}`");
+                if let Some(first) = seen.insert((label, dataset), entry.place.line).filter(|line| *line != entry.place.line) {
+                    return Err(SuiteError::Duplicate { place: entry.place.clone(), first, what });
+                }
             }
-            seen.insert(label, entry.place.line);
         }
     }
     Ok(())

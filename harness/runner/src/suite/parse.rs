@@ -92,7 +92,7 @@ pub(super) fn parse(file: &str, toml: &str) -> Result<Suite, SuiteError> {
     }
     unique("corpus", corpora.iter().map(|entry| (entry.name.clone(), &entry.place)))?;
     dataset::different(&datasets)?;
-    baseline::different(&baselines)?;
+    baseline::different(&baselines, &datasets)?;
     unique("protocol", protocols.iter().map(|entry| (entry.kind.word().to_owned(), &entry.place)))?;
 
     Ok(Suite {

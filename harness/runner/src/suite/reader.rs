@@ -138,6 +138,25 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// `true` or `false`.
+    pub fn boolean(&self, key: &str, example: &str) -> Result<Option<bool>, SuiteError> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        match value.get_ref() {
+            DeValue::Boolean(truth) => Ok(Some(*truth)),
+            _ => Err(self.wrong(key, &format!("`true` or `false`, such as `{example}`"), value)),
+        }
+    }
+
+    /// A table with these keys, such as `growth = { bootstrap = false }`.
+    pub fn section(&self, key: &str, allowed: &[&str], example: &str) -> Result<Option<Section<'a>>, SuiteError> {
+        let name = format!("`{key}` of {}", self.name);
+        let Some(value) = self.get(key) else { return Ok(None) };
+        match value.get_ref() {
+            DeValue::Table(table) => Section::open(self.text, &name, table, value.span().start, allowed).map(Some),
+            _ => Err(self.wrong(key, &format!("a table, such as `{example}`"), value)),
+        }
+    }
+
     /// Whether a key is written.
     pub fn has(&self, key: &str) -> bool {
         self.get(key).is_some()

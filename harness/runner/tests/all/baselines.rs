@@ -1,6 +1,6 @@
 //! `[[baseline]]` tables: what is read, which cells become of it, and every mistake word for word.
 
-use clmbench_protocol::{BaselineFeatures, BaselineModel, CellSpec, Number, Protocol};
+use clmbench_protocol::{BaselineFeatures, BaselineModel, CellSpec, Criterion, Growth, Number, Protocol};
 use clmbench_runner::{plan, suite::Suite};
 use clmbench_store::Store;
 
@@ -22,11 +22,21 @@ fn alone(keys: &str) -> String {
 fn every_key_is_read_and_silence_means_the_defaults() {
     let read = |keys: &str| Suite::parse("s.toml", &alone(keys)).unwrap().baselines.remove(0);
     let forest = read("model = \"random_forest\"");
-    assert_eq!(forest.model, BaselineModel::RandomForest { trees: 500 });
+    assert_eq!(forest.model, BaselineModel::RandomForest { trees: 500, growth: Growth::default() });
     assert_eq!((forest.features.as_slice(), forest.seeds), ([BaselineFeatures::Ecfp4 { bits: 2048 }].as_slice(), 1));
     let forest = read("model = \"random_forest\"\nfeatures = [\"ecfp4\", \"descriptors\"]\nbits = 1024\ntrees = 100\nseeds = 3");
     assert_eq!(forest.features, [BaselineFeatures::Ecfp4 { bits: 1024 }, BaselineFeatures::Descriptors]);
-    assert_eq!((forest.model, forest.seeds), (BaselineModel::RandomForest { trees: 100 }, 3));
+    assert_eq!((forest.model, forest.seeds), (BaselineModel::RandomForest { trees: 100, growth: Growth::default() }, 3));
+    let tuned = read(
+        "model = \"random_forest\"\ndatasets = [\"bace\"]\ngrowth = { min_samples_split = 32, criterion = \"entropy\", bootstrap = \
+         false, balanced = true }",
+    );
+    let growth = Growth { min_samples_split: 32, criterion: Criterion::Entropy, bootstrap: false, balanced: true };
+    assert_eq!(
+        (&tuned.model, tuned.datasets.clone()),
+        (&BaselineModel::RandomForest { trees: 500, growth }, Some(vec!["bace".into()]))
+    );
+    assert_eq!(tuned.label(tuned.features[0]), "tuned random forest, ecfp4 2048");
     let boosting = read("model = \"boosting\"\nfeatures = \"descriptors\"");
     let model = |rounds, rate, depth| BaselineModel::Boosting { rounds, learning_rate: Number(rate), depth };
     assert_eq!((boosting.model, boosting.features.as_slice()), (model(100, 0.1, 6), [BaselineFeatures::Descriptors].as_slice()));
@@ -60,6 +70,28 @@ fn a_suite_of_baselines_alone_is_a_suite() {
     assert!(plan.cells[2..].iter().all(|cell| cell.threads == 2 && cell.needs.len() == 1 && cell.stage == "transfer"));
     let labels = ["random forest, ecfp4 2048", "random forest, descriptors", "linear, ecfp4 2048"];
     assert_eq!(plan.summary(&|_| None).baselines, labels);
+}
+
+#[test]
+fn a_baseline_is_fitted_to_the_datasets_it_names_and_is_for() {
+    let forest = "[[baseline]]\nmodel = \"random_forest\"\n";
+    let text = alone(&format!(
+        "model = \"linear\"\n{forest}datasets = [\"bace\"]\n{forest}datasets = [\"freesolv\"]\ntrees = 9\n{forest}growth = {{ \
+         criterion = \"absolute_error\" }}"
+    ));
+    let plan = planned(&text);
+    let cells: Vec<(&str, Option<&str>)> =
+        plan.cells[2..].iter().map(|cell| (cell.key.as_str(), cell.not_applicable.as_deref())).collect();
+    let reason = "the criterion `absolute_error` is for regression, and `expt` of bace is of classification";
+    let expected = [
+        ("transfer/baseline/linear-ecfp4_2048/freesolv", None),
+        ("transfer/baseline/linear-ecfp4_2048/bace", None),
+        ("transfer/baseline/random_forest-ecfp4_2048/bace/seed0", None),
+        ("transfer/baseline/random_forest-ecfp4_2048/freesolv/seed0", None),
+        ("transfer/baseline/tuned_random_forest-ecfp4_2048/freesolv/seed0", None),
+        ("transfer/baseline/tuned_random_forest-ecfp4_2048/bace/seed0", Some(reason)),
+    ];
+    assert_eq!(cells, expected);
 }
 
 #[test]
@@ -137,7 +169,24 @@ fn every_mistake_is_said_word_for_word() {
         ),
         (
             format!("{forest}\n[[baseline]]\n{forest}\ntrees = 5"),
-            "10: the baseline `random forest, ecfp4 2048` is named twice, first on line 8. Remove one.",
+            "10: the baseline `random forest, ecfp4 2048` of `freesolv` is named twice, first on line 8. Remove one.",
+        ),
+        (
+            format!("{forest}\ndatasets = [\"bacce\"]"),
+            "8: `datasets` in [[baseline]]: no `[[dataset]]` of the suite is `bacce`. Did you mean `bace`?",
+        ),
+        (
+            format!("{forest}\ngrowth = {{ criterion = \"entrpy\" }}"),
+            "10: `criterion` in `growth` of [[baseline]]: `entrpy` is not a criterion. Did you mean `entropy`?",
+        ),
+        (
+            format!("{forest}\ngrowth = {{ bootstrap = 1 }}"),
+            "10: `bootstrap` in `growth` of [[baseline]] must be `true` or `false`, such as `bootstrap = false`, but a whole number is \
+             written.",
+        ),
+        (
+            format!("{forest}\ngrowth = 3"),
+            "10: `growth` in [[baseline]] must be a table, such as `growth = { min_samples_split = 32 }`, but a whole number is written.",
         ),
         (
             format!("{forest}\n[[metric]]\nid = \"loss/mlm_loss\""),

@@ -287,7 +287,7 @@ pub fn finetune_spec(weights: &str, seed: u64, searched: bool) -> CellSpec {
 pub fn baseline_spec(seed: u64) -> CellSpec {
     let CellSpec::Transfer(probe) = transfer_spec("") else { unreachable!("it is a transfer") };
     let features = BaselineFeatures::Ecfp4 { bits: 2048 };
-    let model = BaselineModel::RandomForest { trees: 100 };
+    let model = BaselineModel::RandomForest { trees: 100, growth: Default::default() };
     CellSpec::Transfer(Transfer { protocol: Protocol::Baseline(BaselineProtocol { features, model, seed, threads: 2 }), ..probe })
 }
 
