@@ -36,9 +36,22 @@ impl Faults {
     }
 }
 
-/// A sentence for each dataset with leaks, and one for each with conflicting labels; without a full stop.
-pub(crate) fn notes(datasets: &[DatasetOutput]) -> Vec<String> {
-    datasets.iter().flat_map(|dataset| [leak(dataset), conflict(dataset)]).flatten().collect()
+/// What is wrong with the labels of a dataset, in a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelNote {
+    /// The dataset.
+    pub dataset: String,
+    /// The sentence, without a full stop.
+    pub text: String,
+}
+
+/// A note for each dataset with leaks, and one for each with conflicting labels.
+pub(crate) fn notes<'a>(datasets: impl IntoIterator<Item = &'a DatasetOutput>) -> Vec<LabelNote> {
+    let of = |dataset: &DatasetOutput| {
+        let note = |text| LabelNote { dataset: dataset.dataset.clone(), text };
+        [leak(dataset), conflict(dataset)].into_iter().flatten().map(note).collect::<Vec<_>>()
+    };
+    datasets.into_iter().flat_map(of).collect()
 }
 
 fn leak(dataset: &DatasetOutput) -> Option<String> {
@@ -114,6 +127,7 @@ mod tests {
             "tox21: labels conflict in 1 of 3 tasks, most in SR-p53, where 12 molecules have several rows whose labels differ",
             "old: 2 of 11 test molecules are also in training or validation: scores may be too good (leaked)",
         ];
-        assert_eq!(notes(&[one, several, old]), expected);
+        let said: Vec<String> = notes(&[one, several, old]).into_iter().map(|note| note.text).collect();
+        assert_eq!(said, expected);
     }
 }

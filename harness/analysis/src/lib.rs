@@ -36,6 +36,7 @@ pub use expectation::{Expectation, Unexpected, expectation};
 pub use fit::fit_rows;
 pub use flags::LARGEST_UNTRAINED_SHARE;
 pub use inputs::{FailedCell, Inputs};
+pub use labels::LabelNote;
 pub use models::{ModelBoard, ModelKind, ModelRow, model_board};
 pub use points::{Score, ScoreGroup, scores_by_group};
 pub use pool::Pool;

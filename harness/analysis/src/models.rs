@@ -15,7 +15,7 @@ use crate::{
     baselines::Baselines,
     details::ExcludedRun,
     inputs::Inputs,
-    labels::{self, Faults, LEAKED},
+    labels::{self, Faults, LEAKED, LabelNote},
     learning,
     paired::{self, Side},
     points::{Score, ScoreGroup, scores_by_group},
@@ -43,6 +43,9 @@ pub struct ModelBoard {
     /// What a reader must know, such as several splits of one task.
     #[serde(skip)]
     pub notes: Vec<String>,
+    /// What is wrong with labels, such as leaks; each row has its counts.
+    #[serde(skip)]
+    pub labels: Vec<LabelNote>,
 }
 
 /// What was scored.
@@ -189,7 +192,8 @@ pub fn model_board(inputs: &Inputs) -> ModelBoard {
         suite: inputs.suite.clone(),
         refused: [&inputs.refused, &inputs.refused_baselines].into_iter().flat_map(|rows| refused::refused(rows)).collect(),
         missing: missing.collect(),
-        notes: notes(groups.keys()).into_iter().chain(labels::notes(&inputs.datasets)).collect(),
+        notes: notes(groups.keys()),
+        labels: labels::notes(&inputs.datasets),
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{
     AnalysisError, GENERATED_BY,
     details::Details,
-    labels::{Faults, LEAKED, notes},
+    labels::{Faults, LEAKED, LabelNote, notes},
     refused::RefusedTask,
 };
 
@@ -40,7 +40,7 @@ pub struct PredictorBoard {
     pub stale: bool,
     /// What a reader must know of the labels, such as leaks; each row has its counts.
     #[serde(skip)]
-    pub notes: Vec<String>,
+    pub labels: Vec<LabelNote>,
 }
 
 impl PredictorBoard {
@@ -56,7 +56,7 @@ impl PredictorBoard {
             }
         }
         let fitted = |dataset: &&DatasetOutput| self.rows.iter().any(|row| row.details.pool.data_digest == dataset.data_digest);
-        self.notes = notes(&datasets.iter().filter(fitted).cloned().collect::<Vec<_>>());
+        self.labels = notes(datasets.iter().filter(fitted));
     }
 }
 
@@ -135,7 +135,7 @@ pub fn predictor_board(
         useful_effect,
         refused: Vec::new(),
         stale: false,
-        notes: Vec::new(),
+        labels: Vec::new(),
     })
 }
 

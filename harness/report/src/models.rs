@@ -8,7 +8,7 @@ use crate::{
     Style,
     layout::{Column, draw},
     models_overview,
-    text::{MISSING, count, decimals, finish, plain, plural, refused_lines, wrap},
+    text::{MISSING, count, decimals, finish, label_lines, plain, plural, refused_lines, wrap},
 };
 
 /// The board as tables with one footer.
@@ -56,15 +56,15 @@ fn columns(rows: &[ModelRow]) -> Vec<Column> {
     let column = |get: &dyn Fn(&ModelRow) -> String| rows.iter().map(get).collect::<Vec<String>>();
     let digits = decimals(rows.iter().filter_map(|row| row.value).fold(0.0f64, |largest, value| largest.max(value.abs())));
     let number = |value: Option<f64>| value.map_or_else(|| MISSING.to_owned(), |value| format!("{value:.digits$}"));
-    let over_control = |row: &ModelRow| match (row.kind, row.control_difference) {
+    // Only runs are compared with a control or a baseline: elsewhere there is nothing to be missing.
+    let over = |row: &ModelRow, found: Over| match (row.kind, found.value) {
         (ModelKind::Run, Some(value)) => {
-            let ends = row.control_difference_low.zip(row.control_difference_high);
-            let interval =
-                ends.map_or_else(|| MISSING.to_owned(), |(low, high)| format!("[{}, {}]", number(Some(low)), number(Some(high))));
+            let interval = found
+                .ends()
+                .map_or_else(|| MISSING.to_owned(), |(low, high)| format!("[{}, {}]", number(Some(low)), number(Some(high))));
             format!("{} {interval}", number(Some(value)))
         }
         (ModelKind::Run, None) => MISSING.to_owned(),
-        // Only runs are compared with a control: elsewhere there is nothing to be missing.
         _ => String::new(),
     };
     let size = |value: Option<u64>| value.map_or_else(String::new, count);
@@ -78,8 +78,11 @@ fn columns(rows: &[ModelRow]) -> Vec<Column> {
         Column::right(&rows[0].score, 0, column(&|row| number(row.value))),
         Column::right("se", 0, column(&|row| number(row.std_error))),
         // No difference without its uncertainty.
-        Column::right("over control", 1, column(&over_control)),
+        Column::right("over control", 1, column(&|row| over(row, Over::control(row)))),
     ];
+    if rows.iter().any(|row| row.kind == ModelKind::Baseline) && rows.iter().any(|row| row.kind == ModelKind::Run) {
+        columns.push(Column::right("over baseline", 1, column(&|row| over(row, Over::baseline(row)))));
+    }
     // The components of the error, where there is more than the test molecules.
     if rows.iter().any(|row| row.se_seed.is_some() || row.se_pretrain.is_some()) {
         columns.push(Column::right("se test", 3, column(&|row| number(row.se_test))));
@@ -90,9 +93,40 @@ fn columns(rows: &[ModelRow]) -> Vec<Column> {
         columns.push(Column::right("seeds", 3, column(&|row| row.transfer_seeds.to_string())));
     }
     if rows.iter().any(|row| !row.flags.is_empty()) {
-        columns.push(Column::left("flags", 3, column(&|row| row.flags.join(", "))));
+        // A leak is no footnote: its flag stays where others would be left out.
+        let priority = if rows.iter().any(is_leaked) { 0 } else { 3 };
+        columns.push(Column::left("flags", priority, column(&|row| row.flags.join(", "))));
     }
     columns
+}
+
+/// Whether test molecules of a row are also in training or validation.
+pub(crate) fn is_leaked(row: &ModelRow) -> bool {
+    row.flags.iter().any(|flag| flag == "leaked")
+}
+
+/// By how much a run is better than another model.
+pub(crate) struct Over {
+    pub value: Option<f64>,
+    low: Option<f64>,
+    high: Option<f64>,
+}
+
+impl Over {
+    /// Than the same model untrained.
+    pub fn control(row: &ModelRow) -> Self {
+        Self { value: row.control_difference, low: row.control_difference_low, high: row.control_difference_high }
+    }
+
+    /// Than the best baseline.
+    pub fn baseline(row: &ModelRow) -> Self {
+        Self { value: row.baseline_difference, low: row.baseline_difference_low, high: row.baseline_difference_high }
+    }
+
+    /// Ends of its 95 % interval.
+    pub fn ends(&self) -> Option<(f64, f64)> {
+        self.low.zip(self.high)
+    }
 }
 
 /// What unigram frequencies reach, subset by subset, and which runs do not beat it.
@@ -130,7 +164,7 @@ pub(crate) fn kind(kind: ModelKind) -> &'static str {
     match kind {
         ModelKind::Run => "run",
         ModelKind::Control => "control",
-        ModelKind::MeanPredictor => "baseline",
+        ModelKind::Baseline | ModelKind::MeanPredictor => "baseline",
     }
 }
 
@@ -141,17 +175,30 @@ pub(crate) fn footer(board: &ModelBoard, left_out: &BTreeSet<String>) -> Vec<Str
         board.rows.iter().filter(|row| row.kind == ModelKind::Run).filter_map(|row| row.run.as_ref()).collect();
     let controls: BTreeSet<&String> =
         board.rows.iter().filter(|row| row.kind == ModelKind::Control).filter_map(|row| row.run.as_ref()).collect();
-    lines.push(format!(
-        "{} (each at its last checkpoint) and {} (the same model, untrained).",
-        plural(runs.len(), "run"),
-        plural(controls.len(), "random-initialised control")
-    ));
+    let baselines: BTreeSet<&String> =
+        board.rows.iter().filter(|row| row.kind == ModelKind::Baseline).map(|row| &row.label).collect();
+    if !runs.is_empty() || !controls.is_empty() || baselines.is_empty() {
+        lines.push(format!(
+            "{} (each at its last checkpoint) and {} (the same model, untrained).",
+            plural(runs.len(), "run"),
+            plural(controls.len(), "random-initialised control")
+        ));
+    }
+    if !baselines.is_empty() {
+        lines.push(format!(
+            "{} without a language model, on the same split; never counted in n.",
+            plural(baselines.len(), "baseline")
+        ));
+    }
     // Each missing number gives its reason; each standard error says what it contains.
     let mut contains: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut of_baselines: BTreeSet<&str> = BTreeSet::new();
     let mut differences: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut over_baseline: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut missing: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for row in &board.rows {
         match row.std_error {
+            Some(_) if row.kind == ModelKind::Baseline => _ = of_baselines.insert(&row.std_error_contains),
             Some(_) => _ = contains.entry(&row.std_error_contains).or_default().insert(&row.protocol),
             None => _ = missing.entry(format!("se: {}", row.std_error_contains)).or_default().insert(&row.label),
         }
@@ -161,6 +208,15 @@ pub(crate) fn footer(board: &ModelBoard, left_out: &BTreeSet<String>) -> Vec<Str
             None => {
                 let reason = format!("over control: {}", row.control_difference_contains);
                 missing.entry(reason).or_default().insert(&row.label);
+            }
+        }
+        if row.kind == ModelKind::Run && !baselines.is_empty() {
+            match row.baseline_difference_low.zip(row.baseline_difference_high) {
+                Some(_) => _ = over_baseline.entry(&row.baseline_difference_contains).or_default().insert(&row.protocol),
+                None => {
+                    let reason = format!("over baseline: {}", row.baseline_difference_contains);
+                    missing.entry(reason).or_default().insert(&row.label);
+                }
             }
         }
         if row.value.is_none() {
@@ -179,9 +235,16 @@ pub(crate) fn footer(board: &ModelBoard, left_out: &BTreeSet<String>) -> Vec<Str
     for (what, named) in contains {
         lines.push(format!("se{}: standard error over {what}; pretraining seeds are not in it.", of(named)));
     }
+    for what in of_baselines {
+        lines.push(format!("se (baselines): standard error over {what}."));
+    }
     for (what, named) in differences {
         let which = of(named);
         lines.push(format!("over control{which}: by how much it beats the same model untrained [95 %], over {what}."));
+    }
+    for (what, named) in over_baseline {
+        let which = of(named);
+        lines.push(format!("over baseline{which}: by how much it beats the best baseline of its table [95 %], over {what}."));
     }
     lines.extend(unigram_lines(board));
     for (reason, labels) in missing {
@@ -190,6 +253,7 @@ pub(crate) fn footer(board: &ModelBoard, left_out: &BTreeSet<String>) -> Vec<Str
         let more = if named > 3 { format!(" and {} more", named - 3) } else { String::new() };
         lines.push(format!("{MISSING} {reason} ({}{more}).", names.join(", ")));
     }
+    lines.extend(label_lines(&board.labels, board.rows.iter().map(|row| row.dataset.as_str())));
     lines.extend(refused_lines(&board.refused));
     lines.extend(board.notes.iter().map(|note| format!("{note}.")));
     if !board.missing.is_empty() {

@@ -6,6 +6,7 @@ use clmbench_analysis::{ModelBoard, ModelKind, ModelRow};
 
 use crate::{
     Style,
+    models::is_leaked,
     overview::tables,
     text::{MISSING, decimals},
 };
@@ -51,7 +52,7 @@ pub(crate) fn blocks(board: &ModelBoard, style: Style) -> String {
     text
 }
 
-/// Runs, then controls, then the baseline; within them by size and name.
+/// Runs, then controls, then baselines, then the mean predictor; within them by size and name.
 fn models(board: &ModelBoard) -> Vec<(ModelKind, u64, String)> {
     let rows = board.rows.iter().map(|row| (row.kind, row.non_embedding_parameters.unwrap_or(0), row.label.clone()));
     rows.collect::<BTreeSet<_>>().into_iter().collect()
@@ -62,7 +63,8 @@ fn header((_, dataset, task, score, _): &Ranking<'_>, all: &[Ranking<'_>], rows:
     let several = all.iter().any(|other| other.1 == *dataset && other.2 != *task);
     let task = if several { format!("/{task}") } else { String::new() };
     let up = rows.first().is_none_or(|row| row.higher_is_better);
-    format!("{dataset}{task} {score} {}", if up { "↑" } else { "↓" })
+    let leaked = if rows.iter().any(|row| is_leaked(row)) { " leaked" } else { "" };
+    format!("{dataset}{task} {score} {}{leaked}", if up { "↑" } else { "↓" })
 }
 
 /// `0.756 ± 0.040 +`: the score, its standard error, and whether it is above (+) or below (-) the model's untrained control.

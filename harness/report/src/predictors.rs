@@ -8,7 +8,7 @@ use crate::{
     Style,
     layout::{Column, draw},
     overview,
-    text::{MISSING, finish, interval, p_value, plain, plural, refused_lines, seconds, two, two_or_missing, wrap},
+    text::{MISSING, finish, interval, label_lines, p_value, plain, plural, refused_lines, seconds, two, two_or_missing, wrap},
 };
 
 /// The board as a table with its footer.
@@ -222,6 +222,7 @@ fn footer(board: &PredictorBoard, shared: &Shared, left_out: &[String]) -> Vec<S
     if !left_out.is_empty() && !overview {
         lines.push(format!("Not shown at this width: {}; --json has every column.", left_out.join(", ")));
     }
+    lines.extend(label_lines(&board.labels, rows.iter().map(|row| row.fit.dataset.as_str())));
     lines.extend(refused_lines(&board.refused));
     if board.stale {
         lines.push("Cells were finished after these fits: `clmbench run` fits anew.".to_owned());
@@ -258,6 +259,7 @@ pub(crate) fn footer_of(board: &PredictorBoard, rows: &[PredictorRow]) -> Vec<St
         useful_effect: board.useful_effect,
         refused: Vec::new(),
         stale: false,
+        labels: board.labels.clone(),
     };
     let shared = Shared { flags: BTreeMap::new(), pools: BTreeMap::new(), ..Shared::of(rows) };
     footer(&part, &shared, &[])
@@ -360,6 +362,7 @@ fn listed(rows: &[PredictorRow], fits: &[&PredictorRow]) -> String {
 /// What a flag warns of.
 pub(crate) fn flag_meaning(flag: &str) -> &'static str {
     match flag {
+        "leaked" => "test molecules are also in training or validation: scores may be too good",
         "out_of_vocabulary" => "over 20 % of the molecules hold tokens or positions that a corpus never shows",
         "mixed_precision" => "runs trained in different number formats",
         "mixed_device" => "values from different classes of device",

@@ -1,6 +1,8 @@
 //! Numbers and foreign text on their way to a terminal.
 
-use clmbench_analysis::RefusedTask;
+use std::collections::BTreeSet;
+
+use clmbench_analysis::{LabelNote, RefusedTask};
 
 use crate::Style;
 
@@ -83,6 +85,12 @@ pub(crate) fn refused_lines(tasks: &[RefusedTask]) -> Vec<String> {
         lines.push(format!("{} more tasks have no score; `clmbench show` of a transfer cell says why.", tasks.len() - MOST));
     }
     lines
+}
+
+/// What is wrong with the labels of the datasets that are shown, a line each.
+pub(crate) fn label_lines<'a>(labels: &[LabelNote], shown: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let shown: BTreeSet<&str> = shown.collect();
+    labels.iter().filter(|note| shown.contains(note.dataset.as_str())).map(|note| format!("{}.", note.text)).collect()
 }
 
 /// Two decimals.

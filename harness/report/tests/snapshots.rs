@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use clmbench_analysis::{
-    Details, ExcludedRun, Expectation, GainDetails, ModelBoard, ModelKind, ModelRow, Pool, PredictorBoard, PredictorRow,
-    RefusedTask, Unexpected,
+    Details, ExcludedRun, Expectation, GainDetails, LabelNote, ModelBoard, ModelKind, ModelRow, Pool, PredictorBoard,
+    PredictorRow, RefusedTask, Unexpected,
 };
 use clmbench_protocol::{Objective, TaskKind};
 use clmbench_report::{Style, expectation_text, model_table, predictor_table, table};
@@ -87,7 +87,15 @@ fn predictor(metric: &str, n: u32, spearman: f64, trivial: bool) -> PredictorRow
         points: vec![],
         excluded: vec![],
     };
-    PredictorRow { rank: 1, fit, spearman_low90: None, spearman_high90: shown.then_some((spearman + 0.3).min(1.0)), details }
+    PredictorRow {
+        rank: 1,
+        fit,
+        spearman_low90: None,
+        spearman_high90: shown.then_some((spearman + 0.3).min(1.0)),
+        leaked_test_molecules: None,
+        conflicting_labels: None,
+        details,
+    }
 }
 
 fn predictors(rows: Vec<PredictorRow>) -> PredictorBoard {
@@ -100,6 +108,7 @@ fn predictors(rows: Vec<PredictorRow>) -> PredictorBoard {
         useful_effect: 0.5,
         refused: vec![],
         stale: false,
+        labels: vec![],
     }
 }
 
@@ -172,8 +181,8 @@ fn model(rank: u32, kind: ModelKind, label: &str, value: f64) -> ModelRow {
         rank: Some(rank),
         kind,
         label: label.into(),
-        run: (kind != ModelKind::MeanPredictor).then(|| label.into()),
-        non_embedding_parameters: (kind != ModelKind::MeanPredictor).then_some(830_000),
+        run: (run || kind == ModelKind::Control).then(|| label.into()),
+        non_embedding_parameters: (run || kind == ModelKind::Control).then_some(830_000),
         tokens: run.then_some(1_000_000),
         corpus_molecules: run.then_some(20_000),
         value: Some(value),
@@ -195,6 +204,12 @@ fn model(rank: u32, kind: ModelKind, label: &str, value: f64) -> ModelRow {
             ModelKind::Run => "test molecules, the same for both; no seeds are in it".into(),
             _ => "it is a control".into(),
         },
+        baseline_difference: None,
+        baseline_difference_low: None,
+        baseline_difference_high: None,
+        baseline_difference_contains: "no baseline has a score".into(),
+        leaked_test_molecules: None,
+        conflicting_labels: None,
         heldout_loss: run.then_some(1.7),
         unigram_cross_entropy: run.then_some(2.19),
         flags: vec![],
@@ -220,6 +235,7 @@ fn models() -> ModelBoard {
         refused: vec![],
         missing: vec![ExcludedRun { run: "x".into(), label: "bert 2.30M mixed 5k".into(), reason: "no score yet".into() }],
         notes: vec![],
+        labels: vec![],
     }
 }
 
@@ -300,6 +316,55 @@ fn models_with_all_components_of_the_error() {
         fits(&model_table(&board, Style::new(width)), width);
     }
     insta::assert_snapshot!("models_components_140", model_table(&board, Style::new(140)));
+}
+
+/// Baselines, a leak that no width hides, and labels that conflict.
+#[test]
+fn models_beside_baselines_with_a_leak() {
+    let mut board = models();
+    board.rows.insert(0, model(1, ModelKind::Baseline, "random forest, ecfp4 2048", 2.105));
+    for (rank, row) in (1..).zip(&mut board.rows) {
+        row.rank = Some(rank);
+        if row.kind != ModelKind::MeanPredictor {
+            row.flags.insert(0, "leaked".into());
+        }
+        if row.kind == ModelKind::Run {
+            row.baseline_difference = row.value.map(|value| 2.105 - value);
+            (row.baseline_difference_low, row.baseline_difference_high) = (Some(-0.61), Some(0.02));
+            row.baseline_difference_contains = "test molecules, the same for both; no seeds are in it".into();
+        }
+    }
+    let note = |dataset: &str, text: &str| LabelNote { dataset: dataset.into(), text: text.into() };
+    board.labels = vec![
+        note("freesolv", "freesolv: 3 of 65 test molecules are also in training or validation: scores may be too good (leaked)"),
+        note("esol", "esol: 2 molecules have several rows whose labels differ"),
+    ];
+    for width in 40..160 {
+        fits(&model_table(&board, Style::new(width)), width);
+    }
+    for width in [80, 160] {
+        let text = model_table(&board, Style::new(width));
+        assert_eq!(text.matches("leaked").count(), 5, "each row and the note:\n{text}");
+        assert!(!text.contains("esol"), "of a dataset that is not shown:\n{text}");
+        insta::assert_snapshot!(format!("models_baselines_{width}"), text);
+    }
+    board.rows.retain(|row| !matches!(row.kind, ModelKind::Run | ModelKind::Control));
+    let alone = model_table(&board, Style::new(80));
+    let line = "1 baseline without a language model, on the same split; never counted in n.";
+    assert!(alone.contains(line) && !alone.contains("random-initialised"), "{alone}");
+}
+
+#[test]
+fn a_leak_is_told_beside_every_fit() {
+    let mut board = demo();
+    board.rows.iter_mut().for_each(|row| row.fit.flags.push("leaked".into()));
+    let text = "freesolv: 3 of 65 test molecules are also in training or validation: scores may be too good (leaked)";
+    board.labels = vec![LabelNote { dataset: "freesolv".into(), text: text.into() }];
+    for width in [60, 160] {
+        let page = predictor_table(&board, Style::new(width));
+        let joined = page.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(joined.contains(text) && joined.contains("leaked"), "{page}");
+    }
 }
 
 #[test]

@@ -140,7 +140,8 @@ fn rows_of_a_task_whose_test_molecules_leaked_are_flagged() {
     let clean = model_board(&inputs);
     assert!(clean.rows.iter().all(|row| !row.flags.contains(&"leaked".to_owned())));
     assert_eq!((clean.rows[0].leaked_test_molecules, clean.rows[0].conflicting_labels), (Some(0), Some(2)));
-    assert_eq!(clean.notes, ["freesolv: 2 molecules have several rows whose labels differ"]);
+    let said = |board: &ModelBoard| board.labels.iter().map(|note| note.text.clone()).collect::<Vec<_>>();
+    assert_eq!(said(&clean), ["freesolv: 2 molecules have several rows whose labels differ"]);
     assert!(fit_rows(&inputs).unwrap().iter().all(|fit| !fit.flags.contains(&"leaked".to_owned())));
     inputs.datasets[0].checks = vec![check(3)];
     let board = model_board(&inputs);
@@ -150,7 +151,7 @@ fn rows_of_a_task_whose_test_molecules_leaked_are_flagged() {
         assert_eq!(row.leaked_test_molecules, Some(3));
     }
     let expected = "freesolv: 3 of 65 test molecules are also in training or validation: scores may be too good (leaked)";
-    assert_eq!(board.notes[0], expected);
+    assert_eq!((said(&board)[0].as_str(), board.labels[0].dataset.as_str()), (expected, "freesolv"));
     let fits = fit_rows(&inputs).unwrap();
     assert!(!fits.is_empty() && fits.iter().all(|fit| fit.flags[0] == "leaked"));
 }

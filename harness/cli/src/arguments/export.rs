@@ -55,6 +55,8 @@ pub enum What {
     Models,
     /// Every cell of the plan: status, identity, time, bytes, reason
     Cells,
+    /// Every dataset: rows, split, leaks, licence, citation
+    Datasets,
     /// Every test prediction behind the scores
     Predictions,
 }

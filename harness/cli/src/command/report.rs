@@ -7,8 +7,8 @@ use std::{
 };
 
 use clmbench_fetch::catalogue;
-use clmbench_protocol::CellSpec;
-use clmbench_report::html::{CorpusSourceTerms, Report, html_page};
+use clmbench_protocol::{CellSpec, SplitSpec, split as words};
+use clmbench_report::html::{CorpusSourceTerms, DatasetSplit, Report, html_page};
 use clmbench_store::{Store, StoreError};
 
 use crate::{
@@ -38,6 +38,7 @@ pub fn run(arguments: &ReportArguments, global: &Global, console: Console) -> Re
         runs: &store.runs(suite.id)?,
         cells: &store.cells(suite.id)?,
         datasets: &store.datasets(suite.id)?,
+        splits: &splits(&store, suite.id)?,
         corpora: &store.corpora(suite.id)?,
         sources: &sources(&store, suite.id)?,
         plugins: &store.suite_plugins(suite.id)?,
@@ -82,9 +83,48 @@ fn sources(store: &Store, suite_id: i64) -> Result<Vec<CorpusSourceTerms>, Store
     Ok(files.into_iter().map(terms).collect())
 }
 
+/// How the datasets of a suite are split.
+fn splits(store: &Store, suite_id: i64) -> Result<Vec<DatasetSplit>, StoreError> {
+    let of = |spec| match spec {
+        CellSpec::TokeniseDataset(spec) => {
+            Some(DatasetSplit { split: in_words(&spec.split), source: spec.source, dataset: spec.dataset })
+        }
+        _ => None,
+    };
+    Ok(store.specs(suite_id, "tokenise_dataset")?.into_iter().filter_map(of).collect())
+}
+
+/// `random, seed 7, 80 : 10 : 10`; without shares where the source or a file gives the parts.
+fn in_words(split: &SplitSpec) -> String {
+    let mut parts = vec![split.algorithm.clone()];
+    parts.extend(split.seed.map(|seed| format!("seed {seed}")));
+    if split.algorithm != words::GIVEN && split.algorithm != words::FILE {
+        let (train, validation) = (100.0 * split.fractions.0.0, 100.0 * split.fractions.1.0);
+        parts.push(format!("{train:.0} : {validation:.0} : {:.0}", 100.0 - train - validation));
+    }
+    parts.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
+    use clmbench_protocol::Number;
+
     use super::*;
+
+    #[test]
+    fn a_split_is_said_in_words() {
+        let split = |algorithm: &str, seed| SplitSpec {
+            algorithm: algorithm.into(),
+            seed,
+            fractions: (Number(0.7), Number(0.1)),
+            file: None,
+        };
+        assert_eq!(in_words(&split("random", Some(7))), "random, seed 7, 70 : 10 : 20");
+        assert_eq!(
+            (in_words(&split("scaffold", None)), in_words(&split("given", None))),
+            ("scaffold, 70 : 10 : 20".into(), "given".into())
+        );
+    }
 
     #[test]
     fn the_page_has_a_name_that_leads_nowhere_else() {

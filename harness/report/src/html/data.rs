@@ -19,7 +19,8 @@ pub(crate) fn section(report: &Report<'_>) -> Vec<Node> {
         nodes.push(datasets(report));
         nodes.push(note(
             "Invalid: rows whose SMILES is no molecule, left out. Leaked: molecules of the test part that are also in training or \
-             validation (the same molecule in several rows). A licence is what its plugin says; look at the source before you \
+             validation (the same molecule in several rows). Conflicting: molecules with several rows whose labels differ, in the task \
+             that has most. A licence is what its plugin says; look at the source before you \
              pass data on.",
         ));
     }
@@ -66,8 +67,16 @@ fn datasets(report: &Report<'_>) -> Node {
             let (train, validation, test) = output.counts;
             format!("{train} / {validation} / {test}")
         }),
+        column("split", Set::Word, |output: &DatasetOutput| {
+            let split = report.splits.iter().find(|split| split.source == output.source && split.dataset == output.dataset);
+            split.map_or_else(String::new, |split| split.split.clone())
+        }),
+        column("rows", Set::Number, |output: &DatasetOutput| output.rows.to_string()),
         column("invalid", Set::Number, |output: &DatasetOutput| output.invalid.len().to_string()),
         column("leaked", Set::Number, |output: &DatasetOutput| output.leaked.to_string()),
+        column("conflicting", Set::Number, |output: &DatasetOutput| {
+            output.checks.iter().map(|check| check.conflicting).max().map_or_else(String::new, |most| most.to_string())
+        }),
         column("truncated", Set::Number, |output: &DatasetOutput| output.truncated.to_string()),
         column("tasks (score)", Set::Long, tasks),
         column("licence", Set::Long, said(|info| &info.licence)),
@@ -97,6 +106,10 @@ fn corpora(rows: &[CorpusOutput]) -> Node {
                 format!("{} {:.1} %", entry.dataset, 100.0 * largest)
             };
             corpus.coverage.iter().map(share).collect::<Vec<_>>().join(", ")
+        }),
+        column("test molecules met among its candidates, and removed", Set::Long, |corpus: &CorpusOutput| {
+            let removed = |entry: &clmbench_protocol::Coverage| format!("{} {}", entry.dataset, entry.test_molecules_removed);
+            corpus.coverage.iter().map(removed).collect::<Vec<_>>().join(", ")
         }),
     ];
     table("Subsets that were trained on", rows, columns).into()

@@ -45,12 +45,25 @@ pub struct Report<'a> {
     pub cells: &'a [CellRow],
     /// Its datasets.
     pub datasets: &'a [DatasetOutput],
+    /// How they are split.
+    pub splits: &'a [DatasetSplit],
     /// Its corpus subsets.
     pub corpora: &'a [CorpusOutput],
     /// Where the molecules of its corpora are from.
     pub sources: &'a [CorpusSourceTerms],
     /// The plugins that it uses.
     pub plugins: &'a [PluginManifest],
+}
+
+/// How a dataset is split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatasetSplit {
+    /// Source.
+    pub source: String,
+    /// Dataset.
+    pub dataset: String,
+    /// Its split in words, such as `random, seed 7, 80 : 10 : 10`.
+    pub split: String,
 }
 
 /// Where molecules of a corpus are from.

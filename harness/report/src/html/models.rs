@@ -13,7 +13,7 @@ use super::{
     table::{Set, column, table},
 };
 use crate::{
-    models::{footer, kind},
+    models::{Over, footer, kind},
     text::{MISSING, count, decimals, seconds},
 };
 
@@ -69,6 +69,18 @@ fn ranked(caption: &str, rows: &[ModelRow]) -> Node {
             }
             (ModelKind::Run, None) => MISSING.to_owned(),
             _ => String::new(),
+        }),
+        column("over baseline [95 %]", Set::Number, move |row: &ModelRow| {
+            let found = Over::baseline(row);
+            match (row.kind, found.value) {
+                (ModelKind::Run, Some(value)) => {
+                    let range = found
+                        .ends()
+                        .map_or_else(|| MISSING.to_owned(), |(low, high)| format!("[{low:.digits$}, {high:.digits$}]"));
+                    format!("{value:.digits$} {range}")
+                }
+                _ => String::new(),
+            }
         }),
         column("se test", Set::Number, move |row: &ModelRow| part(row.se_test)),
         column("se seed", Set::Number, move |row: &ModelRow| part(row.se_seed)),

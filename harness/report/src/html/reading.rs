@@ -32,6 +32,11 @@ pub(crate) fn section(report: &Report<'_>) -> Vec<Node> {
         ),
         "mde is the smallest |r| that n runs find 80 % of the time. Where it is large, cannot tell is to be expected."
             .to_owned(),
+        "A baseline is a model without a language model: a forest, boosted trees or a linear model on fixed features of the molecules, or \
+         the mean. A pretrained model that does not beat it has not shown that pretraining helps."
+            .to_owned(),
+        "Rows flagged leaked are of tasks whose test molecules are in part also in training or validation: their scores may be too good."
+            .to_owned(),
         "± and error bars are one standard error; each table says what its errors contain.".to_owned(),
     ];
     vec![

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Columns of `fits`: the keys of `leaderboard predictors --json`.
-pub const FITS: [Column; 40] = [
+pub const FITS: [Column; 42] = [
     column("rank", Kind::Whole, "place in its task, protocol and split"),
     column("metric", Kind::Text, "family/name, with parameters where there are several"),
     column("dataset", Kind::Text, "dataset"),
@@ -53,22 +53,24 @@ pub const FITS: [Column; 40] = [
     column("score_orientation", Kind::Text, "higher_is_better or lower_is_better"),
     column("trivial", Kind::Flag, "whether it is a trivial predictor"),
     column("n_needed", Kind::Whole, "runs that would detect the useful effect"),
+    column("leaked_test_molecules", Kind::Whole, "test molecules also in training or validation"),
+    column("conflicting_labels", Kind::Whole, "molecules with rows whose labels differ"),
     column("details", Kind::Json, "pool, family, permutation, gain, points, runs left out"),
 ];
 
 /// Columns of `models`: the keys of `leaderboard models --json`.
-pub const MODELS: [Column; 31] = [
+pub const MODELS: [Column; 37] = [
     column("dataset", Kind::Text, "dataset"),
     column("task", Kind::Text, "task"),
     column("task_kind", Kind::Text, "regression or classification"),
-    column("protocol", Kind::Text, "probe or finetune"),
+    column("protocol", Kind::Text, "probe, finetune, or baseline without runs"),
     column("split_digest", Kind::Text, "BLAKE3 of the split"),
     column("score", Kind::Text, "name of the score"),
     column("unit", Kind::Text, "unit of the score"),
     column("higher_is_better", Kind::Flag, "whether larger is better"),
     column("rank", Kind::Whole, "place in its task, protocol and split"),
-    column("kind", Kind::Text, "run, control or mean_predictor"),
-    column("label", Kind::Text, "label of the run"),
+    column("kind", Kind::Text, "run, control, baseline or mean_predictor"),
+    column("label", Kind::Text, "label of the run, or name of the baseline"),
     column("run", Kind::Text, "identity of the run's pretrain cell"),
     column("non_embedding_parameters", Kind::Whole, "parameters without embeddings"),
     column("tokens", Kind::Whole, "tokens trained on"),
@@ -86,6 +88,12 @@ pub const MODELS: [Column; 31] = [
     column("control_difference_low", Kind::Number, "lower 95 % end of it, over test molecules"),
     column("control_difference_high", Kind::Number, "upper 95 % end of it"),
     column("control_difference_contains", Kind::Text, "what the interval contains, or why there is none"),
+    column("baseline_difference", Kind::Number, "gain over the best baseline"),
+    column("baseline_difference_low", Kind::Number, "lower 95 % end of it, over test molecules"),
+    column("baseline_difference_high", Kind::Number, "upper 95 % end of it"),
+    column("baseline_difference_contains", Kind::Text, "what the interval contains, or why there is none"),
+    column("leaked_test_molecules", Kind::Whole, "test molecules also in training or validation"),
+    column("conflicting_labels", Kind::Whole, "molecules with rows whose labels differ"),
     column("heldout_loss", Kind::Number, "held-out loss, nats a token"),
     column("unigram_cross_entropy", Kind::Number, "that of unigram frequencies, nats a token"),
     column("flags", Kind::Words, "what to be careful about"),

@@ -34,7 +34,9 @@ type Row = (CellRow, Option<u64>);
 /// The cells that were asked for. A dataset's are those whose key names it.
 pub fn read(store: &Store, suite_id: i64, chosen: &Chosen<'_>) -> Result<Vec<Row>, CliError> {
     let bytes: BTreeMap<String, u64> = store.cell_bytes(suite_id)?;
-    let known = store.score_rows(suite_id)?.into_iter().map(|row| (row.dataset, row.protocol)).collect::<Vec<_>>();
+    let of_runs = store.score_rows(suite_id)?.into_iter().map(|row| (row.dataset, row.protocol));
+    let of_baselines = store.baseline_rows(suite_id)?.into_iter().map(|row| (row.dataset, "baseline".to_owned()));
+    let known = of_runs.chain(of_baselines).collect::<Vec<_>>();
     let named = |wanted: &Option<String>, key: &str| {
         wanted.as_ref().is_none_or(|wanted| format!("/{key}/").contains(&format!("/{wanted}/")))
     };

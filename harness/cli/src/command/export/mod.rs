@@ -2,6 +2,7 @@
 
 mod boards;
 mod cells;
+mod datasets;
 mod predictions;
 mod results;
 
@@ -44,11 +45,13 @@ pub fn run(arguments: &ExportArguments, global: &Global, console: Console) -> Re
             let rows = cells::read(&store, suite.id, &chosen)?;
             write_to(out, |sink| cells::write(&rows, chosen.writer(sink, "cells", &cells::COLUMNS)?))
         }
+        What::Datasets => {
+            let rows = datasets::read(&store, suite.id, &chosen)?;
+            write_to(out, |sink| datasets::write(&rows, chosen.writer(sink, "datasets", &datasets::COLUMNS)?))
+        }
         What::Predictions => {
             let scores = predictions::read(&store, suite.id, &chosen)?;
-            write_to(out, |sink| {
-                predictions::write(&store, suite.id, &scores, chosen.writer(sink, "predictions", &predictions::COLUMNS)?)
-            })
+            write_to(out, |sink| predictions::write(&store, &scores, chosen.writer(sink, "predictions", &predictions::COLUMNS)?))
         }
     }?;
     if let Some(path) = out {
@@ -120,12 +123,13 @@ that a spreadsheet would take for a formula starts with ' in CSV. A number that 
 NaN, inf or -inf. Columns are added at need, never renamed or removed within a schema number.
 ",
     );
-    let exports: [(&str, &[Column]); 5] = [
+    let exports: [(&str, &[Column]); 6] = [
         ("results", &results::COLUMNS),
         ("fits", &boards::FITS),
         ("models", &boards::MODELS),
         ("cells", &cells::COLUMNS),
         ("predictions", &predictions::COLUMNS),
+        ("datasets", &datasets::COLUMNS),
     ];
     for (name, columns) in exports {
         text.push_str(&format!("\n{name}:\n"));
@@ -148,7 +152,8 @@ mod tests {
             "{:?}",
             page.lines().find(|line| line.chars().count() > 100)
         );
-        for columns in [&results::COLUMNS[..], &boards::FITS, &boards::MODELS, &cells::COLUMNS, &predictions::COLUMNS] {
+        let others = [&boards::FITS[..], &boards::MODELS, &cells::COLUMNS, &predictions::COLUMNS, &datasets::COLUMNS];
+        for columns in [&results::COLUMNS[..]].into_iter().chain(others) {
             let mut names: Vec<&str> = columns.iter().map(|column| column.name).collect();
             assert!(names.iter().all(|name| page.contains(&format!("  {name} "))));
             names.sort_unstable();

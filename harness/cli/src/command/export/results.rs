@@ -5,7 +5,7 @@
 //! | `metric` | a value of a metric on a checkpoint of a run |
 //! | `score` | a downstream score of a checkpoint of a run |
 //! | `control` | the same of the random-initialised model |
-//! | `baseline` | the same of the predictor that always says the training mean or prevalence |
+//! | `baseline` | the same of a model without a language model; the predictor that always says the training mean or prevalence is one |
 //! | `corpus` | cross-entropy of the held-out sample under counts of a corpus subset |
 
 use std::{
@@ -13,8 +13,8 @@ use std::{
     io::Write,
 };
 
-use clmbench_protocol::{CorpusOutput, DatasetOutput};
-use clmbench_store::{CheckpointRow, MetricRow, RunRow, ScoreRow, Store, SuiteRow};
+use clmbench_protocol::{CorpusOutput, DatasetOutput, TaskKind};
+use clmbench_store::{BaselineRow, CheckpointRow, MetricRow, RunRow, ScoreRow, Store, SuiteRow};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Columns in order: the keys of [`Row`].
-pub const COLUMNS: [Column; 45] = [
+pub const COLUMNS: [Column; 46] = [
     column("suite", Kind::Text, "name of the suite"),
     column("kind", Kind::Text, "metric, score, control, baseline or corpus"),
     column("name", Kind::Text, "metric family/name, score or count model"),
@@ -43,8 +43,9 @@ pub const COLUMNS: [Column; 45] = [
     column("higher_is_better", Kind::Flag, "whether a larger score is better"),
     column("dataset", Kind::Text, "dataset of a score or label-aware metric"),
     column("task", Kind::Text, "its task"),
-    column("protocol", Kind::Text, "probe or finetune"),
-    column("transfer_seed", Kind::Whole, "seed of a fine-tuning"),
+    column("baseline", Kind::Text, "name of the baseline"),
+    column("protocol", Kind::Text, "probe, finetune or baseline"),
+    column("transfer_seed", Kind::Whole, "seed of a fine-tuning or a baseline"),
     column("split_digest", Kind::Text, "BLAKE3 of the split"),
     column("run", Kind::Text, "label of the pretraining run"),
     column("run_cell", Kind::Text, "identity of its cell"),
@@ -93,6 +94,7 @@ pub struct Row {
     higher_is_better: Option<bool>,
     dataset: Option<String>,
     task: Option<String>,
+    baseline: Option<String>,
     protocol: Option<String>,
     transfer_seed: Option<u64>,
     split_digest: Option<String>,
@@ -142,7 +144,6 @@ pub fn read(store: &Store, suite: &SuiteRow, chosen: &Chosen<'_>) -> Result<Vec<
         datasets: store.datasets(id)?.into_iter().map(|dataset| (dataset.data_digest.clone(), dataset)).collect(),
     };
     let scores = store.score_rows(id)?;
-    let known = scores.iter().map(|row| (row.dataset.clone(), row.protocol.clone())).collect::<BTreeSet<_>>();
     let mut rows: Vec<Row> = store.corpora(id)?.iter().flat_map(|corpus| facts.corpus(corpus)).collect();
     rows.extend(store.metric_rows(id)?.iter().map(|row| facts.metric(row)));
     let mut baselines = BTreeSet::new();
@@ -153,7 +154,10 @@ pub fn read(store: &Store, suite: &SuiteRow, chosen: &Chosen<'_>) -> Result<Vec<
         }
         rows.push(facts.score(score));
     }
+    rows.extend(store.baseline_rows(id)?.iter().map(|row| facts.model_baseline(row)));
     let word = |word: &Option<String>| word.clone().unwrap_or_default();
+    let scored = rows.iter().filter(|row| row.higher_is_better.is_some());
+    let known: BTreeSet<(String, String)> = scored.map(|row| (word(&row.dataset), word(&row.protocol))).collect();
     rows.retain(|row| chosen.all() || chosen.wants(&word(&row.dataset), &word(&row.protocol)));
     chosen.refuse_if_none(rows.len(), known.into_iter())?;
     Ok(rows)
@@ -269,16 +273,19 @@ impl Facts {
         }
     }
 
+    /// The unit of a score: an error has that of the labels; shares and correlations have none.
+    fn unit(&self, data_digest: &str, task: &str, score: &str) -> String {
+        let dataset = self.datasets.get(data_digest);
+        let task = dataset.and_then(|dataset| dataset.tasks.iter().find(|known| known.name == task));
+        task.filter(|_| ["rmse", "mae"].contains(&score)).map(|task| task.unit.clone()).unwrap_or_default()
+    }
+
     /// What is known of the task of a score.
     fn of_task(&self, score: &ScoreRow, row: Row) -> Row {
-        let dataset = self.datasets.get(&score.data_digest);
-        let task = dataset.and_then(|dataset| dataset.tasks.iter().find(|task| task.name == score.task));
-        // An error has the unit of the labels; shares and correlations have none.
-        let unit = task.filter(|_| ["rmse", "mae"].contains(&score.score.as_str())).map(|task| task.unit.clone());
         Row {
             name: score.score.clone(),
             primary: Some(score.primary),
-            unit: unit.unwrap_or_default(),
+            unit: self.unit(&score.data_digest, &score.task, &score.score),
             higher_is_better: Some(score.higher_is_better),
             n: Some(score.n_test),
             dataset: Some(score.dataset.clone()),
@@ -310,8 +317,47 @@ impl Facts {
 
     /// The predictor that always says the same; its error over test molecules is not computed.
     fn baseline(&self, score: &ScoreRow) -> Row {
-        let row = Row { suite: self.suite.clone(), kind: "baseline", value: number(score.mean_predictor), ..Row::default() };
+        let name = match score.task_kind {
+            TaskKind::Regression => "mean predictor",
+            TaskKind::Classification => "prevalence predictor",
+        };
+        let row = Row {
+            suite: self.suite.clone(),
+            kind: "baseline",
+            baseline: Some(name.to_owned()),
+            value: number(score.mean_predictor),
+            ..Row::default()
+        };
         self.of_task(score, row)
+    }
+
+    /// A score of a model without a language model.
+    fn model_baseline(&self, score: &BaselineRow) -> Row {
+        Row {
+            suite: self.suite.clone(),
+            kind: "baseline",
+            name: score.score.clone(),
+            primary: Some(score.primary),
+            value: number(score.value),
+            unit: self.unit(&score.data_digest, &score.task, &score.score),
+            std_error: number(score.se_seed.map_or(score.se_test, |seed| score.se_test.hypot(seed))),
+            error_kind: "statistical".into(),
+            se_test: number(score.se_test),
+            se_seed: optional(score.se_seed),
+            n: Some(score.n_test),
+            higher_is_better: Some(score.higher_is_better),
+            dataset: Some(score.dataset.clone()),
+            task: Some(score.task.clone()),
+            baseline: Some(score.baseline.clone()),
+            protocol: Some("baseline".to_owned()),
+            transfer_seed: Some(score.seed),
+            split_digest: Some(score.split_digest.clone()),
+            seconds: number(score.seconds),
+            device: Some(score.device.clone()),
+            libtorch: Some(score.libtorch.clone()),
+            cell: Some(score.cell.clone()),
+            ..Row::default()
+        }
     }
 }
 

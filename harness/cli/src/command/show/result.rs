@@ -63,6 +63,13 @@ fn corpus(page: &mut Page, of: &CorpusOutput) {
     for coverage in &of.coverage {
         page.line("", &shares(coverage));
     }
+    for (index, coverage) in of.coverage.iter().enumerate() {
+        let label = if index == 0 { "removed" } else { "" };
+        page.line(
+            label,
+            &format!("{}  {} of its test molecules met among the candidates", coverage.dataset, coverage.test_molecules_removed),
+        );
+    }
 }
 
 /// `freesolv  0.0 %, 1.2 %, 0.0 %`, flagged as fits flag it.
