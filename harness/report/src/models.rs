@@ -11,6 +11,9 @@ use crate::{
     text::{MISSING, count, decimals, finish, label_lines, plain, plural, refused_lines, wrap},
 };
 
+/// Width of the flags where they are never left out.
+const NARROW_FLAGS: usize = 14;
+
 /// The board as tables with one footer.
 pub fn model_table(board: &ModelBoard, style: Style) -> String {
     let width = style.columns();
@@ -93,9 +96,12 @@ fn columns(rows: &[ModelRow]) -> Vec<Column> {
         columns.push(Column::right("seeds", 3, column(&|row| row.transfer_seeds.to_string())));
     }
     if rows.iter().any(|row| !row.flags.is_empty()) {
+        let flags = column(&|row| row.flags.join(", "));
         // A leak is no footnote: its flag stays where others would be left out.
-        let priority = if rows.iter().any(is_leaked) { 0 } else { 3 };
-        columns.push(Column::left("flags", priority, column(&|row| row.flags.join(", "))));
+        columns.push(match rows.iter().any(is_leaked) {
+            true => Column::left("flags", 0, flags).capped(NARROW_FLAGS),
+            false => Column::left("flags", 3, flags),
+        });
     }
     columns
 }

@@ -337,7 +337,7 @@ fn models_beside_baselines_with_a_leak() {
     let note = |dataset: &str, text: &str| LabelNote { dataset: dataset.into(), text: text.into() };
     board.labels = vec![
         note("freesolv", "freesolv: 3 of 65 test molecules are also in training or validation: scores may be too good (leaked)"),
-        note("esol", "esol: 2 molecules have several rows whose labels differ"),
+        note("lipo", "lipo: 2 molecules have several rows whose labels differ"),
     ];
     for width in 40..160 {
         fits(&model_table(&board, Style::new(width)), width);
@@ -345,7 +345,7 @@ fn models_beside_baselines_with_a_leak() {
     for width in [80, 160] {
         let text = model_table(&board, Style::new(width));
         assert_eq!(text.matches("leaked").count(), 5, "each row and the note:\n{text}");
-        assert!(!text.contains("esol"), "of a dataset that is not shown:\n{text}");
+        assert!(!text.contains("lipo"), "of a dataset that is not shown:\n{text}");
         insta::assert_snapshot!(format!("models_baselines_{width}"), text);
     }
     board.rows.retain(|row| !matches!(row.kind, ModelKind::Run | ModelKind::Control));
