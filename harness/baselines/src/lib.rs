@@ -18,3 +18,13 @@ pub use boosting::Boosting;
 pub use error::BaselineError;
 pub use features::Features;
 pub use forest::Forest;
+
+/// Computes something on a pool of so many threads (at least one) of its own.
+///
+/// # Errors
+/// [`BaselineError::Library`] where the threads cannot be started.
+pub fn on_threads<T: Send>(threads: u32, compute: impl FnOnce() -> T + Send) -> Result<T, BaselineError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1) as usize).build();
+    let pool = pool.map_err(|error| BaselineError::Library { model: "threads", reason: error.to_string() })?;
+    Ok(pool.install(compute))
+}

@@ -29,7 +29,7 @@ pub fn run(spec: &Transfer, protocol: &ProbeProtocol, data: &PreparedDataset, ma
     let tasks = spec.tasks.iter().map(|wanted| TaskData::read(spec, wanted, data)).collect::<Result<Vec<_>>>()?;
     let tasks = tasks.into_iter().map(|task| match task.refusal() {
         Some(reason) => Ok(task.refused(reason)),
-        None => probe(spec, protocol, &task, data, matrix),
+        None => probe(spec, &protocol.strengths, &task, data, matrix),
     });
     Ok(TransferOutput { tasks: tasks.collect::<Result<_>>()?, finetune: None })
 }
@@ -40,14 +40,15 @@ struct Fitted<'a> {
     predict: Box<dyn Fn(usize) -> Result<Vec<f64>> + 'a>,
 }
 
-fn probe(
+/// Probes one task that has enough labels, on features [N, D], f64, at the strength that is best on validation.
+pub(super) fn probe(
     spec: &Transfer,
-    protocol: &ProbeProtocol,
+    tried: &[Number],
     task: &TaskData,
     data: &PreparedDataset,
     matrix: &Tensor,
 ) -> Result<TaskTransfer> {
-    let strengths: Vec<f64> = protocol.strengths.iter().map(|strength| strength.0).collect();
+    let strengths: Vec<f64> = tried.iter().map(|strength| strength.0).collect();
     check_strengths(&strengths)?;
     if strengths.is_empty() {
         return Err(Failure::new(FailureKind::BadInput, "the protocol names no strengths for the probe"));
@@ -58,8 +59,8 @@ fn probe(
     };
     let best = choose(task, &fitted.validation)?;
     Ok(TaskTransfer {
-        strength: Some(protocol.strengths[best]),
-        validation: protocol.strengths.iter().copied().zip(fitted.validation.iter().copied().map(Number)).collect(),
+        strength: Some(tried[best]),
+        validation: tried.iter().copied().zip(fitted.validation.iter().copied().map(Number)).collect(),
         ..task.scored(spec, data, &(fitted.predict)(best)?)?
     })
 }
