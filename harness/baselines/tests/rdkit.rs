@@ -62,7 +62,7 @@ fn what_is_no_molecule_is_named() {
         Features::of(kind, &texts).unwrap_err()
     };
     let bits = BaselineFeatures::Ecfp4 { bits: 1024 };
-    assert_eq!(error("", bits).to_string(), "molecule 1 (``) has no fingerprint: it has no atoms");
+    assert_eq!(error("", bits).to_string(), "molecule 1 (``) has no fingerprint: SMILES input is empty");
     for kind in [bits, BaselineFeatures::Descriptors] {
         assert!(matches!(error("C(", kind), BaselineError::Molecule { place: 1, .. }));
     }

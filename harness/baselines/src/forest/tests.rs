@@ -57,7 +57,7 @@ fn forests_on_fingerprints_agree_with_smartcores() {
     let of = |labels: &[f64], places: &[usize]| places.iter().map(|place| labels[*place]).collect::<Vec<_>>();
     let classes: Vec<f64> = labels.iter().map(|label| f64::from(u8::from(*label > 2.5))).collect();
     for (labels, class, looks) in [(&labels, false, 1024), (&classes, true, 32)] {
-        let trees = if class { 600 } else { 300 };
+        let trees = if class { 600 } else { 120 };
         let ours = forest(trees, 1).fit_predict(&features, (&train, &of(labels, &train)), class, &test).unwrap();
         let again = forest(trees, 2).fit_predict(&features, (&train, &of(labels, &train)), class, &test).unwrap();
         let settings = RandomForestRegressorParameters::default().with_n_trees(trees as usize).with_m(looks).with_seed(1);
