@@ -64,8 +64,9 @@ fn forests_on_fingerprints_agree_with_smartcores() {
         let kept = RandomForestRegressor::fit(&matrix(&features, &train), &of(labels, &train), settings).unwrap();
         let theirs = kept.predict(&matrix(&features, &test)).unwrap();
         let (far, near) = (correlation(&ours, &theirs), correlation(&ours, &again));
-        // As like as two seeds of ours are.
-        assert!(near > 0.9 && far > near - 0.02, "{far} with smartcore's, {near} with another seed");
+        // As like as two seeds of ours are. On classes less so: smartcore's nodes are leaves where none of the features drawn varies.
+        let allowed = if class { 0.05 } else { 0.02 };
+        assert!(near > 0.9 && far > near - allowed, "{far} with smartcore's, {near} with another seed");
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         let spread = mean(&ours.iter().zip(&again).map(|(a, b)| (a - b).abs()).collect::<Vec<_>>());
         assert!((mean(&ours) - mean(&theirs)).abs() < 2.0 * spread, "{} and {}, {spread}", mean(&ours), mean(&theirs));
