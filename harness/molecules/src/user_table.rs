@@ -1,8 +1,8 @@
 //! A table of the user's own: which column holds the SMILES, and which the split. Plain or gzip (told by its first bytes), separated by
 //! commas, tabs or semicolons, with or without a mark of byte order, line ends LF, CR LF or CR, quoted fields over several lines.
 //!
-//! Rows count from 0 without the header; empty lines are no rows. Errors name the line too, as an editor counts it. Labels are not read
-//! here: that is the work of the dataset plugin `csv`, which finds columns, delimiter and parts by the same rules
+//! Rows count from 0 without the header; empty lines are no rows. Errors name the line too, as an editor counts it. Of labels no more than
+//! one column of numbers is read here, for a split that needs it: the rest is the work of the dataset plugin `csv`, which finds columns, delimiter and parts by the same rules
 //! ([`clmbench_protocol::user_table`]).
 
 use std::{fs::File, io::Read, path::Path};
@@ -14,6 +14,7 @@ use crate::{
     error::MoleculesError,
     smiles,
     source::{MAX_ROW_BYTES, column, foreign},
+    table::normal_number,
 };
 
 /// Header under which a split is looked for, whatever its case.
@@ -28,6 +29,8 @@ pub struct Columns<'a> {
     pub smiles: Option<&'a str>,
     /// Whether the split is wanted, and its column; [`SPLIT_COLUMN`] if none is named.
     pub split: Option<Option<&'a str>>,
+    /// Column of a label, if one is wanted.
+    pub label: Option<&'a str>,
 }
 
 /// What was read.
@@ -39,6 +42,8 @@ pub struct UserTable {
     pub smiles: Vec<String>,
     /// `train`, `valid` or `test` for each row; empty if no split was wanted.
     pub parts: Vec<String>,
+    /// Label of each row, NaN where the field is empty; empty if none was wanted.
+    pub labels: Vec<f64>,
 }
 
 /// Reads a table. `name` is what errors call it.
@@ -47,7 +52,8 @@ pub struct UserTable {
 /// [`MoleculesError::Io`] if it cannot be read, [`MoleculesError::NotText`] for other compressions than gzip and for UTF-16,
 /// [`MoleculesError::Empty`] without rows, [`MoleculesError::NoSmilesColumn`], [`MoleculesError::TwoSmilesColumns`], [`MoleculesError::NoHeader`],
 /// [`MoleculesError::MissingColumn`], [`MoleculesError::DuplicateColumn`]; [`MoleculesError::Table`] for a row that has not as many
-/// fields as the header or is longer than [`MAX_ROW_BYTES`], [`MoleculesError::GivenPart`] for a word that names no part.
+/// fields as the header or is longer than [`MAX_ROW_BYTES`], [`MoleculesError::GivenPart`] for a word that names no part,
+/// [`MoleculesError::Label`] for a label that is no finite number.
 pub fn read(path: &Path, name: &str, columns: Columns<'_>) -> Result<UserTable, MoleculesError> {
     let bytes = unzipped(path, name)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
@@ -70,7 +76,8 @@ pub fn read(path: &Path, name: &str, columns: Columns<'_>) -> Result<UserTable, 
         Some(None) => Some(alike(&header, SPLIT_COLUMN).map_or_else(|| column(name, &header, SPLIT_COLUMN), Ok)?),
         None => None,
     };
-    let mut table = UserTable { column: header[smiles].clone(), smiles: Vec::new(), parts: Vec::new() };
+    let label = columns.label.map(|wanted| column(name, &header, wanted)).transpose()?;
+    let mut table = UserTable { column: header[smiles].clone(), smiles: Vec::new(), parts: Vec::new(), labels: Vec::new() };
     let mut record = csv::ByteRecord::new();
     loop {
         let row = table.smiles.len() as u64;
@@ -107,6 +114,17 @@ pub fn read(path: &Path, name: &str, columns: Columns<'_>) -> Result<UserTable, 
                     return Err(MoleculesError::GivenPart { dataset: name.into(), row, text });
                 }
             }
+        }
+        if let Some(place) = label {
+            let text = field(place);
+            let number = if text.is_empty() { Some(f64::NAN) } else { normal_number(&text).map(|(_, number)| number) };
+            table.labels.push(number.ok_or_else(|| MoleculesError::Label {
+                file: name.into(),
+                row,
+                column: header[place].clone(),
+                text: text.chars().take(40).collect(),
+                wanted: "a finite number",
+            })?);
         }
         table.smiles.push(field(smiles));
     }

@@ -51,11 +51,15 @@ pub enum Data {
     /// Split a dataset, or a table of your own, and say which row comes to which part
     ///
     /// Rows count from 0, without the header. A row without a valid molecule is in no part and says why. scaffold is
-    /// DeepChem's rule, scaffold_balanced chemprop's, random has DeepChem's sizes, given takes the table's own column.
+    /// DeepChem's rule, scaffold_balanced chemprop's, random has DeepChem's sizes; stratified (one task, by --label in a
+    /// table of your own) and butina (clusters of like molecules) are DeepChem's too; given takes the table's own column,
+    /// file what --format csv wrote, also after you changed it.
     #[command(after_help = "Example:
   clmbench data split molecules.csv
   clmbench data split molecules.csv.gz --split scaffold_balanced --seed 3 --format csv > split.csv
   clmbench data split molecules.tsv --smiles structure --split-column set --out split.csv
+  clmbench data split molecules.csv --split stratified --label logS
+  clmbench data split moleculenet/bbbp --split-file mine.csv
   clmbench data split moleculenet/bbbp --json")]
     Split(SplitArguments),
 }
@@ -132,6 +136,12 @@ pub struct SplitArguments {
     /// Column of the table that says train, valid or test, for --split given
     #[arg(long, value_name = "COLUMN")]
     pub split_column: Option<String>,
+    /// File with a row (or SMILES) and its part a line, for --split file
+    #[arg(long, value_name = "FILE", conflicts_with = "split_column")]
+    pub split_file: Option<PathBuf>,
+    /// Column of the label in a table of your own, for --split stratified
+    #[arg(long, value_name = "COLUMN")]
+    pub label: Option<String>,
     /// Print the rows in this form instead of a summary
     #[arg(long, value_enum, conflicts_with = "json")]
     pub format: Option<Format>,
@@ -154,6 +164,8 @@ impl SplitArguments {
             way: describe.way.clone(),
             smiles: None,
             split_column: None,
+            split_file: None,
+            label: None,
             format: None,
             out: None,
             accept: Accept { accept_licence: Vec::new() },
@@ -173,10 +185,10 @@ pub struct Accept {
 /// How a dataset is split.
 #[derive(Debug, Clone, Args)]
 pub struct SplitWay {
-    /// Algorithm; scaffold if left out (given if a split column is named)
+    /// Algorithm; scaffold if left out (given if a split column is named, file if a split file is)
     #[arg(long, value_name = "SPLIT", value_parser = PossibleValuesParser::new(split::ALGORITHMS))]
     pub split: Option<String>,
-    /// Seed of scaffold_balanced and random, 0 if left out, and of the validation part of given where the data have none
+    /// Seed of scaffold_balanced, random and stratified, 0 if left out, and of the validation part of given where the data have none
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Shares of training, validation and test molecules

@@ -69,6 +69,10 @@ pub fn run(arguments: &DescribeArguments, global: &Global, console: Console) -> 
     let found: Option<Vec<Found>> = files.iter().map(|file| fetcher.find(file)).collect();
     let fetched = found.is_some();
     let spec = arguments.way.spec(split::SCAFFOLD);
+    if spec.algorithm == split::FILE {
+        let hint = format!("`clmbench data split {} --split-file FILE` takes one", one_line(&arguments.name, 120));
+        return Err(CliError::Usage { message: "data describe reads no file of a split".to_owned(), hint });
+    }
     let info = match &choice {
         Choice::Dataset(offer) => Some(*offer),
         Choice::Corpus(_) => None,

@@ -1,6 +1,6 @@
 //! A dataset of a plugin, prepared by a worker in a folder that goes away: the way to look into it without a suite.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use clmbench_fetch::{AcceptedLicences, Fetcher, Found, Place, Wanted};
 use clmbench_molecules::{PreparedDataset, table_split::TableSplit};
@@ -44,7 +44,9 @@ pub fn by_name(arguments: &SplitArguments, spec: &SplitSpec, global: &Global, co
     let fetcher = Fetcher::from_environment()?;
     let accepted = AcceptedLicences::from_environment().and(&arguments.accept.accept_licence);
     let found = sources::get(&fetcher, &choice.files(), &accepted, console)?;
-    Ok(TableSplit::of(&Preparer::new()?.prepare(offer, spec, &found)?))
+    let mut preparer = Preparer::new()?;
+    preparer.split_file.clone_from(&arguments.split_file);
+    Ok(TableSplit::of(&preparer.prepare(offer, spec, &found)?))
 }
 
 /// The split that a dataset recommends, with its seed and shares.
@@ -63,6 +65,8 @@ pub struct Preparer {
     folder: tempfile::TempDir,
     executor: LocalExecutor,
     count: u64,
+    /// The file of a split by file.
+    pub split_file: Option<PathBuf>,
 }
 
 impl Preparer {
@@ -74,7 +78,7 @@ impl Preparer {
         let folder = tempfile::tempdir().map_err(|error| CliError::file(&std::env::temp_dir(), error))?;
         let mut options = LocalOptions::new(worker::path(), folder.path().join("logs"));
         options.workers = 1;
-        Ok(Self { executor: LocalExecutor::new(options), folder, count: 0 })
+        Ok(Self { executor: LocalExecutor::new(options), folder, count: 0, split_file: None })
     }
 
     /// Prepares a dataset whose files, in their order, are there.
@@ -89,11 +93,14 @@ impl Preparer {
     ) -> Result<PreparedDataset, CliError> {
         let info = offer.info;
         let wanted = Wanted::of_dataset(info);
-        let inputs: BTreeMap<String, String> = wanted
+        let mut inputs: BTreeMap<String, String> = wanted
             .iter()
             .zip(found)
             .map(|(file, found)| (format!("source:{}", file.file.name), found.path.display().to_string()))
             .collect();
+        if let Some(path) = &self.split_file {
+            inputs.insert("split".to_owned(), std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string());
+        }
         let spec = CellSpec::TokeniseDataset(TokeniseDataset {
             revision: revision::TOKENISE,
             plugin: offer.plugin.reference(),

@@ -4,10 +4,12 @@ use std::{io::Write, path::Path};
 
 use clmbench_molecules::{
     MoleculesError, Part,
+    digest::sha256_file,
+    split::file as by_file,
     table_split::{TableRows, TableSplit, split_table},
     user_table::{self, Columns},
 };
-use clmbench_protocol::{SplitSpec, split};
+use clmbench_protocol::{FileRef, SplitSpec, split};
 
 use super::{choice::absent_file, prepare, summary};
 use crate::{
@@ -98,17 +100,36 @@ fn same_file(left: &Path, right: &Path) -> bool {
 /// The split that is asked for.
 fn spec(arguments: &SplitArguments, is_file: bool) -> Result<SplitSpec, CliError> {
     let usage = |message: &str, hint: &str| Err(CliError::Usage { message: message.to_owned(), hint: hint.to_owned() });
-    if !is_file && (arguments.smiles.is_some() || arguments.split_column.is_some()) {
+    if !is_file && (arguments.smiles.is_some() || arguments.split_column.is_some() || arguments.label.is_some()) {
         return usage(
-            "--smiles and --split-column name columns of a table of your own",
+            "--smiles, --split-column and --label name columns of a table of your own",
             "leave them out, or name a .csv or .tsv file",
         );
     }
-    let otherwise = if arguments.split_column.is_some() { split::GIVEN } else { split::SCAFFOLD };
-    let spec = arguments.way.spec(otherwise);
-    if arguments.split_column.is_some() && spec.algorithm != split::GIVEN {
-        let message = format!("--split-column goes with --split given, not with --split {}", spec.algorithm);
+    let otherwise = match (&arguments.split_column, &arguments.split_file) {
+        (Some(_), _) => split::GIVEN,
+        (None, Some(_)) => split::FILE,
+        (None, None) => split::SCAFFOLD,
+    };
+    let mut spec = arguments.way.spec(otherwise);
+    let of_one = [
+        ("--split-column", arguments.split_column.is_some(), split::GIVEN),
+        ("--split-file", arguments.split_file.is_some(), split::FILE),
+        ("--label", arguments.label.is_some(), split::STRATIFIED),
+    ];
+    if let Some((option, _, wanted)) = of_one.iter().find(|(_, named, wanted)| *named && spec.algorithm != *wanted) {
+        let message = format!("{option} goes with --split {wanted}, not with --split {}", spec.algorithm);
         return usage(&message, "leave one of the two out");
+    }
+    if spec.algorithm == split::FILE {
+        let Some(path) = &arguments.split_file else {
+            return usage("--split file needs the file", "add --split-file FILE; --format csv writes such a file");
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        spec.file = Some(FileRef { name, sha256: sha256_file(path)? });
+    }
+    if is_file && spec.algorithm == split::STRATIFIED && arguments.label.is_none() {
+        return usage("--split stratified puts molecules in the order of a label", "add --label COLUMN");
     }
     Ok(spec)
 }
@@ -119,7 +140,7 @@ fn own(arguments: &SplitArguments, spec: &SplitSpec) -> Result<TableSplit, CliEr
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let split = (spec.algorithm == split::GIVEN).then_some(arguments.split_column.as_deref());
     let table =
-        user_table::read(path, &name, Columns { smiles: arguments.smiles.as_deref(), split }).map_err(|error| match error {
+        user_table::read(path, &name, Columns { smiles: arguments.smiles.as_deref(), split, label: arguments.label.as_deref() }).map_err(|error| match error {
             MoleculesError::NoSmilesColumn { .. } | MoleculesError::TwoSmilesColumns { .. } => {
                 CliError::Usage { message: error.to_string(), hint: "add --smiles COLUMN".to_owned() }
             }
@@ -128,7 +149,11 @@ fn own(arguments: &SplitArguments, spec: &SplitSpec) -> Result<TableSplit, CliEr
             }
             other => other.into(),
         })?;
-    Ok(split_table(TableRows { name: &name, smiles: &table.smiles, given: &table.parts, labels: &[] }, spec)?)
+    let given = match (&arguments.split_file, &spec.file) {
+        (Some(path), Some(file)) => by_file::read(path, &file.name, &table.smiles)?,
+        _ => table.parts,
+    };
+    Ok(split_table(TableRows { name: &name, smiles: &table.smiles, given: &given, labels: &table.labels }, spec)?)
 }
 
 /// Says which parts hold no molecule: a split by scaffolds never divides those of one scaffold, or those without rings.
