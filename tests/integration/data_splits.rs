@@ -38,7 +38,10 @@ fn stratified_needs_a_label_and_shares_out_every_ten() {
     let said = split(&bench, &["--split", "stratified"]).code(2).stderr;
     assert_eq!(said, "error: --split stratified puts molecules in the order of a label\n  hint: add --label COLUMN\n");
     let said = split(&bench, &["--label", "y"]).code(2).stderr;
-    assert_eq!(said, "error: --label goes with --split stratified, not with --split scaffold\n  hint: leave one of the two out\n");
+    assert_eq!(
+        said,
+        "error: --label goes with --split stratified, not with --split scaffold\n  hint: leave one of the two out\n"
+    );
     let said = split(&bench, &["--split", "stratified", "--label", "z"]).code(2).stderr;
     assert!(said.starts_with("error: t.csv has no column `z`"), "{said}");
     let said = split(&bench, &["--split", "stratified", "--label", "y", "--fractions", "0.75,0.15,0.1"]).code(2).stderr;

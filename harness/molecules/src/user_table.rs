@@ -34,7 +34,7 @@ pub struct Columns<'a> {
 }
 
 /// What was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct UserTable {
     /// Header of the column that held the SMILES.
     pub column: String,

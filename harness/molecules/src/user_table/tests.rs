@@ -56,7 +56,8 @@ fn a_label_column_is_read_as_numbers_and_nothing_is_a_missing_one() {
     let wanted = Columns { label: Some("y"), ..Columns::default() };
     let labels = table("f.csv", b"smiles,y\nC, .5\nN,\nO,-1e1\n", wanted).unwrap().labels;
     assert_eq!((labels[0], labels[1].is_nan(), labels[2]), (0.5, true, -10.0));
-    let wrong = "f.csv, row 1, column `y`: `NA` is not a finite number; correct it, or leave the field empty if the label is missing";
+    let wrong =
+        "f.csv, row 1, column `y`: `NA` is not a finite number; correct it, or leave the field empty if the label is missing";
     assert_eq!(error(b"smiles,y\nC,1\nN,NA\n", wanted), wrong);
     assert!(table("f.csv", b"smiles,y\nC,NA\n", Columns::default()).unwrap().labels.is_empty());
 }

@@ -140,15 +140,16 @@ fn own(arguments: &SplitArguments, spec: &SplitSpec) -> Result<TableSplit, CliEr
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let split = (spec.algorithm == split::GIVEN).then_some(arguments.split_column.as_deref());
     let table =
-        user_table::read(path, &name, Columns { smiles: arguments.smiles.as_deref(), split, label: arguments.label.as_deref() }).map_err(|error| match error {
-            MoleculesError::NoSmilesColumn { .. } | MoleculesError::TwoSmilesColumns { .. } => {
-                CliError::Usage { message: error.to_string(), hint: "add --smiles COLUMN".to_owned() }
-            }
-            MoleculesError::MissingColumn { .. } if split == Some(None) => {
-                CliError::Usage { message: error.to_string(), hint: "add --split-column COLUMN".to_owned() }
-            }
-            other => other.into(),
-        })?;
+        user_table::read(path, &name, Columns { smiles: arguments.smiles.as_deref(), split, label: arguments.label.as_deref() })
+            .map_err(|error| match error {
+                MoleculesError::NoSmilesColumn { .. } | MoleculesError::TwoSmilesColumns { .. } => {
+                    CliError::Usage { message: error.to_string(), hint: "add --smiles COLUMN".to_owned() }
+                }
+                MoleculesError::MissingColumn { .. } if split == Some(None) => {
+                    CliError::Usage { message: error.to_string(), hint: "add --split-column COLUMN".to_owned() }
+                }
+                other => other.into(),
+            })?;
     let given = match (&arguments.split_file, &spec.file) {
         (Some(path), Some(file)) => by_file::read(path, &file.name, &table.smiles)?,
         _ => table.parts,

@@ -1,7 +1,10 @@
 //! What a split comes to, on half a screen.
 
 use clmbench_molecules::{Part, table_split::TableSplit};
-use clmbench_protocol::{SplitSpec, split::{FILE, GIVEN}};
+use clmbench_protocol::{
+    SplitSpec,
+    split::{FILE, GIVEN},
+};
 use clmbench_report::Style;
 
 use crate::{arguments::Fractions, console::one_line, units::counted};
@@ -41,7 +44,11 @@ pub fn repeats(groups: u64, leaked: u64) -> String {
 pub fn heading(name: &str, spec: &SplitSpec, fractions: Fractions) -> String {
     let seed = spec.seed.map(|seed| format!(", seed {seed}")).unwrap_or_default();
     let Fractions { training, validation, test } = fractions;
-    let shares = if [FILE, GIVEN].contains(&spec.algorithm.as_str()) { String::new() } else { format!(", {training} / {validation} / {test}") };
+    let shares = if [FILE, GIVEN].contains(&spec.algorithm.as_str()) {
+        String::new()
+    } else {
+        format!(", {training} / {validation} / {test}")
+    };
     format!("{}: {} split{seed}{shares}", one_line(name, 120), spec.algorithm)
 }
 
