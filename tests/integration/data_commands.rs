@@ -105,7 +105,7 @@ fn names_that_are_not_there_end_with_the_nearest() {
 }
 
 /// A wheel with one entry that is stored as it is.
-fn wheel(path: &Path, entry: &str, bytes: &[u8]) {
+pub fn wheel(path: &Path, entry: &str, bytes: &[u8]) {
     let mut crc = flate2::Crc::new();
     crc.update(bytes);
     let (size, length) = (bytes.len() as u32, entry.len() as u16);
@@ -175,7 +175,10 @@ fn files_are_fetched_from_a_mirror_once_their_terms_are_accepted() {
     assert!(!cache.join("data").exists(), "nothing was fetched");
 
     let fetched = with(&["data", "fetch", "gamma", "--accept-licence", "some-terms"], &[]).code(0);
-    assert_eq!(fetched.stdout, "fake/gamma  fetched (1 file, 3 B)\n  licence   not for sale\n  citation  Somebody (2020)\n");
+    assert_eq!(
+        fetched.stdout,
+        "fake/gamma  fetched (1 file, 3 B)\n  from      wheel some-data 1.0\n  licence   not for sale\n  citation  Somebody (2020)\n"
+    );
     let again = with(&["data", "fetch", "gamma", "--json"], &[]).code(0).rows();
     assert_eq!((&again[0]["state"], &again[0]["bytes"]), (&"was there".into(), &3.into()), "accepted once is enough");
     fs::remove_dir_all(&cache).unwrap();

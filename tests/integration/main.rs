@@ -5,6 +5,7 @@ mod bench;
 mod binary;
 mod commands;
 mod data_commands;
+mod data_sources;
 mod data_splits;
 mod export;
 mod failures;

@@ -8,7 +8,7 @@ use assert_cmd::Command;
 /// `clmbench` in an empty folder, with no variables of ours and no worker.
 fn clmbench(folder: &Path) -> Command {
     let mut command = Command::cargo_bin("clmbench").unwrap();
-    for name in ["CLMBENCH_STORE", "CLMBENCH_PLUGINS", "CLMBENCH_SDK", "CLMBENCH_MIRROR", "CARGO_TARGET_DIR"] {
+    for name in ["CLMBENCH_STORE", "CLMBENCH_PLUGINS", "CLMBENCH_SDK", "CLMBENCH_MIRROR", "CLMBENCH_DATA", "CARGO_TARGET_DIR"] {
         command.env_remove(name);
     }
     command
@@ -28,7 +28,7 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn every_help_page_has_an_example() {
     let folder = tempfile::tempdir().unwrap();
-    let commands: [&[&str]; 25] = [
+    let commands: [&[&str]; 26] = [
         &["gc"],
         &["doctor"],
         &["plan"],
@@ -40,6 +40,7 @@ fn every_help_page_has_an_example() {
         &["data", "list"],
         &["data", "describe"],
         &["data", "fetch"],
+        &["data", "check"],
         &["data", "split"],
         &["metric", "list"],
         &["metric", "describe"],

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use clmbench_protocol::{CellSpec, DatasetInfo, FileRef, Number, OptIn, ParameterInfo, TaskKind, TokeniseDataset};
+use clmbench_protocol::{
+    CellSpec, DatasetInfo, FileRef, Number, OptIn, ParameterInfo, SourceFile, TaskKind, TokeniseDataset, UrlFile,
+};
 use clmbench_runner::{
     PluginSet,
     identity::identity,
@@ -141,6 +143,42 @@ fn datasets_of_plugins_keep_their_identities() {
                     \"split\":{\"algorithm\":\"scaffold\",\"fractions\":[0.8,0.1]}}";
     let digest = |text: &str| text.split("\"sha256\":\"").nth(1).map(|rest| rest[..64].to_owned()).unwrap();
     assert_eq!(json, expected.replace(&digest(expected), &digest(&json)));
+}
+
+/// Two datasets may call different files alike, and one file may be had from several places: name and digest find it.
+#[test]
+fn files_of_one_name_are_told_apart() {
+    let file = |url: &str| SourceFile { urls: vec![UrlFile { url: url.into(), bytes: 1, md5: None, sha256: None }], ..same() };
+    fn same() -> SourceFile {
+        super::support::offers::file("data.csv")
+    }
+    let dataset = |name: &str, file, content: Option<&str>| DatasetInfo {
+        source: "two".into(),
+        name: name.into(),
+        files: vec![file],
+        sha256_csv: content.map(str::to_owned),
+        ..DatasetInfo::default()
+    };
+    let mut two = plugin("two", "0.1.0");
+    two.manifest.datasets = vec![
+        dataset("known", file("https://a.org/a.csv"), Some("aa")),
+        dataset("other", file("https://b.org/b.csv"), Some("bb")),
+        dataset("pinned", same(), None),
+        dataset("unknown", SourceFile { wheel: None, ..file("https://c.org/c.csv") }, None),
+    ];
+    let (set, errors) = PluginSet::new(plugins().plugins().iter().cloned().chain([two]).collect());
+    assert!(errors.is_empty(), "{errors:?}");
+    let table = "source = \"two\"\nnames = [\"known\", \"other\", \"pinned\", \"unknown\"]";
+    let plan = plan::build(&Suite::parse("suite.toml", &text(table)).unwrap(), &set, &corpora).unwrap();
+    let found = |name: &str| {
+        let sources = plan.sources_of_cell(&format!("tokenise/{name}"));
+        assert_eq!(sources.len(), 1, "{name}");
+        (sources[0].owner.clone(), sources[0].reference.sha256.clone(), sources[0].content_judges())
+    };
+    assert_eq!(found("known"), ("two/known".into(), "content:aa".into(), true));
+    assert_eq!(found("other"), ("two/other".into(), "content:bb".into(), true));
+    assert_eq!(found("pinned"), ("two/pinned".into(), same().sha256().unwrap().into(), false));
+    assert_eq!(found("unknown"), ("two/unknown".into(), "unknown:https://c.org/c.csv".into(), false));
 }
 
 #[test]
