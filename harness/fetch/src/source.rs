@@ -80,7 +80,7 @@ impl Fetcher {
         for url in &wanted.file.urls {
             match self.take_from_url(wanted, url, progress) {
                 Ok(found) => return Ok(Found { passed_over, ..found }),
-                Err(error) => failed(crate::address::public(&url.url), error)?,
+                Err(error) => failed(self.place_of(url).to_string(), error)?,
             }
         }
         Err(FetchError::Nowhere {

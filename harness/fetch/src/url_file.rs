@@ -110,6 +110,11 @@ impl Fetcher {
         }
     }
 
+    /// Where an address is really asked for: there, or at the mirror.
+    pub(crate) fn place_of(&self, url: &UrlFile) -> Place {
+        self.taken(url).place()
+    }
+
     fn taken(&self, url: &UrlFile) -> Taken {
         let name = address::file_name(&url.url);
         match self.mirror() {

@@ -249,7 +249,8 @@ fn gzip_bombs_empty_files_and_switched_off_downloads_are_refused() {
             other => panic!("{other:?}"),
         }
     };
-    let at = |reason: &str| vec![PlaceFailure { place: "https://example.org/a.csv".into(), reason: reason.into() }];
+    let place = format!("mirror {}", mirror.join("a.csv").display());
+    let at = |reason: &str| vec![PlaceFailure { place: place.clone(), reason: reason.into() }];
     assert_eq!(reason(b""), at("the file is empty"));
     assert_eq!(reason(b"  <html>"), at("it is a web page, not the file"));
     assert_eq!(reason(&vec![b'C'; 1_000_001]), at("it has 1000001 bytes, but at most 1000000 are allowed"));

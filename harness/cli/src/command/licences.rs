@@ -15,14 +15,18 @@ pub struct Needed {
     pub terms: String,
     /// Whether nothing is left to do: they are accepted, or the files were fetched before.
     pub accepted: bool,
+    /// Whether a file cannot be had without them; else it is fetched from its address, which has none.
+    pub required: bool,
 }
 
 impl Needed {
     /// A line for people.
     pub fn text(&self) -> String {
-        let Self { dataset, name, terms, accepted } = self;
+        let Self { dataset, name, terms, accepted, required } = self;
         let what = if *accepted {
             "accepted".to_owned()
+        } else if !required {
+            format!("of its package, which `run` reads only with `--accept-licence {name}`; it tries the official address without")
         } else {
             format!("`run` needs `--accept-licence {name}` (or CLMBENCH_ACCEPT_LICENCE={name}) before it fetches them")
         };
@@ -37,6 +41,7 @@ pub fn needed(plan: &Plan, accepted: &AcceptedLicences) -> Vec<Needed> {
         name: terms.terms.name.clone(),
         terms: terms.terms.terms.clone(),
         accepted: is_settled(terms, accepted),
+        required: terms.files.iter().any(|file| file.terms_of_all_places().is_some()),
     };
     plan.terms.iter().map(needed).collect()
 }

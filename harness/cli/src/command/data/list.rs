@@ -14,6 +14,8 @@ use crate::{
 
 /// Columns that a licence needs to be worth showing.
 const LICENCE: usize = 16;
+/// Columns from which places and terms are shown.
+const WIDE: usize = 100;
 
 /// A row of `data list --json`.
 #[derive(Debug, Serialize)]
@@ -52,33 +54,42 @@ pub fn run(json: bool, global: &Global, console: Console) -> Result<(), CliError
     if json {
         return console.json("data", &rows);
     }
+    let wide = console.style.width >= WIDE;
     let cells = |row: &Row<'_>| {
         let fetched = match (row.fetched, row.accept_licence) {
             (None, _) => "-".to_owned(),
+            (Some(true), _) if !wide => "yes".to_owned(),
             (Some(true), _) => format!("yes, {}", row.fetched_from),
-            (Some(false), None) => "no".to_owned(),
-            (Some(false), Some(terms)) => format!("no, terms: {terms}"),
+            (Some(false), Some(terms)) if wide => format!("no, terms: {terms}"),
+            (Some(false), _) => "no".to_owned(),
         };
         let tasks = match row.tasks.len() {
             0 => "-".to_owned(),
             count => count.to_string(),
         };
         let places = kinds(&row.places);
-        [row.kind, &row.name, &tasks, &row.task_type, row.recommended_split, &places, &fetched]
-            .map(|text| one_line(text, 60))
-            .to_vec()
+        let kind = if row.kind == "corpus" { "corpus" } else { &row.task_type };
+        let all = match wide {
+            true => vec![row.kind, &row.name, &tasks, &row.task_type, row.recommended_split, &places, &fetched],
+            false => vec![&row.name, &tasks, kind, row.recommended_split, &fetched],
+        };
+        all.into_iter().map(|text| one_line(text, 60)).collect::<Vec<_>>()
     };
     let mut lines: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    let mut headers = vec!["kind", "name", "tasks", "type", "split", "places", "fetched"];
+    let mut headers = match wide {
+        true => vec!["kind", "name", "tasks", "type", "split", "places", "fetched"],
+        false => vec!["name", "tasks", "type", "split", "fetched"],
+    };
     let narrow = clmbench_report::table_in(&headers, &lines, console.style);
     let used = narrow.lines().map(|line| line.chars().count()).max().unwrap_or(0);
     let left = console.style.width.saturating_sub(used + 2);
-    if left >= LICENCE {
+    let licence = wide && left >= LICENCE;
+    if licence {
         headers.push("licence");
         lines.iter_mut().zip(&rows).for_each(|(line, row)| line.push(one_line(row.licence, left)));
     }
     console.print(&clmbench_report::table_in(&headers, &lines, console.style))?;
-    let licence = if left >= LICENCE { "" } else { " and the licence" };
+    let licence = if licence { "" } else { " and the licence" };
     console.note(&format!(
         "split: what its authors recommend; suites split by scaffold unless they say another\n\
          `clmbench data describe NAME` says more{licence}; `clmbench data split FILE` splits a table of your own"

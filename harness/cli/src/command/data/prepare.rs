@@ -6,7 +6,7 @@ use clmbench_fetch::{AcceptedLicences, Fetcher, Found, Place, Wanted};
 use clmbench_molecules::{PreparedDataset, table_split::TableSplit};
 use clmbench_protocol::{
     CellSpec, DatasetInfo, Number, RunRequest, SplitSpec, TokeniseDataset, TokenizerSpec, revision,
-    split::{DEFAULT_FRACTIONS, has_seed},
+    split::{DEFAULT_FRACTIONS, has_seed, takes_seed},
 };
 use clmbench_runner::{
     Executor, LocalExecutor, LocalOptions, RunError,
@@ -54,7 +54,10 @@ pub fn recommended(info: &DatasetInfo) -> SplitSpec {
     let (training, validation) = info.recommended_fractions.unwrap_or(DEFAULT_FRACTIONS);
     SplitSpec {
         algorithm: info.recommended_split.clone(),
-        seed: info.recommended_seed.or_else(|| has_seed(&info.recommended_split).then_some(0)),
+        seed: info
+            .recommended_seed
+            .filter(|_| takes_seed(&info.recommended_split))
+            .or_else(|| has_seed(&info.recommended_split).then_some(0)),
         fractions: (Number(training), Number(validation)),
         file: None,
     }
