@@ -8,11 +8,11 @@ use std::path::Path;
 use clmbench_molecules::{PreparedDataset, digest::sha256_hex, prepare_dataset};
 use clmbench_plugin_moleculenet::{set::Set, sets::find};
 use clmbench_protocol::{DatasetOutput, PluginRef, SplitSpec, TokeniseDataset, TokenizerSpec};
-use common::{packaged, raw, records, shared, unpacked};
+use common::{packaged, raw, records, reference, shared, unpacked};
 
 /// The files of a set from its package, or else from the reference data.
 fn files(set: &Set) -> Option<Vec<Vec<u8>>> {
-    packaged(set).or_else(|| Some(vec![unpacked(&shared()?.join(format!("{}.gz", set.files[0])))?]))
+    packaged(set).or_else(|| Some(vec![unpacked(&shared()?.join(reference(set)))?]))
 }
 
 fn prepared(set: &Set, files: &[Vec<u8>], folder: &Path) -> DatasetOutput {
@@ -40,7 +40,7 @@ fn scaffold_splits_are_those_of_deepchem_row_for_row() {
         let folder = tempfile::tempdir().unwrap();
         let output = prepared(set, &files, folder.path());
         assert_eq!(output.invalid, [], "{name}");
-        let Some(bytes) = unpacked(&shared.join(format!("scaffold/{}.gz", set.files[0]))) else { continue };
+        let Some(bytes) = unpacked(&shared.join("scaffold").join(reference(set))) else { continue };
         let (_, rows) = records(&bytes);
         let dataset = PreparedDataset::open(folder.path()).unwrap();
         assert_eq!(dataset.len(), rows.len(), "{name}");

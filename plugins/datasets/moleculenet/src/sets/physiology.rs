@@ -62,7 +62,7 @@ pub(super) const CLINTOX_CT_TOX: Set = Set {
           package has. Published scores of ClinTox are means of both tasks, so they are no measure for this one. 19 molecules occur \
           twice, with both classes. The scaffold split leaves 10 positives for testing.",
     tasks: || tasks::classes(&["CT_TOX"]),
-    files: &["clintox.csv"],
+    files: &["clintox_ct_tox.csv"],
     packaged: &[packages::CLINTOX_CT_TOX],
     official: Some(CLINTOX_FILE),
     sha256_csv: Some("729b25187796780d2066829bd7dc1c1607e96ccae6dac6f76f7c5e8802c558e7"),

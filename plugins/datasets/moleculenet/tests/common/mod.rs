@@ -48,6 +48,11 @@ pub fn shared() -> Option<PathBuf> {
     None
 }
 
+/// Name of the reference file of a set.
+pub fn reference(set: &Set) -> String {
+    if set.name == "clintox_ct_tox" { "clintox.csv.gz".into() } else { format!("{}.csv.gz", set.name) }
+}
+
 /// What a gzip file holds; none if it is not there.
 pub fn unpacked(path: &Path) -> Option<Vec<u8>> {
     let Ok(file) = File::open(path) else {
