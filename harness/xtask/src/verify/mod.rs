@@ -1,5 +1,6 @@
 //! `cargo xtask verify`: slow checks, whose tables are committed.
 
+mod anchors;
 mod crash;
 mod heldout_loss;
 mod learning_rates;
@@ -32,6 +33,10 @@ pub enum Verify {
     Oracles(oracles::OracleArguments),
     /// Scores of embeddings and labels beside independent numpy on the same problems.
     Peers(peers::PeerArguments),
+    /// Random forests on fingerprints beside published scores, on the same scaffold split; minutes, with HIV tens of minutes.
+    ///
+    /// Runs benchmarks/suites/anchors.toml, anchors-more.toml and anchors-hiv.toml. Fails where a score is outside its band (benchmarks/published.toml).
+    Anchors(anchors::AnchorArguments),
 }
 
 /// Arguments of every check.
@@ -63,6 +68,7 @@ pub fn run(what: &Verify) -> Result<(), XtaskError> {
         Verify::Crash(arguments) => crash::run_crashes(arguments),
         Verify::Oracles(arguments) => oracles::run_oracles(arguments),
         Verify::Peers(arguments) => peers::run_peers(arguments),
+        Verify::Anchors(arguments) => anchors::run_anchors(arguments),
     }
 }
 
