@@ -7,6 +7,7 @@ mod commands;
 mod data_commands;
 mod data_sources;
 mod data_splits;
+mod dataset_author;
 mod export;
 mod failures;
 mod faults;

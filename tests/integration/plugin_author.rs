@@ -13,7 +13,7 @@ use clmbench_store::CellStatus;
 use crate::real::{ECHO, HOSTILE, Real, checkout};
 
 /// What `git status` says and the digest of every tracked file; none where this is no git checkout.
-fn tracked() -> Option<BTreeMap<String, Option<blake3::Hash>>> {
+pub fn tracked() -> Option<BTreeMap<String, Option<blake3::Hash>>> {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").args(arguments).current_dir(checkout()).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
@@ -125,7 +125,7 @@ fn a_name_that_nobody_offers_and_a_metric_that_fails_say_what_to_do() {
 }
 
 /// Asserts that no file of the checkout was touched.
-fn untouched(before: Option<BTreeMap<String, Option<blake3::Hash>>>) {
+pub fn untouched(before: Option<BTreeMap<String, Option<blake3::Hash>>>) {
     match before {
         Some(before) => {
             let after = tracked().unwrap();

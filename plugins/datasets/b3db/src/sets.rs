@@ -1,9 +1,6 @@
 //! The sets: what each is, and which bytes it is read from.
 
-use clmbench_sdk::{
-    prelude::*,
-    protocol::{SourceFile, WheelEntry},
-};
+use clmbench_sdk::prelude::*;
 
 /// A file of the package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,6 @@
 //! The sets: what each is, and which bytes it is read from.
 
-use clmbench_sdk::{
-    prelude::*,
-    protocol::{SourceFile, SubsetInfo, WheelEntry},
-};
+use clmbench_sdk::prelude::*;
 
 /// One set: the potencies of molecules on one target, Ki or EC50.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

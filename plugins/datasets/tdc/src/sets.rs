@@ -1,9 +1,6 @@
 //! The sets: what each is, and which bytes it is read from.
 
-use clmbench_sdk::{
-    prelude::*,
-    protocol::{OptIn, SourceFile, WheelEntry},
-};
+use clmbench_sdk::{prelude::*, protocol::OptIn};
 
 /// Citation of the collection.
 const COLLECTION: &str = "Huang et al., NeurIPS Datasets and Benchmarks (2021), arXiv:2102.09548";
