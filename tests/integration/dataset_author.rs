@@ -26,8 +26,7 @@ batch = 16
 [[dataset]]
 source = "shelf"
 names = ["liquids"]
-split = "random"
-split_seed = 1
+split = "recommended"
 "#;
 
 /// The table in normal form: chains of 1 to 20 carbons on two heads, with a number that grows with the chain. A `%.1f` of whole

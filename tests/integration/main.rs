@@ -25,6 +25,7 @@ mod only;
 mod own_data;
 mod plugin_author;
 mod plugin_check;
+mod potency_sets;
 mod protocols;
 mod real;
 mod real_engine;
