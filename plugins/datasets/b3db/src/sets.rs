@@ -76,8 +76,8 @@ pub const SETS: [Set; 3] = [
         name: "external",
         doc: "Whether a molecule passes the blood-brain barrier, trained on the 7,807 molecules of `classification` and tested on the \
               175 that B3DB curated later: 171 BBB+ and only 4 BBB-, so that a ROC-AUC of the test part rests on 4 molecules. 11 of \
-              the 175 stand with the same SMILES in the training part too; more than that differ from one only in their stereo \
-              centres.",
+              the 175 stand with the same SMILES in the training part too, 2 of them with the other class; more than that differ from \
+              one only in their stereo centres.",
         task: "BBB",
         kind: TaskKind::Classification,
         unit: "",
