@@ -2,21 +2,24 @@
 
 use std::collections::BTreeMap;
 
+use clmbench_fetch::Wanted;
 use clmbench_protocol::{Attempt, DatasetInfo, ParameterInfo, ParameterKind, TaskInfo, TaskKind, USER_FILE};
 use clmbench_runner::{nearest, plan::parameter_value};
 use serde_json::{Map, Value};
 
 use crate::{arguments::FileArguments, error::CliError};
 
-/// An attempt with these files and tasks; source files of datasets are taken from the cache where they have been fetched.
+/// An attempt with these files and tasks; source files of datasets are taken from the user's folder of data, or from the cache where they
+/// have been fetched.
 ///
 /// # Errors
 /// [`CliError::Usage`] for a word that cannot be meant.
 pub fn attempt<'a>(of: &FileArguments, datasets: impl IntoIterator<Item = &'a DatasetInfo>) -> Result<Attempt, CliError> {
     let mut files = BTreeMap::new();
-    for source in datasets.into_iter().flat_map(|info| &info.files) {
-        if let Some(path) = clmbench_fetch::cached_source_file(source) {
-            files.insert(source.name.clone(), path.display().to_string());
+    let fetcher = clmbench_fetch::Fetcher::from_environment().ok();
+    for wanted in datasets.into_iter().flat_map(Wanted::of_dataset) {
+        if let Some(found) = fetcher.as_ref().and_then(|fetcher| fetcher.find(&wanted)) {
+            files.insert(wanted.file.name, found.path.display().to_string());
         }
     }
     for word in &of.files {
