@@ -219,6 +219,7 @@ fn test_molecules_of_datasets_are_in_no_part_of_the_corpus() {
         let output = output.unwrap();
         // Ten molecules, of which one is in the source twice.
         assert_eq!((output.molecules, output.excluded), (470, 11));
+        assert_eq!(output.coverage[0].test_molecules_removed, 10);
         let taken = [spelled(&out.join("train.bin")), spelled(&out.join("heldout.bin"))].concat();
         let taken: HashSet<String> = canonical(&taken).into_iter().collect();
         for (canonical, part) in prepared.canonical.iter().zip(&prepared.parts) {

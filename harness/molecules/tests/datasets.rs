@@ -107,6 +107,25 @@ fn the_data_digest_holds_labels_and_molecules_but_not_the_split() {
 }
 
 #[test]
+fn members_of_subsets_are_kept_beside_the_labels() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut table, plain) = prepared(folder.path());
+    table.subsets = vec!["cliff".into(), "large".into()];
+    for (row, labels) in table.labels.iter_mut().enumerate() {
+        labels.extend([if row % 3 == 0 { "1" } else { "" }.to_owned(), if row > 8 { "1.0" } else { "0" }.to_owned()]);
+    }
+    let output = prepare_dataset(&table, &common::dataset_spec("small"), folder.path()).unwrap();
+    let dataset = PreparedDataset::open(folder.path()).unwrap();
+    let wanted = |rule: &dyn Fn(u64) -> bool| dataset.rows.iter().map(|row| rule(*row)).collect::<Vec<_>>();
+    assert_eq!(dataset.subset("cliff").unwrap(), wanted(&|row| row % 3 == 0));
+    assert_eq!(dataset.subset("large").unwrap(), wanted(&|row| row > 8));
+    assert_eq!(dataset.subset("none"), None);
+    assert_eq!((output.tasks.len(), dataset.task("z").unwrap()[3]), (2, 3.0), "they are no tasks");
+    assert_eq!((&output.split_digest, output.checks), (&plain.split_digest, plain.checks));
+    assert_ne!(output.data_digest, plain.data_digest);
+}
+
+#[test]
 fn without_a_training_part_there_is_no_deviation() {
     let folder = tempfile::tempdir().unwrap();
     let (table, _) = prepared(folder.path());
