@@ -14,11 +14,11 @@ use std::{
 use clmbench_protocol::{
     CellOutput, CellSpec, CheckpointOutput, CorpusOutput, Coverage, DatasetOutput, Embed, EmbedOutput, ErrorKind, Failure,
     FailureKind, FinetuneRecord, FinetuneTrial, Measure, MeasureOutput, MetricValue, Number, OutputFile, Pretrain,
-    PretrainOutput, Protocol, ScheduleKind, ScoreValue, TaskKind, TaskTransfer, TokeniseCorpus, TokeniseDataset, Transfer,
-    TransferOutput, TransferTask, fault,
+    PretrainOutput, Protocol, ScheduleKind, ScoreValue, TaskCheck, TaskInfo, TaskKind, TaskTransfer, TokeniseCorpus,
+    TokeniseDataset, Transfer, TransferOutput, TransferTask, fault,
 };
 
-use crate::manifest::{EVIL_DATASET, EVIL_SMILES, parameters_of, tasks_of};
+use crate::manifest::{EVIL_DATASET, EVIL_SMILES, LEAKY_DATASET, parameters_of, tasks_of};
 
 /// Molecules for training, validation and testing.
 const COUNTS: (u64, u64, u64) = (80, 10, 10);
@@ -75,7 +75,7 @@ pub fn compute(
 ) -> Result<(CellOutput, Vec<OutputFile>), Failure> {
     let mut work = Work { folder, files: Vec::new() };
     let output = match spec {
-        CellSpec::TokeniseDataset(spec) => dataset(spec, &mut work).map(CellOutput::TokeniseDataset),
+        CellSpec::TokeniseDataset(spec) => dataset(spec, inputs, &mut work).map(CellOutput::TokeniseDataset),
         CellSpec::TokeniseCorpus(spec) => corpus(spec, &mut work).map(CellOutput::TokeniseCorpus),
         CellSpec::Pretrain(spec) => pretrain(spec, inputs, &mut work).map(CellOutput::Pretrain),
         CellSpec::Embed(spec) => embed(spec, inputs, &mut work).map(CellOutput::Embed),
@@ -86,15 +86,30 @@ pub fn compute(
     Ok((output, work.files))
 }
 
-fn dataset(spec: &TokeniseDataset, work: &mut Work<'_>) -> io::Result<DatasetOutput> {
+fn dataset(spec: &TokeniseDataset, inputs: &BTreeMap<String, String>, work: &mut Work<'_>) -> io::Result<DatasetOutput> {
+    // The parts of a split by file follow from its bytes.
+    let parts = match (&spec.split.file, inputs.get("split")) {
+        (Some(_), Some(path)) => digest(&fs::read_to_string(path)?),
+        (None, None) => String::new(),
+        _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, "a split and its file go together")),
+    };
     let tokenizer_digest = work.write("tokenizer.json", &spec.tokenizer.kind, None)?;
     let evil = spec.dataset == EVIL_DATASET;
     let data_digest = work.write("molecules.csv", &format!("{} {}", spec.source, spec.dataset), None)?;
     let tasks = if spec.tasks.is_empty() { tasks_of(&spec.dataset) } else { spec.tasks.clone() };
+    let leaky = spec.dataset == LEAKY_DATASET;
+    let check = |task: &TaskInfo| TaskCheck {
+        task: task.name.clone(),
+        labels: COUNTS,
+        positives: None,
+        missing: 0,
+        conflicting: 2,
+        leaked: 3,
+    };
     Ok(DatasetOutput {
         multi_fragment: 0,
         tokens: (0, 0),
-        checks: Vec::new(),
+        checks: tasks.iter().filter(|_| leaky).map(check).collect(),
         source: spec.source.clone(),
         dataset: spec.dataset.clone(),
         rows: 101,
@@ -103,9 +118,9 @@ fn dataset(spec: &TokeniseDataset, work: &mut Work<'_>) -> io::Result<DatasetOut
         truncated: 0,
         unknown_token_molecules: 0,
         duplicate_groups: 0,
-        leaked: 0,
+        leaked: if leaky { 3 } else { 0 },
         sha256_csv: "0".repeat(64),
-        split_digest: digest(&format!("split {} {data_digest}", spec.split.algorithm)),
+        split_digest: digest(&format!("split {}{parts} {data_digest}", spec.split.algorithm)),
         data_digest,
         tokenizer_digest,
         train_sd: vec![Number(3.0); tasks.len()],
@@ -243,7 +258,7 @@ fn measure(spec: &Measure, inputs: &BTreeMap<String, String>, work: &mut Work<'_
 
 fn transfer(spec: &Transfer, inputs: &BTreeMap<String, String>, work: &mut Work<'_>) -> io::Result<TransferOutput> {
     let (quality, seed) = match &spec.protocol {
-        Protocol::Baseline(_) => (0.5, String::new()),
+        Protocol::Baseline(baseline) => (0.5, format!("{} {}", baseline.label(), baseline.seed)),
         Protocol::Probe(_) => (quality(inputs, "embeddings", "embeddings.safetensors")?, String::new()),
         Protocol::Finetune(finetune) => {
             work.write("end.safetensors", &format!("{} {}", spec.weights_digest, finetune.seed), None)?;

@@ -24,6 +24,23 @@ pub const EVIL_TASK: &str = "=1+1\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{202e}\"
 /// A SMILES that a spreadsheet would compute, with markup.
 pub const EVIL_SMILES: &str = "=cmd|' /C calc'!A0<svg onload=alert(1)>\u{1b}[31m";
 
+/// A dataset whose test molecules leaked, and whose labels conflict.
+pub const LEAKY_DATASET: &str = "leaky";
+
+/// The same plugin with a dataset that has leaks, terms that must be visible and a recommended split.
+pub fn leaky_manifest(version: &str) -> PluginManifest {
+    let mut manifest = manifest(version);
+    manifest.datasets.push(DatasetInfo {
+        licence: "CC BY-NC-SA 4.0".into(),
+        citation: "Kuhn et al. 2016".into(),
+        recommended_split: "random".into(),
+        recommended_seed: Some(42),
+        recommended_fractions: Some((0.7, 0.1)),
+        ..dataset(LEAKY_DATASET)
+    });
+    manifest
+}
+
 /// The manifest: architecture `fake`, datasets `fake/alpha` and `fake/beta`, metrics `fake/loss` (good), `fake/noise` (none) and `trivial/*`.
 pub fn manifest(version: &str) -> PluginManifest {
     let mut metrics = vec![

@@ -228,8 +228,12 @@ fn said(summary: &RunSummary, took: Duration) -> String {
     format!("cells: {}, in {}", parts.join(", "), show_seconds(took.as_secs_f64()))
 }
 
-/// The predictors' leaderboard, and whether the suite came out as its author expects.
+/// The predictors' leaderboard, and whether the suite came out as its author expects. A suite of baselines alone has no fits, so it
+/// ends with the leaderboard of models.
 fn show_board(store: &Store, summary: &RunSummary, plan: &Plan, json: bool, console: Console) -> Result<(), CliError> {
+    if plan.suite.models.is_empty() {
+        return show_baselines(store, summary, json, console);
+    }
     let board = clmbench_analysis::predictors(store, summary.suite_id)?;
     let ended = Summary::of(store, summary.suite_id)?;
     if json {
@@ -244,11 +248,24 @@ fn show_board(store: &Store, summary: &RunSummary, plan: &Plan, json: bool, cons
     Ok(())
 }
 
+/// The leaderboard of models of a suite that pretrains none.
+fn show_baselines(store: &Store, summary: &RunSummary, json: bool, console: Console) -> Result<(), CliError> {
+    let board = clmbench_analysis::models(store, summary.suite_id)?;
+    let ended = Summary::of(store, summary.suite_id)?;
+    if json {
+        console.whole_json(&WithSummary { board: &board, run: &ended })?;
+    } else {
+        console.print(&clmbench_report::model_table(&board, console.style))?;
+    }
+    console.note(&ended.text());
+    Ok(())
+}
+
 /// The leaderboard's own JSON form, and how the run ended.
 #[derive(Serialize)]
-struct WithSummary<'a> {
+struct WithSummary<'a, B> {
     #[serde(flatten)]
-    board: &'a PredictorBoard,
+    board: &'a B,
     run: &'a Summary,
 }
 

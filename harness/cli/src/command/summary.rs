@@ -84,10 +84,14 @@ impl Summary {
     }
 }
 
-/// The protocol in the key of a transfer cell: `transfer/.../probe` or `transfer/.../finetune/seed0`.
+/// The protocol in the key of a transfer cell: `transfer/.../probe`, `transfer/.../finetune/seed0` or `transfer/baseline/...`.
 fn protocol(stage: &str, key: &str) -> Option<String> {
     let parts: Vec<&str> = key.split('/').collect();
-    let place = if key.ends_with("/probe") { parts.len().checked_sub(1) } else { parts.len().checked_sub(2) };
+    let place = match parts.get(1) {
+        Some(&"baseline") => Some(1),
+        _ if key.ends_with("/probe") => parts.len().checked_sub(1),
+        _ => parts.len().checked_sub(2),
+    };
     place.filter(|_| stage == "transfer").and_then(|place| parts.get(place)).map(|word| (*word).to_owned())
 }
 
@@ -120,6 +124,9 @@ diverged: bert (the loss is not finite)";
         assert_eq!(summary.text(), expected);
         assert_eq!(protocol("transfer", "transfer/bert/mixed/seed0/checkpoint-1/bace/finetune/seed0"), Some("finetune".into()));
         assert_eq!(protocol("transfer", "transfer/bert/mixed/seed0/checkpoint-1/bace/probe"), Some("probe".into()));
+        for key in ["transfer/baseline/linear-ecfp4_2048/bace", "transfer/baseline/random_forest-ecfp4_2048/bace/seed0"] {
+            assert_eq!(protocol("transfer", key), Some("baseline".into()));
+        }
         assert_eq!(protocol("embed", "embed/a/b"), None);
     }
 }

@@ -33,12 +33,13 @@ pub fn bound_cells(text: &str) -> Vec<(String, CellSpec)> {
 fn the_demo_has_these_cells() {
     let demo = planned(include_str!("../../../../benchmarks/suites/demo.toml"));
     assert_eq!((demo.runs, demo.pool), (8, 8));
-    assert!(demo.cells.iter().all(|cell| cell.threads == 1));
+    assert!(demo.cells.iter().all(|cell| cell.threads == if cell.key.starts_with("transfer/baseline/") { 2 } else { 1 }));
     let stages: Vec<_> = demo.stages().into_iter().collect();
-    // 4 datasets + 2 corpora; 8 runs + 4 controls; (8 + 4) x 4 datasets, probed and fine-tuned; 8 x 10 metrics.
-    assert_eq!(stages, [("embed", 48), ("measure", 80), ("pretrain", 12), ("tokenise", 6), ("transfer", 96)]);
+    // 4 datasets + 2 corpora; 8 runs + 4 controls; (8 + 4) x 4 datasets, probed and fine-tuned, and two baselines; 8 x 10 metrics.
+    assert_eq!(stages, [("embed", 48), ("measure", 80), ("pretrain", 12), ("tokenise", 6), ("transfer", 96 + 2 * 4)]);
     let summary = demo.summary(&|runs| Some(1.0 / runs as f64));
-    assert_eq!((summary.cells, summary.not_applicable, summary.mde), (242, 0, Some(0.125)));
+    assert_eq!((summary.cells, summary.not_applicable, summary.mde), (250, 0, Some(0.125)));
+    assert_eq!(summary.baselines, ["linear, ecfp4 2048", "random forest, ecfp4 2048"]);
     assert_eq!(summary.gradient_equivalents, 808.0, "one cheap and five moderate metrics at a quick budget on 8 checkpoints");
     let keys: Vec<&str> = demo.cells.iter().map(|cell| cell.key.as_str()).collect();
     let first = [

@@ -56,6 +56,21 @@ fn the_demo_is_what_its_issue_says() {
     assert_eq!(suite.metrics.last().unwrap().which, Which::Family("trivial".into()));
 }
 
+#[test]
+fn the_anchors_are_forests_on_the_published_split() {
+    let texts = [
+        include_str!("../../../../benchmarks/suites/anchors.toml"),
+        include_str!("../../../../benchmarks/suites/anchors-hiv.toml"),
+    ];
+    for (text, seeds) in texts.into_iter().zip([3, 1]) {
+        let suite = Suite::parse("anchors.toml", text).unwrap();
+        assert!(suite.models.is_empty() && suite.metrics.is_empty() && suite.protocols.is_empty());
+        assert_eq!(suite.baseline_labels(), ["random forest, ecfp4 1024"]);
+        assert_eq!(suite.baselines[0].seeds, seeds);
+        assert!(suite.datasets.iter().all(|entry| entry.split.algorithm == "scaffold" && entry.split.fractions.is_none()));
+    }
+}
+
 /// Each case replaces a part of the good suite, and says what the message must hold.
 #[test]
 fn every_mistake_is_named_with_its_line_and_a_way_out() {
