@@ -63,7 +63,8 @@ fn a_suite_of_baselines_alone_goes_all_the_way() {
     let plan = bench.clmbench(&["plan", "suite.toml"]).code(0);
     let start = "suite   alone: 10 cells (2 tokenise, 8 transfer), 0 done, 10 to do\n\
                  runs    none: nothing is pretrained, so nothing is fitted\n\
-                 against 3 baselines on the same splits: random forest, ecfp4 2048; linear,\n        ecfp4 1024; linear, descriptors\n";
+                 against 3 baselines on the same splits: random forest, ecfp4 2048; linear, ecfp4 1024; linear, \
+                 descriptors\n";
     assert!(plan.stdout.starts_with(start), "{}", plan.stdout);
     let row = bench.clmbench(&["plan", "suite.toml", "--json"]).code(0).rows().remove(0);
     assert_eq!((row["runs"].as_u64(), row["baselines"].as_array().map(Vec::len)), (Some(0), Some(3)));
@@ -215,5 +216,5 @@ fn a_split_by_file_reaches_the_worker_and_other_bytes_are_another_split() {
     assert_ne!(first.1, second.1);
     fs::remove_file(bench.path("parts/second.csv")).unwrap();
     let missing = bench.clmbench(&["plan", "suite.toml"]).code(2);
-    assert!(missing.stderr.contains("suite.toml:15: the split file parts/second.csv cannot be read"), "{}", missing.stderr);
+    assert!(missing.stderr.contains("suite.toml:14: the split file parts/second.csv cannot be read"), "{}", missing.stderr);
 }
