@@ -60,13 +60,13 @@ fn the_demo_is_what_its_issue_says() {
 fn the_anchors_are_forests_on_the_published_split() {
     let texts = [
         include_str!("../../../../benchmarks/suites/anchors.toml"),
+        include_str!("../../../../benchmarks/suites/anchors-more.toml"),
         include_str!("../../../../benchmarks/suites/anchors-hiv.toml"),
     ];
-    for (text, seeds) in texts.into_iter().zip([3, 1]) {
+    for text in texts {
         let suite = Suite::parse("anchors.toml", text).unwrap();
         assert!(suite.models.is_empty() && suite.metrics.is_empty() && suite.protocols.is_empty());
-        assert_eq!(suite.baseline_labels(), ["random forest, ecfp4 1024"]);
-        assert_eq!(suite.baselines[0].seeds, seeds);
+        assert!(suite.baseline_labels().iter().all(|label| label.ends_with("random forest, ecfp4 1024")), "{text}");
         assert!(suite.datasets.iter().all(|entry| entry.split.algorithm == "scaffold" && entry.split.fractions.is_none()));
     }
 }
