@@ -1,17 +1,14 @@
 //! A table in text (CSV, TSV) with a header, for sources whose files are such tables.
 //!
-//! ```no_run
+//! ```text
 //! use clmbench_sdk::table::read_table;
 //!
-//! # fn main() -> Result<(), clmbench_sdk::PluginError> {
 //! let table = read_table("set.csv", b"\xef\xbb\xbfid,smiles,y\r\n1,CCO,-0.77\r\n2,C,\r\n", b',')?;
 //! let (smiles, y) = (table.column("smiles")?, table.column("y")?);
 //! let rows: Vec<(&str, &str)> = (0..table.len()).map(|row| (table.field(row, smiles), table.field(row, y))).collect();
 //! assert_eq!(rows, [("CCO", "-0.77"), ("C", "")]);
 //! // The same in one call, for a `Dataset`:
 //! assert_eq!(table.parsed("smiles", &["y"])?.labels, [["-0.77"], [""]]);
-//! # Ok(())
-//! # }
 //! ```
 //!
 //! A mark of byte order is taken off; lines end with LF, CR LF or CR; fields in quotes may hold delimiters, doubled quotes and line ends;
