@@ -137,7 +137,7 @@ fn datasets_of_plugins_keep_their_identities() {
     let folder = tempfile::tempdir().unwrap();
     let plan = planned(folder.path(), "source = \"moleculenet\"\nnames = [\"freesolv\"]").unwrap();
     let json = serde_json::to_string(&spec(&plan, 0)).unwrap();
-    let expected = "{\"revision\":3,\"plugin\":{\"name\":\"sets\",\"version\":\"0.1.0\"},\"source\":\"moleculenet\",\"dataset\":\"freesolv\",\
+    let expected = "{\"revision\":4,\"plugin\":{\"name\":\"sets\",\"version\":\"0.1.0\"},\"source\":\"moleculenet\",\"dataset\":\"freesolv\",\
                     \"files\":[{\"name\":\"freesolv.csv\",\"sha256\":\"9cd3ec84bdd28f34f2fe7bff6a2bfbb1ba4d5f1ae3ad1f3cb7bb39c1cbba7dd0\"}],\
                     \"sha256_csv\":null,\"tokenizer\":{\"kind\":\"smiles\",\"max_tokens\":128},\
                     \"split\":{\"algorithm\":\"scaffold\",\"fractions\":[0.8,0.1]}}";

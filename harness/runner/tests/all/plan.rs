@@ -61,7 +61,7 @@ fn the_demo_has_these_cells() {
         "control/bert-layers2-width64/mixed-5000/seed0",
         "control/bert-layers2-width128/mixed-5000/seed0",
         "control/bert-layers4-width128/mixed-5000/seed0",
-        "embed/bert-layers1-width64/mixed-5000/seed0/checkpoint-1/freesolv",
+        "transfer/baseline/linear-ecfp4_2048/freesolv",
     ];
     assert_eq!(keys[..first.len()], first);
     for key in [
