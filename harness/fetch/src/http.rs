@@ -135,11 +135,12 @@ fn ask(order: &Order<'_>, have: u64) -> Result<Response<Body>, Stop> {
 fn broken(error: &ureq::Error) -> Stop {
     let text = match error {
         ureq::Error::Timeout(what) => format!("it was silent for too long ({what})"),
-        ureq::Error::HostNotFound => "there is no such host, or no network".to_owned(),
+        error if no_such_host(error) => "there is no such host, or no network".to_owned(),
         other => other.to_string(),
     };
     let no_connection = match error {
-        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
+        error if no_such_host(error) => true,
+        ureq::Error::ConnectionFailed => true,
         ureq::Error::Timeout(what) => matches!(what, ureq::Timeout::Resolve | ureq::Timeout::Connect),
         ureq::Error::Io(error) => {
             use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
@@ -148,6 +149,15 @@ fn broken(error: &ureq::Error) -> Stop {
         _ => false,
     };
     if no_connection { Stop::Unreachable(shown(&text)) } else { Stop::Retry(shown(&text)) }
+}
+
+/// The system's resolver tells this by its words alone.
+fn no_such_host(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::HostNotFound => true,
+        ureq::Error::Io(error) => error.to_string().contains("lookup address"),
+        _ => false,
+    }
 }
 
 fn text(response: &Response<Body>, name: header::HeaderName) -> &str {

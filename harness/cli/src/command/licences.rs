@@ -26,7 +26,9 @@ impl Needed {
         let what = if *accepted {
             "accepted".to_owned()
         } else if !required {
-            format!("of its package, which `run` reads only with `--accept-licence {name}`; it tries the official address without")
+            format!(
+                "of its package, which `run` reads only with `--accept-licence {name}`; it tries the official address without"
+            )
         } else {
             format!("`run` needs `--accept-licence {name}` (or CLMBENCH_ACCEPT_LICENCE={name}) before it fetches them")
         };

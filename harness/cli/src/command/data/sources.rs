@@ -50,10 +50,16 @@ pub fn say_place(wanted: &Wanted, found: &Found, console: Console) {
 pub fn doubt(wanted: &Wanted, found: &Found) -> String {
     let (owner, name) = (&wanted.owner, &wanted.file.name);
     let next = match &found.place {
-        Place::Folder { .. } => "put the right file there, or take it away".to_owned(),
+        Place::Folder { .. } => {
+            format!(
+                "take it away, or put the right file into the folder `{}` of CLMBENCH_DATA, which is looked into first",
+                wanted.source
+            )
+        }
         _ => format!("`clmbench data fetch {owner} --again` fetches it anew"),
     };
-    format!("note: {name} of {owner} was read from {} ({}); {next}", found.place, found.path.display())
+    let path = if matches!(found.place, Place::Folder { .. }) { String::new() } else { format!(" ({})", found.path.display()) };
+    format!("note: {name} of {owner} was read from {}{path}; {next}", found.place)
 }
 
 /// Whether a failure may be the fault of the files that were read.

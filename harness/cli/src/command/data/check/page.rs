@@ -9,6 +9,13 @@ use crate::{command::wrapped, console::one_line, units::counted};
 /// Columns from which the wide table is shown.
 const WIDE: usize = 110;
 
+const NARROW_LEGEND: &str = "positive: share of class 1, smallest and largest over tasks. missing: share of labels that are not there. \
+                             repeated: molecules that are in several rows. leaked: test molecules that are in another part too.";
+const LEGEND: &str = "positive: share of class 1, smallest and largest over tasks. missing: share of labels that are not there. repeated: \
+                      molecules that are in several rows; differ: of these with labels that differ, over tasks. invalid: rows without a \
+                      valid molecule. long: molecules longer than a model reads. unknown: share of tokens outside the vocabulary. leaked: \
+                      test molecules that are in another part too.";
+
 /// Everything that is printed.
 pub fn text(rows: &[Row], style: Style) -> String {
     let mut page = datasets(rows, style);
@@ -26,21 +33,24 @@ pub fn text(rows: &[Row], style: Style) -> String {
             lines.push(below(reason, style));
         }
     }
+    if rows.iter().any(|row| row.contents.is_some()) {
+        lines.push(wrapped("", if style.width >= WIDE { LEGEND } else { NARROW_LEGEND }, style.width));
+    }
     lines.push(wrapped("", &format!("{}.", summary(rows)), style.width));
     format!("{page}{}", lines.join("\n"))
 }
 
 /// A line two columns in, wrapped.
 fn below(text: &str, style: Style) -> String {
-    let lines = wrapped("", text, style.width.saturating_sub(2));
-    lines.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+    let lines: Vec<String> = text.lines().map(|line| wrapped("", line, style.width.saturating_sub(2))).collect();
+    lines.join("\n").lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
 fn datasets(rows: &[Row], style: Style) -> String {
     let wide = style.width >= WIDE;
-    let mut headers = vec!["dataset", "rows", "tasks", "positive", "no label", "repeated"];
+    let mut headers = vec!["dataset", "rows", "tasks", "positive", "missing", "repeated"];
     if wide {
-        headers.extend(["conflicts", "invalid", "long", "unknown", "from"]);
+        headers.extend(["differ", "invalid", "long", "unknown", "from"]);
     }
     headers.push("verdict");
     let cells = |row: &Row| {
@@ -71,7 +81,7 @@ fn datasets(rows: &[Row], style: Style) -> String {
                 }
             }
         }
-        cells.push(row.verdict.word().to_owned());
+        cells.push(row.verdict.short().to_owned());
         cells
     };
     let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();

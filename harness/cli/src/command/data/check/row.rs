@@ -29,6 +29,11 @@ pub enum Verdict {
 
 impl Verdict {
     /// As tables show it.
+    pub fn short(self) -> &'static str {
+        if self == Self::NotReachable { "unreachable" } else { self.word() }
+    }
+
+    /// As sentences say it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -260,5 +265,72 @@ impl Row {
     /// Tasks that it declares.
     pub fn tasks(&self) -> usize {
         self.tasks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> Row {
+        Row::new("made/up".to_owned(), &DatasetInfo::default())
+    }
+
+    fn split(leaked: u64, test: (u64, u64)) -> Split {
+        let check = |task: &str, (labels, positives): (u64, u64)| TaskCheck {
+            task: task.into(),
+            labels: (8, 1, labels),
+            positives: Some((4, 1, positives)),
+            missing: 0,
+            conflicting: 0,
+            leaked: 0,
+        };
+        Split {
+            spec: SplitSpec { algorithm: "random".into(), seed: Some(0), fractions: (Number(0.8), Number(0.1)), file: None },
+            digest: "00".into(),
+            parts: (8, 1, test.0),
+            leaked,
+            in_corpus: Some(leaked),
+            checks: vec![check("toxic", test), check("fine", (2, 1))],
+        }
+    }
+
+    #[test]
+    fn leaks_and_tests_of_one_class_are_warnings() {
+        let mut clean = row();
+        clean.splits.push(split(0, (2, 1)));
+        clean.judge();
+        assert_eq!((clean.verdict, clean.reasons.len()), (Verdict::Ok, 0));
+        for positives in [0, 2] {
+            let mut warned = row();
+            warned.splits.push(split(1, (2, positives)));
+            warned.judge();
+            assert_eq!(warned.verdict, Verdict::Warn);
+            assert_eq!(
+                warned.reasons,
+                [
+                    "1 test molecule of the random split in another part too",
+                    "1 test molecule of the random split in the corpus",
+                    "1 task with one class alone in the test part of the random split (first: toxic)"
+                ]
+            );
+        }
+    }
+
+    #[test]
+    fn what_no_place_has_is_told_from_what_is_wrong() {
+        let verdict = |error: FetchError| {
+            let mut row = row();
+            row.not_there(&error);
+            row.judge();
+            row.verdict
+        };
+        let places = vec![PlaceFailure { place: "here".into(), reason: "it is gone".into() }];
+        let nowhere = FetchError::Nowhere { file: "a".into(), owner: "made/up".into(), places, next: "Look.".into() };
+        assert_eq!(verdict(nowhere), Verdict::NotReachable);
+        let terms = FetchError::NotAccepted { what: "a".into(), name: "b".into(), terms: "c".into() };
+        assert_eq!(verdict(terms), Verdict::NeedsTerms);
+        let wrong = FetchError::WrongHash { what: "a".into(), expected: "b".into(), found: "c".into() };
+        assert_eq!(verdict(wrong), Verdict::Refused);
     }
 }
