@@ -11,6 +11,7 @@
 //! the value of the cell is in it. Paths, limits and timings never are.
 
 pub mod attempt;
+pub mod baseline;
 pub mod cell;
 pub mod failure;
 pub mod fault;
@@ -24,6 +25,7 @@ pub mod text;
 pub mod user_table;
 
 pub use attempt::*;
+pub use baseline::*;
 pub use cell::*;
 pub use failure::*;
 pub use manifest::*;

@@ -1,9 +1,10 @@
 //! The lists that the rules go by. A new entry needs its reason.
 
 /// Crates that must work where libtorch is missing; they reach neither tch, torch-sys nor the plugin edge.
-pub const WITHOUT_TORCH: [&str; 11] = [
+pub const WITHOUT_TORCH: [&str; 12] = [
     "clmbench",
     "clmbench-analysis",
+    "clmbench-baselines",
     "clmbench-fetch",
     "clmbench-molecules",
     "clmbench-protocol",

@@ -185,7 +185,15 @@ fn declared<'a>(path: &'a str, lines: &'a [Line]) -> impl Iterator<Item = (Vec<S
     let stem = file.trim_end_matches(".rs");
     let below = if matches!(stem, "lib" | "main" | "mod") { folder.to_owned() } else { format!("{folder}/{stem}") };
     lines.iter().enumerate().filter_map(move |(index, line)| {
-        let name = line.code.trim().trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';')?.trim().to_owned();
+        let name = line
+            .code
+            .trim()
+            .trim_start_matches("pub(crate) ")
+            .trim_start_matches("pub ")
+            .strip_prefix("mod ")?
+            .strip_suffix(';')?
+            .trim()
+            .to_owned();
         let above = index.checked_sub(1).map_or("", |above| lines[above].text.trim());
         let files = match above.strip_prefix("#[path = \"").and_then(|rest| rest.strip_suffix("\"]")) {
             Some(given) => vec![format!("{folder}/{given}")],
