@@ -187,7 +187,7 @@ fn a_server_that_misbehaves_is_named_and_nothing_of_it_is_used() {
     }
     let cut = refusal(vec![Way::Cut(whole(), 5), Way::Cut(whole(), 0)], None);
     assert!(cut.contains("after 5") || cut.contains("after 0"), "{cut}");
-    let silent = refusal(vec![Way::Stall(whole(), 5)], None);
+    let silent = refusal(vec![Way::Stall(whole(), 5), Way::Stall(whole(), 0)], None);
     assert!(silent.starts_with("it stalled: no byte for 0.3 s after"), "{silent}");
 }
 
