@@ -316,10 +316,12 @@ fn datasets_are_checked_by_the_worker() {
     // A corpus that holds every molecule, and one that holds none.
     fs::write(real.path("none.smi"), "[He]\n[Ne]\n").unwrap();
     let file = |name: &str| {
-        let source = clmbench_fetch::catalogue::demo_datasets().into_iter().find(|file| file.name.starts_with(name)).unwrap();
+        let source = clmbench_fetch::catalogue::demo_datasets().into_iter().find(|file| file.name == name).unwrap();
         clmbench_fetch::cached_source_file(&source).unwrap().display().to_string()
     };
-    for (corpus, held) in [(file("freesolv"), freesolv["splits"][1]["parts"][2].clone()), ("none.smi".to_owned(), 0.into())] {
+    for (corpus, held) in
+        [(file("R_642_SAMPL.csv"), freesolv["splits"][1]["parts"][2].clone()), ("none.smi".to_owned(), 0.into())]
+    {
         let row = checked(&real.clmbench(&["data", "check", "freesolv", "--corpus", &corpus, "--json"]).code(0));
         assert_eq!(row["moleculenet/freesolv"]["splits"][1]["in_corpus"], held, "{corpus}");
     }
@@ -353,8 +355,10 @@ fn a_wrong_file_of_the_users_is_refused_with_both_hashes_and_its_name() {
     let good = fs::read_to_string(clmbench_fetch::cached_source_file(&found).unwrap()).unwrap();
     let windows = format!("\u{feff}{}", good.replace('\n', "\r\n"));
     fs::remove_file(data.join("bbbp.csv")).unwrap();
-    let mut gz =
-        flate2::write::GzEncoder::new(fs::File::create(data.join("bbbp.csv.gz")).unwrap(), flate2::Compression::default());
+    // The package's own form, whose column is not called as the task: in the source's folder, so that no other source's file is meant.
+    fs::create_dir(data.join("moleculenet")).unwrap();
+    let place = fs::File::create(data.join("moleculenet/bbbp.csv.gz")).unwrap();
+    let mut gz = flate2::write::GzEncoder::new(place, flate2::Compression::default());
     gz.write_all(windows.as_bytes()).unwrap();
     gz.finish().unwrap();
     let ours = checked(&with(&["data", "check", "bbbp", "--json"]).code(0));
