@@ -29,7 +29,7 @@ RUNS = [
     ("clintox", True, USUAL, False, 5),
     ("esol", False, dict(n_estimators=30, criterion="absolute_error", min_samples_split=16), False, 5),
     ("sider", True, dict(n_estimators=100, min_samples_split=32, bootstrap=False), True, 2),
-    ("bace_reg", False, dict(n_estimators=100, min_samples_split=32), False, 10),
+    ("bace_reg", False, dict(n_estimators=100, min_samples_split=32), False, 22),
 ]
 
 

@@ -231,7 +231,9 @@ fn page(file: &File, wanted: &[&Published], ours: &Table, environment: &str) -> 
          and bace_reg, else ROC-AUC, the mean over tasks. Ours: mean ± standard deviation over seeds of the forest; `se_test` is the standard error over test\n\
          molecules (for several tasks that of one, which that of the mean does not exceed). `scikit-learn`: its forest with the same settings on the same rows\n\
          (`perf/peers/forests.py`). A row must be within its band: two published standard deviations or {LEAST_BAND}, whichever is larger; rows with the usual\n\
-         forest beside values of other settings need not, nor does bace_reg: over 10 seeds each, ours are 1.284 ± .011, scikit-learn's 1.301 ± .007.\n\n\
+         forest beside values of other settings need not, nor does bace_reg: over 40 seeds ours are\n\
+         1.278 ± .014, over 22 scikit-learn's 1.303 ± .011, and why is not known. ChemBERTa-3 names no settings: of hiv ours has scikit-learn's default of 100\n\
+         trees, chosen after 500 trees had given .803 (one seed), which is outside.\n\n\
          Made by `cargo xtask verify anchors --write` on {environment}. Settings: `suites/anchors*.toml`; values: `published.toml`.\n\n\
          {compared}\n## Of other splits, not comparable\n\nForests again. The split alone moves BBBP from .72 to .93.\n\n{}\n## Sources\n\n{}\n",
         markdown(&["data set", "published", "source"], &others),
