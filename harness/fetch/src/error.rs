@@ -260,8 +260,23 @@ impl FetchError {
     }
 
     /// Whether another place may still have the file: not where our own disk fails, or the declaration itself is wrong.
-    pub(crate) fn leaves_other_places(&self) -> bool {
+    pub fn leaves_other_places(&self) -> bool {
         !matches!(self, Self::Io { .. } | Self::BadPin { .. } | Self::NoCacheFolder)
+    }
+
+    /// Whether what was delivered or declared is wrong in itself: wrong digests, larger than allowed, a zip file that must not be unpacked.
+    /// Trying again, or a better network, does not mend it.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::WrongHash { .. }
+                | Self::WrongMd5 { .. }
+                | Self::TooLarge { .. }
+                | Self::NotAZip { .. }
+                | Self::NoSuchEntry { .. }
+                | Self::UnsafeEntry { .. }
+                | Self::BadPin { .. }
+        )
     }
 
     /// Turns the system's error into ours, with what was tried on which path.

@@ -192,12 +192,14 @@ pub struct PlaceFailure {
     pub place: String,
     /// Why.
     pub reason: String,
+    /// Whether it gave something that must not be used ([`FetchError::is_refusal`]), not merely nothing.
+    pub refused: bool,
 }
 
 /// The message of [`FetchError::Nowhere`].
 pub(crate) fn nowhere(file: &str, owner: &str, places: &[PlaceFailure], next: &str) -> String {
     let mut text = format!("`{}` of {} could be had from no place:", shown(file), shown(owner));
-    for PlaceFailure { place, reason } in places {
+    for PlaceFailure { place, reason, .. } in places {
         text.push_str(&format!("\n  {place}: {reason}"));
     }
     format!("{text}\n{next}")

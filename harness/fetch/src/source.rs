@@ -64,11 +64,11 @@ impl Fetcher {
         }
         let mut failures = passed_over.clone();
         let mut failed = |place: String, error: FetchError| -> Result<(), FetchError> {
-            let reason = error.reason();
+            let (reason, refused) = (error.reason(), error.is_refusal());
             if !error.leaves_other_places() || (wanted.file.urls.is_empty() && failures.is_empty()) {
                 return Err(error);
             }
-            failures.push(PlaceFailure { place, reason });
+            failures.push(PlaceFailure { place, reason, refused });
             Ok(())
         };
         if let Some(entry) = &wanted.file.wheel {
@@ -114,7 +114,10 @@ impl Fetcher {
                     let place = Place::Folder { path: path.clone() };
                     return (Some(Found { path, place, remark, passed_over: Vec::new() }), passed_over);
                 }
-                Err(reason) => passed_over.push(PlaceFailure { place: path.display().to_string(), reason }),
+                // It may be another set's file, rightly there: nothing is wrong with it.
+                Err(reason) => {
+                    passed_over.push(PlaceFailure { place: path.display().to_string(), reason, refused: false });
+                }
             }
         }
         (None, passed_over)

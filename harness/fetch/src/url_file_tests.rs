@@ -269,7 +269,7 @@ fn gzip_bombs_empty_files_and_switched_off_downloads_are_refused() {
         }
     };
     let place = format!("mirror {}", mirror.join("a.csv").display());
-    let at = |reason: &str| vec![PlaceFailure { place: place.clone(), reason: reason.into() }];
+    let at = |reason: &str| vec![PlaceFailure { place: place.clone(), reason: reason.into(), refused: false }];
     assert_eq!(reason(b""), at("the file is empty"));
     assert_eq!(reason(b"  <html>"), at("it is a web page, not the file"));
     assert_eq!(reason(&vec![b'C'; 1_000_001]), at("it has 1000001 bytes, but at most 1000000 are allowed"));
@@ -312,4 +312,18 @@ fn terms_of_a_wheel_leave_the_addresses() {
     fetcher.forget(&both).unwrap();
     let accepted = none.and(["some-terms"]);
     assert!(matches!(fetcher.get(&both, &accepted, &mut |_| ()).unwrap().place, Place::Wheel { .. }));
+}
+
+#[test]
+fn what_must_not_be_used_is_told_from_what_is_not_there() {
+    let s = Setting::new();
+    let (base, _) = server(TABLE.to_vec(), vec![Behaviour::Whole, Behaviour::Status("404 Not Found")]);
+    let wrong = UrlFile { md5: Some("9".repeat(32)), ..url(&format!("{base}/a.csv")) };
+    let data = s.folder("data");
+    fs::write(data.join("a.csv"), "another set's").unwrap();
+    let fetcher = s.fetcher.clone().with_data(&data);
+    let wanted = wanted(None, vec![wrong.clone(), UrlFile { url: format!("{base}/b.csv"), ..wrong }], false);
+    let error = fetcher.get(&wanted, &AcceptedLicences::default(), &mut |_| ()).unwrap_err();
+    let FetchError::Nowhere { places, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(places.iter().map(|place| place.refused).collect::<Vec<_>>(), [false, true, false], "{places:?}");
 }

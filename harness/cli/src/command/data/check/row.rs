@@ -325,7 +325,7 @@ mod tests {
             row.judge();
             row.verdict
         };
-        let places = vec![PlaceFailure { place: "here".into(), reason: "it is gone".into() }];
+        let places = vec![PlaceFailure { place: "here".into(), reason: "it is gone".into(), refused: false }];
         let nowhere = FetchError::Nowhere { file: "a".into(), owner: "made/up".into(), places, next: "Look.".into() };
         assert_eq!(verdict(nowhere), Verdict::NotReachable);
         let terms = FetchError::NotAccepted { what: "a".into(), name: "b".into(), terms: "c".into() };
