@@ -90,6 +90,12 @@ impl Features {
         Ok(Self { width, rows: Rows::Dense(rows) })
     }
 
+    /// Bits that are on, ascending, of each molecule.
+    #[cfg(test)]
+    pub(crate) fn folded(width: usize, rows: Vec<Vec<u16>>) -> Self {
+        Self { width, rows: Rows::Bits(rows) }
+    }
+
     /// Molecules.
     pub fn len(&self) -> usize {
         match &self.rows {

@@ -21,7 +21,7 @@ impl Split {
     }
 }
 
-/// Molecules, weight and weighted sum of labels of one side.
+/// Molecules, weight and weighted sum of labels, less the centre of the node, of one side.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Side {
     count: usize,
@@ -30,10 +30,10 @@ struct Side {
 }
 
 impl Side {
-    fn add(&mut self, sample: &Sample) {
+    fn add(&mut self, sample: &Sample, centre: f64) {
         self.count += 1;
         self.weight += sample.weight;
-        self.sum += sample.weight * sample.label;
+        self.sum += sample.weight * (sample.label - centre);
     }
 
     fn without(self, other: Self) -> Self {
@@ -41,23 +41,60 @@ impl Side {
     }
 }
 
-/// The best of the splits seen, each of equals with the same chance.
+/// The best of the splits seen, each of equals with the same chance. Equal is what differs by no more than rounding does: columns that
+/// part a node alike, one of them the other way round, add the same labels in another order.
 struct Best {
     split: Option<Split>,
     purity: f64,
     equals: u32,
+    /// Differences that are rounding whatever the purity.
+    rounding: f64,
 }
 
 impl Best {
+    fn new(node: &Node) -> Self {
+        Self { split: None, purity: f64::NEG_INFINITY, equals: 0, rounding: 1e-12 * node.scale }
+    }
+
     fn offer(&mut self, split: Split, purity: f64, random: &mut ChaCha8Rng) {
-        if self.split.is_none() || purity > self.purity {
-            *self = Self { split: Some(split), purity, equals: 1 };
-        } else if purity == self.purity {
+        let tolerance = 1e-9 * self.purity.abs() + self.rounding;
+        if self.split.is_none() || purity > self.purity + tolerance {
+            *self = Self { split: Some(split), purity, equals: 1, ..*self };
+        } else if purity >= self.purity - tolerance {
             self.equals += 1;
             if random.random_range(0..self.equals) == 0 {
                 self.split = Some(split);
             }
         }
+    }
+}
+
+/// What is summed of a whole node.
+struct Node {
+    all: Side,
+    /// What labels are counted from: their mean, so that the purity is what a split lowers and not that beside a much larger number; 0
+    /// for entropy, which takes shares.
+    centre: f64,
+    /// What purities of its splits may be at most, in absolute terms.
+    scale: f64,
+}
+
+impl Node {
+    fn of(criterion: Criterion, members: &[Sample]) -> Self {
+        let mut all = Side::default();
+        members.iter().for_each(|sample| all.add(sample, 0.0));
+        if criterion == Criterion::Entropy {
+            return Self { all, centre: 0.0, scale: all.weight };
+        }
+        let centre = all.sum / all.weight;
+        let mut all = Side::default();
+        let mut scale = 0.0;
+        for sample in members {
+            all.add(sample, centre);
+            let distance = (sample.label - centre).abs();
+            scale += sample.weight * if criterion == Criterion::Variance { distance * distance } else { distance };
+        }
+        Self { all, centre, scale }
     }
 }
 
@@ -98,26 +135,25 @@ impl<'a> Splitter<'a> {
     }
 
     fn best_bit(&mut self, bits: &[Vec<u16>], members: &[Sample], random: &mut ChaCha8Rng) -> Option<Split> {
-        let mut all = Side::default();
+        let node = Node::of(self.criterion, members);
         for sample in members {
-            all.add(sample);
             for bit in &bits[sample.place] {
                 let bit = usize::from(*bit);
                 if self.on[bit].count == 0 {
                     self.touched.push(bit);
                 }
-                self.on[bit].add(sample);
+                self.on[bit].add(sample, node.centre);
             }
         }
         let mut varying = std::mem::take(&mut self.touched);
         let touched = varying.clone();
         varying.retain(|bit| self.on[*bit].count < members.len());
         let chosen = self.draw(&varying, members.len(), random);
-        let mut best = Best { split: None, purity: f64::NEG_INFINITY, equals: 0 };
+        let mut best = Best::new(&node);
         for bit in chosen {
             let purity = match self.criterion {
-                Criterion::AbsoluteError => -absolute_error(bits, members, bit, (all, self.on[bit])),
-                _ => self.purity(all.without(self.on[bit])) + self.purity(self.on[bit]),
+                Criterion::AbsoluteError => -absolute_error(bits, members, bit, (node.all, self.on[bit])),
+                _ => self.purity(node.all.without(self.on[bit])) + self.purity(self.on[bit]),
             };
             best.offer(Split { column: bit, threshold: 0.5 }, purity, random);
         }
@@ -149,7 +185,8 @@ impl<'a> Splitter<'a> {
     }
 
     fn best_threshold(&mut self, members: &[Sample], random: &mut ChaCha8Rng) -> Option<Split> {
-        let mut best = Best { split: None, purity: f64::NEG_INFINITY, equals: 0 };
+        let node = Node::of(self.criterion, members);
+        let mut best = Best::new(&node);
         let mut sorted: Vec<(f64, Sample)> = Vec::with_capacity(members.len());
         for index in 0..self.columns.len() {
             if index >= self.looks && best.split.is_some() {
@@ -161,15 +198,13 @@ impl<'a> Splitter<'a> {
             sorted.clear();
             sorted.extend(members.iter().map(|sample| (self.features.value(sample.place, column), *sample)));
             sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let mut all = Side::default();
-            sorted.iter().for_each(|(_, sample)| all.add(sample));
             let mut below = Side::default();
             for pair in sorted.windows(2) {
-                below.add(&pair[0].1);
+                below.add(&pair[0].1, node.centre);
                 let threshold = f64::midpoint(pair[0].0, pair[1].0);
                 // Neighbouring numbers have no middle: nothing could be above the higher one.
                 if pair[0].0 < pair[1].0 && threshold < pair[1].0 {
-                    let purity = self.purity(below) + self.purity(all.without(below));
+                    let purity = self.purity(below) + self.purity(node.all.without(below));
                     best.offer(Split { column, threshold }, purity, random);
                 }
             }

@@ -57,10 +57,9 @@ fn forests_on_fingerprints_agree_with_smartcores() {
     let of = |labels: &[f64], places: &[usize]| places.iter().map(|place| labels[*place]).collect::<Vec<_>>();
     let classes: Vec<f64> = labels.iter().map(|label| f64::from(u8::from(*label > 2.5))).collect();
     for (labels, class, looks) in [(&labels, false, 1024), (&classes, true, 32)] {
-        let trees = if class { 600 } else { 120 };
-        let ours = forest(trees, 1).fit_predict(&features, (&train, &of(labels, &train)), class, &test).unwrap();
-        let again = forest(trees, 2).fit_predict(&features, (&train, &of(labels, &train)), class, &test).unwrap();
-        let settings = RandomForestRegressorParameters::default().with_n_trees(trees as usize).with_m(looks).with_seed(1);
+        let ours = forest(300, 1).fit_predict(&features, (&train, &of(labels, &train)), class, &test).unwrap();
+        let again = forest(300, 2).fit_predict(&features, (&train, &of(labels, &train)), class, &test).unwrap();
+        let settings = RandomForestRegressorParameters::default().with_n_trees(300).with_m(looks).with_seed(1);
         let kept = RandomForestRegressor::fit(&matrix(&features, &train), &of(labels, &train), settings).unwrap();
         let theirs = kept.predict(&matrix(&features, &test)).unwrap();
         let (far, near) = (correlation(&ours, &theirs), correlation(&ours, &again));
@@ -163,6 +162,52 @@ fn features_are_drawn_with_the_same_chance() {
     let squares: f64 = counts.values().map(|count| (count - 500.0).powi(2) / 500.0).sum();
     // The upper 0.1 % of chi-squared with 11 degrees of freedom is 31.3.
     assert!(counts.len() == 12 && squares < 31.3, "{} {squares}", counts.len());
+}
+
+#[test]
+fn a_bit_and_its_opposite_have_the_same_chance() {
+    // Column 1 is on where column 0 is off; columns 2 and 3 part worse.
+    let bits = |row: u16| vec![u16::from(row % 4 != 0), 2 + row % 2];
+    let features = Features::folded(16, (0..40).map(bits).collect());
+    let mut random = ChaCha8Rng::seed_from_u64(4);
+    for criterion in [Criterion::Variance, Criterion::Entropy, Criterion::AbsoluteError].repeat(8) {
+        let mut label = |place: usize| match criterion {
+            Criterion::Entropy => f64::from(u8::from(place % 4 == 0 || place < 3)),
+            _ => 6.0 + 3.0 * f64::from(u8::from(place % 4 == 0)) + random.random::<f64>(),
+        };
+        let labels: Vec<f64> = (0..40).map(&mut label).collect();
+        let weight = |_| if criterion == Criterion::AbsoluteError { 1.0 } else { 0.1 + random.random::<f64>() };
+        let weights: Vec<f64> = (0..40).map(weight).collect();
+        let mut members: Vec<Sample> =
+            (0..40).map(|place| Sample { place, label: labels[place], weight: weights[place] }).collect();
+        members.sort_by(|a, b| a.label.total_cmp(&b.label));
+        let mut counts = [0; 2];
+        for _ in 0..400 {
+            let text = format!("{:?}", Splitter::new(&features, criterion, 16).best(&members, &mut random).unwrap());
+            counts[usize::from(text.contains("column: 1,"))] += 1;
+            assert!(text.contains("column: 0,") || text.contains("column: 1,"), "{text}");
+        }
+        // 200 of 400, standard deviation 10.
+        assert!((150..=250).contains(&counts[0]), "{criterion:?}: {counts:?}");
+    }
+}
+
+#[test]
+fn bits_that_lower_nothing_have_the_same_chance() {
+    // Molecules in pairs of the same two labels: every part has the same mean, and rounding alone would tell the columns apart.
+    let on = |place: u16| (0..5).filter(|column| place / 2 <= *column).collect();
+    let features = Features::folded(16, (0..12).map(on).collect());
+    let labels = [0.1, 0.7];
+    let members: Vec<Sample> = (0..12).map(|place| Sample { place, label: labels[place % 2], weight: 1.0 }).collect();
+    let mut random = ChaCha8Rng::seed_from_u64(5);
+    let mut counts = std::collections::BTreeMap::<String, f64>::new();
+    for _ in 0..5_000 {
+        let split = Splitter::new(&features, Criterion::Variance, 16).best(&members, &mut random).unwrap();
+        *counts.entry(format!("{split:?}")).or_default() += 1.0;
+    }
+    let squares: f64 = counts.values().map(|count| (count - 1_000.0).powi(2) / 1_000.0).sum();
+    // The upper 0.1 % of chi-squared with 4 degrees of freedom is 18.5.
+    assert!(counts.len() == 5 && squares < 18.5, "{counts:?} {squares}");
 }
 
 #[test]
