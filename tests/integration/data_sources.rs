@@ -197,7 +197,7 @@ const MD5_OF_TABLE: &str = "a8bc3da967a5f5eab02d96997d230d97";
 #[test]
 fn a_download_that_was_cut_goes_on_where_it_stopped() {
     let (server, asked) = serve(&[("gamma.csv", vec![Way::Cut(TABLE.to_vec(), 10), Way::Whole(TABLE.to_vec())])]);
-    let bench = bench(None, vec![url("gamma.csv")], true);
+    let bench = bench(None, vec![UrlFile { md5: Some(MD5_OF_TABLE.to_owned()), ..url("gamma.csv") }], true);
     on(&bench, &server, &["data", "fetch", "gamma"]).code(0);
     assert_eq!(*asked.lock().unwrap(), ["gamma.csv 0", "gamma.csv 10"]);
     let got = files_below(&bench.path("own-cache/data")).into_iter().find(|name| name.ends_with("gamma.csv")).unwrap();

@@ -156,11 +156,11 @@ impl Fetcher {
                 let url = format!("{base}/{}", wheel.file_name);
                 let partial = beside(&path, "partial");
                 let (bytes, patience) = (wheel.bytes, self.patience);
-                let order = Order { url: &url, partial: &partial, bytes, most: None, patience };
-                let resumed = mirror::download(order, progress)?;
+                let order = Order { url: &url, partial: &partial, bytes, most: None, judged: true, patience };
+                let doubtful = mirror::download(order, progress)?;
                 match admit(&partial, &path, wheel, progress) {
-                    // The first part may have come from another file; from the beginning, once.
-                    Err(FetchError::WrongHash { .. }) if resumed => {
+                    // A part may have come from another file, or be missing; from the beginning, once.
+                    Err(FetchError::WrongHash { .. }) if doubtful => {
                         mirror::download(order, progress)?;
                         admit(&partial, &path, wheel, progress)?;
                     }

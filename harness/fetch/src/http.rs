@@ -47,6 +47,9 @@ pub(crate) struct Order<'a> {
     pub bytes: u64,
     /// A larger answer is refused.
     pub most: Option<u64>,
+    /// Whether a digest judges the whole afterwards. Else a beginning of an earlier process is thrown away, one of this download is gone on
+    /// with only where the server says that it is still the same file, and the answer must say where it ends.
+    pub judged: bool,
     /// How long to wait.
     pub patience: Patience,
 }
@@ -62,18 +65,21 @@ pub(crate) enum Undelivered {
     File(FetchError),
 }
 
-/// Downloads to `partial`, going on where an earlier attempt stopped; retries as long as bytes keep coming. Says whether the first bytes
-/// were already there.
+/// Downloads to `partial`, going on where an earlier attempt stopped; retries as long as more bytes come than ever before. Says whether the
+/// whole is doubtful: put together from several answers, or from one that did not say where it ends.
 pub(crate) fn download(order: Order<'_>, progress: &mut dyn FnMut(Progress)) -> Result<bool, Undelivered> {
     let length = || order.partial.metadata().map_or(0, |metadata| metadata.len());
-    let resumed = length() > 0;
-    let mut fruitless = 0;
+    let (mut fruitless, mut most_had, mut tag) = (0, 0, None);
     loop {
-        let before = length();
-        let (detail, unreachable) = match attempt(&order, progress) {
-            Ok(()) => {
+        most_had = length().max(most_had);
+        if !order.judged && tag.is_none() {
+            let removed = fs::remove_file(order.partial).or_else(absent);
+            removed.map_err(|error| Undelivered::File(FetchError::io("remove", order.partial)(error)))?;
+        }
+        let (detail, unreachable) = match attempt(&order, &mut tag, progress) {
+            Ok(doubtful) => {
                 refuse_page(order.partial)?;
-                return Ok(resumed);
+                return Ok(doubtful);
             }
             Err(Stop::File(error)) => return Err(Undelivered::File(error)),
             Err(Stop::Final(detail)) => return Err(Undelivered::Refused(detail)),
@@ -81,7 +87,7 @@ pub(crate) fn download(order: Order<'_>, progress: &mut dyn FnMut(Progress)) -> 
             Err(Stop::Unreachable(detail)) => (detail, true),
         };
         let more = if unreachable { FRUITLESS / 2 } else { 1 };
-        fruitless = if length() > before { 0 } else { fruitless + more };
+        fruitless = if length() > most_had { 0 } else { fruitless + more };
         if fruitless >= FRUITLESS {
             return Err(if unreachable { Undelivered::Unreachable(detail) } else { Undelivered::Refused(detail) });
         }
@@ -115,13 +121,16 @@ fn agent(url: &str, patience: Patience) -> Agent {
     config.build().into()
 }
 
-/// The answer, after the redirects that may be followed.
-fn ask(order: &Order<'_>, have: u64) -> Result<Response<Body>, Stop> {
+/// The answer, after the redirects that may be followed: the rest of the file with this tag, or the whole of another.
+fn ask(order: &Order<'_>, have: u64, tag: Option<&str>) -> Result<Response<Body>, Stop> {
     let mut url = order.url.to_owned();
     for _ in 0..=REDIRECTS {
         let mut request = agent(&url, order.patience).get(&url).header("accept-encoding", "identity");
         if have > 0 {
             request = request.header("range", format!("bytes={have}-"));
+            if let Some(tag) = tag {
+                request = request.header("if-range", tag);
+            }
         }
         let response = request.call().map_err(|error| broken(&error))?;
         if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
@@ -164,23 +173,43 @@ fn text(response: &Response<Body>, name: header::HeaderName) -> &str {
     response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-fn attempt(order: &Order<'_>, progress: &mut dyn FnMut(Progress)) -> Result<(), Stop> {
+/// The tag of the very bytes; a weak one may stay while bytes change (RFC 9110, 8.8.1).
+fn strong_tag(response: &Response<Body>) -> Option<String> {
+    Some(text(response, header::ETAG)).filter(|tag| tag.starts_with('"')).map(str::to_owned)
+}
+
+/// One connection. `tag` is that of the file whose beginning is there; says whether the whole is doubtful, see [`download`].
+fn attempt(order: &Order<'_>, tag: &mut Option<String>, progress: &mut dyn FnMut(Progress)) -> Result<bool, Stop> {
     let partial = order.partial;
     let file_error = |error: io::Error| Stop::File(FetchError::io("write", partial)(error));
     let mut have = partial.metadata().map_or(0, |metadata| metadata.len());
-    let response = ask(order, have)?;
+    let response = ask(order, have, tag.as_deref())?;
     let status = response.status();
+    let begun = std::mem::replace(tag, strong_tag(&response));
+    let start_over = |why: String| {
+        fs::remove_file(partial).or_else(absent).map_err(file_error)?;
+        Err(Stop::Retry(why))
+    };
     match status {
         StatusCode::PARTIAL_CONTENT => {
             let range = text(&response, header::CONTENT_RANGE);
             if !range.starts_with(&format!("bytes {have}-")) {
-                fs::remove_file(partial).or_else(absent).map_err(file_error)?;
-                return Err(Stop::Retry(format!("asked for bytes from {have}, got `{}`", shown(range))));
+                return start_over(format!("asked for bytes from {have}, got `{}`", shown(range)));
+            }
+            if (begun.is_some() && begun != *tag) || (begun.is_none() && !order.judged) {
+                return start_over(format!("the file changed after {have} bytes"));
             }
         }
         StatusCode::OK => have = 0,
-        // Nothing is left to get (or the partial file is too long): the hash decides.
-        StatusCode::RANGE_NOT_SATISFIABLE if have > 0 => return Ok(()),
+        // Nothing is left to get: the hash decides.
+        StatusCode::RANGE_NOT_SATISFIABLE
+            if have > 0 && order.judged && text(&response, header::CONTENT_RANGE) == format!("bytes */{have}") =>
+        {
+            return Ok(true);
+        }
+        StatusCode::RANGE_NOT_SATISFIABLE if have > 0 => {
+            return start_over(format!("there is nothing after {have} bytes, but that is not its length"));
+        }
         _ if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
             return Err(Stop::Retry(format!("status {status}")));
         }
@@ -192,6 +221,11 @@ fn attempt(order: &Order<'_>, progress: &mut dyn FnMut(Progress)) -> Result<(), 
     }
     let rest: Option<u64> = text(&response, header::CONTENT_LENGTH).parse().ok();
     let expected = rest.map(|rest| have.saturating_add(rest));
+    let says_its_end = expected.is_some() || text(&response, header::TRANSFER_ENCODING).to_lowercase().ends_with("chunked");
+    if !says_its_end && !order.judged {
+        return Err(Stop::Final("it does not say how long the file is, so that a part cannot be told from the whole".to_owned()));
+    }
+    let doubtful = have > 0 || !says_its_end;
     let too_large =
         |bytes: u64, most: u64| Stop::Final(format!("it sends {bytes} bytes or more, but at most {most} are allowed"));
     if let (Some(bytes), Some(most)) = (expected, order.most)
@@ -231,7 +265,7 @@ fn attempt(order: &Order<'_>, progress: &mut dyn FnMut(Progress)) -> Result<(), 
         Some(expected) if have < expected => Err(Stop::Retry(format!("the connection ended after {have} of {expected} bytes"))),
         _ => {
             progress(Progress { phase: Phase::Downloading, name, done: have, total: have });
-            Ok(())
+            Ok(doubtful)
         }
     }
 }

@@ -15,7 +15,13 @@ fn quick() -> Patience {
 /// Downloads the file `x` of a server.
 fn get(url: &str, partial: &Path, most: Option<u64>) -> Result<bool, Undelivered> {
     let url = format!("{url}/x");
-    download(Order { url: &url, partial, bytes: 0, most, patience: quick() }, &mut |_| ())
+    download(Order { url: &url, partial, bytes: 0, most, judged: true, patience: quick() }, &mut |_| ())
+}
+
+/// [`get`], where no digest judges afterwards.
+fn get_unjudged(url: &str, partial: &Path) -> Result<bool, Undelivered> {
+    let url = format!("{url}/x");
+    download(Order { url: &url, partial, bytes: 0, most: None, judged: false, patience: quick() }, &mut |_| ())
 }
 
 /// Why a server that behaves so did not deliver; nothing of it is left but what may be a beginning.
@@ -37,7 +43,7 @@ fn a_cut_download_goes_on_where_it_stopped() {
     let dir = tempfile::tempdir().unwrap();
     let partial = dir.path().join("x.partial");
     let (url, asked) = server(content(), vec![Behaviour::Cut(100_000), Behaviour::Cut(50_000), Behaviour::Whole]);
-    assert!(!get(&url, &partial, None).unwrap());
+    assert!(get(&url, &partial, None).unwrap(), "put together");
     assert_eq!(fs::read(&partial).unwrap(), content());
     assert_eq!(*asked.lock().unwrap(), [None, Some(100_000), Some(150_000)]);
 }
@@ -48,7 +54,7 @@ fn a_server_without_ranges_starts_over() {
     let partial = dir.path().join("x.partial");
     fs::write(&partial, b"an old beginning").unwrap();
     let (url, asked) = server(content(), vec![Behaviour::NoRange]);
-    assert!(get(&url, &partial, None).unwrap());
+    assert!(!get(&url, &partial, None).unwrap());
     assert_eq!(fs::read(&partial).unwrap(), content());
     assert_eq!(*asked.lock().unwrap(), [Some(16)]);
 }
@@ -141,4 +147,63 @@ fn a_server_that_is_not_there_is_told_from_one_that_refuses() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = get(&format!("http://{port}"), &dir.path().join("x"), None).unwrap_err();
     assert!(matches!(error, Undelivered::Unreachable(_)), "{error:?}");
+}
+
+#[test]
+fn nothing_left_is_believed_of_the_whole_length_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let partial = dir.path().join("x");
+    let asked_with = |status: &'static str, held: &[u8]| {
+        fs::write(&partial, held).unwrap();
+        let (url, asked) = server(content(), vec![Behaviour::Status(status), Behaviour::Whole]);
+        get(&url, &partial, None).unwrap();
+        assert_eq!(fs::read(&partial).unwrap(), content());
+        let asked = asked.lock().unwrap().clone();
+        asked
+    };
+    let whole = "416 Range Not Satisfiable\r\ncontent-range: bytes */300000";
+    assert_eq!(asked_with(whole, &content()), [Some(300_000)]);
+    assert_eq!(asked_with(whole, &[content(), content()].concat()), [Some(600_000), None]);
+    assert_eq!(asked_with("416 Range Not Satisfiable", b"a page of something else"), [Some(24), None]);
+}
+
+#[test]
+fn without_a_digest_a_part_is_never_taken_for_the_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let partial = dir.path().join("x");
+    let (url, _) = server(content(), vec![Behaviour::NoLength(1000)]);
+    let why = get_unjudged(&url, &partial).unwrap_err();
+    let said = "it does not say how long the file is, so that a part cannot be told from the whole";
+    assert!(matches!(&why, Undelivered::Refused(why) if why == said), "{why:?}");
+    let (url, _) = server(content(), vec![Behaviour::Unended]);
+    assert!(
+        matches!(get_unjudged(&url, &partial).unwrap_err(), Undelivered::Refused(why) if why.starts_with("it broke off after"))
+    );
+    // With a digest it is for this to say.
+    let (url, _) = server(content(), vec![Behaviour::NoLength(1000)]);
+    assert!(get(&url, &dir.path().join("y"), None).unwrap(), "doubtful");
+}
+
+#[test]
+fn without_a_digest_only_the_same_file_is_gone_on_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let partial = dir.path().join("x");
+    let asked = |behaviours: Vec<Behaviour>| {
+        fs::write(&partial, b"of an earlier process").unwrap();
+        let (url, asked) = server(content(), behaviours);
+        get_unjudged(&url, &partial).unwrap();
+        assert_eq!(fs::read(&partial).unwrap(), content());
+        let asked = asked.lock().unwrap().clone();
+        asked
+    };
+    assert_eq!(asked(vec![Behaviour::Cut(1000), Behaviour::Whole]), [None, None]);
+    assert_eq!(asked(vec![Behaviour::Tagged("\"a\"", 1000), Behaviour::Tagged("\"a\"", 300_000)]), [None, Some(1000)]);
+    assert_eq!(asked(vec![Behaviour::Tagged("w/\"a\"", 1000), Behaviour::Tagged("w/\"a\"", 300_000)]), [None, None]);
+    // The file changed: the whole comes, or, from a server that cares for no tags, the rest of another.
+    assert_eq!(asked(vec![Behaviour::Tagged("\"a\"", 1000), Behaviour::Tagged("\"b\"", 300_000)]), [None, Some(1000)]);
+    assert_eq!(asked(vec![Behaviour::Tagged("\"a\"", 1000), Behaviour::Whole]), [None, Some(1000), None]);
+    // One that always stops at the same byte is given up.
+    let (url, asked) = server(content(), vec![Behaviour::Cut(1000)]);
+    get_unjudged(&url, &partial).unwrap_err();
+    assert!(asked.lock().unwrap().len() < 8);
 }

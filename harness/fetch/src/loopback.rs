@@ -29,6 +29,10 @@ pub(crate) enum Behaviour {
     Length(usize),
     /// States no length, and closes after so many bytes.
     NoLength(usize),
+    /// Sends at most so many bytes of the file with this tag; the whole to who began with another one.
+    Tagged(&'static str, usize),
+    /// Sends one chunk, and no end.
+    Unended,
 }
 
 /// A server that treats requests as told, in order, the last one for ever; returns its URL and the ranges it was asked for.
@@ -48,7 +52,7 @@ pub(crate) fn server(content: Vec<u8>, behaviours: Vec<Behaviour>) -> (String, A
 
 fn answer(mut stream: TcpStream, content: &[u8], behaviour: Behaviour, record: &Mutex<Vec<Option<usize>>>) {
     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-    let mut from = None;
+    let (mut from, mut tag) = (None, None);
     while let Some(Ok(line)) = lines.next() {
         if line.is_empty() {
             break;
@@ -56,10 +60,12 @@ fn answer(mut stream: TcpStream, content: &[u8], behaviour: Behaviour, record: &
         if let Some(range) = line.to_lowercase().strip_prefix("range: bytes=") {
             from = range.trim_end_matches('-').parse().ok();
         }
+        tag = line.to_lowercase().strip_prefix("if-range: ").map(str::to_owned).or(tag);
     }
     record.lock().unwrap().push(from);
     let start = match behaviour {
-        Behaviour::NoRange | Behaviour::Length(_) => 0,
+        Behaviour::NoRange | Behaviour::Length(_) | Behaviour::Unended => 0,
+        Behaviour::Tagged(own, _) if tag.as_ref().is_some_and(|tag| tag != own) => 0,
         _ => from.unwrap_or(0),
     };
     if let Behaviour::Status(status) = behaviour {
@@ -78,19 +84,24 @@ fn answer(mut stream: TcpStream, content: &[u8], behaviour: Behaviour, record: &
         _ => format!("HTTP/1.1 206 Partial Content\r\ncontent-range: bytes {start}-{}/{}\r\n", content.len() - 1, content.len()),
     };
     let sent = match behaviour {
-        Behaviour::Cut(count) | Behaviour::Stall(count) | Behaviour::NoLength(count) => &rest[..count.min(rest.len())],
+        Behaviour::Cut(count) | Behaviour::Stall(count) | Behaviour::NoLength(count) | Behaviour::Tagged(_, count) => {
+            &rest[..count.min(rest.len())]
+        }
         _ => rest,
     };
     let kind = match behaviour {
         Behaviour::As(kind) => format!("content-type: {kind}\r\n"),
+        Behaviour::Tagged(tag, _) => format!("etag: {tag}\r\n"),
         _ => String::new(),
     };
     let length = match behaviour {
         Behaviour::NoLength(_) => String::new(),
+        Behaviour::Unended => format!("transfer-encoding: chunked\r\n\r\n{:x}", rest.len()),
         Behaviour::Length(length) => format!("content-length: {length}\r\n"),
         _ => format!("content-length: {}\r\n", rest.len()),
     };
-    stream.write_all(format!("{head}{kind}{length}connection: close\r\n\r\n").as_bytes()).unwrap();
+    let end = if matches!(behaviour, Behaviour::Unended) { "\r\n" } else { "connection: close\r\n\r\n" };
+    stream.write_all(format!("{head}{kind}{length}{end}").as_bytes()).unwrap();
     // Who refuses the answer closes the connection.
     let _ = stream.write_all(sent);
     if matches!(behaviour, Behaviour::Stall(_)) {

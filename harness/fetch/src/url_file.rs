@@ -85,9 +85,15 @@ impl Fetcher {
             return Ok(found);
         }
         let partial = beside(&path, "partial");
-        let mut resumed = self.bring(wanted, url, &partial, progress)?;
+        let pinned = url.md5.is_some() || url.sha256.is_some();
+        let mut doubtful = self.bring(url, pinned, &partial, progress)?;
         loop {
             match admit(wanted, url, &partial) {
+                // Other bytes than the pinned ones are taken from one whole answer alone.
+                Ok((_, Some(_))) if pinned && std::mem::take(&mut doubtful) => {
+                    place::remove(&partial)?;
+                    self.bring(url, false, &partial, progress)?;
+                }
                 Ok((digests, remark)) => {
                     let place = self.taken(url);
                     // The record last: a file without one is fetched again.
@@ -100,11 +106,11 @@ impl Fetcher {
                 }
                 Err(error) => {
                     place::remove(&partial)?;
-                    // The first part may have come from another file; from the beginning, once.
-                    if !std::mem::take(&mut resumed) {
+                    // A part may have come from another file, or be missing; from the beginning, once.
+                    if !std::mem::take(&mut doubtful) {
                         return Err(error);
                     }
-                    self.bring(wanted, url, &partial, progress)?;
+                    self.bring(url, pinned, &partial, progress)?;
                 }
             }
         }
@@ -124,14 +130,8 @@ impl Fetcher {
         }
     }
 
-    /// Brings the bytes to `partial`; says whether the first of them were already there.
-    fn bring(
-        &self,
-        wanted: &Wanted,
-        url: &UrlFile,
-        partial: &Path,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<bool, FetchError> {
+    /// Brings the bytes to `partial`, whose digest judges them or not; says whether the whole is doubtful ([`http::download`]).
+    fn bring(&self, url: &UrlFile, judged: bool, partial: &Path, progress: &mut dyn FnMut(Progress)) -> Result<bool, FetchError> {
         let name = address::file_name(&url.url);
         let from = match self.mirror() {
             Some(Mirror::Folder(folder)) => {
@@ -142,16 +142,12 @@ impl Fetcher {
             Some(Mirror::Url(base)) => format!("{base}/{name}"),
             None => url.url.clone(),
         };
-        if !wanted.content_judges() && url.md5.is_none() && url.sha256.is_none() {
-            // Nothing would tell whether the rest belongs to the same file.
-            place::remove(partial)?;
-        }
         let undelivered = |detail| FetchError::Undelivered { url: address::public(&from), detail };
         let server = address::server(&from);
         if let Some(detail) = self.was_silent(&server) {
             return Err(undelivered(detail));
         }
-        let order = Order { url: &from, partial, bytes: 0, most: Some(url.bytes), patience: self.patience() };
+        let order = Order { url: &from, partial, bytes: 0, most: Some(url.bytes), judged, patience: self.patience() };
         http::download(order, progress).map_err(|why| match why {
             Undelivered::Unreachable(detail) => {
                 self.remember_silent(&server, &detail);

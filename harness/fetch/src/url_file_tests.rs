@@ -219,24 +219,27 @@ fn what_is_cut_off_is_gone_on_with_or_thrown_away() {
     let half = gz.len() / 2;
     let (base, asked) =
         server(gz.clone(), [vec![Behaviour::Stall(half)], vec![Behaviour::Stall(0); 4], vec![Behaviour::Whole]].concat());
-    let known = wanted(None, vec![url(&format!("{base}/a.csv.gz"))], true);
+    let pin = UrlFile { sha256: Some(clmbench_sha256(&gz)), ..url(&format!("{base}/a.csv.gz")) };
+    let known = wanted(None, vec![pin], true);
     let why = s.get(&known).unwrap_err().to_string();
     assert!(why.contains("it was silent for too long") || why.contains("it stalled"), "{why}");
     assert_eq!(s.fetcher.find(&known), None, "a beginning is no file");
     assert_eq!(fs::read(s.get(&known).unwrap().path).unwrap(), gz);
     assert_eq!(asked.lock().unwrap().last(), Some(&Some(half)));
-    // A gzip that ends early, from a server that states no length, is never used.
-    let (base, _) = server(gz.clone(), vec![Behaviour::NoLength(half)]);
+    // A gzip that ends early is never used.
+    let (base, _) = server(gz[..half].to_vec(), vec![Behaviour::Whole]);
     let why = s.get(&wanted(None, vec![url(&format!("{base}/b.csv.gz"))], true)).unwrap_err().to_string();
     assert!(why.contains("b.csv.gz: its gzip ends early: it was cut off, and is discarded\n"), "{why}");
     // Of a file of which nothing is known, a beginning is not believed.
     let (base, asked) = server(table.clone(), vec![Behaviour::Whole]);
-    let unknown = wanted(None, vec![url(&format!("{base}/c.csv"))], false);
-    let path = s.fetcher.url_path(&unknown.file.urls[0]);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(beside(&path, "partial"), "C0\nC1\n").unwrap();
-    assert_eq!(fs::read(s.get(&unknown).unwrap().path).unwrap(), table);
-    assert_eq!(*asked.lock().unwrap(), [None]);
+    for (name, content) in [("c.csv", false), ("d.csv", true)] {
+        let unknown = wanted(None, vec![url(&format!("{base}/{name}"))], content);
+        let path = s.fetcher.url_path(&unknown.file.urls[0]);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(beside(&path, "partial"), "X0\nX1\n").unwrap();
+        assert_eq!(fs::read(s.get(&unknown).unwrap().path).unwrap(), table);
+    }
+    assert_eq!(*asked.lock().unwrap(), [None, None]);
 }
 
 #[test]
@@ -326,4 +329,25 @@ fn what_must_not_be_used_is_told_from_what_is_not_there() {
     let error = fetcher.get(&wanted, &AcceptedLicences::default(), &mut |_| ()).unwrap_err();
     let FetchError::Nowhere { places, .. } = &error else { panic!("{error:?}") };
     assert_eq!(places.iter().map(|place| place.refused).collect::<Vec<_>>(), [false, true, false], "{places:?}");
+}
+
+#[test]
+fn other_bytes_than_the_pinned_ones_come_from_one_whole_answer() {
+    let s = Setting::new();
+    // The content judges, and a beginning of an older file is there: it is not put together with the rest of the new one.
+    let fetched = |name: &str, beginning: Option<&[u8]>, behaviours: Vec<Behaviour>| {
+        let (base, asked) = server(TABLE.to_vec(), behaviours);
+        let url = UrlFile { md5: Some("9".repeat(32)), ..url(&format!("{base}/{name}")) };
+        let path = s.fetcher.url_path(&url);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        beginning.into_iter().for_each(|bytes| fs::write(beside(&path, "partial"), bytes).unwrap());
+        let found = s.get(&wanted(None, vec![url], true)).map_err(|error| error.to_string());
+        let asked = asked.lock().unwrap().clone();
+        (found.map(|found| (fs::read(found.path).unwrap(), found.remark.is_some())), asked)
+    };
+    let (found, asked) = fetched("a.csv", Some(b"older"), vec![Behaviour::Whole]);
+    assert_eq!((found.unwrap(), asked), ((TABLE.to_vec(), true), vec![Some(5), None]));
+    // An answer that does not say where it ends may be a part.
+    let (found, asked) = fetched("b.csv", None, vec![Behaviour::NoLength(7)]);
+    assert!(found.unwrap_err().contains("b.csv: it does not say how long the file is"), "{asked:?}");
 }
