@@ -51,7 +51,8 @@ pub(crate) fn redirected(from: &str, location: &str) -> Result<String, String> {
     let Some((scheme, host)) = parts(from) else { return refused("the address itself cannot be read") };
     let origin = &from[..from.find("://").map_or(0, |at| at + 3)];
     let authority = from[origin.len()..].split(['/', '?', '#']).next().unwrap_or_default();
-    let to = if location.contains("://") {
+    let before_path = location.split(['/', '?', '#']).next().unwrap_or_default();
+    let to = if before_path.ends_with(':') && location[before_path.len()..].starts_with("//") {
         location.to_owned()
     } else if let Some(rest) = location.strip_prefix("//") {
         format!("{scheme}://{rest}")
@@ -119,6 +120,8 @@ mod tests {
         assert_eq!(follow("http://m.org/a/b.csv", "https://c.org/b"), "https://c.org/b");
         assert_eq!(follow("http://m.org/a/b.csv", "/c.csv"), "http://m.org/c.csv");
         assert_eq!(follow("http://m.org/a/b.csv?x=/y", "c.csv"), "http://m.org/a/c.csv");
+        assert_eq!(follow("https://m.org/a/b", "c?from=https://x.org/y"), "https://m.org/a/c?from=https://x.org/y");
+        assert_eq!(follow("https://m.org/a/b", "/c?from=http://x.org"), "https://m.org/c?from=http://x.org");
         assert_eq!(follow("https://m.org/a", "//c.org/d"), "https://c.org/d");
         assert_eq!(follow("http://127.0.0.1:1/a", "http://127.0.0.1:2/b"), "http://127.0.0.1:2/b");
         for (from, to) in [

@@ -125,6 +125,15 @@ pub enum FetchError {
         /// Folder in which it is looked for.
         folder: PathBuf,
     },
+    /// A file of an address is not in the cache, and nothing may be downloaded.
+    #[error(
+        "{file} is not in the cache and downloads are switched off: run once without --offline (and without CLMBENCH_OFFLINE), or put \
+         the file into a folder and set CLMBENCH_DATA to it"
+    )]
+    OfflineFile {
+        /// Name of the file.
+        file: String,
+    },
     /// Terms that nobody has accepted.
     #[error(
         "{what} is fetched only once its terms are accepted, `{name}`: {terms}. To accept them, add `--accept-licence {name}`, or \
@@ -248,7 +257,7 @@ impl FetchError {
             Self::NoPip { .. } => "python3 has no pip to download it with".to_owned(),
             Self::Mirror { what, detail } => format!("the mirror did not deliver {what}: {detail}"),
             Self::Undelivered { detail, .. } => detail.clone(),
-            Self::Offline { .. } => "not in the cache, and downloads are switched off".to_owned(),
+            Self::Offline { .. } | Self::OfflineFile { .. } => "not in the cache, and downloads are switched off".to_owned(),
             Self::OfflineDamaged { .. } => "damaged in the cache, and downloads are switched off".to_owned(),
             Self::WrongHash { expected, found, .. } => format!("SHA-256 {found}, but {expected} is pinned"),
             Self::WrongMd5 { expected, found, .. } => format!("MD5 {found}, but {expected} is pinned"),

@@ -57,7 +57,7 @@ pub(crate) struct Order<'a> {
 /// Why nothing came of it.
 #[derive(Debug)]
 pub(crate) enum Undelivered {
-    /// The server cannot be reached: another file of it need not be tried.
+    /// The server cannot be reached, or stays silent: another file of it need not be tried.
     Unreachable(String),
     /// It can, but did not give the file.
     Refused(String),
@@ -84,7 +84,7 @@ pub(crate) fn download(order: Order<'_>, progress: &mut dyn FnMut(Progress)) -> 
             Err(Stop::File(error)) => return Err(Undelivered::File(error)),
             Err(Stop::Final(detail)) => return Err(Undelivered::Refused(detail)),
             Err(Stop::Retry(detail)) => (detail, false),
-            Err(Stop::Unreachable(detail)) => (detail, true),
+            Err(Stop::Silent(detail) | Stop::Unreachable(detail)) => (detail, true),
         };
         let more = if unreachable { FRUITLESS / 2 } else { 1 };
         fruitless = if length() > most_had { 0 } else { fruitless + more };
@@ -99,6 +99,8 @@ pub(crate) fn download(order: Order<'_>, progress: &mut dyn FnMut(Progress)) -> 
 enum Stop {
     /// Another connection may bring more.
     Retry(String),
+    /// It said nothing for too long.
+    Silent(String),
     /// No connection at all.
     Unreachable(String),
     /// Another connection will not help.
@@ -157,7 +159,11 @@ fn broken(error: &ureq::Error) -> Stop {
         }
         _ => false,
     };
-    if no_connection { Stop::Unreachable(shown(&text)) } else { Stop::Retry(shown(&text)) }
+    match error {
+        _ if no_connection => Stop::Unreachable(shown(&text)),
+        ureq::Error::Timeout(_) => Stop::Silent(shown(&text)),
+        _ => Stop::Retry(shown(&text)),
+    }
 }
 
 /// The system's resolver tells this by its words alone.
@@ -245,7 +251,7 @@ fn attempt(order: &Order<'_>, tag: &mut Option<String>, progress: &mut dyn FnMut
             Ok(count) => count,
             Err(error) if is_silence(&error) => {
                 let seconds = order.patience.silence.as_secs_f64();
-                return Err(Stop::Retry(format!("it stalled: no byte for {seconds} s after {have} bytes")));
+                return Err(Stop::Silent(format!("it stalled: no byte for {seconds} s after {have} bytes")));
             }
             Err(error) => return Err(Stop::Retry(format!("it broke off after {have} bytes: {}", shown(&error.to_string())))),
         };

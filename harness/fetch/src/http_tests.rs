@@ -99,8 +99,12 @@ fn a_stalled_download_goes_on_by_another_connection() {
 
 #[test]
 fn a_server_that_stays_silent_is_given_up() {
-    let why = refusal(&content(), vec![Behaviour::Stall(10), Behaviour::Stall(0)]);
-    assert_eq!(why, "it stalled: no byte for 0.5 s after 10 bytes");
+    let dir = tempfile::tempdir().unwrap();
+    let (url, asked) = server(content(), vec![Behaviour::Stall(10), Behaviour::Stall(0)]);
+    let error = get(&url, &dir.path().join("x"), None).unwrap_err();
+    let said = "it stalled: no byte for 0.5 s after 10 bytes";
+    assert!(matches!(&error, Undelivered::Unreachable(why) if why == said), "{error:?}");
+    assert_eq!(asked.lock().unwrap().len(), 3);
 }
 
 #[test]

@@ -109,7 +109,7 @@ impl Fetcher {
         let mut passed_over = Vec::new();
         let Some(folder) = self.data() else { return (None, passed_over) };
         for path in wanted.local_files(folder).into_iter().filter(|path| path.is_file()) {
-            match judge_local(wanted, &path) {
+            match judge_local(wanted, folder, &path) {
                 Ok(remark) => {
                     let place = Place::Folder { path: path.clone() };
                     return (Some(Found { path, place, remark, passed_over: Vec::new() }), passed_over);
@@ -207,10 +207,10 @@ fn of_wheel(entry: &WheelEntry, path: PathBuf) -> Found {
 ///
 /// # Errors
 /// Its digest and the pinned one.
-fn judge_local(wanted: &Wanted, path: &Path) -> Result<Option<String>, String> {
+fn judge_local(wanted: &Wanted, data: &Path, path: &Path) -> Result<Option<String>, String> {
     let named_by_us = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&wanted.file.name));
-    let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
-    if wanted.content_judges() && (folder == wanted.source.as_str() || !named_by_us || header::has(path, &wanted.tasks)) {
+    let own = is_plain(&wanted.source) && path.parent() == Some(&data.join(&wanted.source));
+    if wanted.content_judges() && (own || !named_by_us || header::has(path, &wanted.tasks)) {
         return Ok(None);
     }
     let found = Digests::of(path).map_err(|error| error.reason())?;

@@ -77,7 +77,7 @@ impl Fetcher {
         let path = self.url_path(url);
         let folder = path.parent().unwrap_or(self.cache());
         if self.is_offline() && !matches!(self.mirror(), Some(Mirror::Folder(_))) {
-            return Err(FetchError::Offline { wheel: shown(address::file_name(&url.url)), folder: folder.to_owned() });
+            return Err(FetchError::OfflineFile { file: shown(address::file_name(&url.url)) });
         }
         place::folder(folder)?;
         let _lock = Lock::take(&path, progress)?;

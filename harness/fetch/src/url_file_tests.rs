@@ -218,13 +218,16 @@ fn what_is_cut_off_is_gone_on_with_or_thrown_away() {
     // A first run is stopped by silence and keeps the beginning; a second one gets the rest alone.
     let half = gz.len() / 2;
     let (base, asked) =
-        server(gz.clone(), [vec![Behaviour::Stall(half)], vec![Behaviour::Stall(0); 4], vec![Behaviour::Whole]].concat());
+        server(gz.clone(), [vec![Behaviour::Stall(half)], vec![Behaviour::Stall(0); 2], vec![Behaviour::Whole]].concat());
     let pin = UrlFile { sha256: Some(clmbench_sha256(&gz)), ..url(&format!("{base}/a.csv.gz")) };
     let known = wanted(None, vec![pin], true);
     let why = s.get(&known).unwrap_err().to_string();
     assert!(why.contains("it was silent for too long") || why.contains("it stalled"), "{why}");
     assert_eq!(s.fetcher.find(&known), None, "a beginning is no file");
-    assert_eq!(fs::read(s.get(&known).unwrap().path).unwrap(), gz);
+    // The server is not asked again by this process, but by the next.
+    s.get(&known).unwrap_err();
+    let next = Fetcher::new(s.path("cache"));
+    assert_eq!(fs::read(next.get(&known, &AcceptedLicences::default(), &mut |_| ()).unwrap().path).unwrap(), gz);
     assert_eq!(asked.lock().unwrap().last(), Some(&Some(half)));
     // A gzip that ends early is never used.
     let (base, _) = server(gz[..half].to_vec(), vec![Behaviour::Whole]);
@@ -350,4 +353,19 @@ fn other_bytes_than_the_pinned_ones_come_from_one_whole_answer() {
     // An answer that does not say where it ends may be a part.
     let (found, asked) = fetched("b.csv", None, vec![Behaviour::NoLength(7)]);
     assert!(found.unwrap_err().contains("b.csv: it does not say how long the file is"), "{asked:?}");
+}
+
+#[test]
+fn a_folder_of_data_that_is_called_as_a_source_is_not_the_sources_folder() {
+    let s = Setting::new();
+    let data = s.folder("made");
+    fs::write(data.join("a.csv"), "smiles,toxic\nC,1\n").unwrap();
+    let wanted = Wanted { tasks: vec!["y".into()], ..wanted(None, vec![url("https://example.org/b.csv")], true) };
+    assert_eq!(s.fetcher.clone().with_data(&data).find(&wanted), None);
+    let error = s.fetcher.clone().offline(true).take_from_url(&wanted, &wanted.file.urls[0], &mut |_| ()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "b.csv is not in the cache and downloads are switched off: run once without --offline (and without CLMBENCH_OFFLINE), or put \
+         the file into a folder and set CLMBENCH_DATA to it"
+    );
 }
