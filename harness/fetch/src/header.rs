@@ -24,7 +24,8 @@ fn columns(path: &Path) -> std::io::Result<Vec<String>> {
     Ok(fields(String::from_utf8_lossy(&line).trim_start_matches('\u{feff}').trim_end()))
 }
 
-/// The fields of a line; the delimiter is a tab where there is one, else a comma. Quotes may hold delimiters.
+/// The fields of a line; the delimiter is a tab where there is one, else a comma. Quotes may hold delimiters. A name that occurs again gets
+/// an ending, `.1` for the second, as pandas does.
 fn fields(line: &str) -> Vec<String> {
     let delimiter = if line.contains('\t') { '\t' } else { ',' };
     let (mut fields, mut quoted) = (vec![String::new()], false);
@@ -37,7 +38,12 @@ fn fields(line: &str) -> Vec<String> {
             last.push(letter);
         }
     }
-    fields.iter().map(|field| field.trim().to_owned()).collect()
+    let plain: Vec<&str> = fields.iter().map(|field| field.trim()).collect();
+    let told_apart = |(place, name): (usize, &&str)| match plain[..place].iter().filter(|other| other == &name).count() {
+        0 => (*name).to_owned(),
+        before => format!("{name}.{before}"),
+    };
+    plain.iter().enumerate().map(told_apart).collect()
 }
 
 #[cfg(test)]
@@ -52,6 +58,7 @@ mod tests {
         let has = |names: &[&str]| has(file.path(), &names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
         assert!(has(&[]) && has(&["Y", "a, b"]) && !has(&["y"]) && !has(&["a"]) && !has(&["C"]));
         assert_eq!(fields("a\tb,c"), ["a", "b,c"]);
+        assert_eq!(fields("a,b,a,a"), ["a", "b", "a.1", "a.2"]);
         assert!(!super::has(Path::new("absent"), &["Y".to_owned()]));
     }
 }

@@ -201,16 +201,15 @@ fn of_wheel(entry: &WheelEntry, path: PathBuf) -> Found {
     Found { path, place, remark: None, passed_over: Vec::new() }
 }
 
-/// Whether a file of the user's folder may be the one that is wanted. Where the content judges: any of the source's own folder or of the
-/// publisher's name, and one of our name that has the tasks as columns or the pinned bytes, since other sources may name theirs alike. Else
-/// one that has a pinned digest, or any where some place has no pin.
+/// Whether a file of the user's folder may be the one that is wanted. Where the content judges: any of the source's own folder, and else
+/// one that has the tasks as columns or the pinned bytes, since other sets and sources may name theirs alike. Where it does not: one that
+/// has a pinned digest, or any where some place has no pin.
 ///
 /// # Errors
 /// Its digest and the pinned one.
 fn judge_local(wanted: &Wanted, data: &Path, path: &Path) -> Result<Option<String>, String> {
-    let named_by_us = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&wanted.file.name));
     let own = is_plain(&wanted.source) && path.parent() == Some(&data.join(&wanted.source));
-    if wanted.content_judges() && (own || !named_by_us || header::has(path, &wanted.tasks)) {
+    if wanted.content_judges() && (own || header::has(path, &wanted.tasks)) {
         return Ok(None);
     }
     let found = Digests::of(path).map_err(|error| error.reason())?;

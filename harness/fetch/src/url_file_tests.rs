@@ -361,7 +361,13 @@ fn a_folder_of_data_that_is_called_as_a_source_is_not_the_sources_folder() {
     let data = s.folder("made");
     fs::write(data.join("a.csv"), "smiles,toxic\nC,1\n").unwrap();
     let wanted = Wanted { tasks: vec!["y".into()], ..wanted(None, vec![url("https://example.org/b.csv")], true) };
-    assert_eq!(s.fetcher.clone().with_data(&data).find(&wanted), None);
+    let find = || s.fetcher.clone().with_data(&data).find(&wanted);
+    assert_eq!(find(), None);
+    // Nor is another set's file taken because it has the publisher's name.
+    fs::write(data.join("b.csv"), "smiles,toxic\nC,1\n").unwrap();
+    assert_eq!(find(), None);
+    fs::write(data.join("b.csv"), "mol,toxic,y\nC,1,2\n").unwrap();
+    assert_eq!(find().unwrap().path, data.join("b.csv"));
     let error = s.fetcher.clone().offline(true).take_from_url(&wanted, &wanted.file.urls[0], &mut |_| ()).unwrap_err();
     assert_eq!(
         error.to_string(),
