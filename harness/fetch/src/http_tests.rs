@@ -162,8 +162,7 @@ fn nothing_left_is_believed_of_the_whole_length_alone() {
         let (url, asked) = server(content(), vec![Behaviour::Status(status), Behaviour::Whole]);
         get(&url, &partial, None).unwrap();
         assert_eq!(fs::read(&partial).unwrap(), content());
-        let asked = asked.lock().unwrap().clone();
-        asked
+        asked.lock().unwrap().clone()
     };
     let whole = "416 Range Not Satisfiable\r\ncontent-range: bytes */300000";
     assert_eq!(asked_with(whole, &content()), [Some(300_000)]);
@@ -197,8 +196,7 @@ fn without_a_digest_only_the_same_file_is_gone_on_with() {
         let (url, asked) = server(content(), behaviours);
         get_unjudged(&url, &partial).unwrap();
         assert_eq!(fs::read(&partial).unwrap(), content());
-        let asked = asked.lock().unwrap().clone();
-        asked
+        asked.lock().unwrap().clone()
     };
     assert_eq!(asked(vec![Behaviour::Cut(1000), Behaviour::Whole]), [None, None]);
     assert_eq!(asked(vec![Behaviour::Tagged("\"a\"", 1000), Behaviour::Tagged("\"a\"", 300_000)]), [None, Some(1000)]);
