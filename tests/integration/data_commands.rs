@@ -379,6 +379,10 @@ fn a_dataset_of_a_plugin_is_described_and_split_by_the_worker() {
     let labels = contents["labels"].as_array().unwrap();
     let sum = |key: &str| labels.iter().map(|part| part[key].as_u64().unwrap()).sum::<u64>();
     assert_eq!((sum("positives"), sum("missing"), sum("labels")), (1_560, 0, 2_039));
+    // FreeSolv is recommended to be split at random, not by scaffolds.
+    let solvation = real.clmbench(&["data", "describe", "freesolv", "--json"]).code(0).rows().remove(0);
+    assert_eq!(solvation["contents"]["split"], solvation["recommended"]);
+    assert_eq!(solvation["recommended"]["algorithm"], "random");
     let page = real.clmbench(&["data", "describe", "bbbp", "--split", "random", "--seed", "3"]).code(0).stdout;
     assert!(page.contains("moleculenet/bbbp: random split, seed 3") && page.contains("positive"), "{page}");
 

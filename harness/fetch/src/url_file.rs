@@ -45,13 +45,16 @@ impl Taken {
 
 impl Fetcher {
     /// `data/url/<16 hex digits of the address's BLAKE3>/<file name>`.
-    fn url_path(&self, url: &UrlFile) -> PathBuf {
+    pub(crate) fn url_path(&self, url: &UrlFile) -> PathBuf {
         let digest = blake3::hash(url.url.as_bytes()).to_hex();
         self.cache().join("data/url").join(&digest[..16]).join(address::file_name(&url.url))
     }
 
     /// The file in the cache, if it is as it was fetched and still what is wanted.
     pub(crate) fn cached_url(&self, wanted: &Wanted, url: &UrlFile) -> Option<Found> {
+        if self.is_anew() {
+            return None;
+        }
         let path = self.url_path(url);
         let record: Record = serde_json::from_slice(&fs::read(beside(&path, "json")).ok()?).ok()?;
         let found = Digests::of(&path).ok()?;
@@ -85,6 +88,9 @@ impl Fetcher {
             return Ok(found);
         }
         let partial = beside(&path, "partial");
+        if self.is_anew() {
+            place::remove(&partial)?;
+        }
         let pinned = url.md5.is_some() || url.sha256.is_some();
         let mut doubtful = self.bring(url, pinned, &partial, progress)?;
         loop {

@@ -375,3 +375,19 @@ fn a_folder_of_data_that_is_called_as_a_source_is_not_the_sources_folder() {
          the file into a folder and set CLMBENCH_DATA to it"
     );
 }
+
+#[test]
+fn what_is_fetched_anew_is_kept_until_it_is_replaced() {
+    let s = Setting::new();
+    let (base, _) = server(TABLE.to_vec(), vec![Behaviour::Whole, Behaviour::Status("404 Not Found"), Behaviour::Whole]);
+    let wanted = wanted(None, vec![url(&format!("{base}/a.csv"))], true);
+    let none = AcceptedLicences::default();
+    let anew = s.fetcher.clone().anew();
+    let first = s.fetcher.get(&wanted, &none, &mut |_| ()).unwrap();
+    anew.get(&wanted, &none, &mut |_| ()).unwrap_err();
+    assert_eq!(s.fetcher.find(&wanted).as_ref(), Some(&first), "the server is gone, the file is not");
+    anew.clone().offline(true).get(&wanted, &none, &mut |_| ()).unwrap_err();
+    assert_eq!(s.fetcher.find(&wanted).as_ref(), Some(&first));
+    assert_eq!(anew.find(&wanted), None);
+    assert_eq!(anew.get(&wanted, &none, &mut |_| ()).unwrap(), first);
+}

@@ -110,7 +110,7 @@ pub struct FetchArguments {
     /// Everything that `data list` shows, but for what needs terms that are not accepted
     #[arg(long)]
     pub all: bool,
-    /// Forget what the cache holds of them, and fetch it anew
+    /// Fetch it anew, whatever the cache holds of it; that is kept until a new file is there
     #[arg(long)]
     pub again: bool,
     /// Terms that are accepted.
@@ -185,7 +185,7 @@ pub struct Accept {
 /// How a dataset is split.
 #[derive(Debug, Clone, Args)]
 pub struct SplitWay {
-    /// Algorithm; scaffold if left out (given if a split column is named, file if a split file is)
+    /// Algorithm; if left out scaffold, and what the dataset recommends for `data describe` (given if a split column is named, file if a split file is)
     #[arg(long, value_name = "SPLIT", value_parser = PossibleValuesParser::new(split::ALGORITHMS))]
     pub split: Option<String>,
     /// Seed of scaffold_balanced, random and stratified, 0 if left out, and of the validation part of given where the data have none

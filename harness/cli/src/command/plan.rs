@@ -1,6 +1,6 @@
 //! `plan`: what a suite would compute, what it costs and what it could detect.
 
-use clmbench_fetch::AcceptedLicences;
+use clmbench_fetch::{AcceptedLicences, Fetcher};
 use clmbench_report::Style;
 use clmbench_runner::{
     Plan, RunError, Suite, corpora,
@@ -73,7 +73,7 @@ pub fn select(plan: &Plan, patterns: &[String]) -> Result<Option<Selection>, Cli
 /// Reads a suite and plans it with the plugins at hand; says which plugins were left out.
 ///
 /// # Errors
-/// As [`run`]; when the suite names what no plugin offers and plugins were left out, they are said first.
+/// As [`run`], and [`CliError::Fetch`] for files of which nothing is declared; when the suite names what no plugin offers and plugins were left out, they are said first.
 pub fn read(suite: &std::path::Path, global: &Global, console: Console) -> Result<Plan, CliError> {
     let suite = Suite::read(suite)?;
     let discovery = plugins::find(global)?;
@@ -81,7 +81,24 @@ pub fn read(suite: &std::path::Path, global: &Global, console: Console) -> Resul
         return Err(CliError::PluginsLeftOut(discovery.errors));
     }
     plugins::warn(&discovery, console);
-    Ok(plan::build(&suite, &discovery.plugins, &corpora::catalogue)?)
+    let mut plan = plan::build(&suite, &discovery.plugins, &corpora::catalogue)?;
+    settle(&mut plan)?;
+    Ok(plan)
+}
+
+/// Files of which nothing is declared go into the plan by their bytes, where they are there.
+fn settle(plan: &mut Plan) -> Result<(), CliError> {
+    let unsettled = plan.unsettled();
+    if unsettled.is_empty() {
+        return Ok(());
+    }
+    let fetcher = Fetcher::from_environment()?;
+    for wanted in unsettled {
+        if let Some(found) = fetcher.find(&wanted) {
+            plan.settle(&wanted.reference, &found.path)?;
+        }
+    }
+    Ok(())
 }
 
 /// The row of `plan --json`.

@@ -43,13 +43,13 @@ const LEAST_MEMORY: u64 = 3 << 29;
 /// everything else is done.
 pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Result<(), CliError> {
     let start = Instant::now();
-    let plan = read(&arguments.suite, global, console)?;
+    let mut plan = read(&arguments.suite, global, console)?;
     let only = select(&plan, &arguments.only)?;
     interrupt::listen();
     let mut store = Store::open_writer(&global.store)?;
     let workers = arguments.workers.map_or_else(default_workers, usize::from);
     let accepted = AcceptedLicences::from_environment().and(&arguments.accept_licence);
-    let facts = Facts::new(&plan, plan::survey(&plan, Some(&store), workers, None)?).accepting(&plan, &accepted);
+    let mut facts = Facts::new(&plan, plan::survey(&plan, Some(&store), workers, None)?).accepting(&plan, &accepted);
     console.note(&facts.page(console.style));
     let mut todo = facts.todo();
     if only.is_some() {
@@ -74,7 +74,11 @@ pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Resul
     if todo > 0 {
         licences::require(&plan, &wanted, &accepted)?;
     }
-    let sources = fetch(if todo == 0 { &[] } else { &wanted }, &accepted, console)?;
+    let mut sources = fetch(if todo == 0 { &[] } else { &wanted }, &accepted, console)?;
+    if settle(&mut plan, &mut sources)? {
+        facts = Facts::new(&plan, plan::survey(&plan, Some(&store), workers, None)?).accepting(&plan, &accepted);
+        todo = plan::survey(&plan, Some(&store), workers, only.as_ref())?.todo;
+    }
     let options = Options { arguments, device, workers, accepted, only, todo };
     let summary = compute(&options, &plan, &facts, &sources, &mut store, console)?;
     say_doubtful(&plan, &summary, &sources, console);
@@ -128,6 +132,19 @@ fn fetch(wanted: &[&Wanted], accepted: &AcceptedLicences, console: Console) -> R
         sources.get(&key(&source.reference)).iter().for_each(|found| data::say_place(source, found, console));
     }
     Ok(sources)
+}
+
+/// Files of which nothing was known until they were fetched go into the plan by their bytes; says whether there are any.
+fn settle(plan: &mut Plan, sources: &mut Sources) -> Result<bool, CliError> {
+    let mut any = false;
+    for wanted in plan.unsettled() {
+        if let Some(found) = sources.remove(&key(&wanted.reference)) {
+            let settled = plan.settle(&wanted.reference, &found.path)?;
+            sources.insert(key(&settled), found);
+            any = true;
+        }
+    }
+    Ok(any)
 }
 
 /// Names the files of datasets whose content was refused, and how to have them anew.

@@ -5,7 +5,7 @@ use clmbench_protocol::{
     OtherWeights, Pretrain, PretrainOutput, Protocol, RunFacts, Scope, TokeniseCorpus, TokeniseDataset, TrainSample, Transfer,
 };
 
-use super::{Plan, core_parameters};
+use super::{Plan, core_parameters, settle::is_unsettled};
 
 /// Training record of a run.
 const RECORD: &str = "record.json";
@@ -103,6 +103,24 @@ impl Draft {
         match self {
             Self::Dataset(spec) => spec.files.contains(file),
             Self::Corpus { spec, .. } => spec.sources.iter().any(|source| source.file == *file),
+            _ => false,
+        }
+    }
+
+    /// The source files that the cell reads.
+    pub fn files(&mut self) -> Vec<&mut FileRef> {
+        match self {
+            Self::Dataset(spec) => spec.files.iter_mut().collect(),
+            Self::Corpus { spec, .. } => spec.sources.iter_mut().map(|source| &mut source.file).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether it reads a file of which nothing is declared and that was not found yet.
+    pub fn is_unsettled(&self) -> bool {
+        match self {
+            Self::Dataset(spec) => spec.files.iter().any(is_unsettled),
+            Self::Corpus { spec, .. } => spec.sources.iter().any(|source| is_unsettled(&source.file)),
             _ => false,
         }
     }

@@ -194,7 +194,8 @@ pub fn survey(plan: &Plan, store: Option<&Store>, workers: usize, only: Option<&
         })
         .into();
     for (index, cell) in plan.cells.iter().enumerate() {
-        let known = if cell.not_applicable.is_none() && cell.needs.iter().all(|need| finished[*need].is_some()) {
+        let bindable = cell.not_applicable.is_none() && !cell.draft.is_unsettled();
+        let known = if bindable && cell.needs.iter().all(|need| finished[*need].is_some()) {
             let bound = plan.bind(index, &|need| finished.get(need)?.as_ref());
             match (store, bound.ok().and_then(|bound| identity(&bound.spec).ok())) {
                 (Some(store), Some(identity)) => store.report(&identity)?.map(|report| Finished { identity, report }),

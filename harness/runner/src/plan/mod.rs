@@ -41,6 +41,7 @@ mod metrics;
 mod models;
 mod params;
 mod select;
+mod settle;
 mod split;
 mod transfers;
 

@@ -393,3 +393,38 @@ fn a_given_split_has_a_seed_only_where_one_is_written() {
     assert_eq!(seed("split = \"given\"\nsplit_seed = 4"), Some(4));
     assert_eq!((seed("split = \"random\""), seed("split = \"scaffold\"")), (Some(0), None));
 }
+
+#[test]
+fn a_file_of_which_nothing_is_declared_is_known_by_the_bytes_that_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.csv");
+    let mut open = plugin("open", "0.1.0");
+    let url = UrlFile { url: "https://a.org/q.csv".into(), md5: None, sha256: None, bytes: 9 };
+    open.manifest.datasets = vec![DatasetInfo {
+        source: "open".into(),
+        name: "q".into(),
+        tasks: plugins().plugins()[0].manifest.datasets.first().map(|info| info.tasks.clone()).unwrap_or_default(),
+        recommended_split: "random".into(),
+        files: vec![SourceFile { name: "q.csv".into(), wheel: None, urls: vec![url] }],
+        ..DatasetInfo::default()
+    }];
+    let (set, _) = PluginSet::new(plugins().plugins().iter().cloned().chain([open]).collect());
+    let table = "source = \"open\"\nnames = [\"q\"]\nsplit = \"random\"";
+    let fresh = || plan::build(&Suite::parse("suite.toml", &text(table)).unwrap(), &set, &corpora).unwrap();
+    let settled = |bytes: &str| {
+        let mut plan = fresh();
+        std::fs::write(&path, bytes).unwrap();
+        let open = plan.unsettled();
+        assert_eq!(open.iter().map(|wanted| wanted.file.name.as_str()).collect::<Vec<_>>(), ["q.csv"]);
+        plan.settle(&open[0].reference, &path).unwrap();
+        assert_eq!(plan.unsettled(), []);
+        let cell = spec(&plan, 0);
+        assert_eq!(plan.sources.iter().filter(|source| source.reference == cell.files[0]).count(), 1);
+        (cell.files[0].sha256.clone(), identity(&CellSpec::TokeniseDataset(cell)).unwrap())
+    };
+    // SHA-256 of `abc` is the example of FIPS 180-2.
+    let (sha256, first) = settled("abc");
+    assert_eq!(sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_ne!(settled("abd").1, first, "another file is another cell");
+    assert_eq!(settled("abc").1, first);
+}

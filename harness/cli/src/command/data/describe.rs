@@ -13,7 +13,7 @@ use super::{
     summary,
 };
 use crate::{
-    arguments::{DescribeArguments, Global, SplitArguments},
+    arguments::{DescribeArguments, Fractions, Global, SplitArguments, SplitWay},
     command::wrapped,
     console::{Console, one_line},
     error::CliError,
@@ -68,7 +68,7 @@ pub fn run(arguments: &DescribeArguments, global: &Global, console: Console) -> 
     let files = choice.files();
     let found: Option<Vec<Found>> = files.iter().map(|file| fetcher.find(file)).collect();
     let fetched = found.is_some();
-    let spec = arguments.way.spec(split::SCAFFOLD);
+    let spec = spec(&arguments.way, &choice);
     if spec.algorithm == split::FILE {
         let hint = format!("`clmbench data split {} --split-file FILE` takes one", one_line(&arguments.name, 120));
         return Err(CliError::Usage { message: "data describe reads no file of a split".to_owned(), hint });
@@ -107,10 +107,10 @@ pub fn run(arguments: &DescribeArguments, global: &Global, console: Console) -> 
     if arguments.json.json {
         return console.json("data-describe", &[row]);
     }
-    console.print(&page(&row, arguments, console))
+    console.print(&page(&row, console))
 }
 
-fn page(row: &Row<'_>, arguments: &DescribeArguments, console: Console) -> String {
+fn page(row: &Row<'_>, console: Console) -> String {
     let width = console.style.width;
     let mut lines = vec![format!("{} ({})", one_line(&row.name, 120), row.kind)];
     lines.push(wrapped("", row.doc, width));
@@ -180,25 +180,42 @@ fn page(row: &Row<'_>, arguments: &DescribeArguments, console: Console) -> Strin
     row.remarks.iter().take(TASKS).for_each(|remark| lines.push(wrapped("bytes", remark, width)));
     let mut text = lines.join("\n");
     match &row.contents {
-        Some(contents) => text.push_str(&format!("\n\n{}", contents_page(row, contents, arguments, console))),
+        Some(contents) => text.push_str(&format!("\n\n{}", contents_page(row, contents, console))),
         None if !row.fetched => text.push_str(&format!("\n\nnot fetched; `clmbench data fetch {}` gets its files", row.name)),
         None => {}
     }
     text
 }
 
+/// The split that is named, else the one that the dataset recommends; seed and shares that are named go before the recommended ones.
+fn spec(way: &SplitWay, choice: &Choice<'_>) -> SplitSpec {
+    let Choice::Dataset(offer) = choice else { return way.spec(split::SCAFFOLD) };
+    if way.split.is_some() || offer.info.user_file.is_some() {
+        return way.spec(split::SCAFFOLD);
+    }
+    let of_its_own = recommended(offer.info);
+    let named = way.spec(&of_its_own.algorithm);
+    let fractions = if way.fractions == SplitWay::default().fractions { of_its_own.fractions } else { named.fractions };
+    SplitSpec { seed: way.seed.or(of_its_own.seed), fractions, ..named }
+}
+
+/// Shares of a split, the test part's with them.
+fn fractions(spec: &SplitSpec) -> Fractions {
+    let (training, validation) = (spec.fractions.0.0, spec.fractions.1.0);
+    Fractions { training, validation, test: (1e6 * (1.0 - training - validation)).round() / 1e6 }
+}
+
 /// `random, seed 0, 0.8 / 0.1 / 0.1`; a split that is given has no shares of its own.
 fn described(spec: &SplitSpec) -> String {
     let seed = spec.seed.map(|seed| format!(", seed {seed}")).unwrap_or_default();
-    let (training, validation) = (spec.fractions.0.0, spec.fractions.1.0);
-    let test = (1e6 * (1.0 - training - validation)).round() / 1e6;
+    let Fractions { training, validation, test } = fractions(spec);
     let shares = if spec.algorithm == split::GIVEN { String::new() } else { format!(", {training} / {validation} / {test}") };
     format!("{}{seed}{shares}", spec.algorithm)
 }
 
-fn contents_page(row: &Row<'_>, contents: &Contents, arguments: &DescribeArguments, console: Console) -> String {
+fn contents_page(row: &Row<'_>, contents: &Contents, console: Console) -> String {
     let width = console.style.width;
-    let mut lines = vec![summary::heading(&row.name, &contents.split, arguments.way.fractions)];
+    let mut lines = vec![summary::heading(&row.name, &contents.split, fractions(&contents.split))];
     let shown = row.tasks.iter().take(TASKS).map(|task| task.name.as_str()).collect::<Vec<_>>();
     let cells = contents.labels.iter().filter(|labels| shown.contains(&labels.task.as_str())).map(|labels| {
         let molecules = (labels.labels + labels.missing).to_string();

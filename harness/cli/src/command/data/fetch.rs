@@ -1,7 +1,7 @@
 //! `data fetch`: files into the cache, checked.
 
-use clmbench_fetch::{AcceptedLicences, FetchError, Fetcher, Place};
-use clmbench_protocol::OptIn;
+use clmbench_fetch::{AcceptedLicences, Fetcher, Found, Place, Wanted};
+use clmbench_protocol::{OptIn, UrlFile};
 use serde::Serialize;
 
 use super::{
@@ -43,7 +43,9 @@ pub fn run(arguments: &FetchArguments, global: &Global, console: Console) -> Res
     plugins::warn(&discovery, console);
     let accepted = AcceptedLicences::from_environment().and(&arguments.accept.accept_licence);
     let choices = chosen(arguments, Choice::all(&discovery.plugins), |name| Choice::find(&discovery.plugins, name))?;
+    // What the cache holds stays until something else is admitted.
     let fetcher = Fetcher::from_environment()?;
+    let fetcher = if arguments.again { fetcher.anew() } else { fetcher };
     interrupt::listen();
     // Terms are looked at before anything is fetched.
     if !arguments.all {
@@ -58,9 +60,6 @@ pub fn run(arguments: &FetchArguments, global: &Global, console: Console) -> Res
     let (mut rows, mut lost) = (Vec::new(), Vec::new());
     for choice in &choices {
         let files = choice.files();
-        if arguments.again {
-            files.iter().try_for_each(|file| fetcher.forget(file))?;
-        }
         let was_there = there(&fetcher, &files);
         let refused = files.iter().find_map(|file| file.terms_of_all_places()).filter(|terms| !accepted.accept(terms));
         let (state, found) = match refused.filter(|_| !was_there) {
@@ -68,7 +67,7 @@ pub fn run(arguments: &FetchArguments, global: &Global, console: Console) -> Res
             None => match sources::get(&fetcher, &files, &accepted, console) {
                 Ok(found) => (if was_there { "was there" } else { "fetched" }.to_owned(), found),
                 // With --all the others are still fetched.
-                Err(CliError::Fetch(error @ FetchError::Nowhere { .. })) if arguments.all => {
+                Err(CliError::Fetch(error)) if arguments.all && error.leaves_other_places() => {
                     console.note(&format!("note: {error}"));
                     lost.push(choice.name());
                     ("left out: no place has it".to_owned(), Vec::new())
@@ -84,7 +83,7 @@ pub fn run(arguments: &FetchArguments, global: &Global, console: Console) -> Res
             files: files.len(),
             bytes: sizes.sum(),
             state,
-            remarks: found.iter().filter_map(|found| found.remark.clone()).collect(),
+            remarks: remarks(&choice.name(), &files, &found, console),
             from: found.into_iter().map(|found| found.place).collect(),
             licence,
             citation,
@@ -97,6 +96,23 @@ pub fn run(arguments: &FetchArguments, global: &Global, console: Console) -> Res
         console.print(&page.join("\n"))?;
     }
     if lost.is_empty() { Ok(()) } else { Err(CliError::NoPlace { names: lost }) }
+}
+
+/// What is to be said of the bytes of its files: also that the content, which judges them, was not looked at yet.
+fn remarks(name: &str, files: &[Wanted], found: &[Found], console: Console) -> Vec<String> {
+    let unread = |(wanted, found): &(&Wanted, &Found)| {
+        let pinned = |url: &UrlFile| url.md5.is_some() || url.sha256.is_some();
+        let of_an_address = matches!(found.place, Place::Url { .. } | Place::Mirror { .. });
+        wanted.content_judges() && of_an_address && (found.remark.is_some() || !wanted.file.urls.iter().all(pinned))
+    };
+    let mut remarks: Vec<String> = found.iter().filter_map(|found| found.remark.clone()).collect();
+    for (wanted, _) in files.iter().zip(found).filter(unread) {
+        let file = &wanted.file.name;
+        let text = format!("the content of {file} is not checked yet: `clmbench data check {name}` does");
+        console.note(&format!("note: {text}"));
+        remarks.push(text);
+    }
+    remarks
 }
 
 /// What is to be fetched; with `--all` everything that has files.

@@ -144,8 +144,8 @@ impl Row {
         self.verdict = match error {
             FetchError::NotAccepted { .. } => Verdict::NeedsTerms,
             // What was declared, or sent, is wrong in itself.
-            FetchError::BadPin { .. } | FetchError::NotAZip { .. } | FetchError::UnsafeEntry { .. } => Verdict::Refused,
-            FetchError::NoSuchEntry { .. } | FetchError::TooLarge { .. } | FetchError::WrongHash { .. } => Verdict::Refused,
+            FetchError::Nowhere { places, .. } if places.iter().any(|place| place.refused) => Verdict::Refused,
+            error if error.is_refusal() => Verdict::Refused,
             _ => Verdict::NotReachable,
         };
         match error {
@@ -332,5 +332,12 @@ mod tests {
         assert_eq!(verdict(terms), Verdict::NeedsTerms);
         let wrong = FetchError::WrongHash { what: "a".into(), expected: "b".into(), found: "c".into() };
         assert_eq!(verdict(wrong), Verdict::Refused);
+        let wrong = FetchError::WrongMd5 { what: "a".into(), expected: "b".into(), found: "c".into() };
+        assert_eq!(verdict(wrong), Verdict::Refused);
+        // One place sent something that must not be used, the other has nothing.
+        let place = |refused: bool| PlaceFailure { place: "here".into(), reason: "it is wrong".into(), refused };
+        let places = vec![place(true), place(false)];
+        let mixed = FetchError::Nowhere { file: "a".into(), owner: "made/up".into(), places, next: "Look.".into() };
+        assert_eq!(verdict(mixed), Verdict::Refused);
     }
 }
