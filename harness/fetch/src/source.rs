@@ -95,11 +95,8 @@ impl Fetcher {
     /// What was got anew, without what other places gave before, which would be found first.
     fn alone(&self, wanted: &Wanted, found: Found) -> Result<Found, FetchError> {
         if self.is_anew() {
-            if let Some(path) = wanted.file.wheel.as_ref().map(|entry| self.data_path(&wanted.file, entry)).transpose()? {
-                if path != found.path {
-                    place::remove(&path)?;
-                }
-            }
+            let of_wheel = wanted.file.wheel.as_ref().map(|entry| self.data_path(&wanted.file, entry)).transpose()?;
+            of_wheel.iter().filter(|path| **path != found.path).try_for_each(|path| place::remove(path))?;
             let of_others = |url: &&UrlFile| self.url_path(url) != found.path;
             wanted.file.urls.iter().filter(of_others).try_for_each(|url| self.forget_url(url))?;
         }
