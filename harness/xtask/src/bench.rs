@@ -163,11 +163,28 @@ pub fn environment(checkout: &Path) -> String {
         Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()).filter(|text| !text.is_empty())
     };
     let date = first(&["date", "-u", "+%Y-%m-%d"]).unwrap_or_else(|| "unknown date".into());
-    let revision = first(&["git", "rev-parse", "--short", "HEAD"]).unwrap_or_else(|| "unknown".into());
     format!(
-        "{model} ({}), {cores} cores, {date}, revision {revision}",
-        if flags.is_empty() { "no AVX-512".into() } else { flags.join(", ") }
+        "{model} ({}), {cores} cores, {date}, {}",
+        if flags.is_empty() { "no AVX-512".into() } else { flags.join(", ") },
+        revision(checkout)
     )
+}
+
+/// The commit of a checkout, if others can find it: one that a branch of the remote holds, with nothing changed since.
+fn revision(checkout: &Path) -> String {
+    let git = |words: &[&str]| {
+        let output =
+            Command::new("git").args(words).current_dir(checkout).output().ok().filter(|output| output.status.success())?;
+        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let Some(head) = git(&["rev-parse", "--short", "HEAD"]) else { return "unknown revision".into() };
+    if git(&["branch", "--remotes", "--contains", "HEAD"]).is_none_or(|branches| branches.is_empty()) {
+        return "a revision that is not published".into();
+    }
+    match git(&["status", "--porcelain", "--untracked-files=no"]) {
+        Some(changes) if changes.is_empty() => format!("revision {head}"),
+        _ => format!("revision {head} with changes"),
+    }
 }
 
 /// Median of some numbers; NaN for none.
@@ -216,7 +233,30 @@ pub fn markdown(header: &[&str], rows: &[Vec<String>]) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_revision_is_named_only_where_others_can_find_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = |words: &[&str]| {
+            let named = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"];
+            let output = Command::new("git").args(named).args(words).current_dir(folder.path()).output().unwrap();
+            assert!(output.status.success(), "{words:?}");
+            String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        };
+        assert_eq!(revision(folder.path()), "unknown revision");
+        git(&["init"]);
+        fs::write(folder.path().join("a"), "1").unwrap();
+        git(&["add", "a"]);
+        git(&["commit", "-m", "a"]);
+        assert_eq!(revision(folder.path()), "a revision that is not published");
+        git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+        let head = git(&["rev-parse", "--short", "HEAD"]);
+        assert_eq!(revision(folder.path()), format!("revision {head}"));
+        fs::write(folder.path().join("a"), "2").unwrap();
+        assert_eq!(revision(folder.path()), format!("revision {head} with changes"));
+    }
 
     #[test]
     fn medians() {

@@ -31,7 +31,7 @@ impl IntoFailure for BaselineError {
 pub fn run(spec: &Transfer, protocol: &BaselineProtocol, dataset: &Path) -> Result<TransferOutput> {
     let data = open_dataset(spec, dataset)?;
     let tasks = spec.tasks.iter().map(|wanted| TaskData::read(spec, wanted, &data)).collect::<Result<Vec<_>>>()?;
-    let features = on_threads(protocol.threads, || Features::of(protocol.features, &data.canonical)).or_fail()?.or_fail()?;
+    let features = on_threads(protocol.threads, || Features::of(protocol.features, &data.smiles)).or_fail()?.or_fail()?;
     let matrix = match protocol.model {
         BaselineModel::Linear { .. } => Some(matrix(&features)?),
         _ => None,
