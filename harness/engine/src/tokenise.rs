@@ -86,6 +86,11 @@ fn by_file(spec: &TokeniseDataset, path: Option<&Path>, smiles: &[String]) -> Re
 
 /// The bytes of a file, whose hash is right where one is known. Where none is, the content of the dataset is what accepts them.
 fn checked(path: &Path, file: &FileRef) -> Result<Vec<u8>> {
+    let bytes = std::fs::metadata(path).map_err(|error| io(path, "reading", &error))?.len();
+    if bytes > gzip::MAX_BYTES {
+        let text = format!("{} has {bytes} bytes; at most {} are read", path.display(), gzip::MAX_BYTES);
+        return Err(Failure::new(FailureKind::CorruptFile, text));
+    }
     let content = std::fs::read(path).map_err(|error| io(path, "reading", &error))?;
     if let Some(wanted) = file.bytes_sha256() {
         let found = digest::sha256_hex(&content);

@@ -137,9 +137,16 @@ fn golden_shuffles() {
     let given: Vec<String> = (0..30).map(|row| if row % 3 == 0 { "test" } else { "train" }.to_owned()).collect();
     let parts = try_split(&spec("given", 0.8, 0.1, None), &letters(text), &given).unwrap();
     assert_eq!(shown(&parts), GOLDEN[2]);
+    let parts = try_split(&spec("file", 0.8, 0.1, None), &letters(text), &given).unwrap();
+    assert_eq!(shown(&parts), GOLDEN[3]);
+    let labels: Vec<f64> = (0..30).map(|row| f64::from(row * 7 % 30)).collect();
+    let (scaffolds, rows) = (letters(text), (0..30).collect::<Vec<u64>>());
+    let labelled = Molecules { labels: &labels, tasks: 1, ..molecules(&scaffolds, &rows, 30, &[]) };
+    assert_eq!(shown(&split(&spec("stratified", 0.6, 0.2, Some(7)), labelled).unwrap()), GOLDEN[4]);
 }
 
-const GOLDEN: [&str; 3] = ["tvtaaaaaavaatavtaaaaaavtvatava", "aavattaaaavtaaattavvatavaaaava", "taataataataataataatvataatvataa"];
+const GOLDEN: [&str; 5] =
+    ["tvtaaaaaavaatavtaaaaaavtvatava", "aavattaaaavtaaattavvatavaaaava", "taataataataataataatvataatvataa", "taataataataataatavtaataataatva", "y"];
 
 #[test]
 fn a_given_split_is_taken_as_it_is() {

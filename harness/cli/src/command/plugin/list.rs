@@ -1,6 +1,6 @@
 //! `plugin list`: everything that the plugins at hand offer.
 
-use clmbench_protocol::{ParameterInfo, PresetInfo, SourceFile};
+use clmbench_protocol::{ParameterInfo, PresetInfo, SourceFile, TaskInfo};
 use clmbench_runner::plugins::{Plugin, PluginSet};
 use serde::Serialize;
 
@@ -15,6 +15,9 @@ use crate::{
 
 /// Below so many columns the plugin of each row is left out, so that names stay whole.
 const NARROW: usize = 100;
+
+/// Tasks of a dataset that are shown by name.
+const SHOWN_TASKS: usize = 3;
 
 /// A row of `plugin list --json`.
 #[derive(Debug, Serialize)]
@@ -107,8 +110,6 @@ fn rows(set: &PluginSet) -> Vec<Row<'_>> {
         }
     });
     let datasets = set.datasets().map(|offer| {
-        let task = |task: &clmbench_protocol::TaskInfo| format!("{} ({})", task.name, task.score);
-        let tasks: Vec<String> = offer.info.tasks.iter().map(task).collect();
         let own = offer.info.user_file.is_some();
         Row {
             kind: "dataset",
@@ -118,7 +119,7 @@ fn rows(set: &PluginSet) -> Vec<Row<'_>> {
             file: file(offer.plugin),
             parameters: &offer.info.parameters,
             doc: &offer.info.doc,
-            offers: if own { "your own file".to_owned() } else { format!("tasks {}", tasks.join(", ")) },
+            offers: if own { "your own file".to_owned() } else { offered_tasks(&offer.info.tasks) },
             licence: Some(&offer.info.licence),
             citation: Some(&offer.info.citation),
             files: &offer.info.files,
@@ -147,6 +148,16 @@ fn rows(set: &PluginSet) -> Vec<Row<'_>> {
         }
     });
     architectures.chain(datasets).chain(metrics).collect()
+}
+
+/// Tasks by name with their scores; of many their number.
+fn offered_tasks(tasks: &[TaskInfo]) -> String {
+    if tasks.len() <= SHOWN_TASKS {
+        let shown: Vec<String> = tasks.iter().map(|task| format!("{} ({})", task.name, task.score)).collect();
+        return format!("tasks {}", shown.join(", "));
+    }
+    let scores: std::collections::BTreeSet<&str> = tasks.iter().map(|task| task.score.as_str()).collect();
+    format!("{} tasks ({})", tasks.len(), scores.into_iter().collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]
