@@ -167,13 +167,13 @@ fn features_are_drawn_with_the_same_chance() {
 #[test]
 fn a_bit_and_its_opposite_have_the_same_chance() {
     // Column 1 is on where column 0 is off; columns 2 and 3 part worse.
-    let bits = |row: u16| vec![u16::from(row % 4 != 0), 2 + row % 2];
+    let bits = |row: u16| vec![u16::from(!row.is_multiple_of(4)), 2 + row % 2];
     let features = Features::folded(16, (0..40).map(bits).collect());
     let mut random = ChaCha8Rng::seed_from_u64(4);
     for criterion in [Criterion::Variance, Criterion::Entropy, Criterion::AbsoluteError].repeat(8) {
         let mut label = |place: usize| match criterion {
-            Criterion::Entropy => f64::from(u8::from(place % 4 == 0 || place < 3)),
-            _ => 6.0 + 3.0 * f64::from(u8::from(place % 4 == 0)) + random.random::<f64>(),
+            Criterion::Entropy => f64::from(u8::from(place.is_multiple_of(4) || place < 3)),
+            _ => 6.0 + 3.0 * f64::from(u8::from(place.is_multiple_of(4))) + random.random::<f64>(),
         };
         let labels: Vec<f64> = (0..40).map(&mut label).collect();
         let weight = |_| if criterion == Criterion::AbsoluteError { 1.0 } else { 0.1 + random.random::<f64>() };
