@@ -77,6 +77,7 @@ pub fn compute(
     let output = match spec {
         CellSpec::TokeniseDataset(spec) => dataset(spec, inputs, &mut work).map(CellOutput::TokeniseDataset),
         CellSpec::TokeniseCorpus(spec) => corpus(spec, &mut work).map(CellOutput::TokeniseCorpus),
+        CellSpec::Import(_) => Err(io::Error::new(io::ErrorKind::Unsupported, "imports nothing")),
         CellSpec::Pretrain(spec) => pretrain(spec, inputs, &mut work).map(CellOutput::Pretrain),
         CellSpec::Embed(spec) => embed(spec, inputs, &mut work).map(CellOutput::Embed),
         CellSpec::Measure(spec) => measure(spec, inputs, &mut work).map(CellOutput::Measure),
@@ -230,9 +231,9 @@ fn measure(spec: &Measure, inputs: &BTreeMap<String, String>, work: &mut Work<'_
     let facts = &spec.record;
     let (value, error) = match spec.metric.as_str() {
         "trivial/parameters" => (facts.non_embedding_parameters as f64, 0.0),
-        "trivial/tokens" => (facts.tokens as f64, 0.0),
-        "trivial/corpus" => (facts.corpus_molecules as f64, 0.0),
-        "trivial/flops" => (facts.training_flops.0, 0.0),
+        "trivial/tokens" => (facts.tokens.unwrap_or(0) as f64, 0.0),
+        "trivial/corpus" => (facts.corpus_molecules.unwrap_or(0) as f64, 0.0),
+        "trivial/flops" => (facts.training_flops.map_or(0.0, |flops| flops.0), 0.0),
         "fake/loss" => (4.0 - quality(inputs, "checkpoint", "model.safetensors")? + 0.02 * noise(&name), 0.02),
         _ => (noise(&name), 0.1),
     };

@@ -81,6 +81,7 @@ fn architecture() -> ArchitectureInfo {
         objective: Objective::MaskedLm,
         parameters: vec![integer("layers", 2), integer("width", 64)],
         presets: presets.into(),
+        hub: None,
     }
 }
 

@@ -93,9 +93,9 @@ pub(crate) fn failed_cell(metric: &str, number: u64) -> FailedCell {
         record: RunFacts {
             non_embedding_parameters: 1,
             total_parameters: 1,
-            tokens: 1,
-            corpus_molecules: 1,
-            training_flops: 1.0.into(),
+            tokens: Some(1),
+            corpus_molecules: Some(1),
+            training_flops: Some(1.0.into()),
         },
         heldout_digest: "heldout".into(),
         tokenizer_digest: "tokenizer".into(),

@@ -1,7 +1,7 @@
 //! What host and plugin compare before anything else: a plain C struct, readable whatever else has changed.
 
 /// (major, minor) of the edge. Another major is refused; a plugin that needs a newer minor than the host's is refused.
-pub const API_VERSION: (u32, u32) = (3, 0);
+pub const API_VERSION: (u32, u32) = (4, 0);
 
 /// Name of the exported function `extern "C" fn() -> *const Handshake`, with its closing NUL.
 pub const SYMBOL: &[u8] = b"clmbench_handshake\0";

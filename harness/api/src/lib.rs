@@ -20,12 +20,12 @@ use abi_stable::{
     library::RootModule,
     package_version_strings,
     sabi_types::VersionStrings,
-    std_types::{RResult, RSlice, RStr, RString},
+    std_types::{RResult, RSlice, RStr, RString, RVec},
 };
 
 pub use fault::{Fault, FaultKind};
 pub use handshake::Handshake;
-pub use model::{AttentionMode, Model, ModelBox, NamedTensor, Role};
+pub use model::{AttentionMode, Model, ModelBox, NamedShape, NamedTensor, Role};
 pub use probe::{HvpMethod, Labels, LossRows, ParameterRow, ProbeApi, ProbeRef, Sample, SamplePart};
 pub use table::{Artifact, Measurement, SourceBytes, SplitTable, Table, Value};
 pub use tensor::RawTensor;
@@ -41,6 +41,11 @@ pub struct PluginModule {
     /// A model with freshly initialised weights (drawn from libtorch's global generator, which the host seeds).
     /// Arguments: architecture name, configuration as JSON with every key filled in.
     pub new_model: extern "C" fn(name: RStr<'_>, config: RStr<'_>) -> RResult<ModelBox, Fault>,
+    /// What an architecture makes of a `config.json` of the Hugging Face layout: `clmbench_protocol::ImportedConfig` as JSON. Arguments:
+    /// architecture name, the text of `config.json`.
+    pub import_config: extern "C" fn(name: RStr<'_>, config: RStr<'_>) -> RResult<RString, Fault>,
+    /// Names and shapes of the tensors that [`Self::new_model`] would make of these arguments, without their storage.
+    pub shapes: extern "C" fn(name: RStr<'_>, config: RStr<'_>) -> RResult<RVec<NamedShape>, Fault>,
     /// Reads a dataset. Arguments: `clmbench_protocol::DatasetRequest` as JSON, files in the order in which they were declared.
     pub read_dataset: extern "C" fn(request: RStr<'_>, files: RSlice<'_, SourceBytes>) -> RResult<SplitTable, Fault>,
     /// Measures a metric. Arguments: `family/name`, parameters as JSON with every key filled in, the probe.

@@ -31,6 +31,20 @@ pub enum Role {
     Norm,
     /// Bias of the output vocabulary: left out of the non-embedding count.
     OutputBias,
+    /// A tensor that is not trained, such as a table of random features: saved with the weights, but no parameter.
+    Fixed,
+}
+
+/// Name and shape of a tensor that a model would have.
+#[repr(C)]
+#[derive(StableAbi, Debug, Clone)]
+pub struct NamedShape {
+    /// Dotted name as in the architecture's published checkpoints.
+    pub name: RString,
+    /// What it is.
+    pub role: Role,
+    /// Lengths of its sides.
+    pub shape: RVec<i64>,
 }
 
 /// A parameter of a model. The tensor shares its storage with the model's own.
@@ -41,14 +55,14 @@ pub struct NamedTensor {
     pub name: RString,
     /// What it is.
     pub role: Role,
-    /// The tensor, a leaf that requires a gradient.
+    /// The tensor, a leaf that requires a gradient, unless its role is [`Role::Fixed`].
     pub tensor: RawTensor,
 }
 
 /// A model that a plugin built.
 #[sabi_trait]
 pub trait Model: Send {
-    /// Its trainable parameters in a fixed order; a tied table once.
+    /// Its trainable parameters in a fixed order, a tied table once, and its fixed tensors.
     fn parameters(&self) -> RResult<RVec<NamedTensor>, Fault>;
 
     /// Hidden states [B, L, D] for ids [B, L] (i64) and mask [B, L] (1 real, 0 padding; f32).

@@ -70,6 +70,9 @@ fn compute(request: &RunRequest, plugins: &mut Plugins, work: &Path, reporter: &
                 (0..spec.exclude.len()).map(|n| input(&format!("exclude:{n}"))).collect::<Result<_>>()?;
             CellOutput::TokeniseCorpus(tokenise::corpus(spec, &sources, &excluded, work, reporter)?)
         }
+        CellSpec::Import(_) => {
+            return Err(Failure::new(FailureKind::Unsupported, "this worker imports no checkpoints yet"));
+        }
         CellSpec::Pretrain(spec) => {
             let module = plugins.get(&spec.plugin.name)?.module;
             let corpus = input("corpus")?;
@@ -130,6 +133,7 @@ fn write_predictions(path: &Path, tasks: &[TaskTransfer]) -> Result<()> {
 /// libtorch threads of a cell; part of its definition where the value can depend on it.
 fn threads(spec: &CellSpec) -> u32 {
     match spec {
+        CellSpec::Import(spec) => spec.threads,
         CellSpec::Pretrain(spec) => spec.threads,
         CellSpec::Embed(spec) => spec.threads,
         CellSpec::Measure(spec) => spec.threads,
@@ -143,6 +147,7 @@ fn check_revision(spec: &CellSpec) -> Result<()> {
     let (wanted, known) = match spec {
         CellSpec::TokeniseDataset(spec) => (spec.revision, revision::TOKENISE),
         CellSpec::TokeniseCorpus(spec) => (spec.revision, revision::TOKENISE),
+        CellSpec::Import(spec) => (spec.revision, revision::IMPORT),
         CellSpec::Pretrain(spec) => (spec.revision, revision::PRETRAIN),
         CellSpec::Embed(spec) => (spec.revision, revision::EMBED),
         CellSpec::Measure(spec) => (spec.revision, revision::MEASURE),

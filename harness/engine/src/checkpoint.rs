@@ -41,7 +41,7 @@ pub fn write(
     remove(&folder)?;
     remove(&beside)?;
     std::fs::create_dir_all(&beside).map_err(|error| io(&beside, "creating", &error))?;
-    let tensors: Vec<_> = model.parameters.iter().map(|row| (row.name.clone(), &row.tensor)).collect();
+    let tensors: Vec<_> = model.saved().map(|row| (row.name.clone(), &row.tensor)).collect();
     row.weights_digest = weights::write(&beside.join("model.safetensors"), &tensors)?;
     fault::reach("mid_checkpoint");
     files::write(&beside.join("config.json"), model.hub_config()?.as_bytes())?;

@@ -38,6 +38,8 @@ pub struct Model {
     inner: ModelBox,
     /// Trainable parameters in the model's order.
     pub parameters: Vec<Parameter>,
+    /// Tensors that are saved with the weights and never trained.
+    pub fixed: Vec<Parameter>,
     /// Entries of the vocabulary.
     pub vocabulary: Vocabulary,
     device: Device,
@@ -68,24 +70,28 @@ impl Model {
     /// [`FailureKind::WrongShape`] for parameters that break the contract.
     pub fn from_box(inner: ModelBox, vocabulary: Vocabulary) -> Result<Self> {
         let rows = inner.parameters().or_fail()?.into_iter();
-        let mut parameters: Vec<Parameter> =
+        let mut all: Vec<Parameter> =
             rows.map(|row| Parameter { name: row.name.into(), role: row.role, tensor: take(row.tensor) }).collect();
-        for (index, row) in parameters.iter().enumerate() {
+        for (index, row) in all.iter().enumerate() {
             let refused = |what: &str| {
                 Err(Failure::new(FailureKind::WrongShape, format!("parameter `{}` of the architecture {what}", row.name)))
             };
-            if parameters[..index].iter().any(|earlier| earlier.name == row.name) {
+            if all[..index].iter().any(|earlier| earlier.name == row.name) {
                 return refused("is listed twice");
             }
-            if row.tensor.kind() != Kind::Float || !row.tensor.requires_grad() {
+            if row.role == Role::Fixed && (row.tensor.kind() != Kind::Float || row.tensor.requires_grad()) {
+                return refused("is fixed, but not a float32 tensor without a gradient");
+            }
+            if row.role != Role::Fixed && (row.tensor.kind() != Kind::Float || !row.tensor.requires_grad()) {
                 return refused("is not a float32 tensor that requires a gradient");
             }
         }
         let device = device::current();
-        for row in parameters.iter_mut().filter(|row| row.tensor.device() != device) {
+        for row in all.iter_mut().filter(|row| row.tensor.device() != device) {
             move_to(&mut row.tensor, device)?;
         }
-        Ok(Self { inner, parameters, vocabulary, device })
+        let (fixed, parameters) = all.into_iter().partition(|row| row.role == Role::Fixed);
+        Ok(Self { inner, parameters, fixed, vocabulary, device })
     }
 
     /// Where the parameters lie, and so where ids, masks and positions have to be.
@@ -134,7 +140,12 @@ impl Model {
         self.parameters.iter().map(|row| row.tensor.shallow_clone()).collect()
     }
 
-    /// Parameters without embeddings and output bias, and all of them.
+    /// Everything that a file of weights holds: trainable parameters, then fixed tensors.
+    pub fn saved(&self) -> impl Iterator<Item = &Parameter> {
+        self.parameters.iter().chain(&self.fixed)
+    }
+
+    /// Parameters without embeddings and output bias, and all of them; fixed tensors are none.
     pub fn counts(&self) -> (u64, u64) {
         let all = self.parameters.iter().map(|row| row.tensor.numel() as u64).sum();
         let inner = self.parameters.iter().filter(|row| !matches!(row.role, Role::Embedding | Role::OutputBias));
@@ -144,7 +155,7 @@ impl Model {
     /// BLAKE3 of all weights in memory, to tell whether somebody changed them.
     pub fn memory_digest(&self) -> String {
         let mut hasher = blake3::Hasher::new();
-        for row in &self.parameters {
+        for row in self.saved() {
             hasher.update(&crate::weights::bytes_of(&row.tensor));
         }
         hasher.finalize().to_hex().to_string()
@@ -155,7 +166,8 @@ impl Model {
     /// # Errors
     /// [`FailureKind::CorruptFile`] naming file and tensor.
     pub fn load(&self, path: &Path, digest: &str) -> Result<()> {
-        crate::weights::read_into(path, digest, &self.parameters)
+        let saved: Vec<&Parameter> = self.saved().collect();
+        crate::weights::read_into(path, digest, &saved)
     }
 }
 

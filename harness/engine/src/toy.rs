@@ -100,9 +100,9 @@ pub fn probe<'a>(
     let facts = RunFacts {
         non_embedding_parameters: inner,
         total_parameters: all,
-        tokens: 1000,
-        corpus_molecules: 64,
-        training_flops: (6000.0 * inner as f64).into(),
+        tokens: Some(1000),
+        corpus_molecules: Some(64),
+        training_flops: Some((6000.0 * inner as f64).into()),
     };
     let train = TokenCache::open(&folder.join("train.bin")).or_fail()?;
     let train = TrainSample { digest: train.digest().into(), molecules: train.len() as u64 };

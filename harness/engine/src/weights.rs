@@ -106,7 +106,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
 /// # Errors
 /// [`FailureKind::CorruptFile`] naming the file, and missing, unexpected and mis-shaped tensors if there are any, or else
 /// the digest; nothing is copied then.
-pub fn read_into(path: &Path, digest: &str, parameters: &[Parameter]) -> Result<()> {
+pub fn read_into(path: &Path, digest: &str, parameters: &[&Parameter]) -> Result<()> {
     let bytes = std::fs::read(path).map_err(|error| io(path, "reading", &error))?;
     let rows = parse(path, &bytes)?;
     let find = |name: &str| rows.binary_search_by(|row| row.0.as_str().cmp(name)).ok().map(|index| &rows[index].1);
@@ -157,13 +157,13 @@ mod tests {
         let digest = write(&path, &[("a.weight".into(), &source)]).unwrap();
         assert_eq!(digest, crate::files::digest_of(&path).unwrap());
         let target = parameter("a.weight", &[0.0; 3]);
-        read_into(&path, &digest, std::slice::from_ref(&target)).unwrap();
+        read_into(&path, &digest, &[&target]).unwrap();
         assert!(target.tensor.equal(&source));
         // One value changed: every tensor is there and in shape, and still nothing is copied.
         let mut bytes = std::fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         std::fs::write(&path, bytes).unwrap();
-        let message = read_into(&path, &digest, std::slice::from_ref(&target)).unwrap_err().message;
+        let message = read_into(&path, &digest, &[&target]).unwrap_err().message;
         assert!(message.contains("model.safetensors") && message.contains("changed or damaged"), "{message}");
         assert!(target.tensor.equal(&source));
     }
@@ -180,7 +180,8 @@ mod tests {
             ],
         )
         .unwrap();
-        let targets = [parameter("a", &[0.0; 4]), parameter("b", &[0.0; 2])];
+        let (a, b) = (parameter("a", &[0.0; 4]), parameter("b", &[0.0; 2]));
+        let targets = [&a, &b];
         let message = read_into(&path, "", &targets).unwrap_err().message;
         for part in ["`a` has shape [1, 4], not [4]", "`b` is missing", "`x` is unexpected"] {
             assert!(message.contains(part), "{message}");

@@ -151,7 +151,7 @@ fn what_is_not_there_yet_says_so_and_what_is_out_of_range_is_refused() {
             assert!(matches!(&error, PluginError::Input(text) if text.contains("38..43")), "{error}");
         }
         assert!(probe.loss(Sample { start: u64::MAX, count: 2, ..HELDOUT }, None).is_err());
-        assert_eq!(probe.record().unwrap().tokens, 1000);
+        assert_eq!(probe.record().unwrap().tokens, Some(1000));
         assert_ne!(probe.rng("a"), probe.rng("b"));
     });
 }
@@ -277,9 +277,9 @@ fn training_molecules_are_offered_when_planned_and_only_the_planned_ones() {
         let facts = RunFacts {
             non_embedding_parameters: 1,
             total_parameters: 2,
-            tokens: 3,
-            corpus_molecules: 4,
-            training_flops: 5.0.into(),
+            tokens: Some(3),
+            corpus_molecules: Some(4),
+            training_flops: Some(5.0.into()),
         };
         let setting =
             Setting { objective: Objective::CausalLm, facts, identity: "test", seed: 7, budget: Budget::Quick, note: "test" };

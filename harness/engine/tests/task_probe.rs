@@ -357,6 +357,8 @@ impl Exports for Exported {
 fn module() -> PluginModuleRef {
     PluginModule {
         manifest: export::manifest::<Exported>,
+        import_config: export::import_config::<Exported>,
+        shapes: export::shapes::<Exported>,
         new_model: export::new_model::<Exported>,
         read_dataset: export::read_dataset::<Exported>,
         measure: export::measure::<Exported>,

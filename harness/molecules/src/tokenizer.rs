@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn long_molecules_are_cut_and_say_so() {
-        let tokenizer = SmilesTokenizer::new(&TokenizerSpec { kind: "smiles".into(), max_tokens: 5 }).unwrap();
+        let tokenizer = SmilesTokenizer::new(&TokenizerSpec { max_tokens: 5, ..TokenizerSpec::default() }).unwrap();
         let three = tokenizer.encode("CCC").unwrap();
         let four = tokenizer.encode("CCCC").unwrap();
         assert_eq!(three.ids, four.ids);
@@ -259,9 +259,9 @@ mod tests {
 
     #[test]
     fn bad_settings_and_files_are_typed_errors() {
-        let kind = SmilesTokenizer::new(&TokenizerSpec { kind: "bpe".into(), max_tokens: 128 });
+        let kind = SmilesTokenizer::new(&TokenizerSpec { kind: "bpe".into(), ..TokenizerSpec::default() });
         assert!(matches!(kind, Err(MoleculesError::Setting { setting: "tokenizer.kind", .. })));
-        let short = SmilesTokenizer::new(&TokenizerSpec { kind: "smiles".into(), max_tokens: 2 });
+        let short = SmilesTokenizer::new(&TokenizerSpec { max_tokens: 2, ..TokenizerSpec::default() });
         assert!(matches!(short, Err(MoleculesError::Setting { setting: "tokenizer.max_tokens", .. })));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tokenizer.json");

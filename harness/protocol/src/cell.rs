@@ -2,8 +2,9 @@
 //!
 //! | kind | inputs by role (paths in [`crate::RunRequest::inputs`]) | files it leaves |
 //! |---|---|---|
-//! | `tokenise_dataset` | `source:<name>` each source file; `split` the file of a split by file | `molecules.csv`, `tokens.bin`, `tokenizer.json`, `dataset.json` |
-//! | `tokenise_corpus` | `source:<name>` each source file; `exclude:<n>` the folder of the n-th excluded dataset's cell | `train.bin`, `heldout.bin`, `heldout.csv`, `tokenizer.json` |
+//! | `tokenise_dataset` | `source:<name>` each source file; `split` the file of a split by file; `tokenizer` the `tokenizer.json` of a tokenizer of kind `file` | `molecules.csv`, `tokens.bin`, `tokenizer.json`, `dataset.json` |
+//! | `tokenise_corpus` | `source:<name>` each source file; `exclude:<n>` the folder of the n-th excluded dataset's cell; `tokenizer` as above | `train.bin`, `heldout.bin`, `heldout.csv`, `tokenizer.json` |
+//! | `import` | `file:<name>` each file of the checkpoint's folder | one folder, `checkpoint-0` |
 //! | `pretrain` | `corpus`: folder of the corpus cell | one folder per checkpoint, `record.json` |
 //! | `embed` | `checkpoint`: its folder; `dataset`: folder of the dataset cell | `embeddings.safetensors` |
 //! | `measure` | `checkpoint`; `corpus`; `train`: folder of the smallest corpus cell, when [`Measure::train`] is set; `dataset` and `embeddings` when the scope needs a task; `run` (folder of the pretrain cell) when [`Measure::history`] is set; `other:<n>` the folder that holds the n-th of [`Measure::others`] | `values.json`, artifacts |
@@ -29,6 +30,8 @@ pub enum CellSpec {
     TokeniseDataset(TokeniseDataset),
     /// Draw, filter and tokenise a corpus subset and its held-out sample.
     TokeniseCorpus(TokeniseCorpus),
+    /// Judge a checkpoint of others and write it as one of ours.
+    Import(Import),
     /// Pretrain a model (or only initialise it, as a control) and write its checkpoints.
     Pretrain(Pretrain),
     /// Embed the molecules of a dataset with a checkpoint.
@@ -40,10 +43,11 @@ pub enum CellSpec {
 }
 
 impl CellSpec {
-    /// The stage shown to users: `tokenise`, `pretrain`, `embed`, `measure` or `transfer`.
+    /// The stage shown to users: `tokenise`, `import`, `pretrain`, `embed`, `measure` or `transfer`.
     pub fn stage(&self) -> &'static str {
         match self {
             Self::TokeniseDataset(_) | Self::TokeniseCorpus(_) => "tokenise",
+            Self::Import(_) => "import",
             Self::Pretrain(_) => "pretrain",
             Self::Embed(_) => "embed",
             Self::Measure(_) => "measure",
@@ -55,15 +59,58 @@ impl CellSpec {
 /// How strings become tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenizerSpec {
-    /// `smiles`: the regex of Schwaller et al. over a fixed full SMILES vocabulary.
+    /// `smiles`: the regex of Schwaller et al. over a fixed full SMILES vocabulary. `file`: a `tokenizer.json`, which the cell finds in the
+    /// input `tokenizer`.
     pub kind: String,
-    /// Longest sequence in tokens, with the two special ones; longer molecules are truncated and counted.
+    /// Longest sequence in tokens, with the special ones; longer molecules are truncated and counted.
     pub max_tokens: u32,
+    /// BLAKE3 of the `tokenizer.json`, for `file`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// Its special tokens, for `file`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub special: Option<Special>,
+}
+
+/// Ids of a tokenizer's special tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Special {
+    /// Fills up the shorter sequences of a batch; it is masked out, so that its value does not matter.
+    pub pad: u16,
+    /// Stands for what is outside the vocabulary; none where the tokenizer has no such token.
+    pub unknown: Option<u16>,
+    /// Begins a molecule.
+    pub start: Option<u16>,
+    /// Ends a molecule.
+    pub end: Option<u16>,
+    /// Hides a token; none for causal models.
+    pub mask: Option<u16>,
+    /// Special tokens besides, which are neither masked nor drawn in place of others. Sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<u16>,
+}
+
+impl Default for Special {
+    /// Those of our own tokenizer: `[PAD]`, `[UNK]`, `[CLS]`, `[SEP]`, `[MASK]`.
+    fn default() -> Self {
+        Self { pad: 0, unknown: Some(1), start: Some(2), end: Some(3), mask: Some(4), others: Vec::new() }
+    }
+}
+
+impl Special {
+    /// Every special id, sorted, each once.
+    pub fn ids(&self) -> Vec<u16> {
+        let named = [Some(self.pad), self.unknown, self.start, self.end, self.mask];
+        let mut ids: Vec<u16> = named.into_iter().flatten().chain(self.others.iter().copied()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
 }
 
 impl Default for TokenizerSpec {
     fn default() -> Self {
-        Self { kind: "smiles".into(), max_tokens: 128 }
+        Self { kind: "smiles".into(), max_tokens: 128, digest: None, special: None }
     }
 }
 
@@ -235,6 +282,26 @@ pub enum Precision {
     Float32,
     /// Matrix products in bfloat16 under autocast; weights, moments, normalisations, softmax and loss in float32.
     Bfloat16,
+}
+
+/// See [`CellSpec::Import`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Import {
+    /// `engine_revision` of this stage.
+    pub revision: u32,
+    /// Plugin of the architecture.
+    pub plugin: PluginRef,
+    /// Architecture.
+    pub architecture: String,
+    /// Files of the checkpoint's folder, sorted by name.
+    pub files: Vec<FileRef>,
+    /// Longest sequence in tokens that is asked for; the model's own limit goes first.
+    pub max_tokens: u32,
+    /// Seed of the random-initialised control: the same architecture and tokenizer with fresh weights in place of those of the files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<u64>,
+    /// libtorch threads.
+    pub threads: u32,
 }
 
 /// See [`CellSpec::Pretrain`].
@@ -427,12 +494,15 @@ pub struct RunFacts {
     pub non_embedding_parameters: u64,
     /// All trainable parameters.
     pub total_parameters: u64,
-    /// Real tokens trained on.
-    pub tokens: u64,
-    /// Molecules in the corpus subset.
-    pub corpus_molecules: u64,
-    /// 6 x non-embedding parameters x tokens (Kaplan et al. 2020).
-    pub training_flops: Number,
+    /// Real tokens trained on; none where it is not known, as of a checkpoint of others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// Molecules in the corpus subset; none where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corpus_molecules: Option<u64>,
+    /// 6 x non-embedding parameters x tokens (Kaplan et al. 2020); none where the tokens are not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training_flops: Option<Number>,
 }
 
 /// See [`CellSpec::Transfer`]. One cell holds every task of a dataset.

@@ -44,7 +44,7 @@ pub struct ParameterInfo {
     pub name: String,
     /// Type of the value.
     pub kind: ParameterKind,
-    /// Value when the suite is silent.
+    /// Value when the suite is silent; null for one that is not set then ([`Self::optional`]).
     pub default: Value,
     /// One line: meaning and unit.
     pub doc: String,
@@ -83,6 +83,16 @@ impl ParameterInfo {
     pub fn text(name: &str, default: &str, choices: &[&str], doc: &str) -> Self {
         let choices = choices.iter().map(|word| (*word).to_owned()).collect();
         Self { choices, ..Self::new(name, ParameterKind::Text, default.into(), doc) }
+    }
+
+    /// The same parameter without a default: where a suite is silent it is not set, and stands in no configuration and no identity.
+    pub fn optional(self) -> Self {
+        Self { default: Value::Null, ..self }
+    }
+
+    /// Whether it may be left unset.
+    pub fn is_optional(&self) -> bool {
+        self.default.is_null()
     }
 
     /// The same parameter with bounds, both inclusive.
@@ -128,6 +138,50 @@ pub struct ArchitectureInfo {
     pub parameters: Vec<ParameterInfo>,
     /// Named configurations.
     pub presets: Vec<PresetInfo>,
+    /// The checkpoints of others that it reads, and how their tensors are named; none for an architecture that reads its own alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hub: Option<HubInfo>,
+}
+
+/// What an architecture knows of checkpoints in the Hugging Face layout: the words by which they are told, and the rules that lead from the
+/// names of their tensors to those of its parameters. The rules are applied in the order of the fields.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HubInfo {
+    /// Words of `model_type` in `config.json` that it reads, such as `bert`.
+    pub model_types: Vec<String>,
+    /// Class of the `transformers` package that opens what is exported, such as `BertForPreTraining`; none if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// Parts of names: as files have them, as the model has them; such as `LayerNorm.gamma` and `LayerNorm.weight`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renamed: Vec<(String, String)>,
+    /// Start of the names of the encoder's parameters, which files of a bare encoder lack, such as `bert.`; empty for none.
+    #[serde(default)]
+    pub prefix: String,
+    /// Tensors that repeat another: name in the file, name of the parameter. They must equal it bit for bit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tied: Vec<(String, String)>,
+    /// Ends of the names of tensors that the model has no use for, such as `position_ids`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<String>,
+    /// Starts of the names of parameters that a file may lack, such as `bert.pooler.`; they keep their initial values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub optional: Vec<String>,
+    /// Starts of the names of the parameters that logits need and hidden states do not; where a file lacks one of them, nothing that needs
+    /// logits is measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub head: Vec<String>,
+}
+
+/// What an architecture makes of a `config.json` of the Hugging Face layout.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImportedConfig {
+    /// Its own configuration, every key that has a default filled in, without `vocab_size` and `max_positions`.
+    pub config: serde_json::Map<String, Value>,
+    /// Rows of the table of word embeddings.
+    pub vocab_size: u64,
+    /// Longest sequence in tokens, special ones included.
+    pub max_positions: u64,
 }
 
 /// A named configuration of an architecture.

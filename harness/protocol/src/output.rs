@@ -1,9 +1,11 @@
 //! What cells leave behind.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{
-    manifest::{TaskInfo, TaskKind},
+    cell::Special,
+    manifest::{Objective, TaskInfo, TaskKind},
     number::Number,
 };
 
@@ -45,6 +47,8 @@ pub enum CellOutput {
     TokeniseDataset(DatasetOutput),
     /// Of a [`crate::TokeniseCorpus`].
     TokeniseCorpus(CorpusOutput),
+    /// Of a [`crate::Import`].
+    Import(ImportOutput),
     /// Of a [`crate::Pretrain`].
     Pretrain(PretrainOutput),
     /// Of an [`crate::Embed`].
@@ -194,6 +198,42 @@ pub struct PretrainOutput {
     pub divergence: Option<String>,
     /// Checkpoints in order of tokens.
     pub checkpoints: Vec<CheckpointOutput>,
+}
+
+/// A checkpoint of others, as one of ours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImportOutput {
+    /// Architecture.
+    pub architecture: String,
+    /// Its configuration, as its plugin reads it from `config.json`.
+    pub config: Map<String, Value>,
+    /// Objective.
+    pub objective: Objective,
+    /// Parameters without word and position embeddings.
+    pub non_embedding_parameters: u64,
+    /// All trainable parameters.
+    pub total_parameters: u64,
+    /// Rows of the table of word embeddings.
+    pub vocabulary: u64,
+    /// Largest id of the tokenizer, plus one.
+    pub tokenizer_entries: u64,
+    /// Kind of the tokenizer, such as `WordPiece`.
+    pub tokenizer_kind: String,
+    /// Longest sequence in tokens that is used.
+    pub max_tokens: u32,
+    /// Longest sequence in tokens that the model could take.
+    pub max_positions: u64,
+    /// BLAKE3 of the `tokenizer.json` in the checkpoint's folder.
+    pub tokenizer_digest: String,
+    /// Ids of its special tokens.
+    pub special: Special,
+    /// Whether the file lacked weights that logits need, so that these are random: nothing that needs logits is measured then.
+    pub head_is_random: bool,
+    /// The checkpoint. Step, tokens and FLOPs are 0 and losses not a number: they are not known.
+    pub checkpoint: CheckpointOutput,
+    /// What a reader should know, a sentence each: tensors left out, absent or converted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// A checkpoint of a run.

@@ -2,6 +2,8 @@
 
 /// Tokenising datasets and corpora.
 pub const TOKENISE: u32 = 4;
+/// Importing checkpoints.
+pub const IMPORT: u32 = 1;
 /// Pretraining.
 pub const PRETRAIN: u32 = 2;
 /// Embedding.

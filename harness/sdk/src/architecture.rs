@@ -5,10 +5,10 @@ use abi_stable::{
     std_types::{ROption, RResult, RString, RVec},
 };
 use clmbench_api::{AttentionMode, Fault, ModelBox, NamedTensor, RawTensor, Role, model::Model_TO};
-use clmbench_protocol::ArchitectureInfo;
+use clmbench_protocol::{ArchitectureInfo, ImportedConfig};
 use tch::Tensor;
 
-use crate::{Params, PluginError, error::guard, tensor};
+use crate::{HubConfig, Params, PluginError, error::guard, tensor};
 
 /// An architecture. One readable file: configuration, layers, forward; its header cites the paper.
 pub trait Architecture {
@@ -20,7 +20,22 @@ pub trait Architecture {
     ///
     /// # Errors
     /// When the configuration makes no sense (such as a width that the heads do not divide).
+    ///
+    /// Every tensor of the model is made by [`crate::init`]: the host also builds without storage, to learn names and shapes before it
+    /// allocates anything for a checkpoint of others.
     fn build(&self, config: &Params) -> Result<Box<dyn Model>, PluginError>;
+
+    /// Configuration for a `config.json` whose `model_type` is among those of [`clmbench_protocol::HubInfo`]. Whatever the model does not
+    /// compute (another activation, an untied output) is refused here by its field, never passed over.
+    ///
+    /// # Errors
+    /// [`PluginError::Input`] naming the field, what it is and what is needed. An architecture that says nothing reads no such checkpoint.
+    fn import(&self, config: &HubConfig) -> Result<ImportedConfig, PluginError> {
+        let (own, theirs) = (self.info().name, config.text_or("model_type", "")?);
+        Err(PluginError::Input(format!(
+            "architecture `{own}` reads no checkpoints of others, such as this one of type `{theirs}`"
+        )))
+    }
 }
 
 /// A trainable parameter of a model.
@@ -30,7 +45,7 @@ pub struct Parameter {
     pub name: String,
     /// What it is.
     pub role: Role,
-    /// The tensor: a leaf that requires a gradient and shares its storage with the model's own.
+    /// The tensor: a leaf that requires a gradient (unless its role is [`Role::Fixed`]) and shares its storage with the model's own.
     pub tensor: Tensor,
 }
 
@@ -39,7 +54,7 @@ pub struct Parameter {
 /// It is built on the CPU. The host may move its parameters to another device afterwards; all other tensors of a call must
 /// therefore be made on the device of its arguments.
 pub trait Model: Send {
-    /// Trainable parameters in a fixed order; a tied table once.
+    /// Trainable parameters in a fixed order, a tied table once; and tensors of [`Role::Fixed`], which are saved and never trained.
     fn parameters(&self) -> Vec<Parameter>;
 
     /// Hidden states [B, L, D] for ids [B, L] (i64) and mask [B, L] (f32; 1 real, 0 padding).

@@ -1,11 +1,12 @@
 //! The export macro, and the shims behind it through which every call from the host goes.
 
-use abi_stable::std_types::{RResult, RSlice, RStr, RString};
-use clmbench_api::{Fault, Measurement, ModelBox, ProbeRef, SourceBytes, SplitTable, handshake::API_VERSION};
+use abi_stable::std_types::{RResult, RSlice, RStr, RString, RVec};
+use clmbench_api::{Fault, Measurement, ModelBox, NamedShape, ProbeRef, SourceBytes, SplitTable, handshake::API_VERSION};
 use clmbench_protocol::{DatasetInfo, DatasetRequest, PluginManifest};
 
 use crate::{
-    Architecture, Dataset, Files, LIBTORCH_VERSION, Metric, Params, PluginError, Probe, architecture::model_box, error::guard,
+    Architecture, Dataset, Files, HubConfig, LIBTORCH_VERSION, Metric, Parameter, Params, PluginError, Probe,
+    architecture::model_box, error::guard, init,
 };
 
 /// What a plugin library exports; implemented by [`export_plugin!`](crate::export_plugin).
@@ -45,11 +46,31 @@ pub extern "C" fn manifest<E: Exports>() -> RResult<RString, Fault> {
 
 /// Shim of `PluginModule::new_model`.
 pub extern "C" fn new_model<E: Exports>(name: RStr<'_>, config: RStr<'_>) -> RResult<ModelBox, Fault> {
+    guard(|| architecture::<E>(name.as_str())?.build(&Params::parse(config.as_str())?).map(model_box))
+}
+
+/// Shim of `PluginModule::import_config`.
+pub extern "C" fn import_config<E: Exports>(name: RStr<'_>, config: RStr<'_>) -> RResult<RString, Fault> {
     guard(|| {
-        let found = E::architectures().into_iter().find(|architecture| architecture.info().name == name.as_str());
-        let architecture = found.ok_or_else(|| missing("architecture", name.as_str()))?;
-        architecture.build(&Params::parse(config.as_str())?).map(model_box)
+        let imported = architecture::<E>(name.as_str())?.import(&HubConfig::parse(config.as_str())?)?;
+        let json = serde_json::to_string(&imported);
+        json.map(Into::into).map_err(|error| PluginError::other(format!("the configuration cannot be written as JSON: {error}")))
     })
+}
+
+/// Shim of `PluginModule::shapes`.
+pub extern "C" fn shapes<E: Exports>(name: RStr<'_>, config: RStr<'_>) -> RResult<RVec<NamedShape>, Fault> {
+    guard(|| {
+        let (architecture, config) = (architecture::<E>(name.as_str())?, Params::parse(config.as_str())?);
+        let model = init::without_storage(|| architecture.build(&config))?;
+        let row = |row: Parameter| NamedShape { name: row.name.into(), role: row.role, shape: row.tensor.size().into() };
+        Ok(model.parameters().into_iter().map(row).collect())
+    })
+}
+
+fn architecture<E: Exports>(name: &str) -> Result<Box<dyn Architecture>, PluginError> {
+    let found = E::architectures().into_iter().find(|architecture| architecture.info().name == name);
+    found.ok_or_else(|| missing("architecture", name))
 }
 
 /// Shim of `PluginModule::read_dataset`.
@@ -130,6 +151,8 @@ macro_rules! export_plugin {
                 $crate::api::PluginModule {
                     manifest: $crate::export::manifest::<Exported>,
                     new_model: $crate::export::new_model::<Exported>,
+                    import_config: $crate::export::import_config::<Exported>,
+                    shapes: $crate::export::shapes::<Exported>,
                     measure: $crate::export::measure::<Exported>,
                     read_dataset: $crate::export::read_dataset::<Exported>,
                 }

@@ -16,6 +16,7 @@ pub mod dataset;
 pub mod error;
 pub mod estimation;
 pub mod export;
+mod hub_config;
 pub mod init;
 pub mod metric;
 pub mod params;
@@ -34,6 +35,7 @@ pub use tch;
 pub use architecture::{Architecture, Model, Parameter, model_box};
 pub use dataset::{Dataset, Files, ParsedTable};
 pub use error::PluginError;
+pub use hub_config::HubConfig;
 pub use metric::{Measurement, Metric, Value};
 pub use params::Params;
 pub use probe::{LossRows, Probe, Sample};
@@ -46,14 +48,14 @@ pub const LIBTORCH_VERSION: &str = "2.11.0";
 pub mod prelude {
     pub use clmbench_api::{AttentionMode, HvpMethod, Labels, Role, SamplePart};
     pub use clmbench_protocol::{
-        ArchitectureInfo, Comparable, CostClass, DatasetInfo, DatasetRequest, Direction, MetricInfo, Objective, ParameterInfo,
-        PresetInfo, RunFacts, Scope, SourceFile, SubsetInfo, TaskInfo, TaskKind, UrlFile, WheelEntry,
+        ArchitectureInfo, Comparable, CostClass, DatasetInfo, DatasetRequest, Direction, HubInfo, ImportedConfig, MetricInfo,
+        Objective, ParameterInfo, PresetInfo, RunFacts, Scope, SourceFile, SubsetInfo, TaskInfo, TaskKind, UrlFile, WheelEntry,
     };
     pub use serde_json;
     pub use tch::{self, Device, Kind, Tensor};
 
     pub use crate::{
-        Architecture, Dataset, Files, LossRows, Measurement, Metric, Model, Parameter, Params, ParsedTable, PluginError, Probe,
-        Sample, TextTable, Value, estimation, export_plugin, init, random, read_table, statistics,
+        Architecture, Dataset, Files, HubConfig, LossRows, Measurement, Metric, Model, Parameter, Params, ParsedTable,
+        PluginError, Probe, Sample, TextTable, Value, estimation, export_plugin, init, random, read_table, statistics,
     };
 }

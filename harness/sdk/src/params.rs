@@ -20,6 +20,46 @@ impl Params {
         }
     }
 
+    /// What `get` reads, and none where it is not set: for a parameter that is declared `optional`.
+    fn set<T>(&self, name: &str, kind: &str, read: impl Fn(&Value) -> Option<T>) -> Result<Option<T>, PluginError> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(_) => self.get(name, kind, read).map(Some),
+        }
+    }
+
+    /// A whole number, if it is set.
+    ///
+    /// # Errors
+    /// [`PluginError::Input`] for another type.
+    pub fn optional_integer(&self, name: &str) -> Result<Option<i64>, PluginError> {
+        self.set(name, "a whole number", Value::as_i64)
+    }
+
+    /// A number, if it is set.
+    ///
+    /// # Errors
+    /// [`PluginError::Input`] for another type.
+    pub fn optional_float(&self, name: &str) -> Result<Option<f64>, PluginError> {
+        self.set(name, "a number", Value::as_f64)
+    }
+
+    /// `true` or `false`, if it is set.
+    ///
+    /// # Errors
+    /// [`PluginError::Input`] for another type.
+    pub fn optional_boolean(&self, name: &str) -> Result<Option<bool>, PluginError> {
+        self.set(name, "true or false", Value::as_bool)
+    }
+
+    /// A string, if it is set.
+    ///
+    /// # Errors
+    /// [`PluginError::Input`] for another type.
+    pub fn optional_text(&self, name: &str) -> Result<Option<String>, PluginError> {
+        self.set(name, "a string", |value| value.as_str().map(str::to_owned))
+    }
+
     fn get<T>(&self, name: &str, kind: &str, read: impl Fn(&Value) -> Option<T>) -> Result<T, PluginError> {
         let value =
             self.0.get(name).ok_or_else(|| PluginError::Input(format!("parameter `{name}` is missing; declare it in info()")))?;
@@ -76,6 +116,8 @@ mod tests {
         assert_eq!((params.boolean("raw")?, params.text("mode")?.as_str()), (true, "a"));
         assert!(params.integer("rho").is_err_and(|error| error.to_string().contains("`rho` is 0.5, not a whole number")));
         assert!(params.float("sigma").is_err_and(|error| error.to_string().contains("`sigma` is missing")));
+        assert_eq!((params.optional_integer("probes")?, params.optional_float("sigma")?), (Some(8), None));
+        assert!(params.optional_integer("rho").is_err());
         assert!(Params::parse("[]").is_err());
         Ok(())
     }

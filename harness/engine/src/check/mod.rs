@@ -106,6 +106,9 @@ pub(crate) fn defaults(parameters: &[ParameterInfo]) -> Result<Map<String, Value
             ParameterKind::Boolean => value.is_boolean(),
             ParameterKind::Text => value.is_string(),
         };
+        if parameter.is_optional() && !parameter.doc.trim().is_empty() && !filled.contains_key(name) {
+            continue;
+        }
         let number = value.as_f64();
         let inside =
             number.is_none_or(|x| parameter.minimum.is_none_or(|low| x >= low) && parameter.maximum.is_none_or(|high| x <= high));

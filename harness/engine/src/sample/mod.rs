@@ -123,9 +123,9 @@ impl Sample {
         let facts = RunFacts {
             non_embedding_parameters: inner,
             total_parameters: all,
-            tokens,
-            corpus_molecules: self.train.molecules,
-            training_flops: (6.0 * inner as f64 * tokens as f64).into(),
+            tokens: Some(tokens),
+            corpus_molecules: Some(self.train.molecules),
+            training_flops: Some((6.0 * inner as f64 * tokens as f64).into()),
         };
         let setting = Setting { objective, facts, identity: "sample", seed: 7, budget: Budget::Quick, note };
         ProbeHost::new(model, Samples { corpus: self.path(), train: Some((self.path(), &self.train)) }, setting, reporter)

@@ -136,9 +136,9 @@ impl Bench {
         let facts = RunFacts {
             non_embedding_parameters: 1,
             total_parameters: 2,
-            tokens: 3,
-            corpus_molecules: 4,
-            training_flops: Number(5.0),
+            tokens: Some(3),
+            corpus_molecules: Some(4),
+            training_flops: Some(Number(5.0)),
         };
         let objective = Objective::MaskedLm;
         let setting = Setting { objective, facts, identity: "cell", seed: 7, budget: Budget::Quick, note: "test" };
@@ -163,9 +163,9 @@ impl Bench {
             record: RunFacts {
                 non_embedding_parameters: 1,
                 total_parameters: 2,
-                tokens: 3,
-                corpus_molecules: 4,
-                training_flops: Number(5.0),
+                tokens: Some(3),
+                corpus_molecules: Some(4),
+                training_flops: Some(Number(5.0)),
             },
             heldout_digest: String::new(),
             tokenizer_digest: self.output.tokenizer_digest.clone(),

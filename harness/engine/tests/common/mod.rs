@@ -34,6 +34,7 @@ impl Architecture for Tiny {
             objective: Objective::MaskedLm,
             parameters: Vec::new(),
             presets: Vec::new(),
+            hub: None,
         }
     }
 
@@ -100,6 +101,8 @@ pub fn module() -> PluginModuleRef {
     PluginModule {
         manifest: export::manifest::<Exported>,
         new_model: export::new_model::<Exported>,
+        import_config: export::import_config::<Exported>,
+        shapes: export::shapes::<Exported>,
         read_dataset: export::read_dataset::<Exported>,
         measure: export::measure::<Exported>,
     }

@@ -326,9 +326,9 @@ fn facts(run: &PretrainOutput, checkpoint: &CheckpointOutput) -> RunFacts {
     RunFacts {
         non_embedding_parameters: run.non_embedding_parameters,
         total_parameters: run.total_parameters,
-        tokens: checkpoint.tokens,
-        corpus_molecules: run.corpus_molecules,
-        training_flops: checkpoint.training_flops,
+        tokens: Some(checkpoint.tokens),
+        corpus_molecules: Some(run.corpus_molecules),
+        training_flops: Some(checkpoint.training_flops),
     }
 }
 

@@ -8,7 +8,7 @@
 //! | pair | one a pair of pretraining seeds of a model and corpus, at the last checkpoint of the first | the other's weights |
 //! | transfer | one a checkpoint that is fine-tuned | the fine-tuned weights of all its fine-tunings |
 
-use clmbench_protocol::{Measure, Number, Precision, RunFacts, Scope, TaskInfo, TaskKind, revision};
+use clmbench_protocol::{Measure, Precision, RunFacts, Scope, TaskInfo, TaskKind, revision};
 
 use super::{
     bind::{Draft, Labelled, Other, Weights, blank_checkpoint},
@@ -116,9 +116,9 @@ impl Builder<'_> {
             record: RunFacts {
                 non_embedding_parameters: 0,
                 total_parameters: 0,
-                tokens: 0,
-                corpus_molecules: 0,
-                training_flops: Number(0.0),
+                tokens: None,
+                corpus_molecules: None,
+                training_flops: None,
             },
             heldout_digest: String::new(),
             tokenizer_digest: String::new(),

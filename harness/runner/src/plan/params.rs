@@ -21,6 +21,9 @@ pub(super) fn fill(
     }
     let mut filled = Map::new();
     for info in declared {
+        if info.is_optional() && given.get(&info.name).is_none_or(Value::is_null) {
+            continue;
+        }
         let value = given.get(&info.name).unwrap_or(&info.default);
         let value = convert(info, value).map_err(|message| PlanError::BadParameter {
             place: place.clone(),
@@ -38,7 +41,8 @@ pub(super) fn fill(
 /// # Errors
 /// A sentence: another type, out of bounds, or none of the choices.
 pub fn convert(info: &ParameterInfo, value: &Value) -> Result<Value, String> {
-    let wrong = |wanted: &str| Err(format!("{value} is not {wanted}; the default is {}.", info.default));
+    let otherwise = if info.is_optional() { "it may be left out".to_owned() } else { format!("the default is {}", info.default) };
+    let wrong = |wanted: &str| Err(format!("{value} is not {wanted}; {otherwise}."));
     let converted = match (info.kind, value) {
         (ParameterKind::Integer, Value::Number(number)) if number.is_i64() || number.is_u64() => value.clone(),
         (ParameterKind::Integer, _) => return wrong("a whole number"),

@@ -110,6 +110,7 @@ pub(super) fn fits(spec: &CellSpec, output: &CellOutput) -> bool {
         (spec, output),
         (CellSpec::TokeniseDataset(_), CellOutput::TokeniseDataset(_))
             | (CellSpec::TokeniseCorpus(_), CellOutput::TokeniseCorpus(_))
+            | (CellSpec::Import(_), CellOutput::Import(_))
             | (CellSpec::Pretrain(_), CellOutput::Pretrain(_))
             | (CellSpec::Embed(_), CellOutput::Embed(_))
             | (CellSpec::Measure(_), CellOutput::Measure(_))

@@ -196,9 +196,9 @@ pub fn measure_spec(metric: &str, weights: &str, tokens: u64, corpus: u64) -> Ce
         record: RunFacts {
             non_embedding_parameters: 1_000,
             total_parameters: 2_000,
-            tokens,
-            corpus_molecules: corpus,
-            training_flops: Number(1e9),
+            tokens: Some(tokens),
+            corpus_molecules: Some(corpus),
+            training_flops: Some(Number(1e9)),
         },
         heldout_digest: "heldout".into(),
         tokenizer_digest: "tokenizer".into(),

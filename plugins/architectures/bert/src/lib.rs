@@ -88,6 +88,7 @@ impl Architecture for Bert {
                     .between(1.0, 16.0),
             ],
             presets: sizes.into_iter().map(preset).collect(),
+            hub: None,
         }
     }
 

@@ -98,6 +98,7 @@ impl Architecture for Gpt {
                     .between(1.0, 16.0),
             ],
             presets: sizes.into_iter().map(preset).collect(),
+            hub: None,
         }
     }
 

@@ -82,9 +82,9 @@ fn measure(model: &Model, corpus: &std::path::Path, molecules: u32, round: &str)
     let facts = RunFacts {
         non_embedding_parameters: inner,
         total_parameters: all,
-        tokens: 0,
-        corpus_molecules: 0,
-        training_flops: 0.0.into(),
+        tokens: None,
+        corpus_molecules: None,
+        training_flops: None,
     };
     // Signs are those of the round.
     let identity = format!("peer, round {round}");

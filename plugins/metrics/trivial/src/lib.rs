@@ -8,7 +8,7 @@ pub struct Fact {
     name: &'static str,
     unit: &'static str,
     doc: &'static str,
-    read: fn(&RunFacts) -> f64,
+    read: fn(&RunFacts) -> Option<f64>,
 }
 
 /// Parameters without word and position embeddings.
@@ -16,7 +16,7 @@ pub const PARAMETERS: Fact = Fact {
     name: "parameters",
     unit: "parameters",
     doc: "Parameters without word and position embeddings: larger models claim better transfer.",
-    read: |facts| facts.non_embedding_parameters as f64,
+    read: |facts| Some(facts.non_embedding_parameters as f64),
 };
 
 /// Real tokens trained on.
@@ -24,7 +24,7 @@ pub const TOKENS: Fact = Fact {
     name: "tokens",
     unit: "tokens",
     doc: "Real tokens trained on: longer training claims better transfer.",
-    read: |facts| facts.tokens as f64,
+    read: |facts| facts.tokens.map(|tokens| tokens as f64),
 };
 
 /// Molecules in the corpus subset.
@@ -32,7 +32,7 @@ pub const CORPUS: Fact = Fact {
     name: "corpus",
     unit: "molecules",
     doc: "Molecules in the corpus subset: more data claims better transfer.",
-    read: |facts| facts.corpus_molecules as f64,
+    read: |facts| facts.corpus_molecules.map(|molecules| molecules as f64),
 };
 
 /// Training FLOPs.
@@ -40,7 +40,7 @@ pub const FLOPS: Fact = Fact {
     name: "flops",
     unit: "FLOP",
     doc: "Training FLOPs, 6 x non-embedding parameters x tokens: more compute claims better transfer.",
-    read: |facts| facts.training_flops.0,
+    read: |facts| facts.training_flops.map(|flops| flops.0),
 };
 
 impl Metric for Fact {
@@ -63,8 +63,14 @@ impl Metric for Fact {
     }
 
     fn measure(&self, probe: &Probe<'_>, _params: &Params) -> Result<Measurement, PluginError> {
-        let value = Value::exact(self.name, (self.read)(&probe.record()?), self.unit);
-        Ok(Measurement::complete(vec![value], 0))
+        let value = (self.read)(&probe.record()?).ok_or_else(|| {
+            let text = format!(
+                "the {} of this checkpoint's training are not known: write what you know in its [[checkpoint]] table",
+                self.unit
+            );
+            PluginError::Unsupported(text)
+        })?;
+        Ok(Measurement::complete(vec![Value::exact(self.name, value, self.unit)], 0))
     }
 }
 

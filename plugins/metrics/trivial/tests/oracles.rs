@@ -15,9 +15,9 @@ fn each_reads_its_own_fact() {
     let facts = RunFacts {
         non_embedding_parameters: 2,
         total_parameters: 3,
-        tokens: 5,
-        corpus_molecules: 7,
-        training_flops: 60.0.into(),
+        tokens: Some(5),
+        corpus_molecules: Some(7),
+        training_flops: Some(60.0.into()),
     };
     for (fact, truth) in [(PARAMETERS, 2.0), (TOKENS, 5.0), (CORPUS, 7.0), (FLOPS, 60.0)] {
         let host = TestProbe::new(&Nothing, 1, 1.0).with_record(facts.clone());

@@ -28,6 +28,7 @@ impl Architecture for Slip {
             doc: "For tests only.".into(),
             objective: if self.0 == "careless_ahead" { Objective::CausalLm } else { Objective::MaskedLm },
             parameters: vec![ParameterInfo::integer("layers", 2, "number of layers").between(1.0, 2.0)],
+            hub: None,
             presets: vec![PresetInfo {
                 name: "tiny".into(),
                 config: serde_json::Map::new(),

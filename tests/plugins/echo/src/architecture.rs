@@ -29,6 +29,7 @@ impl Architecture for Echo {
                 ParameterInfo::integer("width", 16, "width of the hidden states").between(4.0, 64.0),
             ],
             presets: vec![preset("tiny", 16), preset("small", 32)],
+            hub: None,
         }
     }
 

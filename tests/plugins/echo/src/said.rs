@@ -44,7 +44,7 @@ impl Metric for Said {
             // The upper 52 bits, which a float holds exactly.
             ("random", (probe.rng("echo") >> 12) as f64),
             ("budget", probe.budget()),
-            ("tokens", probe.record()?.tokens as f64),
+            ("tokens", probe.record()?.tokens.map_or(f64::NAN, |tokens| tokens as f64)),
         ];
         let values = values.into_iter().map(|(name, value)| Value::exact(name, value, "1")).collect();
         Ok(Measurement::complete(values, molecules))

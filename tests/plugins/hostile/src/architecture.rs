@@ -32,6 +32,7 @@ impl Architecture for Hostile {
                 ParameterInfo::integer("width", WIDTH, "width of the hidden states").between(WIDTH as f64, WIDTH as f64),
                 ParameterInfo::text("deed", "nothing", &DEEDS, "what it does wrong"),
             ],
+            hub: None,
             presets: vec![PresetInfo {
                 name: "tiny".into(),
                 config: serde_json::Map::new(),

@@ -1,7 +1,9 @@
 //! The result of a cell, line by line; every number with its error.
 
 use clmbench_analysis::LARGEST_UNTRAINED_SHARE;
-use clmbench_protocol::{CellOutput, CorpusOutput, Coverage, DatasetOutput, MeasureOutput, MetricValue, PretrainOutput};
+use clmbench_protocol::{
+    CellOutput, CorpusOutput, Coverage, DatasetOutput, ImportOutput, MeasureOutput, MetricValue, PretrainOutput,
+};
 
 use super::{super::left_out::LISTED, Page, transfer::transfer};
 use crate::units::with_error;
@@ -11,6 +13,7 @@ pub(super) fn result(page: &mut Page, output: &CellOutput) {
     match output {
         CellOutput::TokeniseDataset(of) => dataset(page, of),
         CellOutput::TokeniseCorpus(of) => corpus(page, of),
+        CellOutput::Import(of) => import(page, of),
         CellOutput::Pretrain(of) => pretrain(page, of),
         CellOutput::Embed(of) => page.line("result", &format!("{} embeddings of width {}", of.rows, of.width)),
         CellOutput::Measure(of) => measure(page, of),
@@ -79,6 +82,19 @@ fn shares(coverage: &Coverage) -> String {
     let flag = if over { "  out_of_vocabulary" } else { "" };
     let shown: Vec<String> = shares.iter().map(|share| percent(share.0)).collect();
     format!("{}  {}{flag}", coverage.dataset, shown.join(", "))
+}
+
+fn import(page: &mut Page, of: &ImportOutput) {
+    page.line(
+        "result",
+        &format!(
+            "{}: {} non-embedding parameters, {} in all, {} rows of embeddings",
+            of.architecture, of.non_embedding_parameters, of.total_parameters, of.vocabulary
+        ),
+    );
+    let (kind, entries, longest) = (&of.tokenizer_kind, of.tokenizer_entries, of.max_tokens);
+    page.line("tokenizer", &format!("{kind}, {entries} entries, at most {longest} tokens"));
+    of.notes.iter().for_each(|note| page.line("note", note));
 }
 
 fn pretrain(page: &mut Page, of: &PretrainOutput) {

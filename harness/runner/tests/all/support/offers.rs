@@ -50,6 +50,7 @@ pub fn architecture(name: &str) -> ArchitectureInfo {
             shape,
         ],
         presets: vec![preset("0.06M", 1, 64, 3e-3), preset("0.83M", 4, 128, 2e-3), preset("25.75M", 8, 512, 5e-4)],
+        hub: None,
     }
 }
 
