@@ -23,6 +23,12 @@ pub(crate) fn server(url: &str) -> String {
     uri.and_then(|uri| uri.authority().map(|all| without_user(all.as_str()).to_owned())).unwrap_or_default()
 }
 
+/// Whether two addresses lead to one server in one way: what may be told to the one may be told to the other.
+pub(crate) fn same_server(one: &str, other: &str) -> bool {
+    let scheme = |url: &str| parts(url).map(|(scheme, _)| scheme);
+    scheme(one).is_some() && scheme(one) == scheme(other) && server(one).eq_ignore_ascii_case(&server(other))
+}
+
 /// The last part of its path: the name of the file.
 pub(crate) fn file_name(url: &str) -> &str {
     let path = url.split(['?', '#']).next().unwrap_or_default();
@@ -112,6 +118,10 @@ mod tests {
         assert_eq!((file_name("https://a.org"), file_name("https://a.org/"), file_name("https://a.org/d/..")), ("", "", ".."));
         assert_eq!(public("https://user:word@a.org:8/d/x.csv?token=1"), "https://a.org:8/d/x.csv");
         assert_eq!(server("https://user:word@a.org:8/d"), "a.org:8");
+        assert!(same_server("https://a.org/x", "https://u@A.org/y"));
+        for other in ["https://a.org:8/x", "http://a.org/x", "https://a.org.evil.org/x", "https://b.org/a.org", "a.org"] {
+            assert!(!same_server("https://a.org/x", other), "{other}");
+        }
     }
 
     #[test]

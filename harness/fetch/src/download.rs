@@ -60,6 +60,13 @@ impl Fetcher {
         Self { cache, data: None, mirror: None, offline: false, anew: false, patience, silent }
     }
 
+    /// With another cache folder.
+    #[must_use]
+    pub fn with_cache(mut self, cache: &Path) -> Self {
+        self.cache = cache.to_owned();
+        self
+    }
+
     /// Looks into this folder of the user's first.
     #[must_use]
     pub fn with_data(mut self, folder: &Path) -> Self {
@@ -169,7 +176,16 @@ impl Fetcher {
                 let url = format!("{base}/{}", wheel.file_name);
                 let partial = beside(&path, "partial");
                 let (bytes, patience) = (wheel.bytes, self.patience);
-                let order = Order { url: &url, partial: &partial, bytes, most: None, judged: true, patience };
+                let order = Order {
+                    url: &url,
+                    partial: &partial,
+                    bytes,
+                    most: None,
+                    judged: true,
+                    any_beginning: false,
+                    token: None,
+                    patience,
+                };
                 let doubtful = mirror::download(order, progress)?;
                 match admit(&partial, &path, wheel, progress) {
                     // A part may have come from another file, or be missing; from the beginning, once.

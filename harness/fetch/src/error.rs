@@ -240,6 +240,9 @@ pub enum FetchError {
         /// The folder.
         path: PathBuf,
     },
+    /// A model of a hub.
+    #[error(transparent)]
+    Hub(#[from] crate::hub::HubError),
     /// There is a real folder where a link belongs.
     #[error("{} is a real folder or file, not a link of ours, and is left alone: move it away and run this again", path.display())]
     NotOurs {

@@ -12,7 +12,7 @@ use ureq::{
     http::{Response, StatusCode, header},
 };
 
-use crate::{FetchError, Phase, Progress, address, error::shown};
+use crate::{FetchError, Phase, Progress, address, error::shown, hub::Token};
 
 /// Connections in a row that may bring nothing before we give up.
 const FRUITLESS: u32 = 4;
@@ -50,6 +50,10 @@ pub(crate) struct Order<'a> {
     /// Whether a digest judges the whole afterwards. Else a beginning of an earlier process is thrown away, one of this download is gone on
     /// with only where the server says that it is still the same file, and the answer must say where it ends.
     pub judged: bool,
+    /// Whether the file may begin with `<`, as web pages do. Then a digest must judge the whole.
+    pub any_beginning: bool,
+    /// Sent to the server of `url` alone, never to where it redirects.
+    pub token: Option<&'a Token>,
     /// How long to wait.
     pub patience: Patience,
 }
@@ -61,6 +65,8 @@ pub(crate) enum Undelivered {
     Unreachable(String),
     /// It can, but did not give the file.
     Refused(String),
+    /// It wants to know who asks (status 401 or 403).
+    Denied(String),
     /// Our own disk failed.
     File(FetchError),
 }
@@ -78,11 +84,14 @@ pub(crate) fn download(order: Order<'_>, progress: &mut dyn FnMut(Progress)) -> 
         }
         let (detail, unreachable) = match attempt(&order, &mut tag, progress) {
             Ok(doubtful) => {
-                refuse_page(order.partial)?;
+                if !order.any_beginning {
+                    refuse_page(order.partial)?;
+                }
                 return Ok(doubtful);
             }
             Err(Stop::File(error)) => return Err(Undelivered::File(error)),
             Err(Stop::Final(detail)) => return Err(Undelivered::Refused(detail)),
+            Err(Stop::Denied(detail)) => return Err(Undelivered::Denied(detail)),
             Err(Stop::Retry(detail)) => (detail, false),
             Err(Stop::Silent(detail) | Stop::Unreachable(detail)) => (detail, true),
         };
@@ -105,6 +114,8 @@ enum Stop {
     Unreachable(String),
     /// Another connection will not help.
     Final(String),
+    /// Neither will it without another token.
+    Denied(String),
     /// Our own disk failed.
     File(FetchError),
 }
@@ -128,6 +139,9 @@ fn ask(order: &Order<'_>, have: u64, tag: Option<&str>) -> Result<Response<Body>
     let mut url = order.url.to_owned();
     for _ in 0..=REDIRECTS {
         let mut request = agent(&url, order.patience).get(&url).header("accept-encoding", "identity");
+        if let Some(token) = order.token.filter(|_| address::same_server(order.url, &url)) {
+            request = request.header("authorization", token.bearer());
+        }
         if have > 0 {
             request = request.header("range", format!("bytes={have}-"));
             if let Some(tag) = tag {
@@ -219,6 +233,7 @@ fn attempt(order: &Order<'_>, tag: &mut Option<String>, progress: &mut dyn FnMut
         _ if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
             return Err(Stop::Retry(format!("status {status}")));
         }
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(Stop::Denied(format!("status {status}"))),
         _ => return Err(Stop::Final(format!("status {status}"))),
     }
     let kind = text(&response, header::CONTENT_TYPE).to_lowercase();
@@ -272,6 +287,72 @@ fn attempt(order: &Order<'_>, tag: &mut Option<String>, progress: &mut dyn FnMut
         _ => {
             progress(Progress { phase: Phase::Downloading, name, done: have, total: have });
             Ok(doubtful)
+        }
+    }
+}
+
+/// A small answer that is kept in memory, such as a listing.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub status: u16,
+    /// What the header `x-error-code` says, or nothing.
+    pub code: String,
+    /// What the header `link` says, or nothing.
+    pub link: String,
+    pub bytes: Vec<u8>,
+}
+
+/// Asks for a small answer of at most `most` bytes, whatever its status; tries again where the server is busy or silent.
+pub(crate) fn small(url: &str, most: u64, token: Option<&Token>, patience: Patience) -> Result<Answer, Undelivered> {
+    let order =
+        Order { url, partial: Path::new(""), bytes: 0, most: Some(most), judged: false, any_beginning: true, token, patience };
+    let mut fruitless = 0;
+    loop {
+        let (detail, unreachable) = match small_attempt(&order, most) {
+            Ok(answer) => return Ok(answer),
+            Err(Stop::File(error)) => return Err(Undelivered::File(error)),
+            Err(Stop::Final(detail) | Stop::Denied(detail)) => return Err(Undelivered::Refused(detail)),
+            Err(Stop::Retry(detail)) => (detail, false),
+            Err(Stop::Silent(detail) | Stop::Unreachable(detail)) => (detail, true),
+        };
+        fruitless += if unreachable { FRUITLESS / 2 } else { 1 };
+        if fruitless >= FRUITLESS {
+            return Err(if unreachable { Undelivered::Unreachable(detail) } else { Undelivered::Refused(detail) });
+        }
+        std::thread::sleep(patience.pause * (1 << fruitless));
+    }
+}
+
+fn small_attempt(order: &Order<'_>, most: u64) -> Result<Answer, Stop> {
+    let started = Instant::now();
+    let response = ask(order, 0, None)?;
+    let status = response.status();
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        return Err(Stop::Retry(format!("status {status}")));
+    }
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let (code, link) = (header("x-error-code"), header("link"));
+    let mut body = response.into_body().into_reader();
+    let (mut bytes, mut buffer) = (Vec::new(), vec![0; 1 << 14]);
+    loop {
+        let count = match body.read(&mut buffer) {
+            Ok(0) => return Ok(Answer { status: status.as_u16(), code, link, bytes }),
+            Ok(count) => count,
+            Err(error) if is_silence(&error) => {
+                let seconds = order.patience.silence.as_secs_f64();
+                return Err(Stop::Silent(format!("it stalled: no byte for {seconds} s after {} bytes", bytes.len())));
+            }
+            Err(error) => {
+                return Err(Stop::Retry(format!("it broke off after {} bytes: {}", bytes.len(), shown(&error.to_string()))));
+            }
+        };
+        bytes.extend_from_slice(&buffer[..count]);
+        if bytes.len() as u64 > most {
+            return Err(Stop::Final(format!("it sends {} bytes or more, but at most {most} are allowed", bytes.len())));
+        }
+        // One that sends a byte now and then is as bad as a silent one.
+        if started.elapsed() > order.patience.silence * 5 {
+            return Err(Stop::Silent(format!("its answer did not end within {} s", (order.patience.silence * 5).as_secs_f64())));
         }
     }
 }

@@ -15,13 +15,19 @@ fn quick() -> Patience {
 /// Downloads the file `x` of a server.
 fn get(url: &str, partial: &Path, most: Option<u64>) -> Result<bool, Undelivered> {
     let url = format!("{url}/x");
-    download(Order { url: &url, partial, bytes: 0, most, judged: true, patience: quick() }, &mut |_| ())
+    download(
+        Order { url: &url, partial, bytes: 0, most, judged: true, any_beginning: false, token: None, patience: quick() },
+        &mut |_| (),
+    )
 }
 
 /// [`get`], where no digest judges afterwards.
 fn get_unjudged(url: &str, partial: &Path) -> Result<bool, Undelivered> {
     let url = format!("{url}/x");
-    download(Order { url: &url, partial, bytes: 0, most: None, judged: false, patience: quick() }, &mut |_| ())
+    download(
+        Order { url: &url, partial, bytes: 0, most: None, judged: false, any_beginning: false, token: None, patience: quick() },
+        &mut |_| (),
+    )
 }
 
 /// Why a server that behaves so did not deliver; nothing of it is left but what may be a beginning.

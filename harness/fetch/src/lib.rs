@@ -11,6 +11,7 @@
 //! | a wheel | `wheels/<file name>` |
 //! | a data file of a wheel | `data/<sha256>/<file name>` |
 //! | a data file of an address | `data/url/<BLAKE3 of the address, 16 digits>/<file name>`, and `<file name>.json` of what was fetched |
+//! | a model of a hub | `hub/<owner>--<name>/<commit>/`, with `hub.json` of what was fetched; see [`hub`] |
 //! | libtorch | `libtorch/2.11.0-cpu` or `libtorch/2.11.0-cuda` |
 //!
 //! | variable | meaning |
@@ -20,6 +21,8 @@
 //! | `CLMBENCH_MIRROR` | a folder, or the base of a URL, that holds wheels and data files by name; used instead of pip and of addresses |
 //! | `CLMBENCH_PATIENCE` | seconds without a byte after which a connection is given up; 60 |
 //! | `CLMBENCH_OFFLINE` | `1`: take nothing from pip or a URL |
+//! | `HF_ENDPOINT` | the hub that models are fetched from; https://huggingface.co |
+//! | `HF_TOKEN` | sent to that hub alone, for models that ask who reads them |
 //! | `CLMBENCH_ACCEPT_LICENCE` | names of terms that are accepted, with commas; see [`AcceptedLicences`] |
 
 mod address;
@@ -30,6 +33,7 @@ mod download;
 mod error;
 mod header;
 mod http;
+pub mod hub;
 pub mod libtorch;
 mod licence;
 mod mirror;

@@ -42,7 +42,7 @@ pub(crate) fn copy(from: &Path, partial: &Path) -> Result<(), FetchError> {
 /// [`http::download`] from the mirror.
 pub(crate) fn download(order: Order<'_>, progress: &mut dyn FnMut(Progress)) -> Result<bool, FetchError> {
     http::download(order, progress).map_err(|why| match why {
-        Undelivered::Unreachable(detail) | Undelivered::Refused(detail) => {
+        Undelivered::Unreachable(detail) | Undelivered::Refused(detail) | Undelivered::Denied(detail) => {
             FetchError::Mirror { what: address::public(order.url), detail }
         }
         Undelivered::File(error) => error,

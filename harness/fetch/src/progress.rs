@@ -18,6 +18,8 @@ pub struct Progress {
 pub enum Phase {
     /// Another process fetches the same file.
     Waiting,
+    /// All that is to be fetched is known; its files follow one by one.
+    Fetching,
     /// Bytes arrive.
     Downloading,
     /// The SHA-256 is computed.
@@ -31,6 +33,7 @@ impl Phase {
     pub fn word(self) -> &'static str {
         match self {
             Self::Waiting => "waiting for",
+            Self::Fetching => "fetching",
             Self::Downloading => "downloading",
             Self::Checking => "checking",
             Self::Unpacking => "unpacking",

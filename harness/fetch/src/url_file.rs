@@ -153,13 +153,22 @@ impl Fetcher {
         if let Some(detail) = self.was_silent(&server) {
             return Err(undelivered(detail));
         }
-        let order = Order { url: &from, partial, bytes: 0, most: Some(url.bytes), judged, patience: self.patience() };
+        let order = Order {
+            url: &from,
+            partial,
+            bytes: 0,
+            most: Some(url.bytes),
+            judged,
+            any_beginning: false,
+            token: None,
+            patience: self.patience(),
+        };
         http::download(order, progress).map_err(|why| match why {
             Undelivered::Unreachable(detail) => {
                 self.remember_silent(&server, &detail);
                 undelivered(detail)
             }
-            Undelivered::Refused(detail) => undelivered(detail),
+            Undelivered::Refused(detail) | Undelivered::Denied(detail) => undelivered(detail),
             Undelivered::File(error) => error,
         })
     }
