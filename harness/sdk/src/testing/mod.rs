@@ -26,6 +26,7 @@ use crate::{
 };
 
 mod block;
+pub mod golden;
 mod nothing;
 pub mod oracle;
 mod quadratic;
