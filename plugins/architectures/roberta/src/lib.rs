@@ -157,6 +157,7 @@ impl Architecture for Roberta {
                 ),
             ],
             presets: sizes.into_iter().map(preset).collect(),
+            hub: None,
         }
     }
 
