@@ -1,5 +1,6 @@
 //! `config.json` of a checkpoint in the Hugging Face layout, read by type.
 
+use clmbench_protocol::{ArchitectureInfo, ImportedConfig, ParameterInfo};
 use serde_json::{Map, Value};
 
 use crate::PluginError;
@@ -122,11 +123,78 @@ impl HubConfig {
         }
         Err(PluginError::Input(format!("config.json: `{name}` is {found}; this architecture computes {wanted} alone")))
     }
+    /// The width of each of so many equal parts, such as `hidden_size` over `num_attention_heads`.
+    ///
+    /// # Errors
+    /// [`PluginError::Input`] when one of them is absent or out of bounds, or the parts are not equal.
+    pub fn part(&self, whole: &str, parts: &str) -> Result<i64, PluginError> {
+        let (width, count) = (self.integer(whole)?, self.integer(parts)?);
+        if width % count == 0 {
+            return Ok(width / count);
+        }
+        Err(PluginError::Input(format!("config.json: `{whole}` {width} is not a multiple of `{parts}` {count}")))
+    }
+
+    /// What an architecture makes of the fields: for each of its own parameters the value that was read and the field that it was read
+    /// from; every other parameter has its default, and optional ones are not set.
+    ///
+    /// # Errors
+    /// [`PluginError::Input`] naming the field whose value is out of the parameter's bounds or none of its words.
+    pub fn imported(
+        info: &ArchitectureInfo,
+        read: &[(&str, &str, Value)],
+        (vocab_size, max_positions): (i64, i64),
+    ) -> Result<ImportedConfig, PluginError> {
+        let mut config = Map::new();
+        for parameter in &info.parameters {
+            match read.iter().find(|(own, _, _)| *own == parameter.name) {
+                Some((_, field, value)) => {
+                    inside(parameter, field, value)?;
+                    config.insert(parameter.name.clone(), value.clone());
+                }
+                None if parameter.is_optional() => {}
+                None => drop(config.insert(parameter.name.clone(), parameter.default.clone())),
+            }
+        }
+        if let Some((own, _, _)) = read.iter().find(|(own, _, _)| !config.contains_key(*own)) {
+            return Err(PluginError::Other(format!(
+                "`{own}` is no parameter of architecture `{}`; declare it in info()",
+                info.name
+            )));
+        }
+        let positive = |number: i64, what: &str| {
+            u64::try_from(number)
+                .ok()
+                .filter(|number| *number > 0)
+                .ok_or_else(|| PluginError::Input(format!("config.json leaves {number} {what}; at least one is needed")))
+        };
+        let (vocab_size, max_positions) = (positive(vocab_size, "words")?, positive(max_positions, "positions")?);
+        Ok(ImportedConfig { config, vocab_size, max_positions })
+    }
+}
+
+/// That a value may stand for a parameter.
+fn inside(parameter: &ParameterInfo, field: &str, value: &Value) -> Result<(), PluginError> {
+    let number = value.as_f64();
+    let below = number.zip(parameter.minimum).is_some_and(|(number, low)| number < low);
+    let above = number.zip(parameter.maximum).is_some_and(|(number, high)| number > high);
+    let needed = match value {
+        _ if below => format!("{} and more", parameter.minimum.unwrap_or_default()),
+        _ if above => format!("at most {}", parameter.maximum.unwrap_or_default()),
+        Value::String(word) if !parameter.choices.is_empty() && !parameter.choices.contains(word) => {
+            format!("`{}`", parameter.choices.join("`, `"))
+        }
+        _ => return Ok(()),
+    };
+    let own = &parameter.name;
+    Err(PluginError::Input(format!("config.json: `{field}` makes `{own}` {value}; this architecture computes {needed}")))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use clmbench_protocol::{ArchitectureInfo, Objective, ParameterInfo};
+
     use super::HubConfig;
 
     #[test]
@@ -153,5 +221,37 @@ mod tests {
         let error = config.must("tie", false, false).unwrap_err().to_string();
         assert!(error.contains("`tie` is true; this architecture computes false alone"), "{error}");
         assert!(HubConfig::parse("[]").is_err());
+    }
+
+    #[test]
+    fn what_is_read_is_filled_in_and_kept_within_bounds() {
+        let info = ArchitectureInfo {
+            name: "toy".into(),
+            doc: String::new(),
+            objective: Objective::MaskedLm,
+            parameters: vec![
+                ParameterInfo::integer("layers", 4, "").between(1.0, 96.0),
+                ParameterInfo::integer("head_width", 64, "").between(1.0, 512.0),
+                ParameterInfo::text("activation", "gelu", &["gelu", "relu"], "").optional(),
+                ParameterInfo::float("epsilon", 1e-5, ""),
+            ],
+            presets: Vec::new(),
+            hub: None,
+        };
+        let config = HubConfig::parse(r#"{"hidden_size": 12, "heads": 3, "others": 5}"#).unwrap();
+        let head_width = config.part("hidden_size", "heads").unwrap();
+        let found = HubConfig::imported(&info, &[("head_width", "hidden_size", head_width.into())], (7, 9)).unwrap();
+        assert_eq!(serde_json::to_string(&found.config).unwrap(), r#"{"epsilon":0.00001,"head_width":4,"layers":4}"#);
+        assert_eq!((found.vocab_size, found.max_positions), (7, 9));
+        let error = config.part("hidden_size", "others").unwrap_err().to_string();
+        assert_eq!(error, "config.json: `hidden_size` 12 is not a multiple of `others` 5");
+        let error = |own, field, value| HubConfig::imported(&info, &[(own, field, value)], (7, 9)).unwrap_err().to_string();
+        let text = "config.json: `num_hidden_layers` makes `layers` 2147483647; this architecture computes at most 96";
+        assert_eq!(error("layers", "num_hidden_layers", 2_147_483_647.into()), text);
+        let text = "config.json: `hidden_act` makes `activation` \"silu\"; this architecture computes `gelu`, `relu`";
+        assert_eq!(error("activation", "hidden_act", "silu".into()), text);
+        assert_eq!(error("depth", "x", 1.into()), "`depth` is no parameter of architecture `toy`; declare it in info()");
+        let error = HubConfig::imported(&info, &[], (7, -2)).unwrap_err().to_string();
+        assert_eq!(error, "config.json leaves -2 positions; at least one is needed");
     }
 }
