@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, io::Read, path::Path};
 
 use clmbench_api::{AttentionMode, Role};
 use clmbench_protocol::HubInfo;
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Reduction, Tensor};
 
 use crate::{Architecture, HubConfig, Model, Params, PluginError, init};
@@ -24,11 +25,18 @@ pub type Tensors = BTreeMap<String, Tensor>;
 /// a query alike. It is compared with the largest.
 const NOTHING: f64 = 1e-6;
 
-/// Largest differences in hidden states, logits, loss and gradients, relative to the largest entry of each tensor; at real tokens.
-#[derive(Debug, Clone, PartialEq)]
+/// Largest differences, relative to the largest entry of each tensor, at real tokens; infinite where a number is not finite.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Differences {
     /// Of the last hidden states.
     pub hidden: f64,
+    /// Of what comes after them; none for the case of a bare encoder.
+    pub head: Option<HeadDifferences>,
+}
+
+/// See [`Differences`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HeadDifferences {
     /// Of the logits.
     pub logits: f64,
     /// Of the loss.
@@ -40,10 +48,10 @@ pub struct Differences {
 }
 
 impl Differences {
-    /// The largest of all. Each is infinite where a number is not finite.
+    /// The largest of all.
     pub fn largest(&self) -> f64 {
-        let all = [self.hidden, self.logits, self.loss, self.gradient];
-        all.into_iter().fold(0.0, f64::max)
+        let head = self.head.iter().flat_map(|head| [head.logits, head.loss, head.gradient]);
+        head.fold(self.hidden, f64::max)
     }
 }
 
@@ -86,6 +94,9 @@ pub fn assert_golden(architecture: &dyn Architecture, path: impl AsRef<Path>, wi
 /// When it reads the configuration or the weights otherwise than it declares, or refuses the case.
 pub fn golden(architecture: &dyn Architecture, path: &Path) -> Result<Vec<(AttentionMode, Differences)>, PluginError> {
     let (tensors, config) = read(path)?;
+    if !tensors.contains_key("logits") {
+        return Err(PluginError::Other("the case has no `logits`".into()));
+    }
     let model = imported(architecture, &config, &tensors)?;
     let hub = rules(architecture)?;
     let parameters: Vec<(String, Role, Tensor)> =
@@ -144,7 +155,7 @@ fn imported(architecture: &dyn Architecture, config: &str, tensors: &Tensors) ->
 }
 
 /// How far what these compute is from the case of a file: `hidden` of ids and mask, `logits` of hidden states and positions, and gradients
-/// of these named parameters.
+/// of these named parameters. A case without logits is that of a bare encoder.
 ///
 /// # Errors
 /// Whatever they refuse, and a case that lacks a tensor.
@@ -158,7 +169,6 @@ pub fn differences(
     let tensor = |name: &str| case.get(name).ok_or_else(|| PluginError::Other(format!("the case has no `{name}`")));
     let (ids, mask) = (tensor("ids")?, tensor("mask")?);
     let found = hidden(ids, &mask.f_to_kind(Kind::Float)?)?; // [B, L, D]
-    let predicted = logits(&found, None)?;
     let real = mask.f_reshape([-1])?.f_nonzero()?.f_squeeze_dim(1)?;
     let at_real = |tensor: &Tensor, width: i64| -> Result<Tensor, PluginError> {
         Ok(tensor.f_detach()?.f_reshape([-1, width])?.f_index_select(0, &real)?)
@@ -167,19 +177,19 @@ pub fn differences(
         let width = wanted.size().last().copied().unwrap_or(1);
         relative(&at_real(found, width)?, &at_real(wanted, width)?, None)
     };
+    let hidden = compared(&found, tensor("hidden")?)?;
+    if !case.contains_key("logits") {
+        return Ok(Differences { hidden, head: None });
+    }
     let chosen = logits(&found, Some(tensor("positions")?))?;
     let loss = chosen.f_cross_entropy_loss::<Tensor>(tensor("targets")?, None, Reduction::Mean, -100, 0.0)?;
     let trained: Vec<&(String, Role, Tensor)> = parameters.iter().filter(|(_, role, _)| *role != Role::Fixed).collect();
     let leaves: Vec<&Tensor> = trained.iter().map(|(_, _, tensor)| tensor).collect();
     let gradients = Tensor::f_run_backward(&[&loss], &leaves, false, false)?;
     let (gradient, furthest) = furthest(case, hub, &trained, &gradients)?;
-    Ok(Differences {
-        hidden: compared(&found, tensor("hidden")?)?,
-        logits: compared(&predicted, tensor("logits")?)?,
-        loss: relative(&loss.f_detach()?, tensor("loss")?, None)?,
-        gradient,
-        furthest,
-    })
+    let logits = compared(&logits(&found, None)?, tensor("logits")?)?;
+    let loss = relative(&loss.f_detach()?, tensor("loss")?, None)?;
+    Ok(Differences { hidden, head: Some(HeadDifferences { logits, loss, gradient, furthest }) })
 }
 
 /// The largest relative difference of a gradient, and the name of its parameter. Parameters without `g.<name>` must have none.
