@@ -15,19 +15,15 @@ pub fn hub() -> HubInfo {
 }
 
 /// Our configuration of theirs.
-pub fn config(config: &HubConfig) -> Result<ImportedConfig, PluginError> {
+pub fn config(info: &ArchitectureInfo, config: &HubConfig) -> Result<ImportedConfig, PluginError> {
     config.must("bidirectional", false, false)?;
     let width = config.integer("hidden_size")?;
-    let own = [
-        ("layers", config.integer("num_hidden_layers")?),
-        ("width", width),
-        ("embedding_width", config.integer_or("embedding_size", width)?),
+    let read = [
+        ("layers", "num_hidden_layers", config.integer("num_hidden_layers")?.into()),
+        ("width", "hidden_size", width.into()),
+        ("embedding_width", "embedding_size", config.integer_or("embedding_size", width)?.into()),
     ];
-    Ok(ImportedConfig {
-        config: own.into_iter().map(|(key, value)| (key.to_owned(), json!(value))).collect(),
-        vocab_size: config.integer("vocab_size")? as u64,
-        max_positions: config.integer("max_position_embeddings")? as u64,
-    })
+    HubConfig::imported(info, &read, (config.integer("vocab_size")?, config.integer("max_position_embeddings")?))
 }
 
 /// `config.json` of a model.

@@ -86,7 +86,7 @@ impl Architecture for Lstm {
     }
 
     fn import(&self, config: &HubConfig) -> Result<ImportedConfig, PluginError> {
-        import::config(config)
+        import::config(&self.info(), config)
     }
 }
 

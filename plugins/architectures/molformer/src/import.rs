@@ -23,30 +23,21 @@ pub fn hub() -> HubInfo {
 }
 
 /// Our configuration of theirs.
-pub fn config(config: &HubConfig) -> Result<ImportedConfig, PluginError> {
-    let width = config.integer("hidden_size")?;
-    let heads = config.integer("num_attention_heads")?;
-    if heads == 0 || width % heads != 0 {
-        let text = format!("`hidden_size` {width} is not a multiple of `num_attention_heads` {heads}");
-        return Err(PluginError::Input(text));
-    }
+pub fn config(info: &ArchitectureInfo, config: &HubConfig) -> Result<ImportedConfig, PluginError> {
     config.word("hidden_act", &["gelu"], "gelu")?;
     config.word("feature_map_kernel", &["relu"], "relu")?;
-    let own = [
-        ("layers", json!(config.integer("num_hidden_layers")?)),
-        ("width", json!(width)),
-        ("head_width", json!(width / heads)),
-        ("features", json!(config.integer_or("num_random_features", 32)?)),
-        ("ffn_width", json!(config.integer("intermediate_size")?)),
-        ("layer_norm_eps", json!(config.float_or("layer_norm_eps", NORM_EPSILON)?)),
-        ("attention_eps", json!(config.float_or("linear_attention_eps", ATTENTION_EPSILON)?)),
-        ("tied", json!(config.boolean_or("tie_word_embeddings", true)?)),
+    let attention_epsilon = config.float_or("linear_attention_eps", ATTENTION_EPSILON)?;
+    let read = [
+        ("layers", "num_hidden_layers", config.integer("num_hidden_layers")?.into()),
+        ("width", "hidden_size", config.integer("hidden_size")?.into()),
+        ("head_width", "num_attention_heads", config.part("hidden_size", "num_attention_heads")?.into()),
+        ("features", "num_random_features", config.integer_or("num_random_features", 32)?.into()),
+        ("ffn_width", "intermediate_size", config.integer("intermediate_size")?.into()),
+        ("layer_norm_eps", "layer_norm_eps", config.float_or("layer_norm_eps", NORM_EPSILON)?.into()),
+        ("attention_eps", "linear_attention_eps", attention_epsilon.into()),
+        ("tied", "tie_word_embeddings", config.boolean_or("tie_word_embeddings", true)?.into()),
     ];
-    Ok(ImportedConfig {
-        config: own.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
-        vocab_size: config.integer("vocab_size")? as u64,
-        max_positions: config.integer("max_position_embeddings")? as u64,
-    })
+    HubConfig::imported(info, &read, (config.integer("vocab_size")?, config.integer("max_position_embeddings")?))
 }
 
 /// `config.json` of a model.

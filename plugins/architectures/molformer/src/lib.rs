@@ -134,7 +134,7 @@ impl Architecture for Molformer {
     }
 
     fn import(&self, config: &HubConfig) -> Result<ImportedConfig, PluginError> {
-        import::config(config)
+        import::config(&self.info(), config)
     }
 }
 
