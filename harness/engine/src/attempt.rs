@@ -120,8 +120,8 @@ fn architecture(plugin: &Plugin, info: &ArchitectureInfo, attempt: &Attempt) -> 
     let mut builder = clmbench_molecules::TokenCacheBuilder::new(tokenizer.max_tokens(), size);
     rows.iter().take(molecules::TRAIN).try_for_each(|ids| builder.push(ids)).or_fail()?;
     builder.write(&folder.path().join("train.bin")).or_fail()?;
-    let vocabulary = Vocabulary { size: size as u64, max_tokens: tokenizer.max_tokens() as u64 };
-    let model = seed::drawn(3, || Model::build(plugin.module, &info.name, &config, vocabulary))?;
+    let vocabulary = Vocabulary::new(size as u64, tokenizer.max_tokens() as u64);
+    let model = seed::drawn(3, || Model::build(plugin.module, &info.name, &config, vocabulary.clone()))?;
     let rate = preset.map_or(1e-3, |preset| preset.learning_rate);
     let losses = training::train(&model, info.objective, folder.path(), STEPS, rate)?;
     let (inner, all) = model.counts();

@@ -1,7 +1,7 @@
 //! Batches: molecules as tensors, padded to the longest of the batch, with the tokens that are to be predicted.
 
 use clmbench_molecules::{cache::TokenCache, vocabulary::PAD};
-use clmbench_protocol::Objective;
+use clmbench_protocol::{Objective, Special};
 use tch::{Device, Kind, Tensor};
 
 use crate::{
@@ -21,7 +21,7 @@ pub struct Batch {
 }
 
 /// Which tokens of a molecule are predicted, and from which positions.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Targets {
     /// Masked language modelling: the tokens that the mask's key picks, each at its own position.
     Masked(Masking),
@@ -30,12 +30,16 @@ pub enum Targets {
 }
 
 impl Targets {
-    /// What this objective predicts; `mask_ratio` and the entries of the vocabulary matter to masks alone.
-    pub fn new(objective: Objective, mask_ratio: f64, vocabulary: u64) -> Self {
-        match objective {
-            Objective::MaskedLm => Self::Masked(Masking { ratio: mask_ratio, vocabulary }),
+    /// What this objective predicts with a tokenizer of so many entries and these special ids; `mask_ratio` and they matter to masks
+    /// alone.
+    ///
+    /// # Errors
+    /// Those of [`Masking::new`].
+    pub fn new(objective: Objective, mask_ratio: f64, vocabulary: u64, special: &Special) -> Result<Self> {
+        Ok(match objective {
+            Objective::MaskedLm => Self::Masked(Masking::new(mask_ratio, vocabulary, special)?),
             Objective::CausalLm => Self::Next,
-        }
+        })
     }
 }
 
@@ -129,7 +133,7 @@ pub fn with_targets(cache: &TokenCache, molecules: &[u32], targets: &Targets, ke
 mod tests {
     #![allow(clippy::unwrap_used)]
     use clmbench_molecules::{TokenCache, TokenCacheBuilder};
-    use clmbench_protocol::Objective;
+    use clmbench_protocol::{Objective, Special};
     use tch::{Device, Tensor};
 
     use super::{Targets, with_targets};
@@ -155,7 +159,13 @@ mod tests {
     #[test]
     fn the_next_token_is_predicted_up_to_the_end_and_the_start_never() {
         let (_folder, cache) = cache(&[&[2, 10, 11, 3], &[2, 20, 3]]);
-        let batch = with_targets(&cache, &[1, 0], &Targets::new(Objective::CausalLm, 0.15, 100), KEY, Device::Cpu);
+        let batch = with_targets(
+            &cache,
+            &[1, 0],
+            &Targets::new(Objective::CausalLm, 0.15, 100, &Special::default()).unwrap(),
+            KEY,
+            Device::Cpu,
+        );
         // Nothing is hidden; the padding stands behind and is neither predicted nor predicted from.
         assert_eq!(list(&batch.shown.ids.view([-1])), [2, 20, 3, 0, 2, 10, 11, 3]);
         assert_eq!(Vec::<f32>::try_from(batch.shown.mask.view([-1])).unwrap(), [1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
@@ -168,8 +178,8 @@ mod tests {
     fn masked_tokens_are_predicted_where_they_stand() {
         let body: Vec<u16> = std::iter::once(2).chain(30..44).chain(std::iter::once(3)).collect();
         let (_folder, cache) = cache(&[&[2, 10, 3], &body]);
-        let masking = Masking { ratio: 0.4, vocabulary: 100 };
-        let batch = with_targets(&cache, &[0, 1], &Targets::Masked(masking), KEY, Device::Cpu);
+        let masking = Masking::new(0.4, 100, &Special::default()).unwrap();
+        let batch = with_targets(&cache, &[0, 1], &Targets::Masked(masking.clone()), KEY, Device::Cpu);
         let (positions, ids) = (list(&batch.positions), list(&batch.shown.ids.view([-1])));
         assert!(batch.predicted() > 2);
         for (position, target) in positions.iter().zip(list(&batch.targets)) {

@@ -57,18 +57,19 @@ fn compute(request: &RunRequest, plugins: &mut Plugins, work: &Path, reporter: &
         let path = request.inputs.get(role).map(PathBuf::from);
         path.ok_or_else(|| Failure::new(FailureKind::Protocol, format!("the host gave no input `{role}`")))
     };
+    let given = |role: &str| request.inputs.get(role).map(Path::new);
     Ok(match &request.spec {
         CellSpec::TokeniseDataset(spec) => {
             let sources = tokenise::sources(spec.files.iter().map(|file| file.name.as_str()), &request.inputs)?;
             let plugin = plugins.get(&spec.plugin.name)?;
-            let split = request.inputs.get("split").map(Path::new);
-            CellOutput::TokeniseDataset(tokenise::dataset(spec, plugin, &sources, split, work)?)
+            let beside = tokenise::Beside { split: given("split"), tokenizer: given("tokenizer") };
+            CellOutput::TokeniseDataset(tokenise::dataset(spec, plugin, &sources, beside, work)?)
         }
         CellSpec::TokeniseCorpus(spec) => {
             let sources = tokenise::sources(spec.sources.iter().map(|source| source.file.name.as_str()), &request.inputs)?;
             let excluded: Vec<PathBuf> =
                 (0..spec.exclude.len()).map(|n| input(&format!("exclude:{n}"))).collect::<Result<_>>()?;
-            CellOutput::TokeniseCorpus(tokenise::corpus(spec, &sources, &excluded, work, reporter)?)
+            CellOutput::TokeniseCorpus(tokenise::corpus(spec, &sources, &excluded, (given("tokenizer"), work), reporter)?)
         }
         CellSpec::Import(_) => {
             return Err(Failure::new(FailureKind::Unsupported, "this worker imports no checkpoints yet"));

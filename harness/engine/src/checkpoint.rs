@@ -4,8 +4,9 @@
 use std::path::Path;
 
 use clmbench_api::PluginModuleRef;
-use clmbench_protocol::{CheckpointOutput, CheckpointRef, Failure, FailureKind, Pretrain, fault};
+use clmbench_protocol::{CheckpointOutput, CheckpointRef, Failure, FailureKind, Import, Pretrain, fault};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{
     failure::{Result, io},
@@ -20,21 +21,44 @@ use crate::{
 pub struct Record {
     /// What the tokenizer says of the model's shape.
     pub vocabulary: Vocabulary,
-    /// The cell that trained it.
-    pub pretrain: Pretrain,
+    /// The cell that trained it; none for a checkpoint of others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pretrain: Option<Pretrain>,
+    /// How it came in; none for one of our own runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import: Option<Imported>,
     /// Where in the run it stands.
     pub checkpoint: CheckpointOutput,
 }
 
-/// Writes a checkpoint folder whole: into a folder beside, then renamed. Returns the digest of the weights.
+/// How a checkpoint of others came in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Imported {
+    /// The cell that read it.
+    pub cell: Import,
+    /// Whether weights that logits need are random because its files lacked them.
+    pub head_is_random: bool,
+}
+
+/// What a checkpoint comes from.
+#[derive(Debug, Clone, Copy)]
+pub enum Origin<'a> {
+    /// A run of ours.
+    Run(&'a Pretrain),
+    /// Files of others, and the texts of the special tokens of their tokenizer.
+    Files(&'a Imported, &'a Map<String, Value>),
+}
+
+/// Writes a checkpoint folder whole: into a folder beside, then renamed. `tokenizer` is the content of `tokenizer.json`. Returns the row with
+/// the digest of the weights.
 ///
 /// # Errors
 /// What cannot be written.
 pub fn write(
     work: &Path,
     model: &Model,
-    tokenizer: &Path,
-    pretrain: &Pretrain,
+    tokenizer: &[u8],
+    origin: Origin<'_>,
     mut row: CheckpointOutput,
 ) -> Result<CheckpointOutput> {
     let (folder, beside) = (work.join(&row.folder), work.join(format!("{}.partial", row.folder)));
@@ -45,14 +69,25 @@ pub fn write(
     row.weights_digest = weights::write(&beside.join("model.safetensors"), &tensors)?;
     fault::reach("mid_checkpoint");
     files::write(&beside.join("config.json"), model.hub_config()?.as_bytes())?;
-    let bytes = std::fs::read(tokenizer).map_err(|error| io(tokenizer, "reading", &error))?;
-    files::write(&beside.join("tokenizer.json"), &bytes)?;
-    let special = serde_json::json!({
+    files::write(&beside.join("tokenizer.json"), tokenizer)?;
+    let mut special = serde_json::json!({
         "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": model.vocabulary.max_tokens,
-        "pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]",
     });
+    let texts = match origin {
+        Origin::Run(_) => serde_json::json!({
+            "pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]",
+        }),
+        Origin::Files(_, texts) => Value::Object(texts.clone()),
+    };
+    if let (Value::Object(all), Value::Object(texts)) = (&mut special, texts) {
+        all.extend(texts);
+    }
     files::write_json(&beside.join("tokenizer_config.json"), &special)?;
-    let record = Record { vocabulary: model.vocabulary, pretrain: pretrain.clone(), checkpoint: row.clone() };
+    let (pretrain, import) = match origin {
+        Origin::Run(pretrain) => (Some(pretrain.clone()), None),
+        Origin::Files(imported, _) => (None, Some(imported.clone())),
+    };
+    let record = Record { vocabulary: model.vocabulary.clone(), pretrain, import, checkpoint: row.clone() };
     files::write_json(&beside.join("clmbench.json"), &record)?;
     std::fs::rename(&beside, &folder).map_err(|error| io(&folder, "moving into place", &error))?;
     Ok(row)
@@ -84,7 +119,8 @@ pub fn open_with(folder: &Path, reference: &CheckpointRef, module: PluginModuleR
         let text = format!("{} is the record of other weights; run again to rebuild the checkpoint", path.display());
         return Err(Failure::new(FailureKind::CorruptFile, text));
     }
-    let model = Model::build(module, &reference.architecture, &reference.config, record.vocabulary)?;
+    let mut model = Model::build(module, &reference.architecture, &reference.config, record.vocabulary)?;
+    model.head_is_random = record.import.is_some_and(|imported| imported.head_is_random);
     model.load(&folder.join("model.safetensors"), &reference.weights_digest)?;
     Ok(model)
 }

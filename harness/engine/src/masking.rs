@@ -1,7 +1,10 @@
 //! Masks of masked language modelling from a counter generator keyed by (seed, draw, molecule, position), so that packing,
 //! batch size and accumulation never change them.
 
-use clmbench_molecules::vocabulary::{MASK, SPECIAL, UNKNOWN};
+use clmbench_molecules::SpecialIds;
+use clmbench_protocol::{Failure, FailureKind, Special};
+
+use crate::failure::Result;
 
 /// Which draw of masks: the epoch in training, the number of the draw in evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,12 +16,16 @@ pub struct MaskKey {
 }
 
 /// How tokens are masked: Devlin et al. 2019, section 3.1.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Masking {
     /// Share of tokens to predict.
     pub ratio: f64,
     /// Entries of the vocabulary; random replacements are drawn from those that are not special.
-    pub vocabulary: u64,
+    vocabulary: u64,
+    special: SpecialIds,
+    /// Ids that are not special.
+    ordinary: u64,
+    mask: u16,
 }
 
 /// Share of predicted tokens shown as `[MASK]`.
@@ -53,10 +60,23 @@ pub fn uniform(key: MaskKey, molecule: u64, position: u64) -> f64 {
 }
 
 impl Masking {
+    /// Masks for a tokenizer with so many entries and these special ids.
+    ///
+    /// # Errors
+    /// [`FailureKind::Unsupported`] when no token hides others.
+    pub fn new(ratio: f64, vocabulary: u64, special: &Special) -> Result<Self> {
+        let special = SpecialIds::new(special);
+        let mask = special.mask().ok_or_else(|| {
+            let text = "the tokenizer of the checkpoint has no mask token, so that masked tokens cannot be predicted: nothing that needs \
+                        its loss can be measured";
+            Failure::new(FailureKind::Unsupported, text)
+        })?;
+        Ok(Self { ratio, vocabulary, ordinary: special.ordinary(vocabulary), special, mask })
+    }
+
     /// Whether the token at `position` of the molecule is predicted, and what is shown in its place.
     pub fn shown(&self, key: MaskKey, molecule: u64, position: u64, token: u16) -> Option<u16> {
-        let special = SPECIAL.len() as u64;
-        if u64::from(token) < special && token != UNKNOWN {
+        if !self.special.is_real(token) {
             return None;
         }
         if unit(number(key, molecule, position, 0)) >= self.ratio {
@@ -64,9 +84,9 @@ impl Masking {
         }
         let fate = unit(number(key, molecule, position, 1));
         Some(if fate < SHOWN_AS_MASK {
-            MASK
-        } else if fate < SHOWN_CHANGED && self.vocabulary > special {
-            (special + number(key, molecule, position, 2) % (self.vocabulary - special)) as u16
+            self.mask
+        } else if fate < SHOWN_CHANGED && self.ordinary > 0 {
+            self.special.nth_ordinary(number(key, molecule, position, 2) % self.ordinary) as u16
         } else {
             token
         })
@@ -75,13 +95,15 @@ impl Masking {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use clmbench_molecules::vocabulary::MASK;
+    use clmbench_protocol::Special;
 
     use super::{MaskKey, Masking};
 
     #[test]
     fn shares_are_fifteen_eighty_ten_ten() {
-        let masking = Masking { ratio: 0.15, vocabulary: 500 };
+        let masking = Masking::new(0.15, 500, &Special::default()).unwrap();
         let (mut predicted, mut masked, mut kept, mut all) = (0.0, 0.0, 0.0, 0.0);
         for molecule in 0..4000 {
             for position in 0..50 {
@@ -101,7 +123,7 @@ mod tests {
 
     #[test]
     fn special_tokens_are_never_predicted_and_masks_depend_on_every_key() {
-        let masking = Masking { ratio: 0.5, vocabulary: 500 };
+        let masking = Masking::new(0.5, 500, &Special::default()).unwrap();
         let key = MaskKey { seed: 1, draw: 0 };
         assert!((0..200).all(|position| masking.shown(key, 0, position, 2).is_none()));
         let draw = |key, molecule| (0..64).map(|p| masking.shown(key, molecule, p, 77)).collect::<Vec<_>>();
@@ -109,5 +131,22 @@ mod tests {
         assert_ne!(draw(key, 0), draw(key, 1));
         assert_ne!(draw(key, 0), draw(MaskKey { seed: 1, draw: 1 }, 0));
         assert_ne!(draw(key, 0), draw(MaskKey { seed: 2, draw: 0 }, 0));
+    }
+
+    #[test]
+    fn another_tokenizers_special_tokens_are_neither_predicted_nor_drawn() {
+        let special = Special { pad: 0, unknown: Some(11), start: Some(12), end: Some(13), mask: Some(14), others: vec![3] };
+        let masking = Masking::new(0.9, 20, &special).unwrap();
+        let key = MaskKey { seed: 4, draw: 0 };
+        for id in [0, 3, 12, 13, 14] {
+            assert!((0..200).all(|position| masking.shown(key, 0, position, id).is_none()), "{id}");
+        }
+        assert!((0..200).any(|position| masking.shown(key, 0, position, 11).is_some()));
+        let shown: std::collections::BTreeSet<u16> = (0..5000).filter_map(|p| masking.shown(key, 1, p, 7)).collect();
+        // The mask, and each of the ordinary ones.
+        assert_eq!(shown.into_iter().collect::<Vec<_>>(), [1, 2, 4, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 19]);
+        let without = Special { mask: None, ..Special::default() };
+        let failure = Masking::new(0.15, 20, &without).unwrap_err();
+        assert_eq!(failure.kind, clmbench_protocol::FailureKind::Unsupported);
     }
 }

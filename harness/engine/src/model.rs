@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clmbench_api::{AttentionMode, ModelBox, PluginModuleRef, Role};
-use clmbench_protocol::{Failure, FailureKind};
+use clmbench_protocol::{Failure, FailureKind, Special};
 use clmbench_sdk::tensor::{lend, take};
 use serde_json::{Map, Value};
 use tch::{Device, Kind, Tensor};
@@ -25,12 +25,34 @@ pub struct Parameter {
 }
 
 /// What the tokenizer says of a model's shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Vocabulary {
-    /// Entries V.
+    /// Rows V of the table of word embeddings.
     pub size: u64,
-    /// Longest sequence.
+    /// Longest sequence that the model can take.
     pub max_tokens: u64,
+    /// Ids of the special tokens.
+    #[serde(default, skip_serializing_if = "is_ours")]
+    pub special: Special,
+    /// Largest id of the tokenizer, plus one, where the table of embeddings has more rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entries: Option<u64>,
+}
+
+fn is_ours(special: &Special) -> bool {
+    *special == Special::default()
+}
+
+impl Vocabulary {
+    /// That of our own tokenizer with so many entries.
+    pub fn new(size: u64, max_tokens: u64) -> Self {
+        Self { size, max_tokens, special: Special::default(), entries: None }
+    }
+
+    /// Largest id of the tokenizer, plus one.
+    pub fn entries(&self) -> u64 {
+        self.entries.unwrap_or(self.size)
+    }
 }
 
 /// A model with its parameters.
@@ -42,6 +64,8 @@ pub struct Model {
     pub fixed: Vec<Parameter>,
     /// Entries of the vocabulary.
     pub vocabulary: Vocabulary,
+    /// Whether weights that logits need are random because the checkpoint's files lacked them.
+    pub head_is_random: bool,
     device: Device,
 }
 
@@ -91,7 +115,7 @@ impl Model {
             move_to(&mut row.tensor, device)?;
         }
         let (fixed, parameters) = all.into_iter().partition(|row| row.role == Role::Fixed);
-        Ok(Self { inner, parameters, fixed, vocabulary, device })
+        Ok(Self { inner, parameters, fixed, vocabulary, head_is_random: false, device })
     }
 
     /// Where the parameters lie, and so where ids, masks and positions have to be.

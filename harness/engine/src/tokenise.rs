@@ -6,7 +6,7 @@ use std::{
 };
 
 use clmbench_api::{SourceBytes, SplitTable};
-use clmbench_molecules::{RawTable, digest, gzip, prepare_corpus, prepare_dataset, split};
+use clmbench_molecules::{Encoder, RawTable, digest, gzip, prepare_corpus_with, prepare_dataset_with, split};
 use clmbench_protocol::{
     CorpusOutput, DatasetInfo, DatasetOutput, DatasetRequest, Failure, FailureKind, FileRef, TokeniseCorpus, TokeniseDataset,
     split as words,
@@ -32,7 +32,16 @@ pub fn sources<'a>(names: impl Iterator<Item = &'a str>, inputs: &BTreeMap<Strin
     names.map(find).collect()
 }
 
-/// Computes a dataset's tokenise cell; `split` is the file of a split by file.
+/// Files of a dataset's tokenise cell beside those of its source.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// The file of a split by file.
+    pub split: Option<&'a Path>,
+    /// The `tokenizer.json` of a tokenizer of kind `file`.
+    pub tokenizer: Option<&'a Path>,
+}
+
+/// Computes a dataset's tokenise cell.
 ///
 /// # Errors
 /// Unreadable or changed files, what the plugin refuses, what molecules refuses.
@@ -40,9 +49,10 @@ pub fn dataset(
     spec: &TokeniseDataset,
     plugin: &Plugin,
     files: &BTreeMap<String, PathBuf>,
-    split: Option<&Path>,
+    beside: Beside<'_>,
     work: &Path,
 ) -> Result<DatasetOutput> {
+    let tokenizer = Encoder::new(&spec.tokenizer, beside.tokenizer).or_fail()?;
     let info = plugin.manifest.datasets.iter().find(|info| info.serves(&spec.source, &spec.dataset));
     let info = info.ok_or_else(|| {
         let (name, version) = (&plugin.manifest.name, &plugin.manifest.version);
@@ -69,9 +79,9 @@ pub fn dataset(
     };
     let mut table = read(plugin, info, request, &bytes)?;
     if spec.split.algorithm == words::FILE {
-        table.parts = by_file(spec, split, &table.smiles)?;
+        table.parts = by_file(spec, beside.split, &table.smiles)?;
     }
-    prepare_dataset(&table, spec, work).or_fail()
+    prepare_dataset_with(&table, spec, &tokenizer, work).or_fail()
 }
 
 /// The part of each row as the file of the split gives it.
@@ -135,7 +145,7 @@ pub fn read(plugin: &Plugin, info: &DatasetInfo, request: DatasetRequest, files:
     })
 }
 
-/// Computes a corpus subset's tokenise cell.
+/// Computes a corpus subset's tokenise cell; `tokenizer` is the `tokenizer.json` of a tokenizer of kind `file`.
 ///
 /// # Errors
 /// Unreadable or changed files, what molecules refuses.
@@ -143,9 +153,10 @@ pub fn corpus(
     spec: &TokeniseCorpus,
     files: &BTreeMap<String, PathBuf>,
     excluded: &[PathBuf],
-    work: &Path,
+    (tokenizer, work): (Option<&Path>, &Path),
     reporter: &Reporter,
 ) -> Result<CorpusOutput> {
+    let tokenizer = Encoder::new(&spec.tokenizer, tokenizer).or_fail()?;
     let mut progress = |done, total| reporter.report("tokenise", done, total, "molecules", String::new);
-    prepare_corpus(spec, files, excluded, work, &mut progress).or_fail()
+    prepare_corpus_with(spec, &tokenizer, (files, excluded), work, &mut progress).or_fail()
 }

@@ -82,7 +82,7 @@ pub fn model_for(objective: Objective) -> Result<Model> {
         mixing: init::normal(&[WIDTH, WIDTH], 0.3),
         bias: init::constant(&[VOCABULARY as i64], 0.0),
     });
-    Model::from_box(model_box(Box::new(toy)), Vocabulary { size: VOCABULARY, max_tokens: MAX_TOKENS })
+    Model::from_box(model_box(Box::new(toy)), Vocabulary::new(VOCABULARY, MAX_TOKENS))
 }
 
 /// A probe of a toy model on the toy corpus in a folder, with its training part, at the quick budget.

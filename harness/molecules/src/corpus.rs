@@ -12,7 +12,7 @@
 //! | as written | as in the source; of several spellings that which is drawn first |
 //! | random | [`smiles::random`] of its canonical SMILES under the corpus seed, one for good |
 //!
-//! Molecules of more tokens than the tokenizer allows keep their first ones ([`SmilesTokenizer::encode`]) and are counted.
+//! Molecules of more tokens than the tokenizer allows keep their first ones ([`Encoder::encode`]) and are counted.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -33,23 +33,19 @@ use crate::{
     count_models::CountModels,
     digest::{sha256_file, write_whole},
     draw::{Draw, Group, Texts},
+    encoder::Encoder,
     error::MoleculesError,
     prepared::{Part, PreparedDataset},
     smiles::{self, InvalidMolecule},
     source::{Selection, read_smiles},
-    tokenizer::SmilesTokenizer,
+    special::SpecialIds,
     unigram,
 };
 
-/// Prepares a corpus in a folder.
-///
-/// `sources` are the paths of the source files by their names in the specification; `excluded` are the folders of prepared datasets in the order of
-/// [`TokeniseCorpus::exclude`]; `progress` is told (molecules found, molecules needed).
+/// Prepares a corpus in a folder with our own tokenizer.
 ///
 /// # Errors
-/// [`MoleculesError::MissingInput`] and [`MoleculesError::WrongDigest`] if what was handed over is not what the specification names,
-/// [`MoleculesError::Setting`] for impossible weights, [`MoleculesError::TooFewMolecules`] if the sources give too little; else see
-/// [`read_smiles`], [`PreparedDataset::open`], [`SmilesTokenizer::new`].
+/// See [`prepare_corpus_with`] and [`Encoder::new`].
 pub fn prepare_corpus(
     spec: &TokeniseCorpus,
     sources: &BTreeMap<String, PathBuf>,
@@ -57,8 +53,26 @@ pub fn prepare_corpus(
     folder: &Path,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<CorpusOutput, MoleculesError> {
-    let tokenizer = SmilesTokenizer::new(&spec.tokenizer)?;
-    let datasets = open_excluded(spec, excluded, &tokenizer)?;
+    prepare_corpus_with(spec, &Encoder::new(&spec.tokenizer, None)?, (sources, excluded), folder, progress)
+}
+
+/// Prepares a corpus in a folder with the tokenizer of the specification.
+///
+/// `sources` are the paths of the source files by their names in the specification; `excluded` are the folders of prepared datasets in the order of
+/// [`TokeniseCorpus::exclude`]; `progress` is told (molecules found, molecules needed).
+///
+/// # Errors
+/// [`MoleculesError::MissingInput`] and [`MoleculesError::WrongDigest`] if what was handed over is not what the specification names,
+/// [`MoleculesError::Setting`] for impossible weights, [`MoleculesError::TooFewMolecules`] if the sources give too little; else see
+/// [`read_smiles`], [`PreparedDataset::open`], [`Encoder::encode`].
+pub fn prepare_corpus_with(
+    spec: &TokeniseCorpus,
+    tokenizer: &Encoder,
+    (sources, excluded): (&BTreeMap<String, PathBuf>, &[PathBuf]),
+    folder: &Path,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<CorpusOutput, MoleculesError> {
+    let datasets = open_excluded(spec, excluded, tokenizer)?;
     let forbidden: HashSet<[u8; 16]> = datasets
         .iter()
         .flat_map(|dataset| dataset.canonical.iter().zip(&dataset.parts).filter(|(_, part)| **part == Part::Test))
@@ -67,7 +81,7 @@ pub fn prepare_corpus(
     let needed = spec.heldout.saturating_add(spec.size);
     progress(0, needed);
     let groups = read_groups(spec, sources)?;
-    let drawn = walk(spec, &groups, &forbidden, &tokenizer, progress)?;
+    let drawn = walk(spec, &groups, &forbidden, tokenizer, progress)?;
     drop(groups);
 
     write_heldout(&folder.join("heldout.csv"), &drawn.heldout_smiles)?;
@@ -75,15 +89,16 @@ pub fn prepare_corpus(
     let train_digest = drawn.train.write(&folder.join("train.bin"))?;
     tokenizer.write(&folder.join("tokenizer.json"))?;
 
-    let counts = unigram::counts(&drawn.train, tokenizer.vocabulary_size());
-    let (unigram_cross_entropy, unigram_se) = unigram::cross_entropy(&counts, &drawn.heldout);
-    let neighbours = CountModels::new(&drawn.train, &counts).cross_entropies(&drawn.heldout);
+    let special = tokenizer.special();
+    let counts = unigram::counts(&drawn.train, tokenizer.vocabulary_size(), &special);
+    let (unigram_cross_entropy, unigram_se) = unigram::cross_entropy(&counts, &drawn.heldout, &special);
+    let neighbours = CountModels::new(&drawn.train, &counts, &special).cross_entropies(&drawn.heldout);
     Ok(CorpusOutput {
         corpus: spec.corpus.clone(),
         molecules: drawn.train.len() as u64,
         tokens: counts.iter().sum(),
         heldout_molecules: drawn.heldout.len() as u64,
-        heldout_tokens: unigram::counts(&drawn.heldout, tokenizer.vocabulary_size()).iter().sum(),
+        heldout_tokens: unigram::counts(&drawn.heldout, tokenizer.vocabulary_size(), &special).iter().sum(),
         invalid: drawn.invalid,
         duplicates: drawn.duplicates,
         excluded: drawn.excluded,
@@ -97,14 +112,14 @@ pub fn prepare_corpus(
         train_digest,
         heldout_digest,
         tokenizer_digest: tokenizer.digest(),
-        coverage: datasets.iter().map(|dataset| coverage(dataset, &counts, &drawn)).collect(),
+        coverage: datasets.iter().map(|dataset| coverage(dataset, (&counts, &special), &drawn)).collect(),
     })
 }
 
 fn open_excluded(
     spec: &TokeniseCorpus,
     folders: &[PathBuf],
-    tokenizer: &SmilesTokenizer,
+    tokenizer: &Encoder,
 ) -> Result<Vec<PreparedDataset>, MoleculesError> {
     if folders.len() != spec.exclude.len() {
         return Err(MoleculesError::MissingInput {
@@ -180,7 +195,7 @@ fn walk(
     spec: &TokeniseCorpus,
     groups: &[Group],
     forbidden: &HashSet<[u8; 16]>,
-    tokenizer: &SmilesTokenizer,
+    tokenizer: &Encoder,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Drawn, MoleculesError> {
     let empty = || TokenCacheBuilder::new(tokenizer.max_tokens(), tokenizer.vocabulary_size());
@@ -270,7 +285,7 @@ fn write_heldout(path: &Path, molecules: &[String]) -> Result<(), MoleculesError
     })
 }
 
-fn coverage(dataset: &PreparedDataset, train_counts: &[u64], drawn: &Drawn) -> Coverage {
+fn coverage(dataset: &PreparedDataset, (train_counts, special): (&[u64], &SpecialIds), drawn: &Drawn) -> Coverage {
     let tested = dataset.canonical.iter().zip(&dataset.parts).filter(|(_, part)| **part == Part::Test);
     let tested: HashSet<[u8; 16]> = tested.map(|(canonical, _)| short_hash(canonical)).collect();
     let total = dataset.len() as f64;
@@ -279,7 +294,7 @@ fn coverage(dataset: &PreparedDataset, train_counts: &[u64], drawn: &Drawn) -> C
         test_molecules_removed: tested.intersection(&drawn.met).count() as u64,
         dataset: dataset.output.dataset.clone(),
         unknown_token_share: Number(dataset.output.unknown_token_molecules as f64 / total),
-        untrained_token_share: share(&|ids| ids.iter().any(|id| unigram::is_real(*id) && train_counts[usize::from(*id)] == 0)),
+        untrained_token_share: share(&|ids| ids.iter().any(|id| special.is_real(*id) && train_counts[usize::from(*id)] == 0)),
         untrained_position_share: share(&|ids| ids.len() > drawn.train.longest()),
     }
 }

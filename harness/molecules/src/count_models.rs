@@ -12,16 +12,13 @@
 //! | bigram | the token before | unigram, (c(t) + 1) / (tokens + vocabulary) as in [`crate::unigram`] |
 //! | two-neighbour | the tokens before and after | bigram |
 //!
-//! Real tokens are predicted; `[CLS]` and `[SEP]` are contexts. Neighbours are those of the whole molecule: a masked model sees more (all other tokens)
+//! Real tokens are predicted; `[CLS]` and `[SEP]` are contexts, as are the special tokens of other tokenizers; where a tokenizer marks no
+//! start or end, a token that is none stands there. Neighbours are those of the whole molecule: a masked model sees more (all other tokens)
 //! and less (some of them masked), a causal one what the bigram sees and all before it.
 
 use std::collections::HashMap;
 
-use crate::{
-    cache::TokenCacheBuilder,
-    unigram::{is_real, ratio_with_jackknife},
-    vocabulary::{END, START},
-};
+use crate::{cache::TokenCacheBuilder, special::SpecialIds, unigram::ratio_with_jackknife};
 
 /// Cross-entropies of held-out tokens, nats a token: (value, standard error over molecules by the jackknife).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,6 +35,7 @@ pub struct CountModels {
     unigram: Vec<f64>,
     before: Contexts,
     around: Contexts,
+    special: SpecialIds,
 }
 
 /// Counts of tokens by context; a key is (context << 16) | token.
@@ -75,27 +73,27 @@ fn both(before: u16, after: u16) -> u64 {
 }
 
 /// Every real token of a molecule with the tokens before and after it.
-fn with_neighbours(ids: &[u16]) -> impl Iterator<Item = (u16, u16, u16)> {
-    ids.iter().enumerate().filter(|(_, id)| is_real(**id)).map(|(place, id)| {
-        let before = if place == 0 { START } else { ids[place - 1] };
-        (before, *id, ids.get(place + 1).copied().unwrap_or(END))
+fn with_neighbours<'a>(ids: &'a [u16], special: &'a SpecialIds) -> impl Iterator<Item = (u16, u16, u16)> + 'a {
+    ids.iter().enumerate().filter(|(_, id)| special.is_real(**id)).map(|(place, id)| {
+        let before = if place == 0 { special.before() } else { ids[place - 1] };
+        (before, *id, ids.get(place + 1).copied().unwrap_or_else(|| special.behind()))
     })
 }
 
 impl CountModels {
     /// Counts the training molecules; `unigram` are their counts of each token ([`crate::unigram::counts`]).
-    pub fn new(train: &TokenCacheBuilder, unigram: &[u64]) -> Self {
+    pub fn new(train: &TokenCacheBuilder, unigram: &[u64], special: &SpecialIds) -> Self {
         let (mut pairs, mut triples) = (HashMap::new(), HashMap::new());
         for molecule in 0..train.len() {
-            for (before, token, after) in with_neighbours(train.get(molecule)) {
+            for (before, token, after) in with_neighbours(train.get(molecule), special) {
                 *pairs.entry(key(u64::from(before), token)).or_default() += 1;
                 *triples.entry(key(both(before, after), token)).or_default() += 1;
             }
         }
-        let kinds = (0..unigram.len()).filter(|id| is_real(*id as u16)).count() as f64;
+        let kinds = (0..unigram.len()).filter(|id| special.is_real(*id as u16)).count() as f64;
         let total = unigram.iter().sum::<u64>() as f64 + kinds;
         let unigram = unigram.iter().map(|count| (*count as f64 + 1.0) / total).collect();
-        Self { unigram, before: Contexts::of(pairs), around: Contexts::of(triples) }
+        Self { unigram, before: Contexts::of(pairs), around: Contexts::of(triples), special: special.clone() }
     }
 
     /// p(token | before).
@@ -119,7 +117,7 @@ impl CountModels {
         let mut sums = (Vec::with_capacity(heldout.len()), Vec::with_capacity(heldout.len()));
         for molecule in 0..heldout.len() {
             let (mut bigram, mut around, mut tokens) = (0.0, 0.0, 0.0);
-            for (before, token, after) in with_neighbours(heldout.get(molecule)) {
+            for (before, token, after) in with_neighbours(heldout.get(molecule), &self.special) {
                 bigram -= self.bigram(before, token).ln();
                 around -= self.two_neighbour(before, token, after).ln();
                 tokens += 1.0;
@@ -135,7 +133,10 @@ impl CountModels {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::unigram;
+    use crate::{
+        unigram,
+        vocabulary::{END, START},
+    };
 
     /// Real ids of a vocabulary of 8: 1 (unknown), 5, 6, 7.
     const REAL: [u16; 4] = [1, 5, 6, 7];
@@ -149,7 +150,8 @@ mod tests {
     }
 
     fn models(train: &TokenCacheBuilder) -> CountModels {
-        CountModels::new(train, &unigram::counts(train, 8))
+        let special = SpecialIds::default();
+        CountModels::new(train, &unigram::counts(train, 8, &special), &special)
     }
 
     fn near(found: f64, wanted: f64) {
@@ -208,9 +210,10 @@ mod tests {
         let train: Vec<&[u16]> =
             (0..200).map(|index| if index % 2 == 0 { &[2, 5, 6, 7, 3][..] } else { &[2, 5, 7, 6, 3][..] }).collect();
         let train = tokens(&train);
-        let counts = unigram::counts(&train, 8);
-        let found = CountModels::new(&train, &counts).cross_entropies(&train);
-        let (unigram, _) = unigram::cross_entropy(&counts, &train);
+        let special = SpecialIds::default();
+        let counts = unigram::counts(&train, 8, &special);
+        let found = CountModels::new(&train, &counts, &special).cross_entropies(&train);
+        let (unigram, _) = unigram::cross_entropy(&counts, &train, &special);
         assert!(found.two_neighbour.0 < found.bigram.0 && found.bigram.0 < unigram, "{found:?} {unigram}");
         // In the limit: bigram sure of the first token and the last, one bit of one in three.
         assert!((found.bigram.0 - 2.0_f64.ln() / 3.0).abs() < 0.02, "{found:?}");

@@ -19,11 +19,11 @@ use crate::{
     cache::TokenCacheBuilder,
     checks,
     digest::{write_bytes, write_whole},
+    encoder::Encoder,
     error::MoleculesError,
     prepared::Part,
     smiles, split,
     table::{CheckedTable, RawTable, standard_deviation},
-    tokenizer::SmilesTokenizer,
 };
 
 /// Columns of `molecules.csv` before the labels.
@@ -36,19 +36,31 @@ struct Entry {
     scaffold: String,
 }
 
-/// Prepares a dataset in a folder.
+/// Prepares a dataset in a folder with our own tokenizer.
 ///
 /// # Errors
-/// See [`RawTable::check`], [`split::split`], [`SmilesTokenizer::new`]; [`MoleculesError::WrongTable`] if the normalised CSV is not the one that the specification names,
-/// [`MoleculesError::NoMolecules`] if no row is valid, [`MoleculesError::Io`] if a file cannot be written.
+/// See [`prepare_dataset_with`] and [`Encoder::new`].
 pub fn prepare_dataset(table: &RawTable, spec: &TokeniseDataset, folder: &Path) -> Result<DatasetOutput, MoleculesError> {
+    prepare_dataset_with(table, spec, &Encoder::new(&spec.tokenizer, None)?, folder)
+}
+
+/// Prepares a dataset in a folder with the tokenizer of the specification.
+///
+/// # Errors
+/// See [`RawTable::check`], [`split::split`], [`Encoder::encode`]; [`MoleculesError::WrongTable`] if the normalised CSV is not the one that the specification names,
+/// [`MoleculesError::NoMolecules`] if no row is valid, [`MoleculesError::Io`] if a file cannot be written.
+pub fn prepare_dataset_with(
+    table: &RawTable,
+    spec: &TokeniseDataset,
+    tokenizer: &Encoder,
+    folder: &Path,
+) -> Result<DatasetOutput, MoleculesError> {
     let name = format!("{}/{}", spec.source, spec.dataset);
     let checked = table.check(&name)?;
     let sha256_csv = table.sha256_csv(&checked)?;
     if let Some(wanted) = spec.sha256_csv.as_ref().filter(|wanted| **wanted != sha256_csv) {
         return Err(MoleculesError::WrongTable { dataset: name, found: sha256_csv, wanted: wanted.clone() });
     }
-    let tokenizer = SmilesTokenizer::new(&spec.tokenizer)?;
 
     let (mut entries, mut invalid) = (Vec::new(), Vec::new());
     for (row, text) in checked.smiles.iter().enumerate() {

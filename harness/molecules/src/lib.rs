@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`smiles`] | canonical SMILES, scaffolds, what counts as a valid molecule |
 //! | [`tokenizer`] | the SMILES tokenizer and its fixed [`vocabulary`] |
+//! | [`encoder`], [`foreign`], [`special`] | the tokenizer of a cell: ours or one of a checkpoint of others; its special ids |
 //! | [`any_tokenizer`] | a tokenizer of somebody else's, to see what it does not know |
 //! | [`cache`] | tokens of many molecules in one memory-mapped file |
 //! | [`split`] | splits: by scaffold, balanced, random, stratified, by clusters, given, by a file |
@@ -24,11 +25,14 @@ pub mod count_models;
 pub mod dataset;
 pub mod digest;
 mod draw;
+pub mod encoder;
 pub mod error;
+pub mod foreign;
 pub mod gzip;
 pub mod prepared;
 pub mod smiles;
 pub mod source;
+pub mod special;
 pub mod split;
 pub mod table;
 pub mod table_split;
@@ -38,10 +42,12 @@ pub mod user_table;
 pub mod vocabulary;
 
 pub use cache::{TokenCache, TokenCacheBuilder};
-pub use corpus::prepare_corpus;
-pub use dataset::prepare_dataset;
+pub use corpus::{prepare_corpus, prepare_corpus_with};
+pub use dataset::{prepare_dataset, prepare_dataset_with};
+pub use encoder::Encoder;
 pub use error::MoleculesError;
 pub use prepared::{Part, PreparedDataset};
 pub use smiles::{InvalidMolecule, Molecule};
+pub use special::SpecialIds;
 pub use table::RawTable;
 pub use tokenizer::SmilesTokenizer;

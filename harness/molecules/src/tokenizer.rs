@@ -54,7 +54,7 @@ impl SmilesTokenizer {
             return Err(MoleculesError::Setting {
                 setting: "tokenizer.kind",
                 value: spec.kind.clone(),
-                why: format!("the only tokenizer is `{KIND}`"),
+                why: format!("the tokenizers are `{KIND}` and, for checkpoints of others, `{}`", crate::foreign::KIND),
             });
         }
         let inner = build().map_err(|error| MoleculesError::Tokenizer { at: "construction".into(), what: error.to_string() })?;
@@ -182,7 +182,7 @@ fn build() -> tokenizers::Result<Tokenizer> {
     Ok(tokenizer)
 }
 
-fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     format!("at `{}`", text.chars().take(40).collect::<String>())
 }
 

@@ -1,20 +1,12 @@
 //! The unigram baseline of a corpus: what a model that knows only how often each token occurs would score.
 
-use crate::{
-    cache::TokenCacheBuilder,
-    vocabulary::{SPECIAL, UNKNOWN},
-};
-
-/// Whether a token stands for a part of a molecule. `[UNK]` does; the other special tokens do not.
-pub fn is_real(id: u16) -> bool {
-    usize::from(id) >= SPECIAL.len() || id == UNKNOWN
-}
+use crate::{cache::TokenCacheBuilder, special::SpecialIds};
 
 /// Real tokens of all molecules by id.
-pub fn counts(tokens: &TokenCacheBuilder, vocabulary: usize) -> Vec<u64> {
+pub fn counts(tokens: &TokenCacheBuilder, vocabulary: usize, special: &SpecialIds) -> Vec<u64> {
     let mut counts = vec![0; vocabulary];
     for molecule in 0..tokens.len() {
-        for id in tokens.get(molecule).iter().filter(|id| is_real(**id)) {
+        for id in tokens.get(molecule).iter().filter(|id| special.is_real(**id)) {
             counts[usize::from(*id)] += 1;
         }
     }
@@ -23,13 +15,13 @@ pub fn counts(tokens: &TokenCacheBuilder, vocabulary: usize) -> Vec<u64> {
 
 /// Cross-entropy of held-out tokens in nats a token, under (count + 1) / (tokens + vocabulary) of the training tokens, and its standard
 /// error over molecules (delete-one jackknife of the ratio of sums). NaN without held-out tokens; the error is NaN below two molecules.
-pub fn cross_entropy(train_counts: &[u64], heldout: &TokenCacheBuilder) -> (f64, f64) {
-    let real = (0..train_counts.len()).filter(|id| is_real(*id as u16)).count() as f64;
+pub fn cross_entropy(train_counts: &[u64], heldout: &TokenCacheBuilder, special: &SpecialIds) -> (f64, f64) {
+    let real = (0..train_counts.len()).filter(|id| special.is_real(*id as u16)).count() as f64;
     let normaliser = (train_counts.iter().sum::<u64>() as f64 + real).ln();
     let nats: Vec<f64> = train_counts.iter().map(|count| normaliser - ((count + 1) as f64).ln()).collect();
     let sums: Vec<(f64, f64)> = (0..heldout.len())
         .map(|molecule| {
-            let ids = heldout.get(molecule).iter().filter(|id| is_real(**id));
+            let ids = heldout.get(molecule).iter().filter(|id| special.is_real(**id));
             ids.fold((0.0, 0.0), |(sum, count), id| (sum + nats[usize::from(*id)], count + 1.0))
         })
         .collect();
@@ -64,10 +56,10 @@ mod tests {
     fn the_cross_entropy_is_that_of_smoothed_frequencies() {
         // Real ids of a vocabulary of 8: 1 (unknown), 5, 6, 7. Training: 5 x 3, 6 x 1; 4 tokens + 4 smoothing.
         let train = tokens(&[&[2, 5, 5, 3], &[2, 5, 6, 3]]);
-        let counts = counts(&train, 8);
+        let counts = counts(&train, 8, &SpecialIds::default());
         assert_eq!(counts, [0, 0, 0, 0, 0, 3, 1, 0]);
         let heldout = tokens(&[&[2, 5, 3], &[2, 7, 7, 3]]);
-        let (value, error) = cross_entropy(&counts, &heldout);
+        let (value, error) = cross_entropy(&counts, &heldout, &SpecialIds::default());
         let five = -(4.0_f64 / 8.0).ln();
         let seven = -(1.0_f64 / 8.0).ln();
         assert!((value - (five + 2.0 * seven) / 3.0).abs() < 1e-12);
@@ -86,7 +78,7 @@ mod tests {
 
     #[test]
     fn nothing_held_out_has_no_value() {
-        let (value, error) = cross_entropy(&[0; 8], &tokens(&[]));
+        let (value, error) = cross_entropy(&[0; 8], &tokens(&[]), &SpecialIds::default());
         assert!(value.is_nan() && error.is_nan());
     }
 }

@@ -33,7 +33,7 @@ pub fn check(checks: &mut Checks<'_>, plugin: &Plugin, info: &ArchitectureInfo, 
     let smallest = info.presets.iter().min_by_key(|preset| preset.non_embedding_parameters);
     config.extend(smallest.map(|preset| preset.config.clone()).unwrap_or_default());
     let build = |seed: u64, config: &Map<String, Value>| {
-        seed::drawn(seed, || Model::build(plugin.module, &info.name, config, sample.vocabulary))
+        seed::drawn(seed, || Model::build(plugin.module, &info.name, config, sample.vocabulary.clone()))
     };
     let built = checks.make(
         &name("builds its smallest preset"),
@@ -161,7 +161,7 @@ fn cache(sample: &Sample) -> Result<TokenCache> {
 
 fn batch(sample: &Sample, objective: Objective) -> Result<TargetBatch> {
     let cache = cache(sample)?;
-    let targets = Targets::new(objective, 0.15, sample.vocabulary.size);
+    let targets = Targets::new(objective, 0.15, sample.vocabulary.size, &sample.vocabulary.special)?;
     let molecules: Vec<u32> = (0..cache.len() as u32).collect();
     Ok(batching::with_targets(&cache, &molecules, &targets, MaskKey { seed: 1, draw: 0 }, tch::Device::Cpu))
 }
@@ -265,7 +265,7 @@ fn round_trip(model: &Model, other: &Model) -> Result<String> {
     let folder =
         tempfile::tempdir().map_err(|error| crate::failure::io(&std::env::temp_dir(), "creating a folder in", &error))?;
     let path = folder.path().join("model.safetensors");
-    let rows: Vec<_> = model.parameters.iter().map(|row| (row.name.clone(), &row.tensor)).collect();
+    let rows: Vec<_> = model.saved().map(|row| (row.name.clone(), &row.tensor)).collect();
     let digest = crate::weights::write(&path, &rows)?;
     other.load(&path, &digest)?;
     let logits = forward(model, AttentionMode::Fast)?;

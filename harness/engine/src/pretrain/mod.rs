@@ -7,12 +7,12 @@ use std::{path::Path, time::Instant};
 
 use clmbench_api::PluginModuleRef;
 use clmbench_molecules::TokenCache;
-use clmbench_protocol::{CheckpointOutput, Failure, FailureKind, Pretrain, PretrainOutput};
+use clmbench_protocol::{CheckpointOutput, Failure, FailureKind, Pretrain, PretrainOutput, Special};
 
 use crate::{
     batching::{self, TargetBatch, Targets},
     checkpoint,
-    failure::{OrFail, Result},
+    failure::{OrFail, Result, io},
     masking::MaskKey,
     model::{Model, Vocabulary},
     order,
@@ -71,10 +71,10 @@ pub fn run_saving(
         return Err(Failure::new(FailureKind::CorruptFile, text));
     }
     definition::check(spec, &cache)?;
-    let vocabulary = Vocabulary { size: cache.vocabulary_size() as u64, max_tokens: cache.max_tokens() as u64 };
+    let vocabulary = Vocabulary::new(cache.vocabulary_size() as u64, cache.max_tokens() as u64);
     let seed = seed::derive("initial weights", &[&spec.seed.to_le_bytes()]);
     let model = seed::drawn(seed, || Model::build(module, &spec.architecture, &spec.config, vocabulary))?;
-    Run::new(spec, &model, &cache, &tokenizer, folders.work, reporter).finish(saving)
+    Run::new(spec, &model, &cache, &tokenizer, folders.work, reporter)?.finish(saving)
 }
 
 struct Run<'a> {
@@ -104,8 +104,8 @@ impl<'a> Run<'a> {
         tokenizer: &'a Path,
         work: &'a Path,
         reporter: &'a Reporter,
-    ) -> Self {
-        Self {
+    ) -> Result<Self> {
+        Ok(Self {
             spec,
             model,
             cache,
@@ -121,14 +121,14 @@ impl<'a> Run<'a> {
                 cooldown: spec.schedule.cooldown.0,
                 checkpoints: spec.checkpoints.max(1),
             },
-            targets: Targets::new(spec.objective, spec.mask_ratio.0, cache.vocabulary_size() as u64),
+            targets: Targets::new(spec.objective, spec.mask_ratio.0, cache.vocabulary_size() as u64, &Special::default())?,
             lengths: (0..cache.len()).map(|index| cache.get(index).len()).collect(),
             epoch: None,
             mask_seed: seed::derive("training masks", &[&spec.seed.to_le_bytes()]),
             done: 0,
             started: Instant::now(),
             started_at: 0,
-        }
+        })
     }
 
     fn finish(mut self, saving: Saving) -> Result<PretrainOutput> {
@@ -288,7 +288,8 @@ impl<'a> Run<'a> {
             training_flops: (6.0 * inner as f64 * tokens as f64).into(),
             weights_digest: String::new(),
         };
-        checkpoint::write(self.work, self.model, self.tokenizer, self.spec, row)
+        let tokenizer = std::fs::read(self.tokenizer).map_err(|error| io(self.tokenizer, "reading", &error))?;
+        checkpoint::write(self.work, self.model, &tokenizer, checkpoint::Origin::Run(self.spec), row)
     }
 
     fn output(&self, checkpoints: Vec<CheckpointOutput>, molecules: u64, divergence: Option<String>) -> PretrainOutput {

@@ -48,7 +48,8 @@ pub struct ProbeHost<'a> {
     heldout_smiles: OnceCell<Vec<String>>,
     facts: RunFacts,
     identity: String,
-    targets: Targets,
+    /// What is predicted, or why nothing can be.
+    targets: Result<Targets>,
     mask_seed: u64,
     label_seed: u64,
     budget: Budget,
@@ -128,7 +129,7 @@ impl<'a> ProbeHost<'a> {
             heldout_smiles: OnceCell::new(),
             facts: setting.facts,
             identity: setting.identity.into(),
-            targets: Targets::new(setting.objective, MASK_RATIO, model.vocabulary.size),
+            targets: targets(model, setting.objective),
             mask_seed: seed("evaluation masks"),
             label_seed: crate::seed::derive("sampled labels", &[setting.identity.as_bytes()]),
             budget: setting.budget,
@@ -230,8 +231,9 @@ impl<'a> ProbeHost<'a> {
 
     fn batch(&self, sample: Sample, molecules: &[u32]) -> Result<TargetBatch> {
         let (cache, _) = self.part(sample.part)?;
+        let targets = self.targets.as_ref().map_err(Clone::clone)?;
         let key = MaskKey { seed: self.mask_seed, draw: sample.draw };
-        Ok(batching::with_targets(cache, molecules, &self.targets, key, self.model.device()))
+        Ok(batching::with_targets(cache, molecules, targets, key, self.model.device()))
     }
 
     /// Goes through a sample batch by batch; batches without a token to predict are passed over. Each pass costs this many
@@ -265,6 +267,16 @@ impl<'a> ProbeHost<'a> {
         let whole = self.heldout.total_tokens().max(1) as f64;
         self.cost.set(self.cost.get() + gradients * tokens as f64 / whole);
     }
+}
+
+/// What a model predicts in evaluation.
+fn targets(model: &Model, objective: Objective) -> Result<Targets> {
+    if model.head_is_random {
+        let text = "the checkpoint came without the weights of its output layer, so that nothing that needs its loss can be measured; \
+                    save it with its language-model head, such as `AutoModelForMaskedLM`, and import that";
+        return Err(Failure::new(FailureKind::Unsupported, text));
+    }
+    Targets::new(objective, MASK_RATIO, model.vocabulary.entries(), &model.vocabulary.special)
 }
 
 /// The training molecules in a folder, and how many of them are offered.

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use clmbench_api::SamplePart;
-use clmbench_molecules::{SmilesTokenizer, TokenCache, smiles::canonical};
-use clmbench_protocol::{Failure, FailureKind, TokenizerSpec};
+use clmbench_molecules::{Encoder, TokenCache, foreign, smiles::canonical};
+use clmbench_protocol::{Failure, FailureKind, Special, TokenizerSpec};
 
 use super::ProbeHost;
 use crate::failure::{OrFail, Result};
@@ -22,7 +22,8 @@ impl ProbeHost<'_> {
             return Ok(self.task_sample()?.smiles()[range].to_vec());
         }
         if self.heldout_smiles.get().is_none() {
-            let read = read(&self.corpus.join("heldout.csv"), &self.heldout)?;
+            let tokenizer = tokenizer(&self.corpus, self.heldout.max_tokens(), &self.model.vocabulary.special)?;
+            let read = read(&self.corpus.join("heldout.csv"), &self.heldout, &tokenizer)?;
             // Set once, here alone.
             let _ = self.heldout_smiles.set(read);
         }
@@ -30,9 +31,26 @@ impl ProbeHost<'_> {
     }
 }
 
+/// The tokenizer that the held-out molecules went through: that of the corpus' folder, if it is not our own.
+fn tokenizer(corpus: &Path, max_tokens: usize, special: &Special) -> Result<Encoder> {
+    let ours = TokenizerSpec { max_tokens: max_tokens as u32, ..TokenizerSpec::default() };
+    let ours = Encoder::new(&ours, None).or_fail()?;
+    let path = corpus.join("tokenizer.json");
+    if !path.exists() {
+        return Ok(ours);
+    }
+    let digest = crate::files::digest_of(&path)?;
+    if digest == ours.digest() {
+        return Ok(ours);
+    }
+    let (digest, special) = (Some(digest), Some(special.clone()));
+    Encoder::new(&TokenizerSpec { kind: foreign::KIND.into(), max_tokens: max_tokens as u32, digest, special }, Some(&path))
+        .or_fail()
+}
+
 /// Canonical SMILES of the held-out molecules out of the column `smiles` of their file, each compared with its tokens, whose
 /// digest the cell knows.
-fn read(path: &Path, tokens: &TokenCache) -> Result<Vec<String>> {
+fn read(path: &Path, tokens: &TokenCache, tokenizer: &Encoder) -> Result<Vec<String>> {
     let damaged = |what: String| {
         let text = format!("{}: {what}; it was changed or damaged; run again to rebuild it", path.display());
         Failure::new(FailureKind::CorruptFile, text)
@@ -46,8 +64,6 @@ fn read(path: &Path, tokens: &TokenCache) -> Result<Vec<String>> {
     if texts.len() != tokens.len() {
         return Err(damaged(format!("it holds {} molecules, its tokens {}", texts.len(), tokens.len())));
     }
-    let spec = TokenizerSpec { max_tokens: tokens.max_tokens() as u32, ..TokenizerSpec::default() };
-    let tokenizer = SmilesTokenizer::new(&spec).or_fail()?;
     let same_vocabulary = tokenizer.vocabulary_size() == tokens.vocabulary_size();
     for (row, text) in texts.iter_mut().enumerate() {
         let (ids, known) = (tokenizer.encode(text).or_fail()?.ids, tokens.get(row));

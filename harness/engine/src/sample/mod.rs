@@ -53,9 +53,9 @@ impl Sample {
         used.dedup();
         let place = |id: &u16| used.binary_search(id).unwrap_or(0) as u16;
         let rows: Vec<Vec<u16>> = rows.iter().map(|row| row.iter().map(place).collect()).collect();
-        let vocabulary = Vocabulary { size: used.len() as u64, max_tokens: u64::from(molecules::MAX_TOKENS) };
+        let vocabulary = Vocabulary::new(used.len() as u64, u64::from(molecules::MAX_TOKENS));
         let smiles = molecules::smiles()?;
-        let train = write(folder.path(), vocabulary, &rows, &smiles)?;
+        let train = write(folder.path(), &vocabulary, &rows, &smiles)?;
         Ok(Self { folder, vocabulary, train, smiles, order: "sample" })
     }
 
@@ -73,8 +73,8 @@ impl Sample {
         let train = molecules::TRAIN.min(all.len());
         all[train..].reverse();
         smiles[train..].reverse();
-        let train = write(folder.path(), self.vocabulary, &all, &smiles)?;
-        Ok(Self { folder, vocabulary: self.vocabulary, train, smiles, order: "sample in another order" })
+        let train = write(folder.path(), &self.vocabulary, &all, &smiles)?;
+        Ok(Self { folder, vocabulary: self.vocabulary.clone(), train, smiles, order: "sample in another order" })
     }
 
     /// Folder with `train.bin` and `heldout.bin`.
@@ -103,7 +103,7 @@ impl Sample {
     /// # Errors
     /// Whatever libtorch refuses.
     pub fn untrained(&self, objective: Objective) -> Result<Model> {
-        model::build(objective, self.vocabulary)
+        model::build(objective, self.vocabulary.clone())
     }
 
     /// A probe of a model on these molecules at the quick budget.
@@ -136,7 +136,7 @@ fn folder() -> Result<TempDir> {
     tempfile::tempdir().map_err(|error| io(&std::env::temp_dir(), "creating a folder in", &error))
 }
 
-fn write(folder: &Path, vocabulary: Vocabulary, rows: &[Vec<u16>], smiles: &[String]) -> Result<TrainSample> {
+fn write(folder: &Path, vocabulary: &Vocabulary, rows: &[Vec<u16>], smiles: &[String]) -> Result<TrainSample> {
     let (train, heldout) = rows.split_at(molecules::TRAIN.min(rows.len()));
     let texts = smiles[train.len().min(smiles.len())..].join("\n");
     files::write(&folder.join("heldout.csv"), format!("smiles\n{texts}\n").as_bytes())?;

@@ -83,11 +83,11 @@ impl SdkModel for Small {
 /// # Errors
 /// Whatever libtorch refuses.
 pub fn build(objective: Objective, vocabulary: Vocabulary) -> Result<Model> {
-    let rows = seed::drawn(11, || initial(vocabulary));
+    let rows = seed::drawn(11, || initial(&vocabulary));
     Model::from_box(model_box(Box::new(Small { objective, rows })), vocabulary)
 }
 
-fn initial(vocabulary: Vocabulary) -> Vec<(&'static str, Role, Tensor)> {
+fn initial(vocabulary: &Vocabulary) -> Vec<(&'static str, Role, Tensor)> {
     let (entries, longest) = (vocabulary.size as i64, vocabulary.max_tokens as i64);
     vec![
         ("words.weight", Role::Embedding, init::normal(&[entries, WIDTH], STD)),

@@ -37,7 +37,7 @@ pub fn tokens() -> u64 {
 /// Whatever the model or libtorch refuses.
 pub fn train(model: &Model, objective: Objective, folder: &Path, steps: usize, rate: f64) -> Result<Vec<f64>> {
     let cache = TokenCache::open(&folder.join("train.bin")).or_fail()?;
-    let targets = Targets::new(objective, 0.15, cache.vocabulary_size() as u64);
+    let targets = Targets::new(objective, 0.15, cache.vocabulary_size() as u64, &model.vocabulary.special)?;
     let lengths: Vec<usize> = cache.iter().map(<[u16]>::len).collect();
     let mut optimizer = AdamW::new(model.tensors(), (0.9, 0.98), 0.01);
     let mut losses = Vec::with_capacity(steps);

@@ -115,7 +115,7 @@ impl Bench {
         builder.write(&corpus.join("heldout.bin")).unwrap();
         std::fs::write(corpus.join("heldout.csv"), format!("smiles\n{}\n", heldout.join("\n"))).unwrap();
         seed::seed_libtorch(5);
-        let vocabulary = Vocabulary { size: tokenizer.vocabulary_size() as u64, max_tokens: 32 };
+        let vocabulary = Vocabulary::new(tokenizer.vocabulary_size() as u64, 32);
         let model = Model::build(common::module(), "tiny", &serde_json::Map::new(), vocabulary).unwrap();
         Self { folder, output, model, heldout }
     }

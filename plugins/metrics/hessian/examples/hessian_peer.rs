@@ -38,7 +38,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let record: Record = files::read_json(&folder.join("clmbench.json")).map_err(|failure| failure.message)?;
     let plugin = loader::open(library.as_ref()).map_err(|failure| failure.message)?;
     seed::seed_libtorch(5);
-    let (name, config) = (&record.pretrain.architecture, &record.pretrain.config);
+    let pretrain = record.pretrain.ok_or("the checkpoint is not one of our own runs")?;
+    let (name, config) = (&pretrain.architecture, &pretrain.config);
     let model = Model::build(plugin.module, name, config, record.vocabulary).map_err(|failure| failure.message)?;
     if kind == "trained" {
         let path = folder.join("model.safetensors");
@@ -57,7 +58,8 @@ fn share(model: &Model, corpus: &std::path::Path, out: &std::path::Path, molecul
     let tensors: Vec<_> = model.parameters.iter().map(|row| (row.name.clone(), &row.tensor)).collect();
     weights::write(&out.join("model.safetensors"), &tensors).map_err(|failure| failure.message)?;
     let cache = TokenCache::open(&corpus.join("heldout.bin"))?;
-    let targets = Targets::new(Objective::MaskedLm, 0.15, model.vocabulary.size);
+    let targets = Targets::new(Objective::MaskedLm, 0.15, model.vocabulary.size, &model.vocabulary.special);
+    let targets = targets.map_err(|failure| failure.message)?;
     let key = MaskKey { seed: seed::derive("evaluation masks", &[&SEED.to_le_bytes()]), draw: 0 };
     let all: Vec<u32> = (0..molecules).collect();
     let batch = batching::with_targets(&cache, &all, &targets, key, Device::Cpu);

@@ -47,7 +47,7 @@ fn parts(objective: Objective, molecules: u32, count: usize, draw: u64) -> Vec<T
         // Mapped, so it stays when the folder goes.
         TokenCache::open(&folder.path().join("train.bin")).unwrap()
     });
-    let targets = Targets::new(objective, 0.3, toy::VOCABULARY);
+    let targets = Targets::new(objective, 0.3, toy::VOCABULARY, &clmbench_protocol::Special::default()).unwrap();
     let all: Vec<u32> = (0..molecules).collect();
     let key = MaskKey { seed: 5, draw };
     all.chunks(all.len().div_ceil(count)).map(|part| with_targets(cache, part, &targets, key, Device::Cpu)).collect()
