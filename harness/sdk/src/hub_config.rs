@@ -26,6 +26,11 @@ impl HubConfig {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
+    /// Whether a field is there and null.
+    pub fn is_null(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(Value::is_null)
+    }
+
     fn read<T>(&self, name: &str, kind: &str, read: impl Fn(&Value) -> Option<T>) -> Result<Option<T>, PluginError> {
         let wrong = |value: &Value| {
             let shown: String = value.to_string().chars().take(80).collect();
@@ -206,6 +211,7 @@ mod tests {
         .unwrap();
         assert_eq!((config.integer("hidden_size").unwrap(), config.float_or("eps", 1.0).unwrap()), (8, 1e-5));
         assert_eq!((config.integer_or("none", 3).unwrap(), config.boolean_or("tie", false).unwrap()), (3, true));
+        assert_eq!([config.is_null("none"), config.is_null("eps"), config.is_null("absent")], [true, false, false]);
         assert_eq!(config.word("act", &["gelu", "relu"], "relu").unwrap(), "gelu");
         assert_eq!(config.texts("layer_types").unwrap().unwrap(), ["a", "b"]);
         assert_eq!(config.object("rope").unwrap().unwrap().float_or("theta", 1.0).unwrap(), 2.5);

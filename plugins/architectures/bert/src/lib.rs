@@ -8,8 +8,9 @@
 use clmbench_sdk::prelude::*;
 
 mod count;
+mod hub;
 
-/// Epsilon of every layer normalisation, as in the original.
+/// Epsilon of every layer normalisation where none is set, as in the original.
 const NORM_EPSILON: f64 = 1e-12;
 /// Standard deviation of initial weights, as in the original.
 const INIT_STD: f64 = 0.02;
@@ -17,8 +18,45 @@ const INIT_STD: f64 = 0.02;
 /// The architecture `bert`.
 pub struct Bert;
 
-/// Geometry of a model.
+/// Non-linearity of the feed-forward layers and of the MLM head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// x Phi(x).
+    Gelu,
+    /// Its approximation by a hyperbolic tangent.
+    GeluTanh,
+    /// max(x, 0).
+    Relu,
+}
+
+impl Activation {
+    /// The words of Hugging Face configurations; the first of an activation is the one that is written.
+    const WORDS: [(&str, Self); 4] =
+        [("gelu", Self::Gelu), ("gelu_new", Self::GeluTanh), ("gelu_pytorch_tanh", Self::GeluTanh), ("relu", Self::Relu)];
+
+    fn read(word: &str) -> Result<Self, PluginError> {
+        let known = Self::WORDS.iter().find(|(known, _)| *known == word);
+        known.map(|(_, activation)| *activation).ok_or_else(|| {
+            let words = Self::WORDS.map(|(known, _)| known).join(", ");
+            PluginError::Input(format!("activation {word} is not one of {words}"))
+        })
+    }
+
+    fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, activation)| *activation == self).map_or("gelu", |(word, _)| word)
+    }
+
+    fn of(self, input: &Tensor) -> Result<Tensor, PluginError> {
+        Ok(match self {
+            Self::Gelu => input.f_gelu("none")?,
+            Self::GeluTanh => input.f_gelu("tanh")?,
+            Self::Relu => input.f_relu()?,
+        })
+    }
+}
+
+/// Geometry of a model.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Config {
     /// Blocks.
     pub layers: i64,
@@ -26,8 +64,14 @@ pub struct Config {
     pub width: i64,
     /// Width of one attention head.
     pub head_width: i64,
-    /// Width of the feed-forward layer in multiples of `width`.
-    pub ffn_multiple: i64,
+    /// Width F of the feed-forward layer.
+    pub ffn_width: i64,
+    /// Rows of the table of segments, of which only the first is used.
+    pub segments: i64,
+    /// Epsilon of every layer normalisation.
+    pub norm_epsilon: f64,
+    /// Non-linearity of the feed-forward layers and of the MLM head.
+    pub activation: Activation,
     /// Entries V of the vocabulary.
     pub vocab_size: i64,
     /// Longest sequence.
@@ -40,7 +84,12 @@ impl Config {
             layers: params.integer("layers")?,
             width: params.integer("width")?,
             head_width: params.integer("head_width")?,
-            ffn_multiple: params.integer("ffn_multiple")?,
+            ffn_width: params
+                .optional_integer("ffn_width")?
+                .unwrap_or(params.integer("ffn_multiple")? * params.integer("width")?),
+            segments: params.optional_integer("segments")?.unwrap_or(2),
+            norm_epsilon: params.optional_float("norm_epsilon")?.unwrap_or(NORM_EPSILON),
+            activation: params.optional_text("activation")?.map_or(Ok(Activation::Gelu), |word| Activation::read(&word))?,
             vocab_size: params.integer("vocab_size")?,
             max_positions: params.integer("max_positions")?,
         };
@@ -70,7 +119,7 @@ impl Architecture for Bert {
             name: name.into(),
             config: [("layers".into(), layers.into()), ("width".into(), width.into())].into_iter().collect(),
             learning_rate,
-            non_embedding_parameters: count::non_embedding(layers, width, 4),
+            non_embedding_parameters: count::non_embedding(layers, width, 4 * width),
         };
         ArchitectureInfo {
             name: "bert".into(),
@@ -86,14 +135,34 @@ impl Architecture for Bert {
                 ParameterInfo::integer("head_width", 64, "width of one attention head; divides the width").between(1.0, 512.0),
                 ParameterInfo::integer("ffn_multiple", 4, "width of the feed-forward layer in multiples of the width")
                     .between(1.0, 16.0),
+                ParameterInfo::integer("ffn_width", 0, "width of the feed-forward layer, if it is no multiple of the width")
+                    .between(1.0, 65_536.0)
+                    .optional(),
+                ParameterInfo::integer("segments", 2, "rows of the segment table, of which the first is used; 2 if not set")
+                    .between(1.0, 16.0)
+                    .optional(),
+                ParameterInfo::float("norm_epsilon", NORM_EPSILON, "epsilon of the layer normalisations; 1e-12 if not set")
+                    .between(1e-12, 1e-3)
+                    .optional(),
+                ParameterInfo::text(
+                    "activation",
+                    "gelu",
+                    &Activation::WORDS.map(|(word, _)| word),
+                    "non-linearity of the feed-forward layers and the MLM head; gelu if not set",
+                )
+                .optional(),
             ],
             presets: sizes.into_iter().map(preset).collect(),
-            hub: None,
+            hub: Some(hub::info()),
         }
     }
 
     fn build(&self, config: &Params) -> Result<Box<dyn Model>, PluginError> {
         Ok(Box::new(BertModel::new(Config::read(config)?)))
+    }
+
+    fn import(&self, config: &HubConfig) -> Result<ImportedConfig, PluginError> {
+        hub::import(&self.info(), config)
     }
 }
 
@@ -122,15 +191,17 @@ impl Linear {
 struct Norm {
     gain: Tensor,
     bias: Tensor,
+    epsilon: f64,
 }
 
 impl Norm {
-    fn new(width: i64) -> Self {
-        Self { gain: init::constant(&[width], 1.0), bias: init::constant(&[width], 0.0) }
+    fn new(config: &Config) -> Self {
+        let width = [config.width];
+        Self { gain: init::constant(&width, 1.0), bias: init::constant(&width, 0.0), epsilon: config.norm_epsilon }
     }
 
     fn forward(&self, input: &Tensor) -> Result<Tensor, PluginError> {
-        Ok(input.f_layer_norm(self.gain.size(), Some(&self.gain), Some(&self.bias), NORM_EPSILON, false)?)
+        Ok(input.f_layer_norm(self.gain.size(), Some(&self.gain), Some(&self.bias), self.epsilon, false)?)
     }
 
     fn list(&self, name: &str, rows: &mut Vec<Parameter>) {
@@ -154,21 +225,23 @@ struct Block {
     down: Linear,
     output_norm: Norm,
     heads: i64,
+    activation: Activation,
 }
 
 impl Block {
     fn new(config: &Config) -> Self {
-        let (width, inner) = (config.width, config.width * config.ffn_multiple);
+        let (width, inner) = (config.width, config.ffn_width);
         Self {
             query: Linear::new(width, width),
             key: Linear::new(width, width),
             value: Linear::new(width, width),
             output: Linear::new(width, width),
-            attention_norm: Norm::new(width),
+            attention_norm: Norm::new(config),
             up: Linear::new(width, inner),
             down: Linear::new(inner, width),
-            output_norm: Norm::new(width),
+            output_norm: Norm::new(config),
             heads: width / config.head_width,
+            activation: config.activation,
         }
     }
 
@@ -176,7 +249,7 @@ impl Block {
     fn forward(&self, hidden: &Tensor, bias: &Tensor, mode: AttentionMode) -> Result<Tensor, PluginError> {
         let attended = self.output.forward(&self.attend(hidden, bias, mode)?)?;
         let hidden = self.attention_norm.forward(&(attended + hidden))?;
-        let fed = self.down.forward(&self.up.forward(&hidden)?.f_gelu("none")?)?;
+        let fed = self.down.forward(&self.activation.of(&self.up.forward(&hidden)?)?)?;
         self.output_norm.forward(&(fed + hidden))
     }
 
@@ -246,12 +319,12 @@ impl BertModel {
         Self {
             words: init::normal(&[config.vocab_size, width], INIT_STD),
             positions: init::normal(&[config.max_positions, width], INIT_STD),
-            segments: init::normal(&[2, width], INIT_STD),
-            embedding_norm: Norm::new(width),
+            segments: init::normal(&[config.segments, width], INIT_STD),
+            embedding_norm: Norm::new(&config),
             blocks: (0..config.layers).map(|_| Block::new(&config)).collect(),
             pooler: Linear::new(width, width),
             transform: Linear::new(width, width),
-            transform_norm: Norm::new(width),
+            transform_norm: Norm::new(&config),
             output_bias: init::constant(&[config.vocab_size], 0.0),
             config,
         }
@@ -296,7 +369,7 @@ impl Model for BertModel {
     fn logits(&self, hidden: &Tensor, positions: Option<&Tensor>) -> Result<Tensor, PluginError> {
         let flat = hidden.f_reshape([-1, self.config.width])?;
         let chosen = positions.map_or_else(|| Ok(flat.shallow_clone()), |positions| flat.f_index_select(0, positions))?;
-        let transformed = self.transform_norm.forward(&self.transform.forward(&chosen)?.f_gelu("none")?)?;
+        let transformed = self.transform_norm.forward(&self.config.activation.of(&self.transform.forward(&chosen)?)?)?;
         Ok(transformed.f_linear(&self.words, Some(&self.output_bias))?) // [M, V]
     }
 
@@ -305,9 +378,9 @@ impl Model for BertModel {
         serde_json::json!({
             "architectures": ["BertForPreTraining"], "model_type": "bert",
             "hidden_size": config.width, "num_hidden_layers": config.layers,
-            "num_attention_heads": config.width / config.head_width, "intermediate_size": config.width * config.ffn_multiple,
-            "vocab_size": config.vocab_size, "max_position_embeddings": config.max_positions, "type_vocab_size": 2,
-            "hidden_act": "gelu", "layer_norm_eps": NORM_EPSILON, "initializer_range": INIT_STD, "pad_token_id": 0,
+            "num_attention_heads": config.width / config.head_width, "intermediate_size": config.ffn_width,
+            "vocab_size": config.vocab_size, "max_position_embeddings": config.max_positions, "type_vocab_size": config.segments,
+            "hidden_act": config.activation.word(), "layer_norm_eps": config.norm_epsilon, "initializer_range": INIT_STD, "pad_token_id": 0,
             "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "position_embedding_type": "absolute",
             "tie_word_embeddings": true, "torch_dtype": "float32",
         })

@@ -1,16 +1,29 @@
 #![allow(clippy::unwrap_used)]
 
-use clmbench_sdk::prelude::*;
+use clmbench_sdk::{prelude::*, testing::golden::assert_golden};
 use clmbench_torch_ext::Autocast;
 
-use super::{Bert, BertModel, Block, Config, Linear, Norm, attention_bias, shares};
+use super::{Activation, Bert, BertModel, Block, Config, Linear, NORM_EPSILON, Norm, attention_bias, shares};
 
+mod hub;
 mod reference;
+
+const TINY: Config = Config {
+    layers: 2,
+    width: 16,
+    head_width: 8,
+    ffn_width: 64,
+    segments: 2,
+    norm_epsilon: NORM_EPSILON,
+    activation: Activation::Gelu,
+    vocab_size: 11,
+    max_positions: 12,
+};
 
 fn tiny() -> BertModel {
     tch::set_num_threads(1);
     tch::manual_seed(3);
-    BertModel::new(Config { layers: 2, width: 16, head_width: 8, ffn_multiple: 4, vocab_size: 11, max_positions: 12 })
+    BertModel::new(TINY)
 }
 
 /// The tiny model with larger weights, so that attention is far from uniform, in this kind.
@@ -73,13 +86,13 @@ fn presets_have_the_published_sizes() {
 #[test]
 fn the_formula_counts_the_tensors_of_a_built_model() {
     let counted = |layers, width| {
-        let config = Config { layers, width, head_width: 64, ffn_multiple: 4, vocab_size: 50, max_positions: 16 };
+        let config = Config { layers, width, head_width: 64, ffn_width: 4 * width, ..TINY };
         let rows = BertModel::new(config).parameters();
         let rows = rows.iter().filter(|row| !matches!(row.role, Role::Embedding | Role::OutputBias));
         rows.map(|row| row.tensor.numel() as u64).sum::<u64>()
     };
     for (layers, width) in [(1, 64), (4, 128), (5, 192), (6, 256), (8, 512), (12, 768)] {
-        assert_eq!(counted(layers, width), super::count::non_embedding(layers, width, 4));
+        assert_eq!(counted(layers, width), super::count::non_embedding(layers, width, 4 * width));
     }
 }
 
@@ -182,4 +195,9 @@ fn impossible_geometry_and_overlong_input_are_errors() {
     let ids = Tensor::ones([1, 13], (Kind::Int64, Device::Cpu));
     let error = tiny().hidden(&ids, &ids.to_kind(Kind::Float), AttentionMode::Fast).unwrap_err();
     assert!(error.to_string().contains("13 tokens"), "{error}");
+}
+
+#[test]
+fn it_agrees_with_transformers() {
+    assert_golden(&Bert, concat!(env!("CARGO_MANIFEST_DIR"), "/golden/tiny.safetensors"), 1e-5);
 }

@@ -11,6 +11,7 @@
 use clmbench_sdk::prelude::*;
 
 mod count;
+mod hub;
 mod rotary;
 
 use rotary::Rotary;
@@ -127,12 +128,16 @@ impl Architecture for ModernBert {
                 ParameterInfo::float("norm_epsilon", 1e-5, "epsilon of the layer normalisations").between(1e-12, 1e-3),
             ],
             presets: sizes.into_iter().map(preset).collect(),
-            hub: None,
+            hub: Some(hub::info()),
         }
     }
 
     fn build(&self, config: &Params) -> Result<Box<dyn Model>, PluginError> {
         Ok(Box::new(ModernBertModel::new(Config::read(config)?)))
+    }
+
+    fn import(&self, config: &HubConfig) -> Result<ImportedConfig, PluginError> {
+        hub::import(&self.info(), config)
     }
 }
 

@@ -1,10 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
-use clmbench_sdk::prelude::*;
+use clmbench_sdk::{prelude::*, testing::golden::assert_golden};
 use clmbench_torch_ext::Autocast;
 
 use super::{Config, ModernBert, ModernBertModel};
 
+mod hub;
 mod reference;
 
 const MODES: [AttentionMode; 2] = [AttentionMode::Fast, AttentionMode::TwiceDifferentiable];
@@ -234,4 +235,9 @@ fn the_gated_layer_is_three_halves_of_the_width_unless_said_otherwise() {
         let row = rows.iter().find(|row| row.name == "model.layers.3.mlp.Wi.weight").unwrap();
         assert_eq!(row.tensor.size(), [2 * inner, 128]);
     }
+}
+
+#[test]
+fn it_agrees_with_transformers() {
+    assert_golden(&ModernBert, concat!(env!("CARGO_MANIFEST_DIR"), "/golden/tiny.safetensors"), 1e-5);
 }

@@ -9,6 +9,7 @@
 use clmbench_sdk::prelude::*;
 
 mod count;
+mod hub;
 
 /// Standard deviation of initial weights, as in the original.
 const INIT_STD: f64 = 0.02;
@@ -85,7 +86,7 @@ impl Config {
             layers: params.integer("layers")?,
             width,
             head_width: params.integer("head_width")?,
-            ffn_width: params.integer("ffn_multiple")? * width,
+            ffn_width: params.optional_integer("ffn_width")?.unwrap_or(params.integer("ffn_multiple")? * width),
             padding_id: params.integer("padding_id")?,
             segments: params.integer("segments")?,
             norm_epsilon: params.float("norm_epsilon")?,
@@ -145,6 +146,9 @@ impl Architecture for Roberta {
                 ParameterInfo::integer("head_width", 64, "width of one attention head; divides the width").between(1.0, 512.0),
                 ParameterInfo::integer("ffn_multiple", 4, "width of the feed-forward layer in multiples of the width")
                     .between(1.0, 16.0),
+                ParameterInfo::integer("ffn_width", 0, "width of the feed-forward layer, if it is no multiple of the width")
+                    .between(1.0, 65_536.0)
+                    .optional(),
                 ParameterInfo::integer("padding_id", 0, "id of the padding token; positions are counted from the next number on")
                     .between(0.0, 65_535.0),
                 ParameterInfo::integer("segments", 1, "rows of the segment table, of which the first is used").between(1.0, 16.0),
@@ -157,12 +161,16 @@ impl Architecture for Roberta {
                 ),
             ],
             presets: sizes.into_iter().map(preset).collect(),
-            hub: None,
+            hub: Some(hub::info()),
         }
     }
 
     fn build(&self, config: &Params) -> Result<Box<dyn Model>, PluginError> {
         Ok(Box::new(RobertaModel::new(Config::read(config)?)))
+    }
+
+    fn import(&self, config: &HubConfig) -> Result<ImportedConfig, PluginError> {
+        hub::import(&self.info(), config)
     }
 }
 

@@ -1,10 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
-use clmbench_sdk::prelude::*;
+use clmbench_sdk::{prelude::*, testing::golden::assert_golden};
 use clmbench_torch_ext::Autocast;
 
 use super::{Activation, Config, Roberta, RobertaModel};
 
+mod hub;
 mod reference;
 
 const MODES: [AttentionMode; 2] = [AttentionMode::Fast, AttentionMode::TwiceDifferentiable];
@@ -213,4 +214,9 @@ fn impossible_configurations_are_refused_by_name() {
     let text = "padding_id 9 is beyond the vocabulary of 9 entries; give the tokenizer's own";
     assert_eq!(refusal(r#"{"padding_id": 9}"#), text);
     assert_eq!(refusal(r#"{"activation": "silu"}"#), "activation silu is not one of gelu, gelu_new, gelu_pytorch_tanh, relu");
+}
+
+#[test]
+fn it_agrees_with_transformers() {
+    assert_golden(&Roberta, concat!(env!("CARGO_MANIFEST_DIR"), "/golden/tiny.safetensors"), 1e-5);
 }

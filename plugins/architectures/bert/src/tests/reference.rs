@@ -4,7 +4,7 @@
 
 use clmbench_sdk::prelude::*;
 
-use crate::{BertModel, Linear, NORM_EPSILON, Norm};
+use crate::{BertModel, Linear, Norm};
 
 type Row = Vec<f64>;
 
@@ -22,7 +22,7 @@ fn norm(input: &[f64], layer: &Norm) -> Row {
     let count = input.len() as f64;
     let mean = input.iter().sum::<f64>() / count;
     let variance = input.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
-    let scaled = input.iter().map(|x| (x - mean) / (variance + NORM_EPSILON).sqrt());
+    let scaled = input.iter().map(|x| (x - mean) / (variance + layer.epsilon).sqrt());
     scaled.zip(values(&layer.gain).iter().zip(&values(&layer.bias))).map(|(x, (gain, bias))| x * gain + bias).collect()
 }
 

@@ -1,0 +1,100 @@
+//! What is read of a `config.json`, and what is refused.
+
+use clmbench_sdk::prelude::*;
+use serde_json::{Map, Value, json};
+
+use crate::Roberta;
+
+/// A configuration with these changes; null takes a field away.
+fn config(changes: Value) -> HubConfig {
+    let mut config: Map<String, Value> = serde_json::from_str(SAVED).unwrap();
+    for (name, value) in changes.as_object().unwrap() {
+        config.insert(name.clone(), value.clone());
+    }
+    HubConfig::parse(&Value::Object(config).to_string()).unwrap()
+}
+
+fn own(changes: Value) -> String {
+    let found = Roberta.import(&config(changes)).unwrap();
+    format!("{} {} {}", Value::Object(found.config), found.vocab_size, found.max_positions)
+}
+
+fn refusal(changes: Value) -> String {
+    Roberta.import(&config(changes)).unwrap_err().to_string()
+}
+
+/// The text of a built model's own `config.json` leads back to its configuration.
+fn round_trip(changes: Value) {
+    let found = Roberta.import(&config(changes)).unwrap();
+    let mut full = found.config.clone();
+    full.extend([("vocab_size".into(), found.vocab_size.into()), ("max_positions".into(), found.max_positions.into())]);
+    let written = Roberta.build(&Params::from(full)).unwrap().hub_config().to_string();
+    assert_eq!(Roberta.import(&HubConfig::parse(&written).unwrap()).unwrap(), found, "{written}");
+}
+
+const SAVED: &str = r#"{"architectures": ["RobertaForMaskedLM"], "model_type": "roberta", "hidden_size": 16, "num_hidden_layers": 2,
+    "num_attention_heads": 4, "intermediate_size": 64, "hidden_act": "gelu", "max_position_embeddings": 26, "vocab_size": 20,
+    "type_vocab_size": 1, "layer_norm_eps": 1e-5, "pad_token_id": 1}"#;
+
+#[test]
+fn positions_are_those_behind_the_padding_id() {
+    let of = |head: &str, rest: &str| format!(r#"{{"activation":"gelu",{head},"head_width":4,"layers":2,{rest}"#);
+    assert_eq!(
+        own(json!({})),
+        of(r#""ffn_multiple":4"#, r#""norm_epsilon":0.00001,"padding_id":1,"segments":1,"width":16} 20 24"#)
+    );
+    assert_eq!(
+        own(json!({"pad_token_id": 0, "intermediate_size": 24})),
+        of(r#""ffn_multiple":4,"ffn_width":24"#, r#""norm_epsilon":0.00001,"padding_id":0,"segments":1,"width":16} 20 25"#)
+    );
+    // What `transformers` takes where nothing is said.
+    assert_eq!(
+        own(json!({"pad_token_id": null, "type_vocab_size": null, "layer_norm_eps": null, "hidden_act": null})),
+        of(r#""ffn_multiple":4"#, r#""norm_epsilon":1e-12,"padding_id":1,"segments":2,"width":16} 20 24"#)
+    );
+    for changes in [json!({}), json!({"hidden_act": "relu", "type_vocab_size": 3, "intermediate_size": 24, "pad_token_id": 5})] {
+        round_trip(changes);
+    }
+}
+
+#[test]
+fn what_it_does_not_compute_is_refused_by_field() {
+    assert_eq!(refusal(json!({"is_decoder": true})), "config.json: `is_decoder` is true; this architecture computes false alone");
+    assert_eq!(
+        refusal(json!({"tie_word_embeddings": false})),
+        "config.json: `tie_word_embeddings` is false; this architecture computes true alone"
+    );
+    assert_eq!(
+        refusal(json!({"position_embedding_type": "relative_key"})),
+        "config.json: `position_embedding_type` is `relative_key`; this architecture computes `absolute`"
+    );
+    assert_eq!(
+        refusal(json!({"hidden_act": "silu"})),
+        "config.json: `hidden_act` is `silu`; this architecture computes `gelu`, `gelu_new`, `gelu_pytorch_tanh`, `relu`"
+    );
+    assert_eq!(
+        refusal(json!({"hidden_size": null})),
+        "config.json has no `hidden_size`; a whole number from 1 to 2147483647 is needed"
+    );
+    assert_eq!(
+        refusal(json!({"hidden_size": "16"})),
+        "config.json: `hidden_size` is \"16\", not a whole number from 1 to 2147483647"
+    );
+    assert_eq!(
+        refusal(json!({"num_attention_heads": 3})),
+        "config.json: `hidden_size` 16 is not a multiple of `num_attention_heads` 3"
+    );
+    assert_eq!(
+        refusal(json!({"num_hidden_layers": 2_147_483_647})),
+        "config.json: `num_hidden_layers` makes `layers` 2147483647; this architecture computes at most 96"
+    );
+    assert_eq!(
+        refusal(json!({"intermediate_size": 100_000_000})),
+        "config.json: `intermediate_size` makes `ffn_width` 100000000; this architecture computes at most 65536"
+    );
+    assert_eq!(refusal(json!({"max_position_embeddings": 2})), "config.json leaves 0 positions; at least one is needed");
+    assert_eq!(
+        refusal(json!({"pad_token_id": 70_000})),
+        "config.json: `pad_token_id` makes `padding_id` 70000; this architecture computes at most 65535"
+    );
+}
