@@ -2,18 +2,20 @@
 //! 2.3 (a decoder with normalisation before each sub-layer and at the end), with the rotary positions of Su et al. 2021
 //! (arXiv:2104.09864) instead of learned ones, GELU, and the output tied to the word embeddings.
 //!
-//! Parameter names and the order within `query_key_value` are those of Hugging Face `GPTNeoXForCausalLM` with
-//! `use_parallel_residual` off, the nearest published layout. Dropout is not applied: losses are functions of the weights
-//! alone. Padding stands on the right, where causal attention never looks.
+//! Parameter names and the order within `query_key_value` are those of Hugging Face `GPTNeoXForCausalLM` (Black et al. 2022,
+//! arXiv:2204.06745). Optional parameters make the rest of that family of it: both sub-layers from the same input, positions in a part of
+//! each head, an output of its own. Dropout is not applied: losses are functions of the weights alone. Padding stands on the right,
+//! where causal attention never looks.
 
 use clmbench_sdk::prelude::*;
 
 mod count;
+mod import;
 mod rotary;
 
 use rotary::Rotary;
 
-/// Epsilon of every layer normalisation.
+/// Epsilon of every layer normalisation, if the configuration is silent.
 const NORM_EPSILON: f64 = 1e-5;
 /// Standard deviation of initial weights, as in the original.
 const INIT_STD: f64 = 0.02;
@@ -22,7 +24,7 @@ const INIT_STD: f64 = 0.02;
 pub struct Gpt;
 
 /// Geometry of a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Config {
     /// Blocks.
     pub layers: i64,
@@ -30,8 +32,20 @@ pub struct Config {
     pub width: i64,
     /// Width of one attention head; even.
     pub head_width: i64,
-    /// Width of the feed-forward layer in multiples of `width`.
-    pub ffn_multiple: i64,
+    /// Width of the feed-forward layer.
+    pub inner: i64,
+    /// Epsilon of every layer normalisation.
+    pub norm_epsilon: f64,
+    /// Whether both sub-layers of a block have the same input.
+    pub parallel: bool,
+    /// Share of each head that its position turns, 0 to 1.
+    pub rotary_share: f64,
+    /// Base of the rotary frequencies; 10,000 if none.
+    pub rotary_base: Option<f64>,
+    /// Whether the linear maps around attention have a bias.
+    pub attention_bias: bool,
+    /// Whether the output is the table of the word embeddings.
+    pub tied: bool,
     /// Entries V of the vocabulary.
     pub vocab_size: i64,
     /// Longest sequence.
@@ -40,15 +54,24 @@ pub struct Config {
 
 impl Config {
     fn read(params: &Params) -> Result<Self, PluginError> {
+        let (width, head) = (params.integer("width")?, params.integer("head_width")?);
         let config = Self {
             layers: params.integer("layers")?,
-            width: params.integer("width")?,
-            head_width: params.integer("head_width")?,
-            ffn_multiple: params.integer("ffn_multiple")?,
+            width,
+            head_width: head,
+            inner: match params.optional_integer("ffn_width")? {
+                Some(inner) => inner,
+                None => width * params.integer("ffn_multiple")?,
+            },
+            norm_epsilon: params.optional_float("layer_norm_eps")?.unwrap_or(NORM_EPSILON),
+            parallel: params.optional_boolean("parallel_residual")?.unwrap_or(false),
+            rotary_share: params.optional_float("rotary_share")?.unwrap_or(1.0),
+            rotary_base: params.optional_float("rotary_base")?,
+            attention_bias: params.optional_boolean("attention_bias")?.unwrap_or(true),
+            tied: params.optional_boolean("tied")?.unwrap_or(true),
             vocab_size: params.integer("vocab_size")?,
             max_positions: params.integer("max_positions")?,
         };
-        let (width, head) = (config.width, config.head_width);
         if width % head != 0 {
             return Err(PluginError::Input(format!("width {width} is not a multiple of head_width {head}; choose one that is")));
         }
@@ -56,7 +79,19 @@ impl Config {
             let text = format!("head_width {head} is odd, but rotary positions turn pairs; choose an even one");
             return Err(PluginError::Input(text));
         }
+        let (share, turned) = (config.rotary_share, config.turned());
+        if turned < 2 || turned % 2 != 0 {
+            let text = format!(
+                "rotary_share {share} of head_width {head} is {turned}, but rotary positions turn pairs; choose one that leaves an even number"
+            );
+            return Err(PluginError::Input(text));
+        }
         Ok(config)
+    }
+
+    /// Width of the part of each head that its position turns.
+    fn turned(&self) -> i64 {
+        (self.head_width as f64 * self.rotary_share) as i64
     }
 }
 
@@ -67,10 +102,17 @@ impl Architecture for Gpt {
             ("0.10M", 2, 64, 64, 2e-3),
             ("0.40M", 2, 128, 64, 1e-3),
             ("0.79M", 4, 128, 64, 1e-3),
+            ("1.20M", 24, 64, 4, 1e-3),
             ("1.24M", 4, 160, 40, 1e-3),
             ("3.95M", 5, 256, 64, 5e-4),
+            ("4.76M", 24, 128, 8, 5e-4),
             ("15.76M", 5, 512, 128, 5e-4),
+            ("18.95M", 24, 256, 16, 3e-4),
+            ("42.53M", 6, 768, 48, 3e-4),
             ("85.06M", 12, 768, 64, 2e-4),
+            ("151.16M", 12, 1024, 64, 2e-4),
+            ("277.12M", 22, 1024, 64, 2e-4),
+            ("654.66M", 13, 2048, 64, 1e-4),
         ];
         let preset = |(name, layers, width, head_width, learning_rate): (&str, i64, i64, i64, f64)| PresetInfo {
             name: name.into(),
@@ -84,9 +126,11 @@ impl Architecture for Gpt {
         ArchitectureInfo {
             name: "gpt".into(),
             doc: "Causal decoder (Radford et al. 2019) with normalisation before each sub-layer, rotary positions (Su et al. 2021, \
-                  arXiv:2104.09864), GELU and a tied output. Presets are named by their non-embedding parameters; the four \
-                  largest are the geometries of MLM-Scaling's 1M, 4M, 16M and 85M (arXiv:2601.22757). Preset learning rates \
-                  are starting values, not yet the result of a search."
+                  arXiv:2104.09864), GELU and a tied output. Presets are named by their non-embedding parameters. 1.24M, 3.95M, 15.76M, \
+                  42.53M, 85.06M, 151.16M, 277.12M and 654.66M are the geometries of MLM-Scaling (arXiv:2601.22757); 1.20M, 4.76M and \
+                  18.95M have the layers, widths and heads of ChemGPT (Frey et al. 2023, doi:10.1038/s42256-023-00740-3), and nothing else \
+                  of it: ChemGPT is a GPT-Neo, with learned positions and local attention in every other block. Preset learning rates are \
+                  starting values, not yet the result of a search."
                 .into(),
             objective: Objective::CausalLm,
             parameters: vec![
@@ -96,35 +140,56 @@ impl Architecture for Gpt {
                     .between(2.0, 512.0),
                 ParameterInfo::integer("ffn_multiple", 4, "width of the feed-forward layer in multiples of the width")
                     .between(1.0, 16.0),
+                ParameterInfo::integer("ffn_width", 0, "width of the feed-forward layer, in place of ffn_multiple")
+                    .between(1.0, 65_536.0)
+                    .optional(),
+                ParameterInfo::float("layer_norm_eps", NORM_EPSILON, "epsilon of the normalisations; 1e-5 if absent")
+                    .between(0.0, 1.0)
+                    .optional(),
+                ParameterInfo::boolean("parallel_residual", false, "both sub-layers of a block have the same input; not so if absent")
+                    .optional(),
+                ParameterInfo::float("rotary_share", 1.0, "share of each head that its position turns; all of it if absent")
+                    .between(0.0, 1.0)
+                    .optional(),
+                ParameterInfo::float("rotary_base", rotary::BASE, "base of the rotary frequencies; 10,000 if absent")
+                    .between(1.0, 1e9)
+                    .optional(),
+                ParameterInfo::boolean("attention_bias", true, "biases around attention; there are if absent").optional(),
+                ParameterInfo::boolean("tied", true, "output tied to the word embeddings; it is if absent").optional(),
             ],
             presets: sizes.into_iter().map(preset).collect(),
-            hub: None,
+            hub: Some(import::hub()),
         }
     }
 
     fn build(&self, config: &Params) -> Result<Box<dyn Model>, PluginError> {
         Ok(Box::new(GptModel::new(Config::read(config)?)))
     }
+
+    fn import(&self, config: &HubConfig) -> Result<ImportedConfig, PluginError> {
+        import::config(&self.info(), config)
+    }
 }
 
 /// y = x W^T + b.
 struct Linear {
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
 }
 
 impl Linear {
-    fn new(inputs: i64, outputs: i64) -> Self {
-        Self { weight: init::normal(&[outputs, inputs], INIT_STD), bias: init::constant(&[outputs], 0.0) }
+    fn new(inputs: i64, outputs: i64, biased: bool) -> Self {
+        let bias = biased.then(|| init::constant(&[outputs], 0.0));
+        Self { weight: init::normal(&[outputs, inputs], INIT_STD), bias }
     }
 
     fn forward(&self, input: &Tensor) -> Result<Tensor, PluginError> {
-        Ok(input.f_linear(&self.weight, Some(&self.bias))?)
+        Ok(input.f_linear(&self.weight, self.bias.as_ref())?)
     }
 
     fn list(&self, name: &str, rows: &mut Vec<Parameter>) {
         rows.push(row(format!("{name}.weight"), Role::Weight, &self.weight));
-        rows.push(row(format!("{name}.bias"), Role::Bias, &self.bias));
+        rows.extend(self.bias.as_ref().map(|bias| row(format!("{name}.bias"), Role::Bias, bias)));
     }
 }
 
@@ -132,15 +197,17 @@ impl Linear {
 struct Norm {
     gain: Tensor,
     bias: Tensor,
+    epsilon: f64,
 }
 
 impl Norm {
-    fn new(width: i64) -> Self {
-        Self { gain: init::constant(&[width], 1.0), bias: init::constant(&[width], 0.0) }
+    fn new(config: &Config) -> Self {
+        let shape = [config.width];
+        Self { gain: init::constant(&shape, 1.0), bias: init::constant(&shape, 0.0), epsilon: config.norm_epsilon }
     }
 
     fn forward(&self, input: &Tensor) -> Result<Tensor, PluginError> {
-        Ok(input.f_layer_norm(self.gain.size(), Some(&self.gain), Some(&self.bias), NORM_EPSILON, false)?)
+        Ok(input.f_layer_norm(self.gain.size(), Some(&self.gain), Some(&self.bias), self.epsilon, false)?)
     }
 
     fn list(&self, name: &str, rows: &mut Vec<Parameter>) {
@@ -160,7 +227,8 @@ struct Call {
     bias: Option<Tensor>,
 }
 
-/// One decoder block: normalisation, self-attention, residual; normalisation, feed-forward, residual.
+/// One decoder block: normalisation, self-attention, residual; normalisation, feed-forward, residual. In a parallel one
+/// the second normalisation sees what the first one does.
 struct Block {
     attention_norm: Norm,
     query_key_value: Linear,
@@ -169,28 +237,30 @@ struct Block {
     up: Linear,
     down: Linear,
     head_width: i64,
+    parallel: bool,
 }
 
 impl Block {
     fn new(config: &Config) -> Self {
-        let (width, inner) = (config.width, config.width * config.ffn_multiple);
+        let (width, inner, biased) = (config.width, config.inner, config.attention_bias);
         Self {
-            attention_norm: Norm::new(width),
-            query_key_value: Linear::new(width, 3 * width),
-            output: Linear::new(width, width),
-            feed_norm: Norm::new(width),
-            up: Linear::new(width, inner),
-            down: Linear::new(inner, width),
+            attention_norm: Norm::new(config),
+            query_key_value: Linear::new(width, 3 * width, biased),
+            output: Linear::new(width, width, biased),
+            feed_norm: Norm::new(config),
+            up: Linear::new(width, inner, true),
+            down: Linear::new(inner, width, true),
             head_width: config.head_width,
+            parallel: config.parallel,
         }
     }
 
     /// `hidden` [B, L, D] -> [B, L, D].
     fn forward(&self, hidden: &Tensor, call: &Call) -> Result<Tensor, PluginError> {
-        let attended = self.attend(&self.attention_norm.forward(hidden)?, call)?;
-        let hidden = self.output.forward(&attended)? + hidden;
-        let fed = self.up.forward(&self.feed_norm.forward(&hidden)?)?.f_gelu("none")?;
-        Ok(self.down.forward(&fed)? + hidden)
+        let attended = self.output.forward(&self.attend(&self.attention_norm.forward(hidden)?, call)?)? + hidden;
+        let seen = if self.parallel { hidden } else { &attended };
+        let fed = self.up.forward(&self.feed_norm.forward(seen)?)?.f_gelu("none")?;
+        Ok(self.down.forward(&fed)? + attended)
     }
 
     /// Attention heads side by side, [B, L, D].
@@ -237,14 +307,18 @@ struct GptModel {
     words: Tensor,
     blocks: Vec<Block>,
     final_norm: Norm,
+    /// None where it is `words`.
+    output: Option<Tensor>,
 }
 
 impl GptModel {
     fn new(config: Config) -> Self {
+        let table = [config.vocab_size, config.width];
         Self {
-            words: init::normal(&[config.vocab_size, config.width], INIT_STD),
+            words: init::normal(&table, INIT_STD),
             blocks: (0..config.layers).map(|_| Block::new(&config)).collect(),
-            final_norm: Norm::new(config.width),
+            final_norm: Norm::new(&config),
+            output: (!config.tied).then(|| init::normal(&table, INIT_STD)),
             config,
         }
     }
@@ -257,6 +331,8 @@ impl Model for GptModel {
             block.list(&format!("gpt_neox.layers.{index}"), &mut rows);
         }
         self.final_norm.list("gpt_neox.final_layer_norm", &mut rows);
+        // A table of the vocabulary as the first one is: not in the non-embedding count.
+        rows.extend(self.output.as_ref().map(|output| row("embed_out.weight".into(), Role::Embedding, output)));
         rows
     }
 
@@ -274,8 +350,7 @@ impl Model for GptModel {
                 Some(full.f_triu(1)?)
             }
         };
-        let heads = self.config.width / self.config.head_width;
-        let call = Call { rotary: Rotary::new(length, heads, self.config.head_width, ids.device())?, bias };
+        let call = Call { rotary: Rotary::new(length, &self.config, ids.device())?, bias };
         let mut hidden = Tensor::f_embedding(&self.words, ids, -1, false, false)?; // [B, L, D]
         for block in &self.blocks {
             hidden = block.forward(&hidden, &call)?;
@@ -286,22 +361,11 @@ impl Model for GptModel {
     fn logits(&self, hidden: &Tensor, positions: Option<&Tensor>) -> Result<Tensor, PluginError> {
         let flat = hidden.f_reshape([-1, self.config.width])?;
         let chosen = positions.map_or_else(|| Ok(flat.shallow_clone()), |positions| flat.f_index_select(0, positions))?;
-        Ok(chosen.f_linear(&self.words, None::<Tensor>)?) // [M, V]
+        Ok(chosen.f_linear(self.output.as_ref().unwrap_or(&self.words), None::<Tensor>)?) // [M, V]
     }
 
     fn hub_config(&self) -> serde_json::Value {
-        let config = &self.config;
-        serde_json::json!({
-            "architectures": ["GPTNeoXForCausalLM"], "model_type": "gpt_neox",
-            "hidden_size": config.width, "num_hidden_layers": config.layers,
-            "num_attention_heads": config.width / config.head_width, "intermediate_size": config.width * config.ffn_multiple,
-            "vocab_size": config.vocab_size, "max_position_embeddings": config.max_positions,
-            "hidden_act": "gelu", "layer_norm_eps": NORM_EPSILON, "initializer_range": INIT_STD,
-            "rotary_pct": 1.0, "rotary_emb_base": rotary::BASE, "use_parallel_residual": false, "attention_bias": true,
-            "hidden_dropout": 0.0, "attention_dropout": 0.0, "classifier_dropout": 0.0,
-            "pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3,
-            "tie_word_embeddings": true, "is_decoder": true, "torch_dtype": "float32",
-        })
+        import::hub_config(&self.config)
     }
 }
 

@@ -1,29 +1,54 @@
 #![allow(clippy::unwrap_used)]
 
-use clmbench_sdk::prelude::*;
+use clmbench_sdk::{prelude::*, testing::golden::assert_golden};
 use clmbench_torch_ext::Autocast;
 
-use super::{Call, Config, Gpt, GptModel, Linear, rotary::Rotary, shares};
+use super::{Call, Config, Gpt, GptModel, Linear, import, rotary::Rotary, shares};
 
 mod reference;
 
-const TINY: Config = Config { layers: 2, width: 16, head_width: 8, ffn_multiple: 4, vocab_size: 11, max_positions: 12 };
+const TINY: Config = Config {
+    layers: 2,
+    width: 16,
+    head_width: 8,
+    inner: 64,
+    norm_epsilon: 1e-5,
+    parallel: false,
+    rotary_share: 1.0,
+    rotary_base: None,
+    attention_bias: true,
+    tied: true,
+    vocab_size: 11,
+    max_positions: 12,
+};
+/// Pythia's kind, with what else may differ.
+const OTHER: Config = Config {
+    inner: 40,
+    norm_epsilon: 1e-3,
+    parallel: true,
+    rotary_share: 0.5,
+    rotary_base: Some(300.0),
+    attention_bias: false,
+    tied: false,
+    ..TINY
+};
 
-fn tiny() -> GptModel {
+fn tiny(config: Config) -> GptModel {
     tch::set_num_threads(1);
     tch::manual_seed(3);
-    GptModel::new(TINY)
+    GptModel::new(config)
 }
 
 /// The tiny model with larger weights, so that attention is far from uniform, in this kind.
-fn sharp(kind: Kind) -> GptModel {
-    let mut model = tiny();
+fn sharp(config: Config, kind: Kind) -> GptModel {
+    let mut model = tiny(config);
     let scaled = |tensor: &mut Tensor, factor: f64| *tensor = (tensor.detach() * factor).to_kind(kind).set_requires_grad(true);
     let linear = |linear: &mut Linear| {
         scaled(&mut linear.weight, 15.0);
-        scaled(&mut linear.bias, 1.0);
+        linear.bias.iter_mut().for_each(|bias| scaled(bias, 1.0));
     };
     scaled(&mut model.words, 15.0);
+    model.output.iter_mut().for_each(|output| scaled(output, 15.0));
     for block in &mut model.blocks {
         for part in [&mut block.query_key_value, &mut block.output, &mut block.up, &mut block.down] {
             linear(part);
@@ -71,7 +96,7 @@ fn presets_are_named_by_their_size() {
 #[test]
 fn the_formula_counts_the_tensors_of_a_built_model() {
     for (layers, width, ffn_multiple) in [(1, 64, 4), (2, 128, 4), (5, 256, 4), (3, 64, 2)] {
-        let config = Config { layers, width, head_width: 32, ffn_multiple, vocab_size: 50, max_positions: 16 };
+        let config = Config { layers, width, head_width: 32, inner: width * ffn_multiple, vocab_size: 50, ..TINY };
         let rows = GptModel::new(config).parameters();
         let rows = rows.iter().filter(|row| !matches!(row.role, Role::Embedding | Role::OutputBias));
         let counted = rows.map(|row| row.tensor.numel() as u64).sum::<u64>();
@@ -83,18 +108,24 @@ fn the_formula_counts_the_tensors_of_a_built_model() {
 
 #[test]
 fn it_computes_what_its_published_layout_says() {
-    let model = sharp(Kind::Double);
     let (ids, mask) = batch();
-    for mode in [AttentionMode::Fast, AttentionMode::TwiceDifferentiable] {
-        let found = model.hidden(&ids, &mask, mode).unwrap();
-        for (row, length) in [(0, 5), (1, 3)] {
-            let tokens = Vec::<i64>::try_from(ids.select(0, row).narrow(0, 0, length)).unwrap();
-            let wanted = reference::hidden(&model, &tokens);
-            for (position, wanted) in wanted.iter().enumerate() {
-                let found = Vec::<f64>::try_from(found.select(0, row).select(0, position as i64)).unwrap();
-                for (found, wanted) in found.iter().zip(wanted) {
-                    // Angles are kept in float32.
-                    assert!((found - wanted).abs() < 1e-5, "{mode:?}, row {row}, position {position}: {found} is not {wanted}");
+    let written_out = Config { rotary_base: Some(10_000.0), ..TINY };
+    for config in [TINY, written_out, OTHER, Config { parallel: true, ..TINY }, Config { rotary_share: 0.25, ..OTHER }] {
+        let model = sharp(config, Kind::Double);
+        for mode in [AttentionMode::Fast, AttentionMode::TwiceDifferentiable] {
+            let found = model.hidden(&ids, &mask, mode).unwrap();
+            let logits = model.logits(&found, None).unwrap().view([2, 5, 11]);
+            for (row, length) in [(0, 5), (1, 3)] {
+                let tokens = Vec::<i64>::try_from(ids.select(0, row).narrow(0, 0, length)).unwrap();
+                for (position, wanted) in reference::hidden(&model, &tokens).iter().enumerate() {
+                    for (found, wanted) in [(&found, wanted), (&logits, &reference::logits(&model, wanted))] {
+                        let found = Vec::<f64>::try_from(found.select(0, row).select(0, position as i64)).unwrap();
+                        assert_eq!(found.len(), wanted.len());
+                        for (found, wanted) in found.iter().zip(wanted) {
+                            // Angles are kept in float32.
+                            assert!((found - wanted).abs() < 1e-5, "{mode:?}, {row}, {position}: {found} is not {wanted}");
+                        }
+                    }
                 }
             }
         }
@@ -102,8 +133,79 @@ fn it_computes_what_its_published_layout_says() {
 }
 
 #[test]
+fn it_computes_what_transformers_does() {
+    for case in ["tiny", "parallel"] {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/golden").to_owned();
+        assert_golden(&Gpt, format!("{path}/{case}.safetensors"), 1e-5);
+    }
+}
+
+#[test]
+fn what_it_writes_as_config_json_it_reads_as_the_same_configuration() {
+    let read = |text: &str| {
+        let imported = Gpt.import(&HubConfig::parse(text).unwrap()).unwrap();
+        assert_eq!((imported.vocab_size, imported.max_positions), (11, 12));
+        let mut params = imported.config;
+        params.insert("vocab_size".into(), 11.into());
+        params.insert("max_positions".into(), 12.into());
+        Config::read(&Params::from(params)).unwrap()
+    };
+    for config in [TINY, OTHER] {
+        let mut written = import::hub_config(&config);
+        let wanted = Config { rotary_base: Some(config.rotary_base.unwrap_or(10_000.0)), ..config };
+        assert_eq!(read(&written.to_string()), wanted);
+        // As version 4 of `transformers` wrote it, and as version 5 does.
+        let fields = written.as_object_mut().unwrap();
+        let inside = fields.remove("rope_parameters").unwrap();
+        assert_eq!(read(&serde_json::json!(fields).to_string()), wanted);
+        fields.insert("rope_parameters".into(), inside);
+        fields.remove("rotary_pct");
+        fields.remove("rotary_emb_base");
+        assert_eq!(read(&serde_json::json!(fields).to_string()), wanted);
+    }
+    // A file that leaves out what has a default: those of `GPTNeoXConfig`.
+    let short = r#"{"num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 2, "intermediate_size": 96, "vocab_size": 11,
+                    "max_position_embeddings": 12}"#;
+    let wanted = Config {
+        width: 64,
+        head_width: 32,
+        inner: 96,
+        parallel: true,
+        rotary_share: 0.25,
+        rotary_base: Some(10_000.0),
+        tied: false,
+        ..TINY
+    };
+    assert_eq!(read(short), wanted);
+}
+
+#[test]
+fn what_it_does_not_compute_is_refused_by_its_field() {
+    let error = |from: &str, to: &str| {
+        let text = import::hub_config(&TINY).to_string().replacen(from, to, 1);
+        Gpt.import(&HubConfig::parse(&text).unwrap()).unwrap_err().to_string()
+    };
+    assert!(error(r#""gelu""#, r#""gelu_new""#).contains("`hidden_act` is `gelu_new`; this architecture computes `gelu`"));
+    assert!(error(r#""default""#, r#""yarn""#).contains("`rope_type` is `yarn`; this architecture computes `default`"));
+    let scaled = r#"{"rope_scaling": {"type": "linear", "factor": 2.0},"#;
+    assert!(error("{", scaled).contains("`rope_scaling` is set"), "{}", error("{", scaled));
+    assert!(error(r#""num_attention_heads":2"#, r#""num_attention_heads":3"#).contains("not a multiple of"));
+    assert!(error(r#""num_hidden_layers":2"#, r#""num_hidden_layers":200"#).contains("at most 96"));
+}
+
+#[test]
+fn a_build_without_storage_has_the_same_names_and_shapes() {
+    let shapes = |model: GptModel| -> Vec<(String, Vec<i64>)> {
+        model.parameters().into_iter().map(|row| (row.name, row.tensor.size())).collect()
+    };
+    for config in [TINY, OTHER] {
+        assert_eq!(shapes(init::without_storage(|| GptModel::new(config))), shapes(tiny(config)));
+    }
+}
+
+#[test]
 fn a_later_token_changes_nothing_before_it() {
-    let model = sharp(Kind::Float);
+    let model = sharp(TINY, Kind::Float);
     let ids = Tensor::from_slice(&[2_i64, 5, 6, 7, 9, 3]).view([1, 6]);
     let mask = Tensor::ones([1, 6], (Kind::Float, Device::Cpu));
     let changed = Tensor::from_slice(&[2_i64, 5, 6, 10, 9, 3]).view([1, 6]);
@@ -121,7 +223,7 @@ fn a_later_token_changes_nothing_before_it() {
 #[test]
 fn turned_queries_and_keys_depend_on_their_distance_alone() {
     tch::manual_seed(5);
-    let rotary = Rotary::new(40, 2, 8, Device::Cpu).unwrap();
+    let rotary = Rotary::new(40, &TINY, Device::Cpu).unwrap();
     let options = (Kind::Float, Device::Cpu);
     let (query, key, value) = (Tensor::randn([8], options), Tensor::randn([8], options), Tensor::randn([8], options));
     // The same vectors in both heads of every position, as `query_key_value` gives them.
@@ -145,7 +247,7 @@ fn turned_queries_and_keys_depend_on_their_distance_alone() {
 
 #[test]
 fn padding_on_the_right_changes_nothing_and_on_the_left_is_refused() {
-    let model = sharp(Kind::Float);
+    let model = sharp(TINY, Kind::Float);
     let (ids, mask) = batch();
     for mode in [AttentionMode::Fast, AttentionMode::TwiceDifferentiable] {
         let padded = model.hidden(&ids, &mask, mode).unwrap();
@@ -162,21 +264,24 @@ fn padding_on_the_right_changes_nothing_and_on_the_left_is_refused() {
 fn both_attention_modes_agree_in_loss_and_gradient() {
     let (ids, mask) = batch();
     for (kind, within) in [(Kind::Float, 1e-5), (Kind::Double, 1e-12)] {
-        let model = sharp(kind);
-        let (fast, fast_gradients) = loss(&model, &ids, &mask, AttentionMode::Fast);
-        let (slow, slow_gradients) = loss(&model, &ids, &mask, AttentionMode::TwiceDifferentiable);
-        assert!((fast - slow).abs() < within * slow, "{kind:?}: {fast} is not {slow}");
-        let scale = slow_gradients.iter().map(largest).fold(0.0, f64::max);
-        for (a, b) in fast_gradients.iter().zip(&slow_gradients) {
-            assert!(largest(b) > 0.0, "every parameter gets a gradient");
-            assert!(largest(&(a - b)) < within * scale, "{kind:?}: {}", largest(&(a - b)));
+        for config in [TINY, OTHER] {
+            let model = sharp(config, kind);
+            let (fast, fast_gradients) = loss(&model, &ids, &mask, AttentionMode::Fast);
+            let (slow, slow_gradients) = loss(&model, &ids, &mask, AttentionMode::TwiceDifferentiable);
+            assert!((fast - slow).abs() < within * slow, "{kind:?}: {fast} is not {slow}");
+            let scale = slow_gradients.iter().map(largest).fold(0.0, f64::max);
+            for (a, b) in fast_gradients.iter().zip(&slow_gradients) {
+                assert!(largest(b) > 0.0, "every parameter gets a gradient");
+                assert!(largest(&(a - b)) < within * scale, "{kind:?}: {}", largest(&(a - b)));
+            }
         }
     }
 }
 
 #[test]
 fn an_untrained_model_knows_nothing() {
-    let model = GptModel::new(Config { vocab_size: 200, max_positions: 64, layers: 4, width: 128, head_width: 64, ..TINY });
+    let model =
+        GptModel::new(Config { vocab_size: 200, max_positions: 64, layers: 4, width: 128, head_width: 64, inner: 512, ..TINY });
     let ids = Tensor::randint(200, [8, 32], (Kind::Int64, Device::Cpu));
     let (loss, _) = loss(&model, &ids, &ids.ones_like().to_kind(Kind::Float), AttentionMode::Fast);
     assert!((loss - 200_f64.ln()).abs() < 0.1, "{loss}");
@@ -184,7 +289,7 @@ fn an_untrained_model_knows_nothing() {
 
 #[test]
 fn it_learns_a_pattern() {
-    let model = tiny();
+    let model = tiny(TINY);
     let ids = Tensor::from_slice(&[2_i64, 5, 6, 7, 5, 6, 7, 5, 6, 3]).view([1, 10]);
     let mask = Tensor::ones([1, 10], (Kind::Float, Device::Cpu));
     let (before, _) = loss(&model, &ids, &mask, AttentionMode::Fast);
@@ -213,13 +318,13 @@ fn softmax_is_exact_and_comes_back_in_the_kind_of_the_values() {
 
 #[test]
 fn under_autocast_products_are_bfloat16_and_the_residual_stream_is_float32() {
-    let model = sharp(Kind::Float);
+    let model = sharp(TINY, Kind::Float);
     let (ids, mask) = batch();
     let exact = loss(&model, &ids, &mask, AttentionMode::TwiceDifferentiable);
     let _autocast = Autocast::enable().unwrap();
     let hidden = Tensor::embedding(&model.words, &ids, -1, false, false);
     let bias = Tensor::full([5, 5], f64::NEG_INFINITY, (Kind::Float, Device::Cpu)).triu(1);
-    let call = Call { rotary: Rotary::new(5, 2, 8, Device::Cpu).unwrap(), bias: Some(bias) };
+    let call = Call { rotary: Rotary::new(5, &TINY, Device::Cpu).unwrap(), bias: Some(bias) };
     let block = &model.blocks[0];
     assert_eq!(block.attend(&block.attention_norm.forward(&hidden).unwrap(), &call).unwrap().kind(), Kind::BFloat16);
     assert_eq!(block.forward(&hidden, &call).unwrap().kind(), Kind::Float);
@@ -234,7 +339,7 @@ fn under_autocast_products_are_bfloat16_and_the_residual_stream_is_float32() {
 
 #[test]
 fn logits_at_positions_are_rows_of_all_logits() {
-    let model = tiny();
+    let model = tiny(TINY);
     let (ids, mask) = batch();
     let hidden = model.hidden(&ids, &mask, AttentionMode::Fast).unwrap();
     let all = model.logits(&hidden, None).unwrap();
@@ -254,7 +359,10 @@ fn impossible_geometry_and_overlong_input_are_errors() {
     };
     assert!(error(100, 64).contains("width 100 is not a multiple of head_width 64"));
     assert!(error(21, 7).contains("head_width 7 is odd"));
+    let config = r#"{"layers": 1, "width": 16, "head_width": 8, "ffn_multiple": 4, "rotary_share": 0.4, "vocab_size": 9, "max_positions": 8}"#;
+    let text = Gpt.build(&Params::parse(config).unwrap()).err().unwrap().to_string();
+    assert!(text.contains("rotary_share 0.4 of head_width 8 is 3"), "{text}");
     let ids = Tensor::ones([1, 13], (Kind::Int64, Device::Cpu));
-    let error = tiny().hidden(&ids, &ids.to_kind(Kind::Float), AttentionMode::Fast).unwrap_err();
+    let error = tiny(TINY).hidden(&ids, &ids.to_kind(Kind::Float), AttentionMode::Fast).unwrap_err();
     assert!(error.to_string().contains("13 tokens"), "{error}");
 }

@@ -1,10 +1,10 @@
 //! The forward pass again, in plain loops over f64, written from the published layout alone: the rows of
-//! `query_key_value` are grouped by head, within a head query, key, value; position m turns the pair (i, i + w/2) of a head
-//! of width w by m * 10000^(-2i/w); the two sub-layers follow each other.
+//! `query_key_value` are grouped by head, within a head query, key, value; position m turns the pair (i, i + t/2) of the first t numbers
+//! of a head by m * base^(-2i/t); the two sub-layers follow each other, or have one input and are both added to it.
 
 use clmbench_sdk::prelude::*;
 
-use crate::{GptModel, Linear, NORM_EPSILON, Norm};
+use crate::{GptModel, Linear, Norm};
 
 type Row = Vec<f64>;
 
@@ -13,16 +13,19 @@ fn values(tensor: &Tensor) -> Row {
 }
 
 fn linear(input: &[f64], layer: &Linear) -> Row {
-    let (weight, bias) = (values(&layer.weight), values(&layer.bias));
-    let rows = weight.chunks(input.len()).zip(&bias);
-    rows.map(|(row, bias)| row.iter().zip(input).map(|(w, x)| w * x).sum::<f64>() + bias).collect()
+    let weight = values(&layer.weight);
+    let rows = weight.chunks(input.len()).map(|row| row.iter().zip(input).map(|(w, x)| w * x).sum::<f64>());
+    match &layer.bias {
+        Some(bias) => rows.zip(values(bias)).map(|(sum, bias)| sum + bias).collect(),
+        None => rows.collect(),
+    }
 }
 
 fn norm(input: &[f64], layer: &Norm) -> Row {
     let count = input.len() as f64;
     let mean = input.iter().sum::<f64>() / count;
     let variance = input.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
-    let scaled = input.iter().map(|x| (x - mean) / (variance + NORM_EPSILON).sqrt());
+    let scaled = input.iter().map(|x| (x - mean) / (variance + layer.epsilon).sqrt());
     scaled.zip(values(&layer.gain).iter().zip(&values(&layer.bias))).map(|(x, (gain, bias))| x * gain + bias).collect()
 }
 
@@ -39,31 +42,40 @@ fn gelu(x: f64) -> f64 {
     x * (0.5 + (density(0.0) + inner + density(x)) * width / 3.0)
 }
 
-fn turn(head: &[f64], position: usize) -> Row {
-    let half = head.len() / 2;
-    let mut turned = head.to_vec();
+fn turn(head: &[f64], position: usize, base: f64, turned: usize) -> Row {
+    let half = turned / 2;
+    let mut result = head.to_vec();
     for i in 0..half {
-        let angle = position as f64 * 10_000_f64.powf(-2.0 * i as f64 / head.len() as f64);
-        turned[i] = head[i] * angle.cos() - head[i + half] * angle.sin();
-        turned[i + half] = head[i + half] * angle.cos() + head[i] * angle.sin();
+        let angle = position as f64 * base.powf(-2.0 * i as f64 / turned as f64);
+        result[i] = head[i] * angle.cos() - head[i + half] * angle.sin();
+        result[i + half] = head[i + half] * angle.cos() + head[i] * angle.sin();
     }
-    turned
+    result
+}
+
+/// Logits of one hidden state.
+pub fn logits(model: &GptModel, state: &[f64]) -> Row {
+    let table = values(model.output.as_ref().unwrap_or(&model.words));
+    table.chunks(state.len()).map(|row| row.iter().zip(state).map(|(w, x)| w * x).sum()).collect()
 }
 
 /// Hidden states of one molecule, a row a token.
 pub fn hidden(model: &GptModel, tokens: &[i64]) -> Vec<Row> {
     let (width, head) = (model.config.width as usize, model.config.head_width as usize);
+    let base = model.config.rotary_base.unwrap_or(10_000.0);
+    let turned = (model.config.rotary_share * head as f64) as usize;
     let words = values(&model.words);
     let mut states: Vec<Row> = tokens.iter().map(|token| words[*token as usize * width..][..width].to_vec()).collect();
     for block in &model.blocks {
         let fused: Vec<Row> = states.iter().map(|x| linear(&norm(x, &block.attention_norm), &block.query_key_value)).collect();
         let part = |position: usize, of_head: usize, which: usize| &fused[position][(3 * of_head + which) * head..][..head];
+        let before = states.clone();
         for (position, state) in states.iter_mut().enumerate() {
             let mut attended = Vec::new();
             for of_head in 0..width / head {
-                let query = turn(part(position, of_head, 0), position);
+                let query = turn(part(position, of_head, 0), position, base, turned);
                 let score = |other: usize| {
-                    let key = turn(part(other, of_head, 1), other);
+                    let key = turn(part(other, of_head, 1), other, base, turned);
                     query.iter().zip(&key).map(|(q, k)| q * k).sum::<f64>() / (head as f64).sqrt()
                 };
                 let weights: Row = (0..=position).map(|other| score(other).exp()).collect();
@@ -75,8 +87,9 @@ pub fn hidden(model: &GptModel, tokens: &[i64]) -> Vec<Row> {
             }
             *state = add(state, &linear(&attended, &block.output));
         }
-        for state in &mut states {
-            let up: Row = linear(&norm(state, &block.feed_norm), &block.up).into_iter().map(gelu).collect();
+        for (state, before) in states.iter_mut().zip(&before) {
+            let seen = if model.config.parallel { before } else { &*state };
+            let up: Row = linear(&norm(seen, &block.feed_norm), &block.up).into_iter().map(gelu).collect();
             *state = add(state, &linear(&up, &block.down));
         }
     }
