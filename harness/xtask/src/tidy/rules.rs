@@ -1,10 +1,11 @@
 //! The lists that the rules go by. A new entry needs its reason.
 
 /// Crates that must work where libtorch is missing; they reach neither tch, torch-sys nor the plugin edge.
-pub const WITHOUT_TORCH: [&str; 12] = [
+pub const WITHOUT_TORCH: [&str; 13] = [
     "clmbench",
     "clmbench-analysis",
     "clmbench-baselines",
+    "clmbench-checkpoint",
     "clmbench-fetch",
     "clmbench-molecules",
     "clmbench-protocol",
