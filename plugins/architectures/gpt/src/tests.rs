@@ -135,8 +135,7 @@ fn it_computes_what_its_published_layout_says() {
 #[test]
 fn it_computes_what_transformers_does() {
     for case in ["tiny", "parallel"] {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/golden").to_owned();
-        assert_golden(&Gpt, format!("{path}/{case}.safetensors"), 1e-5);
+        assert_golden(&Gpt, format!("{}/golden/{case}.safetensors", env!("CARGO_MANIFEST_DIR")), 1e-5);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use clmbench_sdk::prelude::*;
+use clmbench_sdk::{prelude::*, testing::golden::assert_golden};
 use clmbench_torch_ext::Autocast;
 
 use super::{Config, Lstm, LstmModel};
@@ -107,6 +107,11 @@ fn it_computes_what_its_equations_say() {
             }
         }
     }
+}
+
+#[test]
+fn it_computes_what_pytorchs_modules_do() {
+    assert_golden(&Lstm, concat!(env!("CARGO_MANIFEST_DIR"), "/golden/tiny.safetensors"), 1e-5);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use clmbench_sdk::prelude::*;
+use clmbench_sdk::{prelude::*, testing::golden::assert_golden};
 use clmbench_torch_ext::Autocast;
 
 use super::{Block, Call, Config, Linear, Molformer, MolformerModel, Norm, import, random_features, rotary::Rotary};
@@ -129,6 +129,11 @@ fn it_computes_the_quadratic_form_of_its_kernel() {
             }
         }
     }
+}
+
+#[test]
+fn it_computes_what_the_peer_in_python_does() {
+    assert_golden(&Molformer, concat!(env!("CARGO_MANIFEST_DIR"), "/golden/tiny.safetensors"), 1e-5);
 }
 
 #[test]
