@@ -2,6 +2,7 @@
 
     python parity.py golden CHECKOUT           golden files: plugins/architectures/*/golden/*.safetensors
     python parity.py folders OUT               OUT/models: folders to import; OUT/cases: what they compute
+    python parity.py versions                  torch and transformers
     python parity.py exported OUT FOLDER...    opens folders that clmbench exported; OUT/cases: what they compute
 """
 
@@ -67,7 +68,7 @@ def folders_to_import(out):
                 error = own_error(model, batch, tensors)
                 if variant == "bare":  # the head is not in the folder
                     tensors = {name: tensors[name] for name in ("ids", "mask", "hidden")}
-                said = folders.SAID[variant]
+                said = folders.said(family, variant)
                 write_case(out, f"{name}-{case}", tensors, name=name, family=family, said=said, lengths=lengths, error=error, folder=str(folder))
 
 
@@ -106,12 +107,16 @@ def exported(out, *paths):
         write_case(out, path.name, tensors, name=path.name, lengths=mask.sum(1).tolist(), error=error, opened_by=type(model).__name__)
 
 
+def versions():
+    print(f"torch {torch.__version__}, transformers {transformers.__version__}")
+
+
 def main():
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     command, *arguments = sys.argv[1:]
-    {"golden": golden, "folders": folders_to_import, "exported": exported}[command](*arguments)
+    {"golden": golden, "folders": folders_to_import, "exported": exported, "versions": versions}[command](*arguments)
 
 
 main()

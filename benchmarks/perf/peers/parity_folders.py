@@ -46,6 +46,13 @@ SAID = {
 }
 
 
+def said(family, variant):
+    """What is particular about a folder."""
+    if variant == "wide" and family not in models.CLASSES:
+        return "width 256"
+    return SAID[variant]
+
+
 def geometry(variant):
     return variant if variant in ("parallel", "long", "wide") else "tiny"
 

@@ -5,6 +5,7 @@ mod crash;
 mod heldout_loss;
 mod learning_rates;
 mod oracles;
+mod parity;
 mod peers;
 
 use clap::{Args, Subcommand};
@@ -33,6 +34,10 @@ pub enum Verify {
     Oracles(oracles::OracleArguments),
     /// Scores of embeddings and labels beside independent numpy on the same problems.
     Peers(peers::PeerArguments),
+    /// Hidden states, logits and gradients of every architecture beside the `transformers` package, imported and exported; minutes.
+    ///
+    /// Fails where one is off by more than 1e-5 of its largest entry.
+    Parity(parity::ParityArguments),
     /// Random forests on fingerprints beside published scores, on the same scaffold split; minutes, with HIV tens of minutes.
     ///
     /// Runs benchmarks/suites/anchors.toml, anchors-more.toml and anchors-hiv.toml. Fails where a score is outside its band (benchmarks/published.toml).
@@ -68,6 +73,7 @@ pub fn run(what: &Verify) -> Result<(), XtaskError> {
         Verify::Crash(arguments) => crash::run_crashes(arguments),
         Verify::Oracles(arguments) => oracles::run_oracles(arguments),
         Verify::Peers(arguments) => peers::run_peers(arguments),
+        Verify::Parity(arguments) => parity::run_parity(arguments),
         Verify::Anchors(arguments) => anchors::run_anchors(arguments),
     }
 }
