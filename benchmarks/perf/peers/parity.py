@@ -1,6 +1,7 @@
 """Reference outputs of small models with random weights, for the parity of architecture plugins with `transformers`.
 
     python parity.py golden CHECKOUT           golden files: plugins/architectures/*/golden/*.safetensors
+    python parity.py fixtures CHECKOUT         small folders: tests/fixtures/checkpoints
     python parity.py folders OUT               OUT/models: folders to import; OUT/cases: what they compute
     python parity.py versions                  torch and transformers
     python parity.py exported OUT FOLDER...    opens folders that clmbench exported; OUT/cases: what they compute
@@ -14,6 +15,7 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
+import parity_fixtures
 import parity_folders as folders
 import parity_models as models
 import parity_reference
@@ -116,7 +118,7 @@ def main():
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     command, *arguments = sys.argv[1:]
-    {"golden": golden, "folders": folders_to_import, "exported": exported, "versions": versions}[command](*arguments)
+    {"golden": golden, "fixtures": parity_fixtures.write, "folders": folders_to_import, "exported": exported, "versions": versions}[command](*arguments)
 
 
 main()

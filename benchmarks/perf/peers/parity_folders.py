@@ -57,12 +57,12 @@ def geometry(variant):
     return variant if variant in ("parallel", "long", "wide") else "tiny"
 
 
-def tokenizer(family):
+def tokenizer(family, more=()):
     """Whole atoms and bonds by a regex, between the family's first and last special token."""
     special, roles = SPECIAL[family]
     unknown = next(word for word in special if "unk" in word.lower())
     pad = next(word for word in special if "pad" in word.lower())
-    words = {word: index for index, word in enumerate(special + ATOMS)}
+    words = {word: index for index, word in enumerate([*special, *ATOMS, *(word for word in more if word not in special)])}
     built = Tokenizer(kinds.WordLevel(words, unk_token=unknown))
     built.pre_tokenizer = pre_tokenizers.Split(Regex(SMILES), behavior="isolated")
     start, end = (roles[name] for name in (("cls_token", "sep_token") if "cls_token" in roles else ("bos_token", "eos_token")))

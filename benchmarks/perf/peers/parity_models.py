@@ -115,9 +115,9 @@ def longest(family, geometry):
     return positions - 2 if family == "roberta" else positions
 
 
-def make(family, geometry):
+def make(family, geometry, changed=None):
     """The model with its random weights, in float32, evaluation mode."""
-    given = settings(family, geometry)
+    given = settings(family, geometry) | (changed or {})
     if family in CLASSES:
         config, model = (getattr(transformers, name) for name in CLASSES[family])
         model = model(config(**given, attn_implementation="sdpa"))
