@@ -101,6 +101,7 @@ impl Folder {
         let timed = Timed::of_file(&json, file)?;
         let entries = judge::entries(timed.tokenizer(), &json, file)?;
         let special = special::find(&timed, &settings, entries, file, &mut notes)?;
+        notes.extend(folds_case(&timed)?);
         let kind = judge::kind(timed.tokenizer()).to_owned();
         Ok(FoundTokenizer { json, special, entries, kind, notes })
     }
@@ -116,6 +117,14 @@ impl Settings {
             format!("`tokenizer_config.json` says do_lower_case = {said}, but `tokenizer.json`, which is followed, has lowercase = {does}")
         })
     }
+}
+
+/// Whether aromatic and aliphatic carbon are one token, as where a tokenizer of English text lower-cases.
+fn folds_case(timed: &Timed) -> Result<Option<String>, CheckpointError> {
+    let (upper, lower) = (timed.encode("Cc", false)?, timed.encode("cC", false)?);
+    let folds = upper.get_ids() == lower.get_ids() && !upper.get_ids().is_empty();
+    let note = "the tokenizer gives C and c the same tokens: it cannot tell aromatic atoms from others, as by do_lower_case";
+    Ok(folds.then(|| note.to_owned()))
 }
 
 /// Switches off what would cut, fill up or vary sequences; says what.

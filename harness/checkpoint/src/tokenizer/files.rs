@@ -1,5 +1,5 @@
 //! A `tokenizer.json` made of vocabulary files, as the converters of the `transformers` package make it
-//! (`convert_slow_tokenizer.py`: BertConverter, RobertaConverter, GPT2Converter).
+//! (version 5.23: `tokenization_bert.py`, `tokenization_roberta.py`, `tokenization_gpt2.py`); the tests compare tokens with it.
 
 use std::collections::BTreeMap;
 
@@ -24,27 +24,25 @@ enum Family {
     Smiles,
 }
 
-const CLASSES: [(&str, Family); 9] = [
+const CLASSES: [(&str, Family); 8] = [
     ("BertTokenizer", Family::Bert),
     ("DistilBertTokenizer", Family::Bert),
     ("ElectraTokenizer", Family::Bert),
     ("RobertaTokenizer", Family::Roberta),
     ("GPT2Tokenizer", Family::Gpt2),
-    ("GPTNeoXTokenizer", Family::Gpt2),
     ("MolformerTokenizer", Family::Smiles),
     ("MolTranBertTokenizer", Family::Smiles),
     ("SmilesTokenizer", Family::Smiles),
 ];
 
 /// Families by the word of the architecture, where no class is named.
-const TYPES: [(&str, Family); 8] = [
+const TYPES: [(&str, Family); 7] = [
     ("bert", Family::Bert),
     ("distilbert", Family::Bert),
     ("electra", Family::Bert),
     ("roberta", Family::Roberta),
     ("gpt2", Family::Gpt2),
     ("gpt_neo", Family::Gpt2),
-    ("gpt_neox", Family::Gpt2),
     ("molformer", Family::Smiles),
 ];
 
@@ -196,7 +194,7 @@ impl Made<'_> {
         let special = [start.0, end.0, unknown, self.token("pad_token", "[PAD]"), self.token("mask_token", "[MASK]")];
         Ok(json!({
             "version": "1.0",
-            "added_tokens": self.special(&special, &[]),
+            "added_tokens": self.special(&special),
             "normalizer": normalizer,
             "pre_tokenizer": {"type": "BertPreTokenizer"},
             "post_processor": template(start, end),
@@ -235,10 +233,9 @@ impl Made<'_> {
             (fields.into_iter().chain(pad).collect(), processor)
         };
         let level = json!({"type": "ByteLevel", "add_prefix_space": space, "trim_offsets": true, "use_regex": true});
-        let mask = self.token("mask_token", "<mask>");
         Ok(json!({
             "version": "1.0",
-            "added_tokens": self.special(&special, &[mask]),
+            "added_tokens": self.special(&special),
             "pre_tokenizer": level,
             "post_processor": processor,
             "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
@@ -269,7 +266,7 @@ impl Made<'_> {
             (self.token("pad_token", usual(["<pad>", "[PAD]"])), self.token("mask_token", usual(["<mask>", "[MASK]"])));
         Ok(json!({
             "version": "1.0",
-            "added_tokens": self.special(&[start.0, end.0, unknown, pad, mask], &[]),
+            "added_tokens": self.special(&[start.0, end.0, unknown, pad, mask]),
             "pre_tokenizer": {"type": "Split", "pattern": {"Regex": SMILES_REGEX}, "behavior": "Removed", "invert": true},
             "post_processor": template(start, end),
             "decoder": {"type": "Fuse"},
@@ -277,16 +274,16 @@ impl Made<'_> {
         }))
     }
 
-    /// Added tokens of those of these texts that the vocabulary has, by id; `lstrip` for some.
-    fn special(&self, texts: &[&str], stripped: &[&str]) -> Vec<Value> {
+    /// Added tokens of those of these texts that the vocabulary has, by id.
+    fn special(&self, texts: &[&str]) -> Vec<Value> {
         let of: BTreeMap<u64, &str> = texts.iter().filter_map(|text| Some((*self.vocabulary.get(*text)?, *text))).collect();
-        of.into_iter().map(|(id, text)| token(id, text, stripped.contains(&text), true)).collect()
+        of.into_iter().map(|(id, text)| token(id, text, true)).collect()
     }
 }
 
-fn token(id: u64, text: &str, stripped: bool, special: bool) -> Value {
+fn token(id: u64, text: &str, special: bool) -> Value {
     json!({
-        "id": id, "content": text, "single_word": false, "lstrip": stripped, "rstrip": false, "normalized": !special, "special": special,
+        "id": id, "content": text, "single_word": false, "lstrip": false, "rstrip": false, "normalized": !special, "special": special,
     })
 }
 
@@ -318,7 +315,7 @@ fn add(folder: &Folder, tokenizer: &mut Map<String, Value>) -> Result<(), Checkp
     }
     more.sort();
     if let Some(Value::Array(added)) = tokenizer.get_mut("added_tokens") {
-        added.extend(more.into_iter().map(|(id, text)| token(id, &text, false, false)));
+        added.extend(more.into_iter().map(|(id, text)| token(id, &text, false)));
     }
     Ok(())
 }

@@ -212,7 +212,7 @@ fn molecules() -> Vec<String> {
         "CC[N+](C)(C)C.[O-]S(=O)(=O)c1ccc(I)cc1",
         "é \u{2028}\u{1f9ea} 中",
     ];
-    let repeated = ["C", "c1ccccc1", "(", "[", "=", " ", "0", "aaab", "CC(C)", "N[C@@H](C)C(=O)", "C c\t", "[C@@"];
+    let repeated = ["C", "a", "c1ccccc1", "(", "[", "=", " ", "0", "aaab", "CC(C)", "N[C@@H](C)C(=O)", "C c\t", "[C@@"];
     let long = repeated.iter().flat_map(|part| [50, 5_000].map(|length| part.repeat(length / part.len())));
     // An expression that eats a repetition and then wants something else.
     let almost = ["a", "C", "c", "1", " "].map(|part| format!("{}!", part.repeat(2_000)));
