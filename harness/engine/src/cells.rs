@@ -14,7 +14,7 @@ use crate::{
     device::{Devices, InUse},
     embed,
     failure::{OrFail, Result, io},
-    files,
+    files, import,
     loader::Plugins,
     measure,
     pretrain::{self, Folders},
@@ -71,8 +71,9 @@ fn compute(request: &RunRequest, plugins: &mut Plugins, work: &Path, reporter: &
                 (0..spec.exclude.len()).map(|n| input(&format!("exclude:{n}"))).collect::<Result<_>>()?;
             CellOutput::TokeniseCorpus(tokenise::corpus(spec, &sources, &excluded, (given("tokenizer"), work), reporter)?)
         }
-        CellSpec::Import(_) => {
-            return Err(Failure::new(FailureKind::Unsupported, "this worker imports no checkpoints yet"));
+        CellSpec::Import(spec) => {
+            let files = import::files(&spec.files, &request.inputs, reporter)?;
+            CellOutput::Import(import::run(spec, plugins.get(&spec.plugin.name)?, files, work, reporter)?)
         }
         CellSpec::Pretrain(spec) => {
             let module = plugins.get(&spec.plugin.name)?.module;

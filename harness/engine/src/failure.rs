@@ -1,6 +1,7 @@
 //! How errors of the crates below become typed [`Failure`]s of a cell.
 
 use clmbench_api::{Fault, FaultKind};
+use clmbench_checkpoint::CheckpointError;
 use clmbench_molecules::MoleculesError;
 use clmbench_protocol::{Failure, FailureKind, tells_of_exhausted_memory};
 use clmbench_sdk::{PluginError, error::first_line};
@@ -33,6 +34,17 @@ impl IntoFailure for TorchError {
 impl IntoFailure for MoleculesError {
     fn into_failure(self) -> Failure {
         Failure::new(self.kind(), self.to_string())
+    }
+}
+
+impl IntoFailure for CheckpointError {
+    fn into_failure(self) -> Failure {
+        let kind = match &self {
+            CheckpointError::Io { .. } => FailureKind::Io,
+            CheckpointError::Memory { .. } => FailureKind::MemoryLimit,
+            _ => FailureKind::BadInput,
+        };
+        Failure::new(kind, self.to_string())
     }
 }
 

@@ -12,6 +12,7 @@ pub mod device;
 pub mod embed;
 pub mod failure;
 pub mod files;
+pub mod import;
 pub mod loader;
 pub mod logistic;
 pub mod masking;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use clmbench_api::{AttentionMode, ModelBox, PluginModuleRef, Role};
-use clmbench_protocol::{Failure, FailureKind, Special};
+use clmbench_api::{AttentionMode, ModelBox, NamedShape, PluginModuleRef, Role};
+use clmbench_protocol::{Failure, FailureKind, ImportedConfig, Special};
 use clmbench_sdk::tensor::{lend, take};
 use serde_json::{Map, Value};
 use tch::{Device, Kind, Tensor};
@@ -80,10 +80,7 @@ impl Model {
         config: &Map<String, Value>,
         vocabulary: Vocabulary,
     ) -> Result<Self> {
-        let mut config = config.clone();
-        config.insert("vocab_size".into(), vocabulary.size.into());
-        config.insert("max_positions".into(), vocabulary.max_tokens.into());
-        let json = Value::Object(config).to_string();
+        let json = whole(config, (vocabulary.size, vocabulary.max_tokens));
         let inner = module.new_model()(architecture.into(), json.as_str().into()).or_fail()?;
         Self::from_box(inner, vocabulary)
     }
@@ -193,6 +190,42 @@ impl Model {
         let saved: Vec<&Parameter> = self.saved().collect();
         crate::weights::read_into(path, digest, &saved)
     }
+}
+
+/// A configuration as architectures get it: with the shape of the vocabulary, (rows of the table of word embeddings, longest sequence).
+fn whole(config: &Map<String, Value>, (rows, longest): (u64, u64)) -> String {
+    let mut config = config.clone();
+    config.insert("vocab_size".into(), rows.into());
+    config.insert("max_positions".into(), longest.into());
+    Value::Object(config).to_string()
+}
+
+/// Names, roles and shapes of the tensors that a model of this configuration would have; nothing is allocated for them. `vocabulary` is
+/// (rows of the table of word embeddings, longest sequence).
+///
+/// # Errors
+/// What the plugin refuses.
+pub fn shapes(
+    module: PluginModuleRef,
+    architecture: &str,
+    config: &Map<String, Value>,
+    vocabulary: (u64, u64),
+) -> Result<Vec<NamedShape>> {
+    let json = whole(config, vocabulary);
+    module.shapes()(architecture.into(), json.as_str().into()).or_fail().map(Into::into)
+}
+
+/// What an architecture makes of a `config.json`.
+///
+/// # Errors
+/// What the plugin refuses.
+pub fn import_config(module: PluginModuleRef, architecture: &str, config: &Map<String, Value>) -> Result<ImportedConfig> {
+    let json = Value::Object(config.clone()).to_string();
+    let answer = module.import_config()(architecture.into(), json.as_str().into()).or_fail()?;
+    serde_json::from_str(&answer).map_err(|error| {
+        let text = format!("architecture `{architecture}` gave no configuration for config.json: {error}");
+        Failure::new(FailureKind::PluginError, text)
+    })
 }
 
 /// Moves the storage of a parameter. Every handle of it sees the move, also the model's own.

@@ -46,11 +46,18 @@ impl ForeignTokenizer {
     /// [`MoleculesError::Setting`] for a specification without digest or special ids or with a longest sequence that its template leaves no
     /// room in, [`MoleculesError::WrongDigest`] for another file, [`MoleculesError::Damaged`] for one that is no tokenizer.
     pub fn open(path: &Path, spec: &TokenizerSpec) -> Result<Self, MoleculesError> {
+        Self::of(std::fs::read(path).map_err(MoleculesError::io("read", path))?, path, spec)
+    }
+
+    /// [`Self::open`] with the content of the file; the path is for messages.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn of(json: Vec<u8>, path: &Path, spec: &TokenizerSpec) -> Result<Self, MoleculesError> {
         let wrong = |setting, value: String, why: &str| MoleculesError::Setting { setting, value, why: why.into() };
         let (Some(digest), Some(special)) = (&spec.digest, &spec.special) else {
             return Err(wrong("tokenizer.kind", spec.kind.clone(), "its digest and its special ids must be given with it"));
         };
-        let json = std::fs::read(path).map_err(MoleculesError::io("read", path))?;
         let found = blake3_hex(&json);
         if found != *digest {
             return Err(MoleculesError::WrongDigest { path: path.to_owned(), found, wanted: digest.clone() });
@@ -143,6 +150,11 @@ impl ForeignTokenizer {
             ids.push(unknown.or(start).or(end).unwrap_or(pad));
         }
         Ok(Tokens { ids, truncated, unknown: counts.1 > 0, counts })
+    }
+
+    /// The token of an id.
+    pub fn token(&self, id: u16) -> Option<String> {
+        self.inner.id_to_token(u32::from(id))
     }
 
     /// Largest id, plus one.

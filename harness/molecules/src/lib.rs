@@ -46,6 +46,7 @@ pub use corpus::{prepare_corpus, prepare_corpus_with};
 pub use dataset::{prepare_dataset, prepare_dataset_with};
 pub use encoder::Encoder;
 pub use error::MoleculesError;
+pub use foreign::ForeignTokenizer;
 pub use prepared::{Part, PreparedDataset};
 pub use smiles::{InvalidMolecule, Molecule};
 pub use special::SpecialIds;
