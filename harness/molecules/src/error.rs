@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clmbench_checkpoint::CheckpointError;
 use clmbench_protocol::{Failure, FailureKind};
 
 /// An error of this crate. Every message names the offending thing and the next step.
@@ -248,6 +249,9 @@ pub enum MoleculesError {
         /// Candidates that are test molecules.
         excluded: u64,
     },
+    /// A tokenizer of a checkpoint of others that cannot be used.
+    #[error(transparent)]
+    Foreign(#[from] CheckpointError),
     /// The tokenizer could not be made, read or applied.
     #[error("tokenizer {at}: {what}")]
     Tokenizer {
@@ -262,7 +266,7 @@ impl MoleculesError {
     /// The typed reason under which a cell fails with this error.
     pub fn kind(&self) -> FailureKind {
         match self {
-            Self::Io { .. } => FailureKind::Io,
+            Self::Io { .. } | Self::Foreign(CheckpointError::Io { .. }) => FailureKind::Io,
             Self::WrongTable { .. } | Self::WrongDigest { .. } | Self::Damaged { .. } | Self::Gzip { .. } => {
                 FailureKind::CorruptFile
             }

@@ -1,13 +1,9 @@
-//! A tokenizer that came with a checkpoint of others: its `tokenizer.json`, applied as it is.
+//! A tokenizer that came with a checkpoint of others: its `tokenizer.json`, applied as it is, under the time limits of [`Timed`].
 
-use std::{
-    cell::Cell,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::path::Path;
 
+use clmbench_checkpoint::Timed;
 use clmbench_protocol::{Special, TokenizerSpec};
-use tokenizers::{Encoding, Tokenizer};
 
 use crate::{
     digest::{blake3_hex, write_bytes},
@@ -19,24 +15,17 @@ use crate::{
 pub const KIND: &str = "file";
 /// Largest id of any tokenizer: tokens are kept in 16 bits, of which the last number stands for none.
 pub const LARGEST_ID: u32 = 65_534;
-/// Longest time for one molecule.
-const ONE: Duration = Duration::from_secs(2);
-/// Longest time a molecule on average, looked at after [`TRIED`] molecules.
-const MEAN: Duration = Duration::from_millis(50);
-const TRIED: u32 = 40;
 
 /// The tokenizer of a checkpoint of others, with the longest sequence of a cell.
 ///
 /// A molecule becomes what the tokenizer's own template makes of it: special tokens stand where its post-processor puts them, and nowhere
 /// if it puts none.
 pub struct ForeignTokenizer {
-    inner: Tokenizer,
+    inner: Timed,
     json: Vec<u8>,
     special: Special,
     max_tokens: usize,
     entries: usize,
-    /// Molecules so far, and the time they took.
-    spent: Cell<(u32, Duration)>,
 }
 
 impl ForeignTokenizer {
@@ -44,7 +33,7 @@ impl ForeignTokenizer {
     ///
     /// # Errors
     /// [`MoleculesError::Setting`] for a specification without digest or special ids or with a longest sequence that its template leaves no
-    /// room in, [`MoleculesError::WrongDigest`] for another file, [`MoleculesError::Damaged`] for one that is no tokenizer.
+    /// room in, [`MoleculesError::WrongDigest`] for another file, [`MoleculesError::Foreign`] and [`MoleculesError::Damaged`] for one that cannot be used.
     pub fn open(path: &Path, spec: &TokenizerSpec) -> Result<Self, MoleculesError> {
         Self::of(std::fs::read(path).map_err(MoleculesError::io("read", path))?, path, spec)
     }
@@ -62,50 +51,27 @@ impl ForeignTokenizer {
         if found != *digest {
             return Err(MoleculesError::WrongDigest { path: path.to_owned(), found, wanted: digest.clone() });
         }
-        let mut inner = Tokenizer::from_bytes(&json).map_err(|error| MoleculesError::damaged(path, error.to_string()))?;
-        inner.with_padding(None);
-        inner.with_truncation(None).map_err(|error| MoleculesError::damaged(path, error.to_string()))?;
-        let largest = inner.get_vocab(true).values().copied().chain(special.ids().into_iter().map(u32::from)).max();
+        let inner = Timed::new(&json)?;
+        let read = inner.tokenizer();
+        if read.get_padding().is_some() || read.get_truncation().is_some() {
+            return Err(MoleculesError::damaged(
+                path,
+                "its own padding or truncation is on; importing a checkpoint switches both off",
+            ));
+        }
+        let largest = read.get_vocab(true).values().copied().chain(special.ids().into_iter().map(u32::from)).max();
         let largest = largest.unwrap_or(0);
         if largest > LARGEST_ID {
             let text = format!("its largest id is {largest}; at most {LARGEST_ID} can be kept");
             return Err(MoleculesError::damaged(path, text));
         }
         let (max_tokens, entries) = (spec.max_tokens as usize, largest as usize + 1);
-        let tokenizer =
-            Self { inner, json, special: special.clone(), max_tokens, entries, spent: Cell::new((0, Duration::ZERO)) };
-        let added = tokenizer.encoding("C")?.get_special_tokens_mask().iter().filter(|mark| **mark == 1).count();
+        let added = inner.encode("C", true)?.get_special_tokens_mask().iter().filter(|mark| **mark == 1).count();
         if max_tokens <= added || spec.max_tokens > LARGEST_ID {
             let why = format!("it must be from {} to {LARGEST_ID}, for the tokenizer adds {added} special tokens", added + 1);
             return Err(wrong("tokenizer.max_tokens", max_tokens.to_string(), &why));
         }
-        Ok(tokenizer)
-    }
-
-    /// What the tokenizer makes of a text, with the tokens of its template. Offsets are in letters.
-    fn encoding(&self, smiles: &str) -> Result<Encoding, MoleculesError> {
-        let wrong = |what: String| MoleculesError::Tokenizer { at: shortened(smiles), what };
-        let started = Instant::now();
-        let encoding = self.inner.encode_char_offsets(smiles, true).map_err(|error| wrong(error.to_string()))?;
-        let took = started.elapsed();
-        let (molecules, total) = self.spent.get();
-        let (molecules, total) = (molecules.saturating_add(1), total + took);
-        self.spent.set((molecules, total));
-        if took > ONE {
-            return Err(wrong(format!(
-                "it took {:.1} s of this molecule, and at most {} s are allowed; its pattern or its model is unfit",
-                took.as_secs_f64(),
-                ONE.as_secs()
-            )));
-        }
-        if molecules >= TRIED && total / molecules > MEAN {
-            let mean = (total / molecules).as_millis();
-            return Err(wrong(format!(
-                "it takes {mean} ms a molecule, and at most {} ms are allowed; its pattern or its model is unfit",
-                MEAN.as_millis()
-            )));
-        }
-        Ok(encoding)
+        Ok(Self { inner, json, special: special.clone(), max_tokens, entries })
     }
 
     /// Tokens of a molecule as its template puts them. If that is more than the longest sequence, the tokens of the molecule are cut from
@@ -113,9 +79,10 @@ impl ForeignTokenizer {
     /// of which nothing is left becomes one token: the unknown one, or else the start, the end or the padding.
     ///
     /// # Errors
-    /// [`MoleculesError::Tokenizer`] for a molecule that the tokenizer refuses or takes too long for.
+    /// [`MoleculesError::Foreign`] for a molecule that the tokenizer refuses or takes too long for, [`MoleculesError::Tokenizer`] for an id that cannot
+    /// be kept.
     pub fn encode(&self, smiles: &str) -> Result<Tokens, MoleculesError> {
-        let encoding = self.encoding(smiles)?;
+        let encoding = self.inner.encode(smiles, true)?;
         let marks = encoding.get_special_tokens_mask();
         let (before, body) =
             (marks.iter().take_while(|mark| **mark == 1).count(), marks.iter().filter(|mark| **mark != 1).count());
@@ -154,7 +121,7 @@ impl ForeignTokenizer {
 
     /// The token of an id.
     pub fn token(&self, id: u16) -> Option<String> {
-        self.inner.id_to_token(u32::from(id))
+        self.inner.tokenizer().id_to_token(u32::from(id))
     }
 
     /// Largest id, plus one.

@@ -2,7 +2,7 @@
 
 use clmbench_api::{AttentionMode, Role};
 use clmbench_molecules::TokenCache;
-use clmbench_protocol::{ArchitectureInfo, Failure, FailureKind, Objective};
+use clmbench_protocol::{ArchitectureInfo, Failure, FailureKind, HubInfo, Objective};
 use serde_json::{Map, Value};
 use tch::{Kind, Tensor};
 
@@ -12,7 +12,7 @@ use crate::{
     failure::{OrFail, Result},
     loader::Plugin,
     masking::MaskKey,
-    model::{Model, backward},
+    model::{self, Model, backward},
     sample::{Sample, training},
     seed,
 };
@@ -72,6 +72,12 @@ pub fn check(checks: &mut Checks<'_>, plugin: &Plugin, info: &ArchitectureInfo, 
         || second_derivative(&model),
         |()| "a second derivative exists and is finite".into(),
     );
+    let announced = || announced(plugin, info, &config, &model);
+    checks.make(&name("shapes without storage are those it builds"), announced, |count| format!("{count} tensors"));
+    if let Some(hub) = &info.hub {
+        let back = || reads_itself(plugin, (info, hub), &config, &model);
+        checks.make(&name("reads the config.json and the weights that it writes"), back, |words| words.clone());
+    }
     checks.make(&name("saved and loaded"), || round_trip(&model, &build(4, &config)?), |words| words.clone());
     for parameter in &info.parameters {
         // The largest model may not fit into memory; the smallest must be built, or refused.
@@ -258,6 +264,70 @@ fn second_derivative(model: &Model) -> Result<()> {
         return broken("the second derivative is missing or not finite");
     }
     Ok(())
+}
+
+/// Names and shapes that a dry build tells are those of the model: checkpoints of others are judged by them.
+fn announced(plugin: &Plugin, info: &ArchitectureInfo, config: &Map<String, Value>, model: &Model) -> Result<usize> {
+    let rows = model::shapes(plugin.module, &info.name, config, (model.vocabulary.size, model.vocabulary.max_tokens))?;
+    let mut said: Vec<(String, Vec<i64>)> = rows.into_iter().map(|row| (row.name.into(), row.shape.into())).collect();
+    let mut built: Vec<(String, Vec<i64>)> = model.saved().map(|row| (row.name.clone(), row.tensor.size())).collect();
+    said.sort_unstable();
+    built.sort_unstable();
+    if said == built {
+        return Ok(built.len());
+    }
+    let unlike = said.iter().find(|row| !built.contains(row)).or_else(|| built.iter().find(|row| !said.contains(row)));
+    let unlike = unlike.map(|(name, shape)| format!("`{name}` {shape:?}")).unwrap_or_default();
+    broken(format!("a build without storage has other tensors ({unlike}); make every tensor by `init`"))
+}
+
+/// An architecture that reads checkpoints of others reads what it writes itself, and refuses a `config.json` that says nothing.
+fn reads_itself(
+    plugin: &Plugin,
+    (info, hub): (&ArchitectureInfo, &HubInfo),
+    config: &Map<String, Value>,
+    model: &Model,
+) -> Result<String> {
+    let written: Map<String, Value> = serde_json::from_str(&model.hub_config()?)
+        .map_err(|error| Failure::new(FailureKind::PluginError, format!("hub_config() is no JSON object: {error}")))?;
+    let word = written.get("model_type").and_then(Value::as_str).unwrap_or_default();
+    if !hub.model_types.iter().any(|known| known == word) {
+        return broken(format!("hub_config() says `model_type` = `{word}`, which is not among its model_types"));
+    }
+    let back = model::import_config(plugin.module, &info.name, &written)?;
+    let vocabulary = (model.vocabulary.size, model.vocabulary.max_tokens);
+    if (back.vocab_size, back.max_positions) != vocabulary {
+        let found = (back.vocab_size, back.max_positions);
+        return broken(format!(
+            "out of its own config.json it reads (vocab_size, max_positions) = {found:?}, not {vocabulary:?}"
+        ));
+    }
+    if let Some((key, value)) = config.iter().find(|(key, value)| back.config.get(*key) != Some(*value)) {
+        let found = back.config.get(key).map_or_else(|| "nothing".into(), Value::to_string);
+        return broken(format!("out of its own config.json it reads `{key}` = {found}, not {value}"));
+    }
+    let nothing: Map<String, Value> = [("model_type".to_owned(), Value::from(word))].into_iter().collect();
+    match model::import_config(plugin.module, &info.name, &nothing) {
+        Err(failure) if failure.kind == FailureKind::BadInput => {}
+        Err(failure) => return Err(failure),
+        Ok(_) => {
+            return broken(
+                "a config.json without any geometry is read as if it told one; use config.integer(..), which needs the field",
+            );
+        }
+    }
+    let folder =
+        tempfile::tempdir().map_err(|error| crate::failure::io(&std::env::temp_dir(), "creating a folder in", &error))?;
+    let path = folder.path().join("model.safetensors");
+    let rows: Vec<_> = model.saved().map(|row| (row.name.clone(), &row.tensor)).collect();
+    crate::weights::write(&path, &rows)?;
+    let wanted: Vec<(String, Vec<u64>)> =
+        model.saved().map(|row| (row.name.clone(), row.tensor.size().iter().map(|side| *side as u64).collect())).collect();
+    let matched = clmbench_checkpoint::match_up(&clmbench_checkpoint::header(&path).or_fail()?, &wanted, hub).or_fail()?;
+    if matched.pairs.iter().any(|(name, tensor)| *name != tensor.name) || matched.pairs.len() != wanted.len() {
+        return broken("its rules of names lead its own weights astray");
+    }
+    Ok(format!("`{word}`, {} tensors", wanted.len()))
 }
 
 /// Weights written, and read into a model that was initialised otherwise: all that the logits depend on is in the file.

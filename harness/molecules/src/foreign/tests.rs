@@ -13,9 +13,18 @@ fn special() -> Special {
 }
 
 fn opened(model: &str, template: &str, special: Special, max_tokens: u32) -> Result<ForeignTokenizer, MoleculesError> {
+    opened_with("null", model, template, (special, max_tokens))
+}
+
+fn opened_with(
+    truncation: &str,
+    model: &str,
+    template: &str,
+    (special, max_tokens): (Special, u32),
+) -> Result<ForeignTokenizer, MoleculesError> {
     let file = tempfile::NamedTempFile::new().unwrap();
     let json = format!(
-        r#"{{"version":"1.0","truncation":{{"direction":"Right","max_length":4,"strategy":"LongestFirst","stride":0}},"padding":null,
+        r#"{{"version":"1.0","truncation":{truncation},"padding":null,
         "added_tokens":[],"normalizer":null,"pre_tokenizer":{LETTERS},"post_processor":{template},"decoder":null,"model":{model}}}"#
     );
     std::fs::write(file.path(), &json).unwrap();
@@ -28,7 +37,6 @@ fn the_tokenizers_own_template_stands_around_a_molecule() {
     let tokenizer = opened(MODEL, TEMPLATE, special(), 6).unwrap();
     assert_eq!((tokenizer.vocabulary_size(), tokenizer.max_tokens()), (10, 6));
     let tokens = tokenizer.encode("CON").unwrap();
-    // The truncation of its file is switched off: five tokens, not four.
     assert_eq!((tokens.ids, tokens.truncated, tokens.unknown, tokens.counts), (vec![0, 9, 6, 7, 2], false, false, (3, 0)));
     let tokens = tokenizer.encode("CFNOOO").unwrap();
     assert_eq!((tokens.ids, tokens.truncated, tokens.unknown, tokens.counts), (vec![0, 9, 3, 7, 6, 2], true, true, (6, 1)));
@@ -37,7 +45,7 @@ fn the_tokenizers_own_template_stands_around_a_molecule() {
     assert_eq!(bare.encode("CO").unwrap().ids, [9, 6]);
     assert_eq!(bare.encode("CON").unwrap().ids, [9, 6]);
     // As the library itself cuts it.
-    let mut library = Tokenizer::from_bytes(&tokenizer.json).unwrap();
+    let mut library = tokenizers::Tokenizer::from_bytes(&tokenizer.json).unwrap();
     library.with_truncation(Some(tokenizers::TruncationParams { max_length: 6, ..Default::default() })).unwrap();
     let wanted: Vec<u16> = library.encode("CFNOOO", true).unwrap().get_ids().iter().map(|id| *id as u16).collect();
     assert_eq!(tokenizer.encode("CFNOOO").unwrap().ids, wanted);
@@ -61,6 +69,8 @@ fn unfit_files_and_settings_are_typed_errors() {
     ));
     let large = r#"{"type":"WordLevel","vocab":{"C":65535},"unk_token":"C"}"#;
     assert!(matches!(opened(large, "null", special(), 8), Err(MoleculesError::Damaged { .. })));
+    let cutting = r#"{"direction":"Right","max_length":4,"strategy":"LongestFirst","stride":0}"#;
+    assert!(matches!(opened_with(cutting, MODEL, TEMPLATE, (special(), 8)), Err(MoleculesError::Damaged { .. })));
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut spec = TokenizerSpec { kind: KIND.into(), digest: Some("0".into()), ..TokenizerSpec::default() };
     assert!(matches!(ForeignTokenizer::open(file.path(), &spec), Err(MoleculesError::Setting { .. })));
