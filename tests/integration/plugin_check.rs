@@ -6,8 +6,10 @@ use crate::real::{ECHO, PLUGINS, Real};
 
 const CARELESS: &str = "clmbench-test-plugin-careless";
 /// The tool's own plugins beside those that every test installs.
-const MORE: [&str; 7] = [
+const MORE: [&str; 9] = [
     "clmbench-plugin-gpt",
+    "clmbench-plugin-lstm",
+    "clmbench-plugin-molformer",
     "clmbench-plugin-roberta",
     "clmbench-plugin-modernbert",
     "clmbench-plugin-hessian",
