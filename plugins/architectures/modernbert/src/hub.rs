@@ -12,8 +12,15 @@ pub fn info() -> HubInfo {
         renamed: Vec::new(),
         prefix: "model.".into(),
         tied: vec![("decoder.weight".into(), "model.embeddings.tok_embeddings.weight".into())],
-        // Heads of other tasks lead to no logits of tokens.
-        ignored: texts(&["classifier.weight", "classifier.bias"]),
+        // Heads of other tasks, and what ModChemBERT pools with, lead to no logits of tokens.
+        ignored: texts(&[
+            "classifier.weight",
+            "classifier.bias",
+            "pooling_attn.Wq.weight",
+            "pooling_attn.Wk.weight",
+            "pooling_attn.Wv.weight",
+            "pooling_attn.Wo.weight",
+        ]),
         optional: texts(&["head.", "decoder."]),
         head: texts(&["head.", "decoder."]),
     }
