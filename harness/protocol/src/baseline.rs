@@ -17,14 +17,25 @@ pub struct BaselineProtocol {
     pub threads: u32,
 }
 
+/// Trees of a random forest when a suite is silent.
+pub const USUAL_TREES: u32 = 500;
+/// Rounds, learning rate and depth of boosting when a suite is silent.
+pub const USUAL_BOOSTING: (u32, f64, u32) = (100, 0.1, 6);
+
 impl BaselineProtocol {
-    /// As tables show it, such as `random forest, ecfp4 2048`. Without the seed.
+    /// As tables show it, such as `random forest, ecfp4 2048`. Without the seed; with every setting that is not the usual, since boards take
+    /// what has one label for one model: `random forest 100 (split 32, balanced), ecfp4 2048`.
     pub fn label(&self) -> String {
-        let model = match self.model {
-            BaselineModel::RandomForest { growth, .. } if growth.is_usual() => "random forest",
-            BaselineModel::RandomForest { .. } => "tuned random forest",
-            BaselineModel::Boosting { .. } => "boosting",
-            BaselineModel::Linear { .. } => "linear",
+        let model = match &self.model {
+            BaselineModel::RandomForest { trees: USUAL_TREES, growth } => format!("random forest{}", growth.label()),
+            BaselineModel::RandomForest { trees, growth } => format!("random forest {trees}{}", growth.label()),
+            BaselineModel::Boosting { rounds, learning_rate, depth } if (*rounds, learning_rate.0, *depth) == USUAL_BOOSTING => {
+                "boosting".to_owned()
+            }
+            BaselineModel::Boosting { rounds, learning_rate, depth } => {
+                format!("boosting {rounds} (rate {}, depth {depth})", learning_rate.0)
+            }
+            BaselineModel::Linear { .. } => "linear".to_owned(),
         };
         let features = match self.features {
             BaselineFeatures::Ecfp4 { bits } => format!("ecfp4 {bits}"),
@@ -101,6 +112,24 @@ impl Growth {
     pub fn is_usual(&self) -> bool {
         *self == Self::default()
     }
+
+    /// What differs from the usual, such as ` (split 32, balanced)`; empty for the usual.
+    fn label(self) -> String {
+        let usual = Self::default();
+        let criterion = match self.criterion {
+            Criterion::Variance => "variance",
+            Criterion::Entropy => "entropy",
+            Criterion::AbsoluteError => "absolute error",
+        };
+        let words = [
+            (self.min_samples_split != usual.min_samples_split).then(|| format!("split {}", self.min_samples_split)),
+            (self.criterion != usual.criterion).then(|| criterion.to_owned()),
+            (self.bootstrap != usual.bootstrap).then(|| "no bootstrap".to_owned()),
+            (self.balanced != usual.balanced).then(|| "balanced".to_owned()),
+        ];
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
+    }
 }
 
 /// What a split of a tree lowers.
@@ -114,4 +143,27 @@ pub enum Criterion {
     Entropy,
     /// Absolute error from the median, for regression tasks on fingerprints.
     AbsoluteError,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn baselines_of_other_settings_have_other_labels() {
+        let label =
+            |model| BaselineProtocol { features: BaselineFeatures::Ecfp4 { bits: 1024 }, model, seed: 1, threads: 1 }.label();
+        let forest = |trees, growth| label(BaselineModel::RandomForest { trees, growth });
+        let usual = Growth::default();
+        assert_eq!(forest(500, usual), "random forest, ecfp4 1024");
+        assert_eq!(forest(100, usual), "random forest 100, ecfp4 1024");
+        assert_eq!(forest(100, Growth { min_samples_split: 32, ..usual }), "random forest 100 (split 32), ecfp4 1024");
+        let tuned = Growth { min_samples_split: 8, criterion: Criterion::Entropy, bootstrap: false, balanced: true };
+        assert_eq!(forest(500, tuned), "random forest (split 8, entropy, no bootstrap, balanced), ecfp4 1024");
+        let boosting = |rounds| label(BaselineModel::Boosting { rounds, learning_rate: Number(0.1), depth: 6 });
+        assert_eq!(
+            (boosting(100).as_str(), boosting(30).as_str()),
+            ("boosting, ecfp4 1024", "boosting 30 (rate 0.1, depth 6), ecfp4 1024")
+        );
+    }
 }

@@ -30,7 +30,7 @@ impl Builder<'_> {
         let seeded = entry.is_seeded();
         let seed = if seeded { self.derived_seed(index) } else { 0 };
         let protocol = BaselineProtocol { features, model: entry.model.clone(), seed, threads: THREADS };
-        let label = plain(&entry.label(features).replace(", ", "-"));
+        let label = plain(&entry.label(features).replace(['(', ')'], "").replace(", ", "-"));
         let end = if seeded { format!("/seed{index}") } else { String::new() };
         let (kind, work) = estimate::baseline_kind_and_work(&dataset.dataset, &protocol);
         let spec = self.transfer_to(dataset, Protocol::Baseline(protocol));

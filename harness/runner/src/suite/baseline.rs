@@ -24,9 +24,9 @@ const OWN_KEYS: [(&str, &str); 5] =
 /// Bits of a folded fingerprint when the suite is silent.
 const BITS: u32 = 2048;
 /// Trees of a forest when the suite is silent.
-const TREES: u32 = 500;
+const TREES: u32 = clmbench_protocol::USUAL_TREES;
 /// Rounds, learning rate and depth of boosting when the suite is silent.
-const BOOSTING: (u32, f64, u32) = (100, 0.1, 6);
+const BOOSTING: (u32, f64, u32) = clmbench_protocol::USUAL_BOOSTING;
 /// L2 strengths that a probe and a linear baseline try on the validation molecules: the powers of ten from 1e-4 to 1e8.
 pub(crate) const STRENGTHS: [f64; 13] = [1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 

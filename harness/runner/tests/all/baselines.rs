@@ -36,7 +36,7 @@ fn every_key_is_read_and_silence_means_the_defaults() {
         (&tuned.model, tuned.datasets.clone()),
         (&BaselineModel::RandomForest { trees: 500, growth }, Some(vec!["bace".into()]))
     );
-    assert_eq!(tuned.label(tuned.features[0]), "tuned random forest, ecfp4 2048");
+    assert_eq!(tuned.label(tuned.features[0]), "random forest (split 32, entropy, no bootstrap, balanced), ecfp4 2048");
     let boosting = read("model = \"boosting\"\nfeatures = \"descriptors\"");
     let model = |rounds, rate, depth| BaselineModel::Boosting { rounds, learning_rate: Number(rate), depth };
     assert_eq!((boosting.model, boosting.features.as_slice()), (model(100, 0.1, 6), [BaselineFeatures::Descriptors].as_slice()));
@@ -87,9 +87,9 @@ fn a_baseline_is_fitted_to_the_datasets_it_names_and_is_for() {
         ("transfer/baseline/linear-ecfp4_2048/freesolv", None),
         ("transfer/baseline/linear-ecfp4_2048/bace", None),
         ("transfer/baseline/random_forest-ecfp4_2048/bace/seed0", None),
-        ("transfer/baseline/random_forest-ecfp4_2048/freesolv/seed0", None),
-        ("transfer/baseline/tuned_random_forest-ecfp4_2048/freesolv/seed0", None),
-        ("transfer/baseline/tuned_random_forest-ecfp4_2048/bace/seed0", Some(reason)),
+        ("transfer/baseline/random_forest_9-ecfp4_2048/freesolv/seed0", None),
+        ("transfer/baseline/random_forest_absolute_error-ecfp4_2048/freesolv/seed0", None),
+        ("transfer/baseline/random_forest_absolute_error-ecfp4_2048/bace/seed0", Some(reason)),
     ];
     assert_eq!(cells, expected);
 }
@@ -109,7 +109,7 @@ fn a_baseline_belongs_to_its_dataset_alone() {
             (baseline.seed, baseline.threads, baseline.label())
         })
         .collect();
-    let (forest, linear) = ("random forest, ecfp4 2048".to_owned(), "linear, ecfp4 2048".to_owned());
+    let (forest, linear) = ("random forest 9, ecfp4 2048".to_owned(), "linear, ecfp4 2048".to_owned());
     let forests = [3000, 3001, 3000, 3001].map(|seed| (seed, 2, forest.clone()));
     assert_eq!(found[..4], forests, "seed 3 of the suite, and the index");
     assert_eq!(found[4..], [(0, 2, linear.clone()), (0, 2, linear)]);
@@ -168,7 +168,7 @@ fn every_mistake_is_said_word_for_word() {
             "10: `features` in [[baseline]] must be a list, such as `features = [\"ecfp4\"]`, but a whole number is written.",
         ),
         (
-            format!("{forest}\n[[baseline]]\n{forest}\ntrees = 5"),
+            format!("{forest}\n[[baseline]]\n{forest}\ntrees = 500\nseeds = 2"),
             "10: the baseline `random forest, ecfp4 2048` of `freesolv` is named twice, first on line 8. Remove one.",
         ),
         (

@@ -39,7 +39,7 @@ fn the_demo_has_these_cells() {
     assert_eq!(stages, [("embed", 48), ("measure", 80), ("pretrain", 12), ("tokenise", 6), ("transfer", 96 + 2 * 4)]);
     let summary = demo.summary(&|runs| Some(1.0 / runs as f64));
     assert_eq!((summary.cells, summary.not_applicable, summary.mde), (250, 0, Some(0.125)));
-    assert_eq!(summary.baselines, ["linear, ecfp4 2048", "random forest, ecfp4 2048"]);
+    assert_eq!(summary.baselines, ["linear, ecfp4 2048", "random forest 100, ecfp4 2048"]);
     assert_eq!(summary.gradient_equivalents, 808.0, "one cheap and five moderate metrics at a quick budget on 8 checkpoints");
     let keys: Vec<&str> = demo.cells.iter().map(|cell| cell.key.as_str()).collect();
     let first = [

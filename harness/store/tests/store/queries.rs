@@ -272,7 +272,7 @@ fn baselines_are_apart_from_the_scores_of_runs() {
         .filter(|row| row.primary)
         .map(|row| (row.cell.as_str(), row.baseline.as_str(), row.value, row.seed, row.n_test))
         .collect();
-    let label = "random forest, ecfp4 2048";
+    let label = "random forest 100, ecfp4 2048";
     assert_eq!(primary, [("forest-0", label, 10.0, 10, 65), ("forest-1", label, 11.0, 11, 65)]);
     let refused = store.refused_baselines(first).unwrap();
     assert_eq!((refused.len(), refused[0].run.as_str(), refused[0].reason.as_str()), (1, label, "one label"));
