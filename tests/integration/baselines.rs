@@ -63,7 +63,7 @@ fn a_suite_of_baselines_alone_goes_all_the_way() {
     let plan = bench.clmbench(&["plan", "suite.toml"]).code(0);
     let start = "suite   alone: 10 cells (2 tokenise, 8 transfer), 0 done, 10 to do\n\
                  runs    none: nothing is pretrained, so nothing is fitted\n\
-                 against 3 baselines on the same splits: random forest, ecfp4 2048; linear, ecfp4 1024; linear, \
+                 against 3 baselines on the same splits: random forest 100, ecfp4 2048; linear, ecfp4 1024; linear, \
                  descriptors\n";
     assert!(plan.stdout.starts_with(start), "{}", plan.stdout);
     let row = bench.clmbench(&["plan", "suite.toml", "--json"]).code(0).rows().remove(0);
@@ -83,7 +83,7 @@ fn a_suite_of_baselines_alone_goes_all_the_way() {
     let of = |dataset: &str, label: &str| {
         rows.iter().find(|row| row["dataset"] == dataset && row["label"] == label).unwrap_or_else(|| panic!("{label}: {rows:#?}"))
     };
-    let forest = of("leaky", "random forest, ecfp4 2048");
+    let forest = of("leaky", "random forest 100, ecfp4 2048");
     assert_eq!((forest["kind"].as_str(), forest["transfer_seeds"].as_u64()), (Some("baseline"), Some(2)));
     assert!(forest["se_seed"].as_f64().unwrap() > 0.0 && of("leaky", "linear, descriptors")["se_seed"].is_null());
     for (dataset, leaked) in [("leaky", true), ("beta", false)] {
@@ -108,7 +108,7 @@ fn a_suite_of_baselines_alone_goes_all_the_way() {
 
     let report = bench.clmbench(&["report", "--out", "-"]).code(0).stdout;
     let split = "random, seed 42, 70 : 10 : 20";
-    for words in [leak, conflict, "CC BY-NC-SA 4.0", "Kuhn et al. 2016", split, "random forest, ecfp4 2048"] {
+    for words in [leak, conflict, "CC BY-NC-SA 4.0", "Kuhn et al. 2016", split, "random forest 100, ecfp4 2048"] {
         assert!(report.contains(words), "`{words}` is not in the page");
     }
 }
