@@ -34,7 +34,7 @@ const CHANGES: &[(&str, &str, &str)] = &[
     (
         "[[dataset]]",
         "[[checkpoint]]\nhub = \"a/b\"\n[[dataset]]",
-        "suite.toml:14: `[[checkpoint]]` (measuring a published checkpoint) is not supported yet. Remove the table; pretrain the models of the suite with `[[model]]`.",
+        "suite.toml:14: `revision` in [[checkpoint]]: is not written. A suite pins the commit, since branches move: `clmbench model import a/b@main` says which it is now. Until then write `revision = \"unpinned\"`: the suite plans, but does not run.",
     ),
     (
         "[[metric]]",

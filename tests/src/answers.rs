@@ -13,9 +13,9 @@ use std::{
 
 use clmbench_protocol::{
     CellOutput, CellSpec, CheckpointOutput, CorpusOutput, Coverage, DatasetOutput, Embed, EmbedOutput, ErrorKind, Failure,
-    FailureKind, FinetuneRecord, FinetuneTrial, Measure, MeasureOutput, MetricValue, Number, OutputFile, Pretrain,
-    PretrainOutput, Protocol, ScheduleKind, ScoreValue, TaskCheck, TaskInfo, TaskKind, TaskTransfer, TokeniseCorpus,
-    TokeniseDataset, Transfer, TransferOutput, TransferTask, fault,
+    FailureKind, FinetuneRecord, FinetuneTrial, Import, ImportOutput, Measure, MeasureOutput, MetricValue, Number, Objective, OutputFile, Pretrain,
+    PretrainOutput, Protocol, ScheduleKind, ScoreValue, Special, TaskCheck, TaskInfo, TaskKind, TaskTransfer, TokeniseCorpus,
+    TokeniseDataset, TokenizerSpec, Transfer, TransferOutput, TransferTask, fault,
 };
 
 use crate::manifest::{EVIL_DATASET, EVIL_SMILES, LEAKY_DATASET, parameters_of, tasks_of};
@@ -73,11 +73,14 @@ pub fn compute(
     inputs: &BTreeMap<String, String>,
     folder: &Path,
 ) -> Result<(CellOutput, Vec<OutputFile>), Failure> {
+    if let Some(failure) = unknown_fact(spec) {
+        return Err(failure);
+    }
     let mut work = Work { folder, files: Vec::new() };
     let output = match spec {
         CellSpec::TokeniseDataset(spec) => dataset(spec, inputs, &mut work).map(CellOutput::TokeniseDataset),
-        CellSpec::TokeniseCorpus(spec) => corpus(spec, &mut work).map(CellOutput::TokeniseCorpus),
-        CellSpec::Import(_) => Err(io::Error::new(io::ErrorKind::Unsupported, "imports nothing")),
+        CellSpec::TokeniseCorpus(spec) => corpus(spec, inputs, &mut work).map(CellOutput::TokeniseCorpus),
+        CellSpec::Import(spec) => import(spec, inputs, &mut work).map(CellOutput::Import),
         CellSpec::Pretrain(spec) => pretrain(spec, inputs, &mut work).map(CellOutput::Pretrain),
         CellSpec::Embed(spec) => embed(spec, inputs, &mut work).map(CellOutput::Embed),
         CellSpec::Measure(spec) => measure(spec, inputs, &mut work).map(CellOutput::Measure),
@@ -94,9 +97,13 @@ fn dataset(spec: &TokeniseDataset, inputs: &BTreeMap<String, String>, work: &mut
         (None, None) => String::new(),
         _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, "a split and its file go together")),
     };
-    let tokenizer_digest = work.write("tokenizer.json", &spec.tokenizer.kind, None)?;
+    let tokenizer = tokenizer_text(&spec.tokenizer, inputs)?;
+    let tokenizer_digest = work.write("tokenizer.json", &tokenizer, None)?;
     let evil = spec.dataset == EVIL_DATASET;
-    let data_digest = work.write("molecules.csv", &format!("{} {}", spec.source, spec.dataset), None)?;
+    let content = format!("{} {}", spec.source, spec.dataset);
+    // Of another tokenizer: the same molecules in other tokens.
+    let tokens = if spec.tokenizer.digest.is_some() { format!(" {tokenizer}") } else { String::new() };
+    let data_digest = work.write("molecules.csv", &format!("{content}{tokens}"), None)?;
     let tasks = if spec.tasks.is_empty() { tasks_of(&spec.dataset) } else { spec.tasks.clone() };
     let leaky = spec.dataset == LEAKY_DATASET;
     let check = |task: &TaskInfo| TaskCheck {
@@ -120,8 +127,8 @@ fn dataset(spec: &TokeniseDataset, inputs: &BTreeMap<String, String>, work: &mut
         unknown_token_molecules: 0,
         duplicate_groups: 0,
         leaked: if leaky { 3 } else { 0 },
-        sha256_csv: "0".repeat(64),
-        split_digest: digest(&format!("split {}{parts} {data_digest}", spec.split.algorithm)),
+        sha256_csv: digest(&format!("csv {content}")),
+        split_digest: digest(&format!("split {}{parts} {}", spec.split.algorithm, digest(&content))),
         data_digest,
         tokenizer_digest,
         train_sd: vec![Number(3.0); tasks.len()],
@@ -129,8 +136,9 @@ fn dataset(spec: &TokeniseDataset, inputs: &BTreeMap<String, String>, work: &mut
     })
 }
 
-fn corpus(spec: &TokeniseCorpus, work: &mut Work<'_>) -> io::Result<CorpusOutput> {
-    let tokenizer_digest = work.write("tokenizer.json", &spec.tokenizer.kind, None)?;
+fn corpus(spec: &TokeniseCorpus, inputs: &BTreeMap<String, String>, work: &mut Work<'_>) -> io::Result<CorpusOutput> {
+    let tokenizer = tokenizer_text(&spec.tokenizer, inputs)?;
+    let tokenizer_digest = work.write("tokenizer.json", &tokenizer, None)?;
     let sample = format!("{} {} {} {:?}", spec.corpus, spec.seed, spec.heldout, spec.exclude);
     Ok(CorpusOutput {
         corpus: spec.corpus.clone(),
@@ -159,6 +167,65 @@ fn corpus(spec: &TokeniseCorpus, work: &mut Work<'_>) -> io::Result<CorpusOutput
             untrained_position_share: Number(0.0),
         }],
     })
+}
+
+/// A checkpoint of others: layers and width are those of its `config.json`; the rest follows from the bytes of its files.
+fn import(spec: &Import, inputs: &BTreeMap<String, String>, work: &mut Work<'_>) -> io::Result<ImportOutput> {
+    let bad = |what: String| io::Error::new(io::ErrorKind::InvalidInput, what);
+    let mut texts = BTreeMap::new();
+    for file in &spec.files {
+        let path = inputs.get(&format!("file:{}", file.name)).ok_or_else(|| bad(format!("there is no input `{}`", file.name)))?;
+        texts.insert(file.name.as_str(), fs::read_to_string(path)?);
+    }
+    let config: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(texts.get("config.json").map_or("", String::as_str)).map_err(|error| bad(error.to_string()))?;
+    let config = ["layers", "width"].map(|key| (key.to_owned(), config.get(key).cloned().unwrap_or_else(|| 2.into())));
+    let config = serde_json::Map::from_iter(config);
+    let parameters = parameters_of(&config);
+    let name = format!("{} {parameters} {:?} {texts:?}", spec.architecture, spec.control);
+    let learnt = if spec.control.is_some() { 0.0 } else { 1.5 };
+    let quality = (parameters as f64).ln() / 10.0 + learnt + 0.05 * noise(&format!("quality {name}"));
+    let weights_digest = work.write("checkpoint-0/model.safetensors", &format!("{quality}\n{}\n", digest(&name)), None)?;
+    let tokenizer = texts.get("tokenizer.json").map_or("", String::as_str);
+    let tokenizer_digest = work.write("checkpoint-0/tokenizer.json", tokenizer, None)?;
+    Ok(ImportOutput {
+        architecture: spec.architecture.clone(),
+        config,
+        objective: Objective::MaskedLm,
+        non_embedding_parameters: parameters,
+        total_parameters: parameters + 10_000,
+        vocabulary: 600,
+        tokenizer_entries: 591,
+        tokenizer_kind: "WordPiece".into(),
+        max_tokens: spec.max_tokens.min(64),
+        max_positions: 64,
+        tokenizer_digest,
+        special: Special::default(),
+        head_is_random: false,
+        checkpoint: CheckpointOutput {
+            folder: "checkpoint-0".into(),
+            step: 0,
+            tokens: 0,
+            annealed: true,
+            last: true,
+            learning_rate: Number(0.0),
+            training_loss: Number(f64::NAN),
+            training_flops: Number(0.0),
+            weights_digest,
+        },
+        notes: vec!["the pooler is absent: it keeps its initial values".into()],
+    })
+}
+
+/// The text that stands for a tokenizer: our own has its kind, another its digest.
+fn tokenizer_text(spec: &TokenizerSpec, inputs: &BTreeMap<String, String>) -> io::Result<String> {
+    let Some(wanted) = &spec.digest else { return Ok(spec.kind.clone()) };
+    let path = inputs.get("tokenizer").ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "there is no tokenizer"))?;
+    let text = fs::read_to_string(path)?;
+    if digest(&text) != *wanted {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "another tokenizer"));
+    }
+    Ok(text)
 }
 
 fn pretrain(spec: &Pretrain, inputs: &BTreeMap<String, String>, work: &mut Work<'_>) -> io::Result<PretrainOutput> {
@@ -224,6 +291,18 @@ fn embed(spec: &Embed, inputs: &BTreeMap<String, String>, work: &mut Work<'_>) -
     let text = format!("{quality}\n{} {}\n", spec.checkpoint.weights_digest, spec.data_digest);
     let width = spec.checkpoint.config.get("width").and_then(serde_json::Value::as_u64).unwrap_or(64);
     Ok(EmbedOutput { rows: 100, width, embedding_digest: work.write("embeddings.safetensors", &text, None)? })
+}
+
+/// Why a trivial metric cannot be measured: a fact of a checkpoint of others that is not known.
+fn unknown_fact(spec: &CellSpec) -> Option<Failure> {
+    let CellSpec::Measure(spec) = spec else { return None };
+    let (unknown, what) = match spec.metric.as_str() {
+        "trivial/tokens" | "trivial/flops" => (spec.record.tokens.is_none(), "tokens"),
+        "trivial/corpus" => (spec.record.corpus_molecules.is_none(), "molecules"),
+        _ => return None,
+    };
+    let message = format!("it is not known how many {what} it was trained on: write `{what}` in its [[checkpoint]] table");
+    unknown.then(|| Failure::new(FailureKind::Unsupported, message))
 }
 
 fn measure(spec: &Measure, inputs: &BTreeMap<String, String>, work: &mut Work<'_>) -> io::Result<MeasureOutput> {

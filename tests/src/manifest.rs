@@ -1,7 +1,7 @@
 //! What the fake plugin offers. Its "library" is this manifest as JSON, which the fake worker gives back.
 
 use clmbench_protocol::{
-    ArchitectureInfo, Comparable, CostClass, DatasetInfo, Direction, MetricInfo, Objective, ParameterInfo, ParameterKind,
+    ArchitectureInfo, Comparable, CostClass, DatasetInfo, Direction, HubInfo, MetricInfo, Objective, ParameterInfo, ParameterKind,
     PluginManifest, PresetInfo, Scope, TaskInfo, TaskKind,
 };
 use serde_json::{Map, Value, json};
@@ -81,7 +81,7 @@ fn architecture() -> ArchitectureInfo {
         objective: Objective::MaskedLm,
         parameters: vec![integer("layers", 2), integer("width", 64)],
         presets: presets.into(),
-        hub: None,
+        hub: Some(HubInfo { model_types: vec!["fake".into()], ..HubInfo::default() }),
     }
 }
 

@@ -212,10 +212,14 @@ fn gained(
     if info.trivial {
         return (None, "gains are measured over the trivial predictors, this one among them".to_owned());
     }
-    let logs = |get: fn(&Point<'_>) -> u64| points.iter().map(|point| (get(point) as f64).ln()).collect::<Vec<f64>>();
-    let size = logs(|point| point.run.non_embedding_parameters);
-    let tokens = logs(|point| point.run.tokens);
-    let corpus = logs(|point| point.run.corpus_molecules);
+    let logs = |get: fn(&Point<'_>) -> Option<u64>| -> Option<Vec<f64>> {
+        points.iter().map(|point| get(point).map(|count| (count as f64).ln())).collect()
+    };
+    let size = logs(|point| Some(point.run.non_embedding_parameters));
+    let (tokens, corpus) = (logs(|point| point.run.tokens), logs(|point| point.run.corpus_molecules));
+    let (Some(size), Some(tokens), Some(corpus)) = (size, tokens, corpus) else {
+        return (None, "gains are measured over size, tokens and corpus size, and of a checkpoint of others they are not known".into());
+    };
     let trivial = [
         Column { name: "log non-embedding parameters", values: &size },
         Column { name: "log tokens", values: &tokens },
@@ -405,7 +409,7 @@ mod tests {
     #[test]
     fn one_learning_rate_for_all_sizes_is_flagged() {
         let mut inputs = suite(12);
-        inputs.runs.iter_mut().for_each(|run| run.learning_rate = 1e-3);
+        inputs.runs.iter_mut().for_each(|run| run.learning_rate = Some(1e-3));
         let row = only(&fit_rows(&inputs).unwrap(), "loss/mlm_loss");
         assert_eq!(row.flags, ["fixed_learning_rate"]);
         inputs.runs.iter_mut().for_each(|run| run.non_embedding_parameters = 1);
@@ -416,7 +420,7 @@ mod tests {
     #[test]
     fn tokens_that_follow_the_corpus_do_not_take_the_gain_away() {
         let mut inputs = suite(12);
-        inputs.runs.iter_mut().for_each(|run| run.tokens = 200 * run.corpus_molecules);
+        inputs.runs.iter_mut().for_each(|run| run.tokens = run.corpus_molecules.map(|molecules| 200 * molecules));
         let row = only(&fit_rows(&inputs).unwrap(), "loss/mlm_loss");
         assert!(row.gain.is_some() && row.gain_low.is_some());
         assert_eq!(row.flags, ["tokens_vary_with_corpus"]);
@@ -442,7 +446,7 @@ mod tests {
         let mut inputs = suite(12);
         let before = only(&fit_rows(&inputs).unwrap(), "loss/mlm_loss");
         let more = inputs.runs.iter().map(|run| {
-            let mut row = score_row(&run.run, 1.0 + run.seed as f64);
+            let mut row = score_row(&run.run, 1.0 + run.seed.unwrap_or(0) as f64);
             row.dataset = "esol".into();
             row.split_digest = "esol split".into();
             row

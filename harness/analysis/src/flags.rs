@@ -7,6 +7,7 @@
 //! | `mixed_device` | values from different classes of device (cpu, cuda) |
 //! | `mixed_precision` | runs trained in different number formats (float32, bfloat16) |
 //! | `mixed_libtorch` | values from different libtorch versions |
+//! | `imported` | checkpoints of others are among the runs: whether they were annealed, what they were trained on, and whether test molecules of the task were part of it is not known |
 //! | `diverged_runs` | diverged runs were left out |
 //! | `incomplete` | runs without a value of the metric or without a score were left out, or scores are means over different numbers of transfer seeds (some failed) |
 //! | `tokens_vary_with_corpus` | tokens and corpus size rise together: their effects cannot be told apart |
@@ -20,6 +21,9 @@ use clmbench_protocol::CorpusOutput;
 use clmbench_stats::{Interval, spearman};
 
 use crate::{details::ExcludedRun, labels::LEAKED, points::Point};
+
+/// The flag of a checkpoint of others.
+pub(crate) const IMPORTED: &str = "imported";
 
 /// Share of a dataset's molecules that a corpus may leave untrained before the row is flagged.
 pub const LARGEST_UNTRAINED_SHARE: f64 = 0.20;
@@ -43,6 +47,7 @@ pub(crate) fn flags(
         }
     };
     set(LEAKED, leaked);
+    set(IMPORTED, points.iter().any(|point| point.run.imported));
     set("out_of_vocabulary", points.iter().any(|point| out_of_vocabulary(point, corpora, dataset)));
     let devices = points.iter().flat_map(|point| {
         point.score.devices.iter().chain([&point.metric.device, &point.run.device]).map(|device| class(device))
@@ -56,12 +61,15 @@ pub(crate) fn flags(
     set("diverged_runs", excluded.iter().any(|run| run.reason == "diverged"));
     let fewer_seeds = distinct(points.iter().map(|point| u64::from(point.score.seeds))) > 1;
     set("incomplete", fewer_seeds || excluded.iter().any(|run| run.reason != "diverged"));
-    let tokens: Vec<f64> = points.iter().map(|point| point.run.tokens as f64).collect();
-    let corpus: Vec<f64> = points.iter().map(|point| point.run.corpus_molecules as f64).collect();
-    set("tokens_vary_with_corpus", spearman(&tokens, &corpus).is_ok_and(|rho| rho > 0.999));
-    let learning_rates = points.iter().map(|point| point.run.learning_rate.to_bits());
+    let known = |get: fn(&Point<'_>) -> Option<u64>| -> Vec<f64> {
+        points.iter().filter_map(|point| get(point).map(|count| count as f64)).collect()
+    };
+    let (tokens, corpus) = (known(|point| point.run.tokens), known(|point| point.run.corpus_molecules));
+    let all_known = tokens.len() == points.len() && corpus.len() == points.len();
+    set("tokens_vary_with_corpus", all_known && spearman(&tokens, &corpus).is_ok_and(|rho| rho > 0.999));
+    let learning_rates: Vec<u64> = points.iter().filter_map(|point| point.run.learning_rate.map(f64::to_bits)).collect();
     let sizes = points.iter().map(|point| point.run.non_embedding_parameters);
-    let pretrained = distinct(sizes) > 1 && distinct(learning_rates) == 1;
+    let pretrained = learning_rates.len() == points.len() && distinct(sizes) > 1 && distinct(learning_rates.into_iter()) == 1;
     let tuned = points.iter().any(|point| point.score.fixed_learning_rate);
     set("fixed_learning_rate", pretrained || tuned);
     let values = points.iter().map(|point| point.metric.value.to_bits());

@@ -54,7 +54,7 @@ impl Inputs {
     /// The store cannot be read; no such suite.
     pub fn read(store: &Store, suite_id: i64) -> Result<Self, AnalysisError> {
         let suite = suite(store, suite_id)?;
-        Ok(Self {
+        let inputs = Self {
             suite: suite.name,
             useful_effect: suite.useful_effect,
             runs: store.runs(suite_id)?,
@@ -68,7 +68,26 @@ impl Inputs {
             datasets: store.datasets(suite_id)?,
             infos: store.metric_infos()?,
             corpora: store.corpora(suite_id)?,
-        })
+        };
+        Ok(inputs.by_content())
+    }
+
+    /// Names every dataset by its content in place of its tokens, so that scores of runs with unlike tokenizers on the same molecules,
+    /// labels and split stand side by side. A dataset that was tokenised several times is listed once.
+    fn by_content(mut self) -> Self {
+        let contents = contents(&self.datasets);
+        let rename = |digest: &mut String| {
+            if let Some(content) = contents.get(digest.as_str()) {
+                digest.clone_from(content);
+            }
+        };
+        self.scores.iter_mut().for_each(|row| rename(&mut row.data_digest));
+        self.refused.iter_mut().chain(&mut self.refused_baselines).for_each(|row| rename(&mut row.data_digest));
+        self.baselines.iter_mut().for_each(|row| rename(&mut row.data_digest));
+        self.metrics.iter_mut().filter_map(|row| row.dataset.as_mut()).for_each(|(data, ..)| rename(data));
+        self.failed.iter_mut().filter_map(|cell| cell.spec.dataset.as_mut()).for_each(|(data, ..)| rename(data));
+        self.datasets = named_by_content(std::mem::take(&mut self.datasets));
+        self
     }
 
     /// Reads the test predictions that primary scores at last checkpoints rest on.
@@ -91,7 +110,8 @@ impl Inputs {
         if !["rmse", "mae"].contains(&group.score.as_str()) {
             return String::new();
         }
-        let dataset = self.datasets.iter().find(|dataset| dataset.data_digest == group.data_digest);
+        let same = |dataset: &&DatasetOutput| dataset.data_digest == group.data_digest && dataset.dataset == group.dataset;
+        let dataset = self.datasets.iter().find(same);
         let task = dataset.and_then(|dataset| dataset.tasks.iter().find(|task| task.name == group.task));
         task.map_or_else(String::new, |task| task.unit.clone())
     }
@@ -101,6 +121,30 @@ impl Inputs {
         let found = self.infos.iter().rev().find(|info| info.id == metric);
         found.ok_or_else(|| AnalysisError::UnknownMetric { metric: metric.to_owned() })
     }
+}
+
+/// What names a dataset whatever its tokens: the SHA-256 of its molecules and labels; of one that was read before that was kept, the
+/// digest of its tokens too.
+fn content(dataset: &DatasetOutput) -> &str {
+    if dataset.sha256_csv.is_empty() { &dataset.data_digest } else { &dataset.sha256_csv }
+}
+
+/// From the names of datasets with their tokens to those of their content.
+pub(crate) fn contents(datasets: &[DatasetOutput]) -> BTreeMap<String, String> {
+    datasets.iter().map(|dataset| (dataset.data_digest.clone(), content(dataset).to_owned())).collect()
+}
+
+/// Datasets under the names of their content, each once.
+pub(crate) fn named_by_content(datasets: Vec<DatasetOutput>) -> Vec<DatasetOutput> {
+    let mut named: Vec<DatasetOutput> = Vec::new();
+    for mut dataset in datasets {
+        dataset.data_digest = content(&dataset).to_owned();
+        let key = |other: &DatasetOutput| (other.source.clone(), other.dataset.clone(), other.data_digest.clone(), other.split_digest.clone());
+        if !named.iter().any(|earlier| key(earlier) == key(&dataset)) {
+            named.push(dataset);
+        }
+    }
+    named
 }
 
 /// The measure cells of a suite that failed.

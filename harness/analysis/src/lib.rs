@@ -63,7 +63,7 @@ pub fn predictors(store: &Store, suite_id: i64) -> Result<PredictorBoard, Analys
     let suite = inputs::suite(store, suite_id)?;
     let mut board = predictor_board(&suite.name, suite.expect, suite.useful_effect, store.fits(suite_id)?)?;
     board.refused = refused::refused(&store.refused_tasks(suite_id)?);
-    board.look_over(&store.datasets(suite_id)?);
+    board.look_over(store.datasets(suite_id)?);
     board.stale = store.fits_state(suite_id)?.is_some_and(|state| state.stale);
     Ok(board)
 }

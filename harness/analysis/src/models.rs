@@ -14,6 +14,7 @@ use crate::{
     GENERATED_BY,
     baselines::Baselines,
     details::ExcludedRun,
+    flags::IMPORTED,
     inputs::Inputs,
     labels::{self, Faults, LEAKED, LabelNote},
     learning,
@@ -140,7 +141,8 @@ pub struct ModelRow {
     pub unigram_cross_entropy: Option<f64>,
     /// Words that say what to be careful about: `leaked` where test molecules are also in training or validation; `diverged`, `not_annealed`, and `above_unigram` where the held-out loss is
     /// not below the unigram cross-entropy by two standard errors of both: the run has learnt nothing to speak of;
-    /// `fixed_learning_rate` where the suite fixed the rate of a fine-tuning.
+    /// `fixed_learning_rate` where the suite fixed the rate of a fine-tuning; `imported` of a checkpoint of others: whether it was annealed,
+    /// and whether test molecules were among those it was trained on, is not known.
     pub flags: Vec<String>,
 }
 
@@ -217,8 +219,8 @@ impl Ranked<'_> {
         row.label = run.label.clone();
         row.run = Some(run.run.clone());
         row.non_embedding_parameters = Some(run.non_embedding_parameters);
-        row.tokens = Some(run.tokens);
-        row.corpus_molecules = Some(run.corpus_molecules);
+        row.tokens = run.tokens;
+        row.corpus_molecules = run.corpus_molecules;
         row.value = finite(score.value);
         row.se_test = finite(score.se_test);
         row.se_seed = score.se_seed.and_then(finite);
@@ -229,6 +231,7 @@ impl Ranked<'_> {
         row.n_test = score.n_test;
         let mut flag = |word: &str, on: bool| row.flags.extend(on.then(|| word.to_owned()));
         flag("diverged", run.diverged);
+        flag(IMPORTED, run.imported && !run.control);
         flag("not_annealed", !run.control && !score.annealed);
         flag("fixed_learning_rate", score.fixed_learning_rate);
         if run.control {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::{
     AnalysisError, GENERATED_BY,
     details::Details,
+    inputs::{contents, named_by_content},
     labels::{Faults, LEAKED, LabelNote, notes},
     refused::RefusedTask,
 };
@@ -45,17 +46,28 @@ pub struct PredictorBoard {
 
 impl PredictorBoard {
     /// Says of every row what is wrong with the labels of its task.
-    pub(crate) fn look_over(&mut self, datasets: &[DatasetOutput]) {
+    pub(crate) fn look_over(&mut self, datasets: Vec<DatasetOutput>) {
+        let contents = contents(&datasets);
+        let datasets = named_by_content(datasets);
         for row in &mut self.rows {
-            let pool = &row.details.pool;
-            let faults = Faults::of(datasets, &pool.data_digest, &pool.split_digest, &row.fit.task);
+            let pool = &mut row.details.pool;
+            // Fits of earlier versions name a dataset with its tokens.
+            if let Some(content) = contents.get(&pool.data_digest) {
+                pool.data_digest.clone_from(content);
+            }
+            let faults = Faults::of(&datasets, &pool.data_digest, &pool.split_digest, &row.fit.task);
             (row.leaked_test_molecules, row.conflicting_labels) = (faults.leaked, faults.conflicting);
             // Fits that were stored before labels were looked over have no such flag.
             if faults.is_leaked() && !row.fit.flags.iter().any(|flag| flag == LEAKED) {
                 row.fit.flags.insert(0, LEAKED.to_owned());
             }
         }
-        let fitted = |dataset: &&DatasetOutput| self.rows.iter().any(|row| row.details.pool.data_digest == dataset.data_digest);
+        let fitted = |dataset: &&DatasetOutput| {
+            let same = |pool: &crate::Pool| {
+                (&pool.data_digest, &pool.split_digest) == (&dataset.data_digest, &dataset.split_digest)
+            };
+            self.rows.iter().any(|row| same(&row.details.pool))
+        };
         self.labels = notes(datasets.iter().filter(fitted));
     }
 }

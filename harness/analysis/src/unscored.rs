@@ -11,7 +11,7 @@ pub(crate) fn explain(missing: &mut Vec<ExcludedRun>, cells: &[CellRow]) {
             run.reason = reason;
         }
     }
-    let pretrain = cells.iter().filter(|cell| cell.stage == "pretrain");
+    let pretrain = cells.iter().filter(|cell| is_run(cell));
     missing.extend(pretrain.filter_map(|cell| {
         let reason = match cell.status {
             CellStatus::Failed => failed(cell),
@@ -28,6 +28,11 @@ pub(crate) fn explain(missing: &mut Vec<ExcludedRun>, cells: &[CellRow]) {
 pub(crate) const NO_SCORE: &str = "no score yet";
 const NOT_COMPUTED: &str = "not computed yet";
 
+/// Whether a cell makes a run: pretraining, or the import of a checkpoint of others.
+fn is_run(cell: &CellRow) -> bool {
+    cell.stage == "pretrain" || cell.stage == "import"
+}
+
 fn later_failure(label: &str, cells: &[CellRow]) -> Option<String> {
     let of_run = |cell: &&CellRow| {
         let rest = ["embed/", "transfer/"].iter().find_map(|stage| cell.key.strip_prefix(stage)?.strip_prefix(label));
@@ -38,7 +43,7 @@ fn later_failure(label: &str, cells: &[CellRow]) -> Option<String> {
 
 fn failed(cell: &CellRow) -> String {
     let kind = cell.failure_kind.as_deref().unwrap_or("no kind was stored");
-    let stage = if cell.stage == "pretrain" { String::new() } else { format!("{} ", cell.stage) };
+    let stage = if is_run(cell) { String::new() } else { format!("{} ", cell.stage) };
     match cell.reason.as_deref().and_then(|reason| reason.lines().next()) {
         Some(reason) => format!("{stage}failed: {kind}: {}", reason.chars().take(160).collect::<String>()),
         None => format!("{stage}failed: {kind}"),

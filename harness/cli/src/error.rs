@@ -82,6 +82,16 @@ pub enum CliError {
     /// A suite that the plugins at hand cannot serve.
     #[error(transparent)]
     Plan(#[from] clmbench_runner::plan::PlanError),
+    /// Checkpoints of the hub that a suite pins to no commit.
+    #[error("{place}: {} not pinned to a commit:{}", unpinned(lines.len()), pinning(lines))]
+    Unpinned {
+        /// Where the first is written.
+        place: clmbench_runner::suite::Place,
+        /// Line of the table, repository, and what to write or to ask.
+        lines: Vec<(usize, String, String)>,
+        /// The next step.
+        next: String,
+    },
     /// Something could not be fetched.
     #[error(transparent)]
     Fetch(#[from] clmbench_fetch::FetchError),
@@ -208,7 +218,7 @@ impl CliError {
             Self::PluginsLeftOut(_) => Exit::Environment,
             Self::Analysis(clmbench_analysis::AnalysisError::Store(error)) => store_exit(error),
             Self::Analysis(_) => Exit::Store,
-            Self::Suite(_) | Self::Plan(_) => Exit::Usage,
+            Self::Suite(_) | Self::Plan(_) | Self::Unpinned { .. } => Exit::Usage,
             Self::Store(error) | Self::Run(RunError::Store(error)) => store_exit(error),
             Self::Run(RunError::Io { .. }) => Exit::Store,
             Self::Run(RunError::ChangedPlugin { .. }) => Exit::Environment,
@@ -227,6 +237,7 @@ impl CliError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Usage { hint, .. } => Some(hint.clone()),
+            Self::Unpinned { next, .. } => Some(next.clone()),
             Self::NoWorker { .. } => Some(
                 "build it with `cargo xtask build` in the checkout, or name it with CLMBENCH_WORKER; `clmbench doctor` says more"
                     .to_owned(),
@@ -306,6 +317,15 @@ fn listed(errors: &[clmbench_runner::plugins::PluginLoadError]) -> String {
 
 fn cells(count: usize) -> String {
     crate::units::counted(count, "cell")
+}
+
+fn unpinned(count: usize) -> String {
+    if count == 1 { "1 checkpoint is".to_owned() } else { format!("{count} checkpoints are") }
+}
+
+/// One line a checkpoint.
+fn pinning(lines: &[(usize, String, String)]) -> String {
+    lines.iter().map(|(line, repo, text)| format!("\n  line {line}, {}:  {}", one_line(repo, 200), one_line(text, 300))).collect()
 }
 
 fn because(refused: usize) -> String {

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use crate::{
     CellStatus, NewCell, NewSuite, Store, StoreError, SuiteRow, clock, progress,
-    value::{Float, difference, from_json, json},
+    value::{Float, difference, from_json, integer, json},
 };
 
 impl Store {
@@ -154,14 +154,27 @@ impl Store {
             let mut before = bound(transaction, suite_id)?;
             transaction.execute("DELETE FROM plan_cell WHERE suite_id = ?1", [suite_id])?;
             let mut insert = transaction.prepare(
-                "INSERT INTO plan_cell (suite_id, key, position, stage, label, identity) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO plan_cell (suite_id, key, position, stage, label, identity, source, tokens, molecules)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?;
             for (position, cell) in cells.iter().enumerate() {
                 let identity = before
                     .remove(&cell.key)
                     .filter(|(stage, needs, _)| *stage == cell.stage && *needs == cell.dependencies)
                     .map(|(_, _, identity)| identity);
-                insert.execute(params![suite_id, cell.key, position as i64, cell.stage, cell.label, identity])?;
+                let (tokens, molecules) = (cell.tokens.map(integer).transpose()?, cell.molecules.map(integer).transpose()?);
+                let position = position as i64;
+                insert.execute(params![
+                    suite_id,
+                    cell.key,
+                    position,
+                    cell.stage,
+                    cell.label,
+                    identity,
+                    cell.source,
+                    tokens,
+                    molecules
+                ])?;
             }
             let mut insert = transaction.prepare("INSERT INTO plan_dependency VALUES (?1, ?2, ?3, ?4)")?;
             for cell in cells {

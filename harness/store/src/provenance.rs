@@ -10,8 +10,8 @@ use crate::{
     Store, StoreError,
     plan::require_suite,
     query::BOUND,
-    rows::number,
-    value::{Float, count, from_json},
+    rows::optional_number,
+    value::{Float, from_json, maybe},
 };
 
 /// A checkpoint of a run of a suite.
@@ -21,20 +21,20 @@ pub struct CheckpointRow {
     pub run: String,
     /// Folder of the checkpoint in its run.
     pub folder: String,
-    /// Optimiser steps.
-    pub step: u64,
-    /// Real tokens trained on.
-    pub tokens: u64,
+    /// Optimiser steps; none of a checkpoint of others.
+    pub step: Option<u64>,
+    /// Real tokens trained on, if known.
+    pub tokens: Option<u64>,
     /// Whether its learning rate was cooled down to zero.
     pub annealed: bool,
     /// Whether it is the run's last.
     pub last: bool,
     /// Mean training loss of the last tenth of its steps, in nats a predicted token.
-    #[serde(serialize_with = "number")]
-    pub training_loss: f64,
+    #[serde(serialize_with = "optional_number")]
+    pub training_loss: Option<f64>,
     /// 6 x non-embedding parameters x tokens.
-    #[serde(serialize_with = "number")]
-    pub training_flops: f64,
+    #[serde(serialize_with = "optional_number")]
+    pub training_flops: Option<f64>,
     /// BLAKE3 of the weights.
     pub weights_digest: String,
 }
@@ -48,7 +48,7 @@ impl Store {
         self.read(|snapshot| {
             require_suite(snapshot, suite_id)?;
             let mut statement = snapshot.prepare(&format!(
-                "SELECT k.run, k.folder, k.step, k.tokens, k.annealed, k.last, k.training_loss, k.training_flops, k.weights_digest
+                "SELECT k.run, k.folder, k.step, coalesce(k.tokens, b.tokens), k.annealed, k.last, k.training_loss, k.training_flops, k.weights_digest
                  FROM {BOUND} b JOIN checkpoint k ON k.run = b.identity ORDER BY b.position, k.position"
             ))?;
             let mut rows = statement.query([suite_id])?;
@@ -57,12 +57,12 @@ impl Store {
                 found.push(CheckpointRow {
                     run: row.get(0)?,
                     folder: row.get(1)?,
-                    step: count(row.get(2)?)?,
-                    tokens: count(row.get(3)?)?,
+                    step: maybe(row.get(2)?)?,
+                    tokens: maybe(row.get(3)?)?,
                     annealed: row.get(4)?,
                     last: row.get(5)?,
-                    training_loss: row.get::<_, Float>(6)?.0,
-                    training_flops: row.get::<_, Float>(7)?.0,
+                    training_loss: row.get::<_, Option<Float>>(6)?.map(|value| value.0),
+                    training_flops: row.get::<_, Option<Float>>(7)?.map(|value| value.0),
                     weights_digest: row.get(8)?,
                 });
             }

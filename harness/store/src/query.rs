@@ -11,11 +11,11 @@ use rusqlite::Transaction;
 use crate::{
     MetricRow, RefusedTaskRow, RunRow, ScoreRow, Store, StoreError,
     plan::require_suite,
-    value::{Float, count, from_json, from_word, seed, small},
+    value::{Float, count, from_json, from_word, maybe, seed, small},
 };
 
 /// The bound cells of suite ?1, each once, with the label and position of its first key.
-pub(crate) const BOUND: &str = "(SELECT identity, label, min(position) AS position FROM plan_cell
+pub(crate) const BOUND: &str = "(SELECT identity, label, source, tokens, molecules, min(position) AS position FROM plan_cell
     WHERE suite_id = ?1 AND identity IS NOT NULL GROUP BY identity)";
 
 /// A checkpoint of a run of the suite.
@@ -24,8 +24,8 @@ struct Owner {
     folder: String,
     annealed: bool,
     last: bool,
-    tokens: u64,
-    corpus_molecules: u64,
+    tokens: Option<u64>,
+    corpus_molecules: Option<u64>,
     /// Number format of the run's training steps.
     precision: Option<String>,
 }
@@ -43,12 +43,13 @@ impl Store {
                    coalesce((SELECT k.corpus FROM corpus k WHERE k.train_digest = r.corpus_digest
                      AND k.tokenizer_digest = r.tokenizer_digest
                      ORDER BY k.identity IN (SELECT identity FROM plan_cell WHERE suite_id = ?1) DESC, k.rowid DESC LIMIT 1), ''),
-                   r.corpus_molecules, r.tokens, r.seed, r.non_embedding_parameters, r.total_parameters,
-                   coalesce(l.training_flops, 0.0), r.epochs, r.control, r.diverged, r.tokenizer_digest, r.corpus_digest,
+                   coalesce(r.corpus_molecules, iif(r.control, NULL, b.molecules)), coalesce(r.tokens, b.tokens), r.seed,
+                   r.non_embedding_parameters, r.total_parameters, coalesce(l.training_flops, iif(r.imported, NULL, 0.0)), r.epochs,
+                   r.control, r.diverged, r.tokenizer_digest, coalesce(r.corpus_digest, ''),
                    coalesce(l.weights_digest, ''),
                    (SELECT count(*) FROM checkpoint a WHERE a.run = r.identity AND a.annealed),
                    c.seconds, c.device, c.libtorch, r.learning_rate, r.divergence, c.spec_json,
-                   coalesce(c.spec_json ->> '$.precision', 'float32')
+                   coalesce(c.spec_json ->> '$.precision', iif(r.imported, '', 'float32')), r.imported, b.source
                  FROM {BOUND} b JOIN run r ON r.identity = b.identity JOIN cell c ON c.identity = r.identity
                    LEFT JOIN checkpoint l ON l.run = r.identity
                      AND l.position = (SELECT max(position) FROM checkpoint WHERE run = r.identity AND last)
@@ -57,6 +58,8 @@ impl Store {
             let mut rows = statement.query([suite_id])?;
             let mut runs = Vec::new();
             while let Some(row) = rows.next()? {
+                let (tokens, parameters) = (maybe(row.get(7)?)?, count(row.get(9)?)?);
+                let flops = |tokens: u64| 6.0 * parameters as f64 * tokens as f64;
                 runs.push(RunRow {
                     run: row.get(0)?,
                     label: row.get(1)?,
@@ -64,15 +67,17 @@ impl Store {
                     objective: from_word(row.get(3)?)?,
                     config_json: row.get(4)?,
                     corpus: row.get(5)?,
-                    corpus_molecules: count(row.get(6)?)?,
-                    tokens: count(row.get(7)?)?,
-                    seed: seed(&row.get::<_, String>(8)?)?,
+                    imported: row.get(26)?,
+                    source: row.get(27)?,
+                    corpus_molecules: maybe(row.get(6)?)?,
+                    tokens,
+                    seed: row.get::<_, Option<String>>(8)?.map(|text| seed(&text)).transpose()?,
                     configuration: configuration(&row.get::<_, String>(24)?)?,
-                    non_embedding_parameters: count(row.get(9)?)?,
+                    non_embedding_parameters: parameters,
                     total_parameters: count(row.get(10)?)?,
-                    training_flops: row.get::<_, Float>(11)?.0,
-                    learning_rate: row.get::<_, Float>(22)?.0,
-                    epochs: row.get::<_, Float>(12)?.0,
+                    training_flops: row.get::<_, Option<Float>>(11)?.map(|value| value.0).or(tokens.map(flops)),
+                    learning_rate: row.get::<_, Option<Float>>(22)?.map(|value| value.0),
+                    epochs: row.get::<_, Option<Float>>(12)?.map(|value| value.0),
                     control: row.get(13)?,
                     diverged: row.get(14)?,
                     divergence: row.get(23)?,
@@ -112,7 +117,7 @@ impl Store {
             while let Some(row) = rows.next()? {
                 let weights_digest: String = row.get(1)?;
                 let Some(candidates) = owners.get(&weights_digest) else { continue };
-                let (tokens, molecules) = (count(row.get(21)?)?, count(row.get(22)?)?);
+                let (tokens, molecules) = (maybe(row.get(21)?)?, maybe(row.get(22)?)?);
                 let told = |owner: &&Owner| owner.tokens == tokens && owner.corpus_molecules == molecules;
                 let ambiguous = candidates.len() > 1 && candidates.iter().any(|owner| told(&owner));
                 let dataset: (Option<String>, Option<String>, Option<String>) = (row.get(15)?, row.get(16)?, row.get(17)?);
@@ -304,7 +309,8 @@ fn configuration(spec_json: &str) -> Result<String, StoreError> {
 fn owners(snapshot: &Transaction<'_>, suite_id: i64) -> Result<HashMap<String, Vec<Owner>>, StoreError> {
     require_suite(snapshot, suite_id)?;
     let mut statement = snapshot.prepare(&format!(
-        "SELECT k.weights_digest, k.run, k.annealed, k.last, k.tokens, r.corpus_molecules, k.folder,
+        "SELECT k.weights_digest, k.run, k.annealed, k.last, coalesce(k.tokens, b.tokens),
+           coalesce(r.corpus_molecules, b.molecules), k.folder,
            c.spec_json ->> '$.precision'
          FROM {BOUND} b JOIN run r ON r.identity = b.identity JOIN checkpoint k ON k.run = r.identity
            JOIN cell c ON c.identity = r.identity
@@ -318,8 +324,8 @@ fn owners(snapshot: &Transaction<'_>, suite_id: i64) -> Result<HashMap<String, V
             folder: row.get(6)?,
             annealed: row.get(2)?,
             last: row.get(3)?,
-            tokens: count(row.get(4)?)?,
-            corpus_molecules: count(row.get(5)?)?,
+            tokens: maybe(row.get(4)?)?,
+            corpus_molecules: maybe(row.get(5)?)?,
             precision: row.get(7)?,
         });
     }

@@ -92,12 +92,18 @@ pub struct NewSuite {
 pub struct NewCell {
     /// Name of the cell in its suite; unique there.
     pub key: String,
-    /// `tokenise`, `pretrain`, `embed`, `measure` or `transfer`.
+    /// `import`, `tokenise`, `pretrain`, `embed`, `measure` or `transfer`.
     pub stage: String,
     /// What users see.
     pub label: String,
     /// Keys of the cells whose results it needs.
     pub dependencies: Vec<String>,
+    /// Of an import: where the checkpoint comes from, `hub:owner/name@commit` or `folder:name`.
+    pub source: Option<String>,
+    /// Of an import: tokens that it was trained on, if the suite says so.
+    pub tokens: Option<u64>,
+    /// Of an import: molecules that it was trained on, if the suite says so.
+    pub molecules: Option<u64>,
 }
 
 /// A stored suite.
@@ -127,7 +133,7 @@ pub struct SuiteRow {
 pub struct CellRow {
     /// Name of the cell in its suite.
     pub key: String,
-    /// `tokenise`, `pretrain`, `embed`, `measure` or `transfer`.
+    /// `import`, `tokenise`, `pretrain`, `embed`, `measure` or `transfer`.
     pub stage: String,
     /// What users see.
     pub label: String,
@@ -179,10 +185,10 @@ pub struct CellDetail {
     pub report: Option<CellReport>,
 }
 
-/// A pretraining run of a suite.
+/// A pretraining run of a suite, or a checkpoint of others.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunRow {
-    /// Identity of the pretrain cell.
+    /// Identity of the pretrain or import cell.
     pub run: String,
     /// Label of that cell in the suite.
     pub label: String,
@@ -192,14 +198,18 @@ pub struct RunRow {
     pub objective: Objective,
     /// Configuration of the architecture, as JSON.
     pub config_json: String,
+    /// Whether it is a checkpoint of others, or the control of one: what is not known of its training is null.
+    pub imported: bool,
+    /// Where a checkpoint of others comes from: `hub:owner/name@commit`, or `folder:` and the folder's name.
+    pub source: Option<String>,
     /// Name of the corpus; empty if its cell is not in the store.
     pub corpus: String,
     /// Molecules in the corpus subset.
-    pub corpus_molecules: u64,
+    pub corpus_molecules: Option<u64>,
     /// Real tokens to train on, as the suite says.
-    pub tokens: u64,
+    pub tokens: Option<u64>,
     /// Pretraining seed.
-    pub seed: u64,
+    pub seed: Option<u64>,
     /// BLAKE3 of its definition without the seed: runs that share it differ by the pretraining seed alone.
     pub configuration: String,
     /// Parameters without word and position embeddings.
@@ -207,14 +217,14 @@ pub struct RunRow {
     /// All trainable parameters.
     pub total_parameters: u64,
     /// 6 x non-embedding parameters x tokens at the last checkpoint.
-    #[serde(serialize_with = "number")]
-    pub training_flops: f64,
+    #[serde(serialize_with = "optional_number")]
+    pub training_flops: Option<f64>,
     /// Highest learning rate.
-    #[serde(serialize_with = "number")]
-    pub learning_rate: f64,
+    #[serde(serialize_with = "optional_number")]
+    pub learning_rate: Option<f64>,
     /// Passes over the corpus subset.
-    #[serde(serialize_with = "number")]
-    pub epochs: f64,
+    #[serde(serialize_with = "optional_number")]
+    pub epochs: Option<f64>,
     /// Whether it is the random-initialised control (0 tokens), which is never counted in n.
     pub control: bool,
     /// Whether it diverged.
@@ -223,13 +233,13 @@ pub struct RunRow {
     pub divergence: Option<String>,
     /// Digest of the tokenizer.
     pub tokenizer_digest: String,
-    /// Digest of the corpus subset's tokens.
+    /// Digest of the corpus subset's tokens; empty for a checkpoint of others.
     pub corpus_digest: String,
     /// Digest of the last checkpoint's weights; empty if the run has none.
     pub last_weights: String,
     /// Annealed checkpoints.
     pub n_checkpoints: u32,
-    /// Number format of its training steps: `float32` or `bfloat16`.
+    /// Number format of its training steps: `float32` or `bfloat16`; empty where it is not known.
     pub precision: String,
     /// Wall time, in seconds.
     #[serde(serialize_with = "number")]

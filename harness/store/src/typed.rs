@@ -1,8 +1,8 @@
 //! The typed rows of a finished cell, from its definition and its result.
 
 use clmbench_protocol::{
-    CellOutput, CellSpec, CorpusOutput, DatasetOutput, Measure, MeasureOutput, Number, Pretrain, PretrainOutput, Protocol,
-    TaskTransfer, TokeniseDataset, Transfer, TransferOutput,
+    CellOutput, CellSpec, CorpusOutput, DatasetOutput, Import, ImportOutput, Measure, MeasureOutput, Number, Pretrain,
+    PretrainOutput, Protocol, TaskTransfer, TokeniseDataset, Transfer, TransferOutput,
 };
 use rusqlite::{Transaction, params};
 
@@ -19,6 +19,7 @@ pub(crate) fn put(transaction: &Transaction<'_>, identity: &str, spec: &CellSpec
     match (spec, output) {
         (CellSpec::TokeniseDataset(spec), CellOutput::TokeniseDataset(output)) => dataset(transaction, identity, spec, output),
         (CellSpec::TokeniseCorpus(_), CellOutput::TokeniseCorpus(output)) => corpus(transaction, identity, output),
+        (CellSpec::Import(spec), CellOutput::Import(output)) => import(transaction, identity, spec, output),
         (CellSpec::Pretrain(spec), CellOutput::Pretrain(output)) => run(transaction, identity, spec, output),
         // An embedding has no numbers of its own; its files are in the report.
         (CellSpec::Embed(_), CellOutput::Embed(_)) => Ok(()),
@@ -95,8 +96,8 @@ fn run(transaction: &Transaction<'_>, identity: &str, spec: &Pretrain, output: &
         .prepare_cached(
             "INSERT INTO run (identity, plugin_name, plugin_version, architecture, objective, config_json, corpus_digest,
                tokenizer_digest, tokens, learning_rate, batch, seed, corpus_molecules, non_embedding_parameters,
-               total_parameters, epochs, control, diverged, divergence)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+               total_parameters, epochs, control, diverged, divergence, imported)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, 0)",
         )?
         .execute(params![
             identity,
@@ -139,6 +140,39 @@ fn run(transaction: &Transaction<'_>, identity: &str, spec: &Pretrain, output: &
     Ok(())
 }
 
+/// A checkpoint of others: one run with one checkpoint, of whose training nothing is known. (What a suite says of it is in its plan.)
+fn import(transaction: &Transaction<'_>, identity: &str, spec: &Import, output: &ImportOutput) -> Result<(), StoreError> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO run (identity, plugin_name, plugin_version, architecture, objective, config_json, tokenizer_digest,
+               tokens, seed, non_embedding_parameters, total_parameters, control, diverged, imported)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, 1)",
+        )?
+        .execute(params![
+            identity,
+            spec.plugin.name,
+            spec.plugin.version,
+            output.architecture,
+            word(&output.objective)?,
+            json(&output.config)?,
+            output.tokenizer_digest,
+            // Random weights were trained on none.
+            spec.control.map(|_| 0),
+            spec.control.map(|seed| seed.to_string()),
+            integer(output.non_embedding_parameters)?,
+            integer(output.total_parameters)?,
+            spec.control.is_some(),
+        ])?;
+    let checkpoint = &output.checkpoint;
+    transaction
+        .prepare_cached(
+            "INSERT INTO checkpoint (run, position, folder, tokens, annealed, last, weights_digest)
+             VALUES (?1, 0, ?2, ?3, 1, 1, ?4)",
+        )?
+        .execute(params![identity, checkpoint.folder, spec.control.map(|_| 0), checkpoint.weights_digest])?;
+    Ok(())
+}
+
 fn measurement(transaction: &Transaction<'_>, identity: &str, spec: &Measure, output: &MeasureOutput) -> Result<(), StoreError> {
     let dataset = spec.dataset.as_ref();
     transaction
@@ -156,8 +190,8 @@ fn measurement(transaction: &Transaction<'_>, identity: &str, spec: &Measure, ou
             json(&spec.params)?,
             word(&spec.budget)?,
             spec.checkpoint.weights_digest,
-            integer(spec.record.tokens.unwrap_or(0))?,
-            integer(spec.record.corpus_molecules.unwrap_or(0))?,
+            spec.record.tokens.map(integer).transpose()?,
+            spec.record.corpus_molecules.map(integer).transpose()?,
             spec.heldout_digest,
             spec.tokenizer_digest,
             dataset.map(|(data, _, _)| data),

@@ -48,6 +48,11 @@ pub(crate) fn count(stored: i64) -> Result<u64, StoreError> {
     u64::try_from(stored).map_err(|_| StoreError::malformed(format!("negative count {stored}")))
 }
 
+/// A count that may be unknown.
+pub(crate) fn maybe(stored: Option<i64>) -> Result<Option<u64>, StoreError> {
+    stored.map(count).transpose()
+}
+
 /// A stored small count.
 pub(crate) fn small(stored: i64) -> Result<u32, StoreError> {
     u32::try_from(stored).map_err(|_| StoreError::malformed(format!("count {stored} is out of range")))

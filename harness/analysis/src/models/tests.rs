@@ -9,7 +9,7 @@ fn with_control() -> Inputs {
     let mut inputs = suite(4);
     let mut control = run_row(0);
     (control.run, control.label) = ("control".into(), "bert size 0 control".into());
-    (control.control, control.tokens) = (true, 0);
+    (control.control, control.tokens) = (true, Some(0));
     control.configuration = "control 0".into();
     inputs.runs.push(control);
     let mut score = score_row("control", 3.8);

@@ -5,6 +5,7 @@ mod device;
 mod doctor;
 mod export;
 mod gc;
+mod hub_models;
 mod leaderboard;
 mod left_out;
 mod licences;

@@ -4,8 +4,9 @@ use clmbench_fetch::{AcceptedLicences, Fetcher};
 use clmbench_report::Style;
 use clmbench_runner::{
     Plan, RunError, Suite, corpora,
-    plan::{self, MetricCost, PlanSummary, STAGES, Selection, StageSurvey, Survey},
+    plan::{self, HubWanted, MetricCost, PlanError, PlanSummary, STAGES, Selection, StageSurvey, Survey},
     refuse_changed_plugins,
+    suite::UNPINNED,
 };
 use clmbench_stats::{
     minimum_detectable_r, runs_needed,
@@ -15,6 +16,7 @@ use clmbench_store::{Store, StoreError};
 use serde::Serialize;
 
 use super::{
+    hub_models,
     licences::{self, Needed},
     metric_costs,
 };
@@ -34,7 +36,7 @@ const LABEL: usize = 8;
 /// # Errors
 /// [`CliError::Suite`] and [`CliError::Plan`] for what is wrong in the suite; [`CliError::NoWorker`], [`CliError::Store`].
 pub fn run(arguments: &PlanArguments, global: &Global, console: Console) -> Result<(), CliError> {
-    let plan = read(&arguments.suite, global, console)?;
+    let plan = read(&arguments.suite, global, console, false)?;
     let store = match Store::open_reader(&global.store) {
         Ok(store) => Some(store),
         Err(StoreError::Missing { .. } | StoreError::Older { .. }) => None,
@@ -70,18 +72,31 @@ pub fn select(plan: &Plan, patterns: &[String]) -> Result<Option<Selection>, Cli
     })
 }
 
-/// Reads a suite and plans it with the plugins at hand; says which plugins were left out.
+/// Reads a suite and plans it with the plugins at hand; says which plugins were left out. With `fetch`, checkpoints of the hub that are
+/// not in the cache are fetched first.
 ///
 /// # Errors
 /// As [`run`], and [`CliError::Fetch`] for files of which nothing is declared; when the suite names what no plugin offers and plugins were left out, they are said first.
-pub fn read(suite: &std::path::Path, global: &Global, console: Console) -> Result<Plan, CliError> {
+pub fn read(suite: &std::path::Path, global: &Global, console: Console, fetch: bool) -> Result<Plan, CliError> {
     let suite = Suite::read(suite)?;
     let discovery = plugins::find(global)?;
     if discovery.plugins.plugins().is_empty() && !discovery.errors.is_empty() {
         return Err(CliError::PluginsLeftOut(discovery.errors));
     }
     plugins::warn(&discovery, console);
-    let mut plan = plan::build(&suite, &discovery.plugins, &corpora::catalogue)?;
+    let build = || plan::build(&suite, &discovery.plugins, &corpora::catalogue, &hub_models::cached);
+    // What else is wrong with a suite is said before anything is fetched.
+    let mut plan = match build() {
+        Err(PlanError::NotFetched { .. }) if fetch => {
+            hub_models::fetch(&hub_models::missing(&suite), console)?;
+            build()?
+        }
+        Ok(plan) if fetch && !plan.hub.is_empty() => {
+            hub_models::fetch(&plan.hub, console)?;
+            build()?
+        }
+        planned => planned?,
+    };
     settle(&mut plan)?;
     Ok(plan)
 }
@@ -120,6 +135,8 @@ pub struct Facts {
     runs_needed: Option<usize>,
     /// Terms that must be accepted before its data is fetched.
     licences: Vec<Needed>,
+    /// Checkpoints of the hub that are not in the cache, as `owner/name@commit`; `unpinned` in place of a commit that is not written.
+    not_fetched: Vec<String>,
 }
 
 impl Facts {
@@ -137,6 +154,7 @@ impl Facts {
             useful_effect: plan.suite.useful_effect,
             runs_needed: runs_needed(plan.suite.useful_effect),
             licences: licences::needed(plan, &AcceptedLicences::from_environment()),
+            not_fetched: plan.hub.iter().map(place_on_hub).collect(),
         }
     }
 
@@ -165,6 +183,7 @@ impl Facts {
             lines.push(("runs", self.runs()));
             lines.push(("detects", self.power()));
         }
+        lines.extend(self.not_there().map(|text| ("hub", text)));
         lines.extend(self.baselines().map(|text| ("against", text)));
         let cost = self.cost();
         if !cost.is_empty() {
@@ -189,7 +208,26 @@ impl Facts {
 
     /// Whether the suite has no model.
     fn is_of_baselines_alone(&self) -> bool {
-        !self.summary.baselines.is_empty() && !self.summary.stages.contains_key("pretrain")
+        let made = ["pretrain", "import"].into_iter().any(|stage| self.summary.stages.contains_key(stage));
+        !self.summary.baselines.is_empty() && !made
+    }
+
+    /// Checkpoints that must be fetched, and what is not known before.
+    fn not_there(&self) -> Option<String> {
+        let count = self.not_fetched.len();
+        let open = self.not_fetched.iter().filter(|place| place.ends_with(UNPINNED)).count();
+        let (noun, they) = if count == 1 { ("checkpoint is", "its size is") } else { ("checkpoints are", "their sizes are") };
+        let next = match open {
+            0 => "`clmbench run` fetches what is missing".to_owned(),
+            _ => format!(
+                "{open} of them not pinned to a commit: `clmbench run` says which lines to write, and computes nothing before"
+            ),
+        };
+        (count > 0).then(|| {
+            format!(
+                "{count} {noun} not in the cache ({next}). Until then they are taken to share one tokenizer, and {they} not known"
+            )
+        })
     }
 
     /// The baselines, or that there are none; nothing where nothing is scored.
@@ -238,10 +276,14 @@ impl Facts {
         let summary = &self.summary;
         let words = |stage: &&str| {
             let count = *summary.stages.get(stage)?;
-            let controls = count.saturating_sub(summary.runs);
+            let counted = match *stage {
+                "import" => summary.imports,
+                _ => summary.runs - summary.imports,
+            };
+            let controls = count.saturating_sub(counted);
             Some(match *stage {
-                "pretrain" if controls > 0 => {
-                    format!("{} pretrain + {}", summary.runs, crate::units::counted(controls, "control"))
+                "pretrain" | "import" if controls > 0 => {
+                    format!("{counted} {stage} + {}", crate::units::counted(controls, "control"))
                 }
                 stage => format!("{count} {stage}"),
             })
@@ -251,15 +293,20 @@ impl Facts {
 
     /// The runs, and how many of them a fit has.
     fn runs(&self) -> String {
-        let PlanSummary { runs, pool, .. } = self.summary;
+        let PlanSummary { runs, imports, pool, .. } = self.summary;
         let noun = if runs == 1 { "run" } else { "runs" };
+        let what = match imports {
+            0 => format!("{runs} independent pretraining {noun}"),
+            _ if imports == runs => {
+                format!("{runs} independent pretraining {noun}, all of others: what is not known of them is left out")
+            }
+            _ => format!("{runs} independent pretraining {noun}, {imports} of others"),
+        };
         if pool == runs {
-            return format!("{runs} independent pretraining {noun}: the n of every fit");
+            return format!("{what}: the n of every fit");
         }
-        format!(
-            "{runs} independent pretraining {noun} in pools of at most {pool}: only runs of one objective and one held-out sample \
-             (one [[corpus]] table) stand in one fit"
-        )
+        let sample = if imports == 0 { "one held-out sample (one [[corpus]] table)" } else { "one tokenizer and held-out sample" };
+        format!("{what} in pools of at most {pool}: only runs of one objective and {sample} stand in one fit")
     }
 
     /// What a pool of this many runs could find, against what would be useful.
@@ -279,6 +326,11 @@ impl Facts {
             Some(mde) => format!("|r| >= {mde:.2} (80 % power), enough for the useful effect {useful}"),
         }
     }
+}
+
+/// `owner/name@commit`.
+fn place_on_hub(wanted: &HubWanted) -> String {
+    format!("{}@{}", wanted.repo, wanted.commit.as_deref().unwrap_or(UNPINNED))
 }
 
 /// Cells, time and disk by stage.
@@ -344,6 +396,7 @@ mod tests {
             stages: [("measure", 80), ("pretrain", 4 + runs), ("tokenise", 2), ("transfer", 20)].into(),
             not_applicable: 0,
             runs,
+            imports: 0,
             baselines: vec!["linear, ecfp4 2048".into()],
             pool: runs,
             mde: minimum_detectable_r(runs),
@@ -374,6 +427,7 @@ mod tests {
             useful_effect: 0.5,
             runs_needed: runs_needed(0.5),
             licences: Vec::new(),
+            not_fetched: Vec::new(),
         }
     }
 

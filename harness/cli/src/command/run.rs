@@ -43,9 +43,9 @@ const LEAST_MEMORY: u64 = 3 << 29;
 /// everything else is done.
 pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Result<(), CliError> {
     let start = Instant::now();
-    let mut plan = read(&arguments.suite, global, console)?;
-    let only = select(&plan, &arguments.only)?;
     interrupt::listen();
+    let mut plan = read(&arguments.suite, global, console, true)?;
+    let only = select(&plan, &arguments.only)?;
     let mut store = Store::open_writer(&global.store)?;
     let workers = arguments.workers.map_or_else(default_workers, usize::from);
     let accepted = AcceptedLicences::from_environment().and(&arguments.accept_licence);
@@ -99,7 +99,7 @@ pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Resul
                 .iter()
                 .map(|(key, failure)| (key.clone(), failure.kind.word(), failure.message.clone()))
                 .collect(),
-            refused: summary.refused,
+            refused: summary.refused - summary.lacking,
         }),
     }
 }
@@ -239,7 +239,8 @@ fn said(summary: &RunSummary, took: Duration) -> String {
         (summary.rebuilt, "computed again"),
         (summary.failed, "failed"),
         (summary.diverged, "diverged"),
-        (summary.refused, "refused, since they need such a one"),
+        (summary.refused - summary.lacking, "refused, since they need such a one"),
+        (summary.lacking, "refused, since a checkpoint of others lacks what they need"),
     ];
     parts.extend(more.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")));
     format!("cells: {}, in {}", parts.join(", "), show_seconds(took.as_secs_f64()))
@@ -248,7 +249,7 @@ fn said(summary: &RunSummary, took: Duration) -> String {
 /// The predictors' leaderboard, and whether the suite came out as its author expects. A suite of baselines alone has no fits, so it
 /// ends with the leaderboard of models.
 fn show_board(store: &Store, summary: &RunSummary, plan: &Plan, json: bool, console: Console) -> Result<(), CliError> {
-    if plan.suite.models.is_empty() {
+    if plan.suite.models.is_empty() && plan.suite.checkpoints.is_empty() {
         return show_baselines(store, summary, json, console);
     }
     let board = clmbench_analysis::predictors(store, summary.suite_id)?;

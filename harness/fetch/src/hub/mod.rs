@@ -157,6 +157,21 @@ impl Hub {
         Ok(found)
     }
 
+    /// The commit that a revision is now; nothing is fetched.
+    ///
+    /// # Errors
+    /// As [`fetch`].
+    pub fn commit(&self, place: &HubPlace) -> Result<String, FetchError> {
+        if let Some(commit) = place.commit() {
+            return Ok(commit.to_owned());
+        }
+        if self.fetcher.is_offline() {
+            let next = "run once without --offline (and without CLMBENCH_OFFLINE)";
+            return Err(self.out_of_reach(place, "downloads are switched off".to_owned(), next).into());
+        }
+        listing::commit(self, place)
+    }
+
     fn patience(&self) -> Patience {
         self.fetcher.patience()
     }

@@ -98,6 +98,11 @@ fn ranked(caption: &str, rows: &[ModelRow]) -> Node {
     table(caption, rows, columns).into()
 }
 
+/// A count, or nothing where it is not known.
+fn known(number: Option<u64>) -> String {
+    number.map_or_else(String::new, count)
+}
+
 /// What was pretrained, and how.
 pub(crate) fn runs(report: &Report<'_>) -> Vec<Node> {
     if report.runs.is_empty() {
@@ -105,7 +110,15 @@ pub(crate) fn runs(report: &Report<'_>) -> Vec<Node> {
     }
     let columns = [
         column("run", Set::Name, |run: &RunRow| run.label.clone()),
-        column("kind", Set::Word, |run: &RunRow| if run.control { "control" } else { "run" }.to_owned()),
+        column("kind", Set::Word, |run: &RunRow| {
+            match (run.control, run.imported) {
+                (true, _) => "control",
+                (false, true) => "imported",
+                (false, false) => "run",
+            }
+            .to_owned()
+        }),
+        column("source", Set::Long, |run: &RunRow| run.source.clone().unwrap_or_default()),
         column("architecture", Set::Word, |run: &RunRow| run.architecture.clone()),
         column("objective", Set::Word, |run: &RunRow| {
             match run.objective {
@@ -116,11 +129,11 @@ pub(crate) fn runs(report: &Report<'_>) -> Vec<Node> {
         }),
         column("parameters", Set::Number, |run: &RunRow| count(run.non_embedding_parameters)),
         column("with embeddings", Set::Number, |run: &RunRow| count(run.total_parameters)),
-        column("corpus", Set::Word, |run: &RunRow| format!("{} {}", run.corpus, count(run.corpus_molecules))),
-        column("tokens", Set::Number, |run: &RunRow| count(run.tokens)),
-        column("epochs", Set::Number, |run: &RunRow| format!("{:.2}", run.epochs)),
-        column("learning rate", Set::Number, |run: &RunRow| format!("{:.2e}", run.learning_rate)),
-        column("seed", Set::Number, |run: &RunRow| run.seed.to_string()),
+        column("corpus", Set::Word, |run: &RunRow| format!("{} {}", run.corpus, known(run.corpus_molecules)).trim().to_owned()),
+        column("tokens", Set::Number, |run: &RunRow| known(run.tokens)),
+        column("epochs", Set::Number, |run: &RunRow| run.epochs.map_or_else(String::new, |epochs| format!("{epochs:.2}"))),
+        column("learning rate", Set::Number, |run: &RunRow| run.learning_rate.map_or_else(String::new, |rate| format!("{rate:.2e}"))),
+        column("seed", Set::Number, |run: &RunRow| run.seed.map_or_else(String::new, |seed| seed.to_string())),
         column("checkpoints", Set::Number, |run: &RunRow| run.n_checkpoints.to_string()),
         column("precision", Set::Word, |run: &RunRow| run.precision.clone()),
         column("device", Set::Word, |run: &RunRow| run.device.clone()),
@@ -132,9 +145,16 @@ pub(crate) fn runs(report: &Report<'_>) -> Vec<Node> {
             _ => String::new(),
         }),
     ];
-    vec![
+    let mut nodes = vec![
         table("Pretraining runs and untrained controls; parameters without word and position embeddings", report.runs, columns)
             .into(),
         note("A control is the same model at its random initialisation. It is transferred, never measured, never counted."),
-    ]
+    ];
+    if report.runs.iter().any(|run| run.imported) {
+        nodes.push(note(
+            "An imported run is a checkpoint of others. Empty fields are not known; nor is whether it was annealed, or whether test \
+             molecules were among those that it was trained on.",
+        ));
+    }
+    nodes
 }

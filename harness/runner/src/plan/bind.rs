@@ -1,11 +1,16 @@
 //! From a planned cell and the outputs of the cells before it to a complete definition.
 
 use clmbench_protocol::{
-    CellOutput, CellReport, CellSpec, CheckpointOutput, CheckpointRef, CorpusOutput, DatasetOutput, Embed, FileRef, Measure,
-    OtherWeights, Pretrain, PretrainOutput, Protocol, RunFacts, Scope, TokeniseCorpus, TokeniseDataset, TrainSample, Transfer,
+    CellOutput, CellReport, CellSpec, CheckpointOutput, CheckpointRef, CorpusOutput, DatasetOutput, Embed, FileRef, Import,
+    ImportOutput, Measure, Number, OtherWeights, Pretrain, Protocol, RunFacts, Scope, TokeniseCorpus, TokeniseDataset,
+    TokenizerSpec, TrainSample, Transfer,
 };
 
-use super::{Plan, core_parameters, settle::is_unsettled};
+use super::{
+    Plan, Provenance, core_parameters,
+    models::{automatic_precision, threads},
+    settle::is_unsettled,
+};
 
 /// Training record of a run.
 const RECORD: &str = "record.json";
@@ -13,16 +18,30 @@ const RECORD: &str = "record.json";
 const CHECKPOINT_WEIGHTS: &str = "model.safetensors";
 /// Weights at the end of a fine-tuning.
 const END_WEIGHTS: &str = "end.safetensors";
+/// Tokenizer of a checkpoint of others, in its cell's folder.
+const TOKENIZER: &str = "checkpoint-0/tokenizer.json";
 /// What a fine-tuning keeps of the weights of a larger model.
 const PROJECTION: &str = "projection.safetensors";
 
 /// A definition in which the digests of upstream outputs are still blank, and where they come from (cell indices).
 #[derive(Debug, Clone)]
 pub(super) enum Draft {
-    Dataset(TokeniseDataset),
+    Dataset {
+        spec: TokeniseDataset,
+        /// The import whose tokenizer is used; none for our own.
+        tokenizer: Option<usize>,
+    },
     Corpus {
         spec: TokeniseCorpus,
         datasets: Vec<usize>,
+        /// The import whose tokenizer is used; none for our own.
+        tokenizer: Option<usize>,
+    },
+    Import {
+        spec: Box<Import>,
+        /// Whether its files are there; else the plan has to be made again once they are.
+        there: bool,
+        origin: Provenance,
     },
     Pretrain {
         spec: Box<Pretrain>,
@@ -41,7 +60,8 @@ pub(super) enum Draft {
         scope: Scope,
         run: usize,
         folder: String,
-        corpus: usize,
+        /// None where it does not apply for want of one.
+        corpus: Option<usize>,
         /// The smallest subset, for a metric on training molecules.
         train: Option<usize>,
         /// For a label-aware metric.
@@ -101,7 +121,7 @@ impl Draft {
     /// Whether the cell reads this source file. Two datasets may name different files alike, so that name and digest count together.
     pub fn reads(&self, file: &FileRef) -> bool {
         match self {
-            Self::Dataset(spec) => spec.files.contains(file),
+            Self::Dataset { spec, .. } => spec.files.contains(file),
             Self::Corpus { spec, .. } => spec.sources.iter().any(|source| source.file == *file),
             _ => false,
         }
@@ -110,7 +130,7 @@ impl Draft {
     /// The source files that the cell reads.
     pub fn files(&mut self) -> Vec<&mut FileRef> {
         match self {
-            Self::Dataset(spec) => spec.files.iter_mut().collect(),
+            Self::Dataset { spec, .. } => spec.files.iter_mut().collect(),
             Self::Corpus { spec, .. } => spec.sources.iter_mut().map(|source| &mut source.file).collect(),
             _ => Vec::new(),
         }
@@ -119,8 +139,9 @@ impl Draft {
     /// Whether it reads a file of which nothing is declared and that was not found yet.
     pub fn is_unsettled(&self) -> bool {
         match self {
-            Self::Dataset(spec) => spec.files.iter().any(is_unsettled),
+            Self::Dataset { spec, .. } => spec.files.iter().any(is_unsettled),
             Self::Corpus { spec, .. } => spec.sources.iter().any(|source| is_unsettled(&source.file)),
+            Self::Import { there, .. } => !there,
             _ => false,
         }
     }
@@ -191,6 +212,23 @@ pub enum Refusal {
         /// Key of the run.
         key: String,
     },
+    /// The files of a checkpoint are not there.
+    #[error("needs the files of `{key}`, which are not there yet")]
+    NotThere {
+        /// Key of the import.
+        key: String,
+    },
+    /// A checkpoint that was taken to share the tokens of another has other ones.
+    #[error(
+        "needs the tokens of `{key}`, but its datasets were tokenised for `{first}`, whose tokenizer or longest molecule is another. \
+         Give both the same `max_tokens`, one that both models can take"
+    )]
+    OtherTokens {
+        /// Key of the import.
+        key: String,
+        /// Key of the import that the datasets were tokenised for.
+        first: String,
+    },
     /// A fine-tuning before it kept a projection of its weights in place of them.
     #[error(
         "needs the fine-tuned weights of `{key}`, which kept only a projection of them: whole weights are kept up to 5 million \
@@ -227,14 +265,30 @@ impl Plan {
             files.map(|file| (format!("source:{}", file.name), Input::Source(file.clone()))).collect()
         };
         let (spec, inputs) = match &self.cells[index].draft {
-            Draft::Dataset(spec) => {
+            Draft::Dataset { spec, tokenizer } => {
+                let mut spec = spec.clone();
                 let mut inputs = sources(&mut spec.files.iter());
                 inputs.extend(spec.split.file.iter().map(|file| ("split".to_owned(), Input::Source(file.clone()))));
-                (CellSpec::TokeniseDataset(spec.clone()), inputs)
+                if let Some(import) = tokenizer {
+                    spec.tokenizer = upstream.tokenizer(*import)?;
+                    inputs.push(("tokenizer".into(), inside(*import, TOKENIZER)));
+                }
+                (CellSpec::TokeniseDataset(spec), inputs)
             }
-            Draft::Corpus { spec, datasets } => {
+            Draft::Import { spec, there, .. } => {
+                if !there {
+                    return Err(Refusal::NotThere { key: self.cells[index].key.clone() });
+                }
+                let inputs = spec.files.iter().map(|file| (format!("file:{}", file.name), Input::Source(file.clone()))).collect();
+                (CellSpec::Import((**spec).clone()), inputs)
+            }
+            Draft::Corpus { spec, datasets, tokenizer } => {
                 let mut spec = spec.clone();
                 let mut inputs = sources(&mut spec.sources.iter().map(|source| &source.file));
+                if let Some(import) = tokenizer {
+                    spec.tokenizer = upstream.tokenizer(*import)?;
+                    inputs.push(("tokenizer".into(), inside(*import, TOKENIZER)));
+                }
                 for (number, dataset) in datasets.iter().enumerate() {
                     let output = upstream.dataset(*dataset)?;
                     spec.exclude.push((output.data_digest.clone(), output.split_digest.clone()));
@@ -251,9 +305,10 @@ impl Plan {
             }
             Draft::Embed { spec, run, folder, dataset } => {
                 let mut spec = (**spec).clone();
-                let (_, checkpoint) = upstream.checkpoint(*run, folder)?;
-                let data = upstream.dataset(*dataset)?;
-                spec.checkpoint.weights_digest = checkpoint.weights_digest.clone();
+                let found = upstream.checkpoint(*run, folder)?;
+                let data = upstream.tokens_for(*run, *dataset)?;
+                found.complete(&mut spec.checkpoint);
+                found.threads(&mut spec.threads);
                 spec.data_digest = data.data_digest.clone();
                 spec.tokenizer_digest = data.tokenizer_digest.clone();
                 let inputs = vec![("checkpoint".into(), inside(*run, folder)), ("dataset".into(), whole(*dataset))];
@@ -261,20 +316,23 @@ impl Plan {
             }
             Draft::Measure { spec, run, folder, corpus, train, labelled, history, others, .. } => {
                 let mut spec = (**spec).clone();
-                let (output, checkpoint) = upstream.checkpoint(*run, folder)?;
-                let sample = upstream.corpus(*corpus)?;
-                spec.checkpoint.weights_digest = checkpoint.weights_digest.clone();
-                spec.record = facts(output, checkpoint);
+                let found = upstream.checkpoint(*run, folder)?;
+                let corpus = corpus.ok_or_else(|| upstream.no_output(index))?;
+                upstream.same_tokens(*run, corpus)?;
+                let sample = upstream.corpus(corpus)?;
+                found.complete(&mut spec.checkpoint);
+                found.threads(&mut spec.threads);
+                spec.record = found.facts.clone();
                 spec.heldout_digest = sample.heldout_digest.clone();
                 spec.tokenizer_digest = sample.tokenizer_digest.clone();
-                let mut inputs = vec![("checkpoint".into(), inside(*run, folder)), ("corpus".into(), whole(*corpus))];
+                let mut inputs = vec![("checkpoint".into(), inside(*run, folder)), ("corpus".into(), whole(corpus))];
                 if let Some(cell) = train {
                     let smallest = upstream.corpus(*cell)?;
                     spec.train = Some(TrainSample { digest: smallest.train_digest.clone(), molecules: smallest.molecules });
                     inputs.push(("train".into(), whole(*cell)));
                 }
                 if let Some(Labelled { dataset, embed, task }) = labelled {
-                    let data = upstream.dataset(*dataset)?;
+                    let data = upstream.tokens_for(*run, *dataset)?;
                     spec.dataset = Some((data.data_digest.clone(), data.split_digest.clone(), task.clone()));
                     spec.embeddings = Some(upstream.embedding(*embed)?);
                     inputs.extend([("dataset".into(), whole(*dataset)), ("embeddings".into(), whole(*embed))]);
@@ -305,8 +363,13 @@ impl Plan {
             }
             Draft::Finetune { spec, run, folder, dataset } => {
                 let (mut spec, tokenizer) = upstream.transfer(spec, *run, folder, *dataset)?;
+                let found = upstream.checkpoint(*run, folder)?;
                 if let Protocol::Finetune(finetune) = &mut spec.protocol {
-                    finetune.checkpoint.weights_digest = spec.weights_digest.clone();
+                    found.complete(&mut finetune.checkpoint);
+                    found.threads(&mut finetune.threads);
+                    if let Some(import) = found.import {
+                        finetune.precision = automatic_precision(&import.config);
+                    }
                     finetune.tokenizer_digest = tokenizer;
                 }
                 let inputs = vec![("checkpoint".into(), inside(*run, folder)), ("dataset".into(), whole(*dataset))];
@@ -321,14 +384,28 @@ impl Plan {
     }
 }
 
-/// Facts of a run at one checkpoint.
-fn facts(run: &PretrainOutput, checkpoint: &CheckpointOutput) -> RunFacts {
-    RunFacts {
-        non_embedding_parameters: run.non_embedding_parameters,
-        total_parameters: run.total_parameters,
-        tokens: Some(checkpoint.tokens),
-        corpus_molecules: Some(run.corpus_molecules),
-        training_flops: Some(checkpoint.training_flops),
+/// A checkpoint that an upstream cell left.
+struct Checkpointed<'a> {
+    checkpoint: &'a CheckpointOutput,
+    facts: RunFacts,
+    /// Where it is a checkpoint of others.
+    import: Option<&'a ImportOutput>,
+}
+
+impl Checkpointed<'_> {
+    /// The weights, and what a plan cannot know of a checkpoint of others.
+    fn complete(&self, reference: &mut CheckpointRef) {
+        reference.weights_digest.clone_from(&self.checkpoint.weights_digest);
+        if let Some(import) = self.import {
+            reference.config.clone_from(&import.config);
+            reference.objective = import.objective;
+        }
+    }
+
+    fn threads(&self, planned: &mut u32) {
+        if let Some(import) = self.import {
+            *planned = threads(&import.config);
+        }
     }
 }
 
@@ -367,9 +444,9 @@ impl<'a> Upstream<'_, '_, 'a> {
     /// A transfer with the digests of its checkpoint and dataset filled in, and the digest of the dataset's tokenizer.
     fn transfer(&self, spec: &Transfer, run: usize, folder: &str, dataset: usize) -> Result<(Transfer, String), Refusal> {
         let mut spec = spec.clone();
-        let (_, checkpoint) = self.checkpoint(run, folder)?;
-        spec.weights_digest = checkpoint.weights_digest.clone();
-        Ok((self.transferred_to(spec, dataset)?, self.dataset(dataset)?.tokenizer_digest.clone()))
+        let found = self.checkpoint(run, folder)?;
+        spec.weights_digest.clone_from(&found.checkpoint.weights_digest);
+        Ok((self.transferred_to(spec, dataset)?, self.tokens_for(run, dataset)?.tokenizer_digest.clone()))
     }
 
     /// A transfer with the digests of its dataset filled in.
@@ -395,8 +472,8 @@ impl<'a> Upstream<'_, '_, 'a> {
 
     /// File and BLAKE3 of a checkpoint's weights.
     fn weights(&self, run: usize, folder: &str) -> Result<(String, String), Refusal> {
-        let (_, checkpoint) = self.checkpoint(run, folder)?;
-        Ok((CHECKPOINT_WEIGHTS.to_owned(), checkpoint.weights_digest.clone()))
+        let found = self.checkpoint(run, folder)?;
+        Ok((CHECKPOINT_WEIGHTS.to_owned(), found.checkpoint.weights_digest.clone()))
     }
 
     /// File and BLAKE3 of the weights that a fine-tuning left.
@@ -416,14 +493,76 @@ impl<'a> Upstream<'_, '_, 'a> {
         }
     }
 
-    fn checkpoint(&self, cell: usize, folder: &str) -> Result<(&'a PretrainOutput, &'a CheckpointOutput), Refusal> {
-        let CellOutput::Pretrain(output) = self.output(cell)? else { return Err(self.no_output(cell)) };
+    fn import(&self, cell: usize) -> Result<&'a ImportOutput, Refusal> {
+        match self.output(cell)? {
+            CellOutput::Import(output) => Ok(output),
+            _ => Err(self.no_output(cell)),
+        }
+    }
+
+    /// How the tokenizer of an import is used.
+    fn tokenizer(&self, import: usize) -> Result<TokenizerSpec, Refusal> {
+        let output = self.import(import)?;
+        Ok(TokenizerSpec {
+            kind: "file".into(),
+            max_tokens: output.max_tokens,
+            digest: Some(output.tokenizer_digest.clone()),
+            special: Some(output.special.clone()),
+        })
+    }
+
+    /// That molecules were tokenised as the checkpoint of a run reads them: imports were taken to share their tokens by their files.
+    fn same_tokens(&self, run: usize, tokenised: usize) -> Result<(), Refusal> {
+        let (Draft::Dataset { tokenizer, .. } | Draft::Corpus { tokenizer, .. }) = &self.plan.cells[tokenised].draft else {
+            return Ok(());
+        };
+        let Some(first) = *tokenizer else { return Ok(()) };
+        if self.tokenizer(first)? == self.tokenizer(run)? {
+            return Ok(());
+        }
+        let key = |cell: usize| self.plan.cells[cell].key.clone();
+        Err(Refusal::OtherTokens { key: key(run), first: key(first) })
+    }
+
+    /// A dataset in the tokens of a run.
+    fn tokens_for(&self, run: usize, dataset: usize) -> Result<&'a DatasetOutput, Refusal> {
+        self.same_tokens(run, dataset)?;
+        self.dataset(dataset)
+    }
+
+    fn checkpoint(&self, cell: usize, folder: &str) -> Result<Checkpointed<'a>, Refusal> {
         let key = || self.plan.cells[cell].key.clone();
+        let output = match self.output(cell)? {
+            CellOutput::Pretrain(output) => output,
+            CellOutput::Import(output) => return Ok(imported(output, self.plan.cells[cell].provenance())),
+            _ => return Err(self.no_output(cell)),
+        };
         if output.diverged {
             return Err(Refusal::Diverged { key: key() });
         }
         let checkpoint = output.checkpoints.iter().find(|checkpoint| checkpoint.folder == folder);
         let checkpoint = checkpoint.ok_or_else(|| Refusal::NoCheckpoint { key: key(), folder: folder.to_owned() })?;
-        Ok((output, checkpoint))
+        let facts = RunFacts {
+            non_embedding_parameters: output.non_embedding_parameters,
+            total_parameters: output.total_parameters,
+            tokens: Some(checkpoint.tokens),
+            corpus_molecules: Some(output.corpus_molecules),
+            training_flops: Some(checkpoint.training_flops),
+        };
+        Ok(Checkpointed { checkpoint, facts, import: None })
     }
+}
+
+/// A checkpoint of others, of whose training only what the suite says is known.
+fn imported<'a>(output: &'a ImportOutput, origin: Option<&Provenance>) -> Checkpointed<'a> {
+    let tokens = origin.and_then(|origin| origin.tokens);
+    let parameters = output.non_embedding_parameters;
+    let facts = RunFacts {
+        non_embedding_parameters: parameters,
+        total_parameters: output.total_parameters,
+        tokens,
+        corpus_molecules: origin.and_then(|origin| origin.molecules),
+        training_flops: tokens.map(|tokens| Number(6.0 * parameters as f64 * tokens as f64)),
+    };
+    Checkpointed { checkpoint: &output.checkpoint, facts, import: Some(output) }
 }

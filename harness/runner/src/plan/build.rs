@@ -13,16 +13,17 @@ use clmbench_protocol::{
 use super::{
     Plan, PlanError, PlannedCell, Terms,
     bind::Draft,
+    checkpoints::{HubLookup, imports},
     datasets::dataset_of,
     estimate,
     metrics::metrics,
-    models::{Model, models, threads},
+    models::{Model, Trained, models, threads},
     transfers::Transferred,
 };
 use crate::{
     corpora::{self, CorpusLookup, LocalFile},
     plugins::{Plugin, PluginSet},
-    suite::{CorpusEntry, Suite},
+    suite::{CorpusEntry, ModelEntry, Suite},
 };
 
 /// A dataset cell and what it offers.
@@ -41,49 +42,63 @@ struct CorpusCell {
     smallest: usize,
 }
 
-/// A pretrain cell.
+/// A run: a pretrain cell, or the import of a checkpoint of others.
 pub(super) struct RunCell<'m> {
     pub cell: usize,
     /// Part of keys, such as `bert-0.06M/mixed-5000/seed0`.
     pub name: String,
     /// Index of its pretraining seed.
     pub seed: u32,
-    pub corpus: usize,
-    /// The cell of the smallest subset of its corpus.
-    pub smallest: usize,
+    /// Pretraining seeds of its model.
+    pub seeds: u32,
+    /// The corpus whose held-out sample it is measured on; none where the suite has none.
+    pub corpus: Option<usize>,
+    /// The cell of the smallest subset of that corpus.
+    pub smallest: Option<usize>,
+    /// Which set of dataset cells has its tokens.
+    pub datasets: usize,
     pub model: &'m Model,
     pub control: bool,
+    /// Whether it is a checkpoint of others.
+    pub imported: bool,
+    /// Checkpoints that it will leave, in order of tokens.
+    pub checkpoints: Vec<Planned>,
 }
 
 /// A checkpoint that a run will leave.
+#[derive(Debug, Clone)]
 pub(super) struct Planned {
     pub folder: String,
     pub annealed: bool,
     pub last: bool,
 }
 
-impl RunCell<'_> {
-    /// Checkpoints in order of tokens.
-    pub fn checkpoints(&self) -> Vec<Planned> {
-        if self.control {
-            return vec![Planned { folder: "checkpoint-0".into(), annealed: true, last: true }];
-        }
-        let count = self.model.entry.checkpoints;
-        let all = self.model.entry.schedule.kind == ScheduleKind::ConstantWithCooldown;
-        let planned = |number: u32| {
-            let last = number == count;
-            Planned { folder: format!("checkpoint-{number}"), annealed: all || last, last }
-        };
-        (1..=count).map(planned).collect()
+/// Checkpoints of a pretraining in order of tokens.
+fn checkpoints(entry: &ModelEntry, control: bool) -> Vec<Planned> {
+    if control {
+        return vec![Planned { folder: "checkpoint-0".into(), annealed: true, last: true }];
     }
+    let all = entry.schedule.kind == ScheduleKind::ConstantWithCooldown;
+    let planned = |number: u32| {
+        let last = number == entry.checkpoints;
+        Planned { folder: format!("checkpoint-{number}"), annealed: all || last, last }
+    };
+    (1..=entry.checkpoints).map(planned).collect()
 }
 
-/// Plans a suite. `corpora` finds a corpus by name; [`crate::corpora::catalogue`] is the one in use.
+/// Plans a suite. `corpora` finds a corpus by name; [`crate::corpora::catalogue`] is the one in use. `hub` finds models of the hub in the
+/// cache; those that are not there are in [`Plan::hub`].
 ///
 /// # Errors
 /// The first name or parameter that the plugins at hand cannot serve, with file, line and what to do.
-pub fn build(suite: &Suite, plugins: &PluginSet, corpora: &CorpusLookup<'_>) -> Result<Plan, PlanError> {
+pub fn build(
+    suite: &Suite,
+    plugins: &PluginSet,
+    corpora: &CorpusLookup<'_>,
+    hub: &HubLookup<'_>,
+) -> Result<Plan, PlanError> {
     let models = models(suite, plugins)?;
+    let found = imports(suite, plugins, hub)?;
     let metrics = metrics(suite, plugins)?;
     let mut builder = Builder {
         suite,
@@ -93,11 +108,23 @@ pub fn build(suite: &Suite, plugins: &PluginSet, corpora: &CorpusLookup<'_>) -> 
         terms: Vec::new(),
         transferred: Transferred::default(),
     };
-    let datasets = builder.datasets(plugins)?;
-    let corpora = builder.corpora(corpora, &datasets)?;
+    builder.own(found.local);
+    // Own tokens are for models to pretrain and for baselines, which read no tokens at all.
+    let own = !models.is_empty() || !suite.baselines.is_empty() || found.checkpoints.is_empty();
+    let mut datasets = vec![builder.datasets(plugins, own)?];
+    let drawn_from = builder.drawn_from(corpora)?;
+    let corpora = if models.is_empty() && !found.checkpoints.is_empty() {
+        Vec::new()
+    } else {
+        builder.corpora(&drawn_from, &datasets[0])
+    };
     batches_fit(suite)?;
-    let runs = builder.runs(&models, &corpora);
-    builder.baselines(&datasets);
+    let mut runs = builder.runs(&models, &corpora);
+    let sample = suite.corpora.first().zip(drawn_from.first().map(Vec::as_slice)).filter(|_| !metrics.is_empty());
+    let (imported, groups) = builder.imports(&found.checkpoints, plugins, sample, datasets.len())?;
+    runs.extend(imported);
+    datasets.extend(groups.into_iter().map(|group| group.datasets));
+    builder.baselines(&datasets[0]);
     builder.transfers(&runs, &datasets);
     builder.measures(&runs, &datasets, &metrics);
 
@@ -112,16 +139,18 @@ pub fn build(suite: &Suite, plugins: &PluginSet, corpora: &CorpusLookup<'_>) -> 
         builder.cells.iter().any(|cell| cell.plugins.contains(&file))
     };
     let counted = runs.iter().filter(|run| !run.control && builder.cells[run.cell].not_applicable.is_none());
-    let mut pools: BTreeMap<(Objective, usize), usize> = BTreeMap::new();
-    counted.for_each(|run| *pools.entry((run.model.info.objective, run.smallest)).or_default() += 1);
+    let mut pools: BTreeMap<(Objective, Option<usize>, usize), usize> = BTreeMap::new();
+    counted.for_each(|run| *pools.entry((run.model.info.objective, run.smallest, run.datasets)).or_default() += 1);
     Ok(Plan {
         suite: suite.clone(),
         plugins: plugins.plugins().iter().filter(used).cloned().collect(),
         runs: pools.values().sum(),
+        imports: found.checkpoints.len(),
         pool: pools.into_values().max().unwrap_or(0),
         sources: builder.sources,
         local: builder.local,
         terms: builder.terms,
+        hub: found.wanted,
         cells: builder.cells,
     })
 }
@@ -148,7 +177,8 @@ impl Builder<'_> {
         }
     }
 
-    fn datasets(&mut self, plugins: &PluginSet) -> Result<Vec<DatasetCell>, PlanError> {
+    /// Dataset cells in our own tokens, if there is a use for them; the files of the datasets and their terms in any case.
+    fn datasets(&mut self, plugins: &PluginSet, wanted: bool) -> Result<Vec<DatasetCell>, PlanError> {
         let suite = self.suite;
         let all: Vec<&String> = suite.datasets.iter().flat_map(|entry| &entry.names).collect();
         let mut cells = Vec::new();
@@ -163,10 +193,12 @@ impl Builder<'_> {
                     terms,
                     files,
                 }));
-                // Two sources may have a dataset of one name.
-                let shared = all.iter().filter(|name| **name == dataset).count() > 1;
-                let name = if shared { format!("{}.{dataset}", entry.source) } else { dataset.clone() };
-                let mut cell = planned("tokenise", format!("tokenise/{name}"), Vec::new(), Draft::Dataset(found.spec));
+                if !wanted {
+                    continue;
+                }
+                let name = Self::dataset_name(&all, &entry.source, dataset);
+                let draft = Draft::Dataset { spec: found.spec, tokenizer: None };
+                let mut cell = planned("tokenise", format!("tokenise/{name}"), Vec::new(), draft);
                 cell.plugins = vec![found.plugin];
                 cells.push(DatasetCell { cell: self.push(cell), name, dataset: dataset.clone(), tasks: found.tasks });
             }
@@ -183,30 +215,51 @@ impl Builder<'_> {
         }
     }
 
-    fn corpora(&mut self, lookup: &CorpusLookup<'_>, datasets: &[DatasetCell]) -> Result<Vec<CorpusCell>, PlanError> {
+    /// What a dataset is called in keys: two sources may have one of the same name.
+    pub fn dataset_name(all: &[&String], source: &str, dataset: &String) -> String {
+        let shared = all.iter().filter(|name| **name == dataset).count() > 1;
+        if shared { format!("{source}.{dataset}") } else { dataset.clone() }
+    }
+
+    /// Sources of each corpus.
+    fn drawn_from(&mut self, lookup: &CorpusLookup<'_>) -> Result<Vec<Vec<CorpusSource>>, PlanError> {
         let suite = self.suite;
-        let excluded: Vec<usize> = datasets.iter().map(|dataset| dataset.cell).collect();
-        let mut cells: Vec<CorpusCell> = Vec::new();
         let mut drawn_from = Vec::new();
         for entry in &suite.corpora {
             let found = corpora::sources(Path::new(&suite.file), entry, lookup)?;
             found.fetched.iter().for_each(|file| self.source(file));
             self.own(found.local);
+            drawn_from.push(found.sources);
+        }
+        subsets_differ(&suite.corpora, &drawn_from)?;
+        Ok(drawn_from)
+    }
+
+    /// A subset in our own tokens, without sources and excluded datasets.
+    pub fn corpus_spec(seed: u64, entry: &CorpusEntry, size: u64) -> TokeniseCorpus {
+        TokeniseCorpus {
+            revision: revision::TOKENISE,
+            corpus: entry.name.clone(),
+            size,
+            heldout: entry.heldout,
+            sources: Vec::new(),
+            seed,
+            form: entry.form,
+            tokenizer: TokenizerSpec::default(),
+            exclude: Vec::new(),
+        }
+    }
+
+    fn corpora(&mut self, drawn_from: &[Vec<CorpusSource>], datasets: &[DatasetCell]) -> Vec<CorpusCell> {
+        let suite = self.suite;
+        let excluded: Vec<usize> = datasets.iter().map(|dataset| dataset.cell).collect();
+        let mut cells: Vec<CorpusCell> = Vec::new();
+        for (entry, sources) in suite.corpora.iter().zip(drawn_from) {
             let first = cells.len();
             for size in &entry.sizes {
-                let spec = TokeniseCorpus {
-                    revision: revision::TOKENISE,
-                    corpus: entry.name.clone(),
-                    size: *size,
-                    heldout: entry.heldout,
-                    sources: found.sources.clone(),
-                    seed: suite.seed,
-                    form: entry.form,
-                    tokenizer: TokenizerSpec::default(),
-                    exclude: Vec::new(),
-                };
+                let spec = TokeniseCorpus { sources: sources.clone(), ..Self::corpus_spec(suite.seed, entry, *size) };
                 let name = format!("{}-{size}", entry.name);
-                let draft = Draft::Corpus { spec, datasets: excluded.clone() };
+                let draft = Draft::Corpus { spec, datasets: excluded.clone(), tokenizer: None };
                 let mut cell = planned("tokenise", format!("tokenise/{name}"), excluded.clone(), draft);
                 cell.work = estimate::corpus_work(*size, entry.heldout);
                 cell.kind = "tokenise:corpus".into();
@@ -215,36 +268,45 @@ impl Builder<'_> {
             let smallest =
                 entry.sizes.iter().zip(&cells[first..]).min_by_key(|(size, _)| **size).map_or(0, |(_, cell)| cell.cell);
             cells[first..].iter_mut().for_each(|cell| cell.smallest = smallest);
-            drawn_from.push(found.sources);
         }
-        subsets_differ(&suite.corpora, &drawn_from)?;
-        Ok(cells)
+        cells
     }
 
-    fn runs<'m>(&mut self, models: &'m [Model], corpora: &[CorpusCell]) -> Vec<RunCell<'m>> {
+    fn runs<'m>(&mut self, models: &'m [Trained], corpora: &[CorpusCell]) -> Vec<RunCell<'m>> {
         let mut runs = Vec::new();
-        for model in models {
+        let run = |cell: usize, name: String, seed: u32, trained: &'m Trained, corpus: &CorpusCell, control: bool| RunCell {
+            cell,
+            name,
+            seed,
+            seeds: trained.entry.seeds,
+            corpus: Some(corpus.cell),
+            smallest: Some(corpus.smallest),
+            datasets: 0,
+            model: &trained.model,
+            control,
+            imported: false,
+            checkpoints: checkpoints(&trained.entry, control),
+        };
+        for trained in models {
             for corpus in corpora {
-                for seed in 0..model.entry.seeds {
-                    let name = format!("{}/{}/seed{seed}", model.label, corpus.name);
-                    let cell = self.pretrain(model, corpus, seed, format!("pretrain/{name}"), false);
-                    let (corpus, smallest) = (corpus.cell, corpus.smallest);
-                    runs.push(RunCell { cell, name, seed, corpus, smallest, model, control: false });
+                for seed in 0..trained.entry.seeds {
+                    let name = format!("{}/{}/seed{seed}", trained.model.label, corpus.name);
+                    let cell = self.pretrain(trained, corpus, seed, format!("pretrain/{name}"), false);
+                    runs.push(run(cell, name, seed, trained, corpus, false));
                 }
             }
         }
         // Controls come last: they are quick, and the long runs should start first.
-        for (model, corpus) in models.iter().filter_map(|model| Some((model, corpora.first()?))) {
-            let name = format!("control/{}/{}/seed0", model.label, corpus.name);
-            let cell = self.pretrain(model, corpus, 0, name.clone(), true);
-            let (corpus, smallest) = (corpus.cell, corpus.smallest);
-            runs.push(RunCell { cell, name, seed: 0, corpus, smallest, model, control: true });
+        for (trained, corpus) in models.iter().filter_map(|trained| Some((trained, corpora.first()?))) {
+            let name = format!("control/{}/{}/seed0", trained.model.label, corpus.name);
+            let cell = self.pretrain(trained, corpus, 0, name.clone(), true);
+            runs.push(run(cell, name, 0, trained, corpus, true));
         }
         runs
     }
 
-    fn pretrain(&mut self, model: &Model, corpus: &CorpusCell, seed: u32, key: String, control: bool) -> usize {
-        let entry = &model.entry;
+    fn pretrain(&mut self, trained: &Trained, corpus: &CorpusCell, seed: u32, key: String, control: bool) -> usize {
+        let Trained { model, entry, .. } = trained;
         let tokens = if control { 0 } else { entry.tokens };
         let spec = Pretrain {
             revision: revision::PRETRAIN,
@@ -258,9 +320,9 @@ impl Builder<'_> {
             checkpoints: if control { 1 } else { entry.checkpoints },
             batch: entry.batch,
             accumulate: entry.accumulate,
-            learning_rate: Number(model.learning_rate),
+            learning_rate: Number(trained.learning_rate),
             schedule: entry.schedule.clone(),
-            mask_ratio: Number(model.mask_ratio),
+            mask_ratio: Number(trained.mask_ratio),
             weight_decay: Number(0.01),
             betas: (Number(0.9), Number(0.999)),
             clip: Number(1.0),

@@ -126,6 +126,72 @@ pub enum PlanError {
         /// What the system said.
         reason: String,
     },
+    /// A checkpoint whose folder is refused.
+    #[error("{place}: the checkpoint {source_text} cannot be read: {reason}.")]
+    Checkpoint {
+        /// Where.
+        place: Place,
+        /// The folder, or the place on the hub.
+        source_text: String,
+        /// Why.
+        reason: String,
+    },
+    /// A checkpoint of the hub that is not in the cache, so that its architecture cannot be told.
+    #[error(
+        "{place}: {source_text} is not in the cache, so that its architecture is not known. Write it (`architecture = \"bert\"`), or \
+         fetch it: `clmbench model import {}`.", .source_text.trim_start_matches("hub:").replace("@unpinned", "@main")
+    )]
+    NotFetched {
+        /// Where.
+        place: Place,
+        /// `hub:owner/name@commit`.
+        source_text: String,
+    },
+    /// An architecture that reads no folders of others.
+    #[error("{place}: architecture `{architecture}` reads no folders of others.{}", readers_hint(.readers))]
+    ReadsNoFolders {
+        /// Where.
+        place: Place,
+        /// The architecture.
+        architecture: String,
+        /// Architectures that do.
+        readers: Vec<String>,
+    },
+    /// A folder of another kind than the architecture that is written reads.
+    #[error(
+        "{place}: architecture `{architecture}` reads folders with `model_type` {}, and this one has `{found}`. Remove \
+         `architecture`, or write the one that reads it.", quoted(.known)
+    )]
+    OtherModelType {
+        /// Where.
+        place: Place,
+        /// The architecture.
+        architecture: String,
+        /// Words that it reads.
+        known: Vec<String>,
+        /// The word of the folder.
+        found: String,
+    },
+    /// A folder that no architecture reads.
+    #[error("{place}: no architecture reads folders with `model_type` `{found}`.{hint} `clmbench plugin list` shows all.")]
+    UnknownModelType {
+        /// Where.
+        place: Place,
+        /// The word of the folder.
+        found: String,
+        /// Nearest word or the known ones.
+        hint: String,
+    },
+    /// A folder that several architectures read.
+    #[error("{place}: several architectures read folders with `model_type` `{found}`. Write {}.", .names.join(" or "))]
+    SeveralReaders {
+        /// Where.
+        place: Place,
+        /// The word of the folder.
+        found: String,
+        /// Lines to choose from.
+        names: Vec<String>,
+    },
     /// Two files of one corpus with one name and other bytes.
     #[error("{place}: two files of one corpus have the name `{name}`. Rename one of them.")]
     SourceName {
@@ -249,4 +315,12 @@ pub enum PlanError {
 fn instead(sources: &[String]) -> String {
     let others: Vec<String> = sources.iter().map(|source| format!("`source = \"{source}\"`")).collect();
     if others.is_empty() { ".".into() } else { format!(", or write {}.", others.join(" or ")) }
+}
+
+fn quoted(words: &[String]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or ")
+}
+
+fn readers_hint(readers: &[String]) -> String {
+    if readers.is_empty() { String::new() } else { format!(" These do: {}.", readers.join(", ")) }
 }

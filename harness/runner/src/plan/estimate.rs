@@ -69,7 +69,7 @@ fn kind_and_work(spec: &CellSpec) -> (String, f64) {
     match spec {
         CellSpec::TokeniseDataset(_) => ("tokenise".into(), 1.0),
         CellSpec::TokeniseCorpus(spec) => ("tokenise:corpus".into(), corpus_work(spec.size, spec.heldout)),
-        CellSpec::Import(_) => ("import".into(), 1.0),
+        CellSpec::Import(_) => ("import".into(), pass_work(&Map::new())),
         CellSpec::Pretrain(spec) => ("pretrain".into(), pretrain_work(&spec.config, spec.tokens)),
         CellSpec::Embed(spec) => ("embed".into(), pass_work(&spec.checkpoint.config)),
         CellSpec::Measure(spec) => (measure_kind(&spec.metric), pass_work(&spec.checkpoint.config)),

@@ -39,11 +39,11 @@ impl Extent {
 
 impl Builder<'_> {
     /// Every measurement of every run; controls are not measured.
-    pub fn measures(&mut self, runs: &[RunCell<'_>], datasets: &[DatasetCell], metrics: &[Metric]) {
+    pub fn measures(&mut self, runs: &[RunCell<'_>], datasets: &[Vec<DatasetCell>], metrics: &[Metric]) {
         for run in runs.iter().filter(|run| !run.control) {
-            for checkpoint in &run.checkpoints() {
+            for checkpoint in &run.checkpoints {
                 for metric in metrics {
-                    for extent in self.extents(run, checkpoint, runs, datasets, metric) {
+                    for extent in self.extents(run, checkpoint, runs, &datasets[run.datasets], metric) {
                         self.measure(run, &checkpoint.folder, metric, extent);
                     }
                 }
@@ -60,6 +60,9 @@ impl Builder<'_> {
         datasets: &[DatasetCell],
         metric: &Metric,
     ) -> Vec<Extent> {
+        if let Some(reason) = run.imported.then(|| not_for_imports(run, metric)).flatten() {
+            return vec![Extent::not_applicable(String::new(), reason)];
+        }
         match metric.info.scope {
             Scope::Checkpoint => vec![Extent::default()],
             Scope::CheckpointDataset if checkpoint.annealed => {
@@ -132,8 +135,8 @@ impl Builder<'_> {
             others: Vec::new(),
         };
         let key = format!("measure/{}/{folder}/{}{}", run.name, metric.label, extent.end);
-        let mut needs = vec![run.cell, run.corpus];
-        let train = (metric.params.get("sample").and_then(serde_json::Value::as_str) == Some("train")).then_some(run.smallest);
+        let mut needs: Vec<usize> = [run.cell].into_iter().chain(run.corpus).collect();
+        let train = run.smallest.filter(|_| on_training_molecules(metric));
         needs.extend(train);
         needs.extend(extent.needs);
         let mut seen = std::collections::HashSet::new();
@@ -165,6 +168,27 @@ impl Builder<'_> {
     }
 }
 
+/// Whether a metric is measured on training molecules.
+fn on_training_molecules(metric: &Metric) -> bool {
+    metric.params.get("sample").and_then(serde_json::Value::as_str) == Some("train")
+}
+
+/// Why a metric does not apply to a checkpoint of others, if it does not.
+fn not_for_imports(run: &RunCell<'_>, metric: &Metric) -> Option<String> {
+    let (id, name) = (&metric.info.id, &run.name);
+    match metric.info.scope {
+        Scope::Run => Some(format!("`{id}` reads the losses of a whole training, and nothing is known of that of `{name}`")),
+        Scope::Pair => Some(format!("`{id}` compares two pretraining seeds, and `{name}` is a checkpoint that stands alone")),
+        _ if run.corpus.is_none() => {
+            Some(format!("`{id}` is measured with held-out molecules at hand, and the suite has none: add a [[corpus]]"))
+        }
+        _ if on_training_molecules(metric) => {
+            Some(format!("`{id}` is measured on training molecules, and those of `{name}` are not known"))
+        }
+        _ => None,
+    }
+}
+
 /// The training losses and all checkpoints of a run, in order of tokens.
 fn whole_run(run: &RunCell<'_>) -> Extent {
     let other = |checkpoint: Planned| Other {
@@ -172,13 +196,13 @@ fn whole_run(run: &RunCell<'_>) -> Extent {
         group: run.name.clone(),
         from: Weights::Checkpoint { run: run.cell, folder: checkpoint.folder },
     };
-    let others = run.checkpoints().into_iter().map(other).collect();
+    let others = run.checkpoints.iter().cloned().map(other).collect();
     Extent { history: true, others, ..Extent::default() }
 }
 
 /// A run and each run of the same model and corpus with a later seed.
 fn pairs(run: &RunCell<'_>, runs: &[RunCell<'_>], metric: &Metric) -> Vec<Extent> {
-    if run.model.entry.seeds < 2 {
+    if run.seeds < 2 {
         let reason = format!(
             "`{}` compares the final checkpoints of two pretraining seeds, and the suite has one: set seeds = 2 in its [[model]]",
             metric.info.id
@@ -189,11 +213,11 @@ fn pairs(run: &RunCell<'_>, runs: &[RunCell<'_>], metric: &Metric) -> Vec<Extent
         !other.control && other.corpus == run.corpus && std::ptr::eq(other.model, run.model) && other.seed > run.seed
     };
     let partner = |other: &RunCell<'_>| {
-        let last = other.checkpoints().into_iter().find(|checkpoint| checkpoint.last)?;
+        let last = other.checkpoints.iter().find(|checkpoint| checkpoint.last)?;
         let weights = Other {
             name: last.folder.clone(),
             group: other.name.clone(),
-            from: Weights::Checkpoint { run: other.cell, folder: last.folder },
+            from: Weights::Checkpoint { run: other.cell, folder: last.folder.clone() },
         };
         let end = format!("/with-seed{}", other.seed);
         Some(Extent { end, others: vec![weights], needs: vec![other.cell], ..Extent::default() })

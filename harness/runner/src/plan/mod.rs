@@ -15,6 +15,9 @@
 //! - **Checkpoints.** A run of `N` checkpoints leaves them in folders `checkpoint-1` to `checkpoint-N`, the last at the end;
 //!   all are annealed, but under a cosine only the last. A control leaves `checkpoint-0`. Annealed ones are measured and
 //!   transferred, raw ones only measured.
+//! - **Checkpoints of others.** One import each, whose `max_tokens`, configuration and tokenizer the rest follows; datasets and the smallest
+//!   subset of the first corpus are tokenised once for all that share a tokenizer. Each counts as one run, and has a control of its own
+//!   configuration with random weights of seed `1000 s`.
 //! - **Control.** One random-initialised model (0 tokens) for each model configuration, on the suite's first corpus
 //!   and size, seed index 0. It is transferred, never measured, never counted as a run.
 //! - **Transfer.** Mean pooling; 13 L2 strengths, the powers of ten from 1e-4 to 1e8, which multiply the identity in
@@ -32,6 +35,7 @@
 mod baselines;
 mod bind;
 mod build;
+mod checkpoints;
 mod cost;
 mod datasets;
 mod error;
@@ -53,6 +57,7 @@ use serde::Serialize;
 
 pub use bind::{Bound, Finished, Input, Refusal};
 pub use build::build;
+pub use checkpoints::{HubLookup, HubModel, HubWanted};
 pub use cost::{MetricCost, Spent};
 pub use error::PlanError;
 pub(crate) use estimate::bytes;
@@ -79,11 +84,26 @@ pub struct Plan {
     pub terms: Vec<Terms>,
     /// Plugins that its cells use, each once.
     pub plugins: Vec<Plugin>,
-    /// Pretraining runs (controls not counted).
+    /// Models of the hub that are not in the cache: they must be fetched, and the plan made again, before it can be run.
+    pub hub: Vec<HubWanted>,
+    /// Pretraining runs, checkpoints of others among them (controls not counted).
     pub runs: usize,
+    /// Checkpoints of others.
+    pub imports: usize,
     /// Most runs of one objective on one `[[corpus]]` table, whose sizes share their held-out sample: the `n` of a fit of a
     /// metric that is measured on it. Only metrics that need no sample may have more, from several tables.
     pub pool: usize,
+}
+
+/// Where a checkpoint of others comes from, and what the suite says of its training.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    /// `hub:owner/name@commit`, or `folder:` and the folder's name.
+    pub source: String,
+    /// Tokens that it was trained on, if the suite says so.
+    pub tokens: Option<u64>,
+    /// Molecules that it was trained on, if the suite says so.
+    pub molecules: Option<u64>,
 }
 
 /// Terms of a dataset that must be accepted before its files are fetched.
@@ -102,7 +122,7 @@ pub struct Terms {
 pub struct PlannedCell {
     /// Readable name, unique in the plan, such as `pretrain/bert-0.06M/mixed-5000/seed0`.
     pub key: String,
-    /// `tokenise`, `pretrain`, `embed`, `measure` or `transfer`.
+    /// `import`, `tokenise`, `pretrain`, `embed`, `measure` or `transfer`.
     pub stage: &'static str,
     /// What users see: the key without its stage.
     pub label: String,
@@ -123,6 +143,16 @@ pub struct PlannedCell {
     draft: Draft,
 }
 
+impl PlannedCell {
+    /// Where the checkpoint of an import comes from; none for other cells.
+    pub fn provenance(&self) -> Option<&Provenance> {
+        match &self.draft {
+            Draft::Import { origin, .. } => Some(origin),
+            _ => None,
+        }
+    }
+}
+
 /// A plan in numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PlanSummary {
@@ -132,8 +162,10 @@ pub struct PlanSummary {
     pub stages: BTreeMap<&'static str, usize>,
     /// Cells that do not apply.
     pub not_applicable: usize,
-    /// Pretraining runs.
+    /// Pretraining runs, checkpoints of others among them.
     pub runs: usize,
+    /// Checkpoints of others.
+    pub imports: usize,
     /// Names of the baselines that scores are compared with, in the order of the suite.
     pub baselines: Vec<String>,
     /// Tokens that all runs are trained on.
@@ -163,6 +195,14 @@ impl Plan {
             Ok(_) => Err(format!("{} was changed since the plan was made. Run again to plan anew", local.path.display()).into()),
             Err(error) => Err(error.into()),
         })
+    }
+
+    /// Whether a cell measures a checkpoint of others.
+    pub(crate) fn measures_import(&self, index: usize) -> bool {
+        match &self.cells[index].draft {
+            Draft::Measure { run, .. } => self.cells[*run].provenance().is_some(),
+            _ => false,
+        }
     }
 
     /// The source files that the cells of a selection read, each once.
@@ -209,6 +249,7 @@ impl Plan {
             not_applicable: self.cells.len() - cells,
             stages,
             runs: self.runs,
+            imports: self.imports,
             baselines: self.suite.baseline_labels(),
             pool: self.pool,
             mde: minimum_detectable(self.pool),

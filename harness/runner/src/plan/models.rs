@@ -51,25 +51,33 @@ fn native_bfloat16() -> bool {
     false
 }
 
-/// A configuration with its budget.
+/// What cells are planned for: a configuration of an architecture.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Model {
-    /// Such as `bert-0.06M` or `bert-layers2-width64`.
+    /// Such as `bert-0.06M` or `bert-layers2-width64`; the name of a checkpoint of others.
     pub label: String,
-    pub entry: ModelEntry,
     pub info: ArchitectureInfo,
     pub plugin: PluginRef,
     pub file: PluginFile,
+    /// Empty for a checkpoint of others, whose import tells it.
     pub config: Map<String, Value>,
-    pub learning_rate: f64,
-    /// Share of tokens to predict; 0 for causal models.
-    pub mask_ratio: f64,
+    /// Of training steps; for a checkpoint of others it follows from the configuration, once that is known.
     pub precision: Precision,
 }
 
+/// A model to pretrain, with its budget.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Trained {
+    pub model: Model,
+    pub entry: ModelEntry,
+    pub learning_rate: f64,
+    /// Share of tokens to predict; 0 for causal models.
+    pub mask_ratio: f64,
+}
+
 /// Every configuration that the suite names, in order.
-pub(super) fn models(suite: &Suite, plugins: &PluginSet) -> Result<Vec<Model>, PlanError> {
-    let mut models: Vec<Model> = Vec::new();
+pub(super) fn models(suite: &Suite, plugins: &PluginSet) -> Result<Vec<Trained>, PlanError> {
+    let mut models: Vec<Trained> = Vec::new();
     for (number, entry) in suite.models.iter().enumerate() {
         let place = &entry.place;
         let offer =
@@ -101,7 +109,7 @@ fn model(
     label: String,
     given: &Map<String, Value>,
     preset_rate: Option<f64>,
-) -> Result<Model, PlanError> {
+) -> Result<Trained, PlanError> {
     let owner = format!("architecture `{}`", entry.architecture);
     let config = fill(&owner, &offer.info.parameters, given, &entry.place)?;
     let learning_rate = match (entry.learning_rate, preset_rate) {
@@ -122,20 +130,23 @@ fn model(
         }
     };
     let precision = match entry.precision {
-        PrecisionChoice::Auto => precision(&config, native_bfloat16()),
+        PrecisionChoice::Auto => automatic_precision(&config),
         PrecisionChoice::Fixed(precision) => precision,
     };
-    Ok(Model {
-        mask_ratio,
-        precision,
+    let model = Model {
         label,
-        entry: entry.clone(),
         info: offer.info.clone(),
         plugin: offer.plugin.reference(),
         file: offer.plugin.file(),
         config,
-        learning_rate,
-    })
+        precision,
+    };
+    Ok(Trained { model, entry: entry.clone(), learning_rate, mask_ratio })
+}
+
+/// The number format of training steps under `precision = "auto"` on this processor.
+pub(super) fn automatic_precision(config: &Map<String, Value>) -> Precision {
+    precision(config, native_bfloat16())
 }
 
 /// The rate of the preset nearest in log size; of two equally near ones, the first.
@@ -154,26 +165,26 @@ fn nearest_rate(owner: &str, info: &ArchitectureInfo, config: &Map<String, Value
 }
 
 /// Refuses the same run under two names, and tells tables with one label but another budget apart by their number.
-fn distinguish(models: &mut [Model], index: usize, table: usize) -> Result<(), PlanError> {
+fn distinguish(models: &mut [Trained], index: usize, table: usize) -> Result<(), PlanError> {
     let (before, rest) = models.split_at_mut(index);
-    let Some(model) = rest.first_mut() else { return Ok(()) };
+    let Some(own) = rest.first_mut() else { return Ok(()) };
     let budget = |entry: &ModelEntry| (entry.tokens, entry.checkpoints, entry.batch, entry.accumulate, entry.schedule.clone());
-    let same = |earlier: &&Model| {
-        earlier.entry.architecture == model.entry.architecture
-            && earlier.config == model.config
-            && earlier.learning_rate.to_bits() == model.learning_rate.to_bits()
-            && (earlier.mask_ratio, earlier.precision) == (model.mask_ratio, model.precision)
-            && budget(&earlier.entry) == budget(&model.entry)
+    let same = |earlier: &&Trained| {
+        earlier.entry.architecture == own.entry.architecture
+            && earlier.model.config == own.model.config
+            && earlier.learning_rate.to_bits() == own.learning_rate.to_bits()
+            && (earlier.mask_ratio, earlier.model.precision) == (own.mask_ratio, own.model.precision)
+            && budget(&earlier.entry) == budget(&own.entry)
     };
     if let Some(earlier) = before.iter().find(same) {
         return Err(PlanError::Same {
-            place: model.entry.place.clone(),
-            first: earlier.label.clone(),
-            second: model.label.clone(),
+            place: own.entry.place.clone(),
+            first: earlier.model.label.clone(),
+            second: own.model.label.clone(),
         });
     }
-    if before.iter().any(|earlier| earlier.label == model.label) {
-        model.label = format!("{}-model{table}", model.label);
+    if before.iter().any(|earlier| earlier.model.label == own.model.label) {
+        own.model.label = format!("{}-model{table}", own.model.label);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::Plan;
 
 /// Stages of cells, in the order in which they are computed.
-pub const STAGES: [&str; 5] = ["tokenise", "pretrain", "embed", "measure", "transfer"];
+pub const STAGES: [&str; 6] = ["import", "tokenise", "pretrain", "embed", "measure", "transfer"];
 /// Keys that an error names.
 const NAMED: usize = 3;
 

@@ -44,10 +44,11 @@ pub(super) struct Finetuned {
 
 impl Builder<'_> {
     /// Every transfer of every annealed checkpoint.
-    pub fn transfers(&mut self, runs: &[RunCell<'_>], datasets: &[DatasetCell]) {
+    pub fn transfers(&mut self, runs: &[RunCell<'_>], datasets: &[Vec<DatasetCell>]) {
         let suite = self.suite;
         for run in runs {
-            for Planned { folder, last, .. } in run.checkpoints().iter().filter(|checkpoint| checkpoint.annealed) {
+            let datasets = &datasets[run.datasets];
+            for Planned { folder, last, .. } in run.checkpoints.iter().filter(|checkpoint| checkpoint.annealed) {
                 let taken = |protocol: &&ProtocolEntry| protocol.checkpoints == Checkpoints::All || *last;
                 for dataset in datasets {
                     for protocol in suite.protocols.iter().filter(taken) {

@@ -78,8 +78,10 @@ pub struct RunSummary {
     pub skipped: usize,
     /// Cells that failed, now or in an earlier run.
     pub failed: usize,
-    /// Cells that need one that failed, diverged or was refused.
+    /// Cells that need one that failed, diverged or was refused, or that a checkpoint of others lacks something for.
     pub refused: usize,
+    /// Those of the refused whose metric found that a checkpoint of others lacks what it needs.
+    pub lacking: usize,
     /// Cells that do not apply.
     pub not_applicable: usize,
     /// Finished cells whose files were missing or damaged and were computed again.
@@ -171,6 +173,9 @@ pub fn register(store: &mut Store, plan: &Plan, plan_json: &str) -> Result<i64, 
             stage: cell.stage.to_owned(),
             label: cell.label.clone(),
             dependencies: cell.needs.iter().map(|need| plan.cells[*need].key.clone()).collect(),
+            source: cell.provenance().map(|origin| origin.source.clone()),
+            tokens: cell.provenance().and_then(|origin| origin.tokens),
+            molecules: cell.provenance().and_then(|origin| origin.molecules),
         })
         .collect();
     store.put_cells(suite_id, &cells)?;

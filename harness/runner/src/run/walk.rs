@@ -225,13 +225,13 @@ impl<'r> Walk<'r> {
             twins.push(index);
             return Ok(());
         }
-        if let Some(failure) = self.failed_now.get(&identity).cloned() {
-            return self.failed(index, &failure, false);
-        }
-        if !self.options.retry_failed
-            && let Some(failure) = self.failed_before(&identity)?
-        {
-            return self.failed(index, &failure, true);
+        let now = self.failed_now.get(&identity).cloned();
+        let before = if self.options.retry_failed { None } else { self.failed_before(&identity)? };
+        if let Some((failure, earlier)) = now.map(|failure| (failure, false)).or(before.map(|failure| (failure, true))) {
+            return match self.is_lacking(index, &failure) {
+                true => self.refuse_lacking(index, &failure.message),
+                false => self.failed(index, &failure, earlier),
+            };
         }
         if let Some(report) = artifacts::adoptable(&self.store.artifact_dir(&identity), &bound.spec) {
             self.store.finish(&identity, &report)?;
@@ -392,6 +392,8 @@ impl<'r> Walk<'r> {
                 match outcome {
                     Ok(report) => self.computed(running.index, *report, running.started.elapsed()),
                     Err(failure) if self.tries_again(running.index, &failure) => Ok(()),
+                    // What a metric needs and a checkpoint of others lacks is known only once it is read: no fault of either.
+                    Err(failure) if self.is_lacking(running.index, &failure) => self.lacking(running.index, &failure),
                     Err(failure) => self.record_failure(running.index, failure),
                 }
             }
@@ -404,6 +406,25 @@ impl<'r> Walk<'r> {
                 Err(error.into())
             }
         }
+    }
+
+    /// A metric does not apply to a checkpoint of others, as its worker found.
+    fn lacking(&mut self, index: usize, failure: &Failure) -> Result<(), RunError> {
+        let Some(identity) = self.known.get(&index).map(|known| known.identity.clone()) else { return Ok(()) };
+        self.store.fail(&identity, failure)?;
+        self.failed_now.insert(identity, failure.clone());
+        self.remaining.put_back(&self.plan.cells[index]);
+        self.refuse_lacking(index, &failure.message)
+    }
+
+    fn refuse_lacking(&mut self, index: usize, reason: &str) -> Result<(), RunError> {
+        self.summary.lacking += 1;
+        self.refuse(index, reason.trim_end_matches('.'))
+    }
+
+    /// Whether a metric failed for want of something that a checkpoint of others lacks.
+    fn is_lacking(&self, index: usize, failure: &Failure) -> bool {
+        failure.kind == FailureKind::Unsupported && self.plan.measures_import(index)
     }
 
     /// Queues a cell again, once in a run, whose failure is not its own: somebody else killed its worker, or a file that

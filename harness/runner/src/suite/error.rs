@@ -114,16 +114,6 @@ pub enum SuiteError {
         /// What to do.
         next: String,
     },
-    /// Something that a later version will do.
-    #[error("{place}: {what} is not supported yet. {next}")]
-    NotSupported {
-        /// Where.
-        place: Place,
-        /// What was asked for.
-        what: String,
-        /// What to do instead.
-        next: String,
-    },
     /// The same thing named twice.
     #[error("{place}: {what} is named twice, first on line {first}. Remove one.")]
     Duplicate {

@@ -1,6 +1,7 @@
 //! A suite: the TOML file that names what to cross, as typed values with every default filled in.
 
 mod baseline;
+mod checkpoint;
 mod corpus;
 mod dataset;
 mod error;
@@ -15,6 +16,7 @@ use serde_json::{Map, Value};
 
 pub use baseline::BaselineEntry;
 pub(crate) use baseline::STRENGTHS;
+pub use checkpoint::{CheckpointEntry, CheckpointOrigin, UNPINNED};
 pub use corpus::{CorpusEntry, CorpusPartEntry, Origin};
 pub use dataset::{DatasetEntry, OwnFile, SplitEntry, SplitFile};
 pub use error::{Place, SuiteError};
@@ -50,6 +52,8 @@ pub struct Suite {
     pub corpora: Vec<CorpusEntry>,
     /// Models to pretrain.
     pub models: Vec<ModelEntry>,
+    /// Checkpoints of others.
+    pub checkpoints: Vec<CheckpointEntry>,
     /// Datasets to transfer to.
     pub datasets: Vec<DatasetEntry>,
     /// Metrics.
@@ -181,7 +185,8 @@ mod tests {
             .chain(&super::dataset::KEYS)
             .chain(&super::dataset::TARGET_KEYS)
             .chain(&super::baseline::KEYS)
-            .chain(&super::baseline::GROWTH_KEYS);
+            .chain(&super::baseline::GROWTH_KEYS)
+            .chain(&super::checkpoint::KEYS);
         for key in keys {
             assert!(documented.contains(&format!("`{key}`")), "{key} is not in benchmarks/suites/README.md");
         }

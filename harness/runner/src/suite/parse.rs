@@ -8,7 +8,7 @@ use toml::de::DeTable;
 
 use super::{
     BATCH, Checkpoints, LearningRate, MetricEntry, ModelEntry, Place, PrecisionChoice, ProtocolEntry, ProtocolKind, Suite,
-    SuiteError, USEFUL_EFFECT, Which, baseline, corpus, dataset, protocol,
+    SuiteError, USEFUL_EFFECT, Which, baseline, checkpoint, corpus, dataset, protocol,
     reader::{Section, Text},
 };
 use crate::nearest::hint;
@@ -64,33 +64,30 @@ pub(super) fn parse(file: &str, toml: &str) -> Result<Suite, SuiteError> {
         None => USEFUL_EFFECT,
     };
 
-    if let Some((_, offset)) = root.tables("checkpoint")?.first() {
-        return Err(SuiteError::NotSupported {
-            place: text.place(*offset),
-            what: "`[[checkpoint]]` (measuring a published checkpoint)".into(),
-            next: "Remove the table; pretrain the models of the suite with `[[model]]`.".into(),
-        });
-    }
     let corpora = each(text, &root, "corpus", &corpus::KEYS, corpus::corpus)?;
     let models = each(text, &root, "model", &MODEL_KEYS, model)?;
+    let checkpoints = each(text, &root, "checkpoint", &checkpoint::KEYS, checkpoint::checkpoint)?;
     let datasets = each(text, &root, "dataset", &dataset::KEYS, dataset::dataset)?;
     let metrics = each(text, &root, "metric", &["id", "select", "budget", "params"], metric)?;
     let mut protocols = each(text, &root, "protocol", &protocol::KEYS, protocol::protocol)?;
     let baselines = each(text, &root, "baseline", &baseline::KEYS, baseline::baseline)?;
-    let alone = !baselines.is_empty() && corpora.is_empty() && models.is_empty() && metrics.is_empty() && protocols.is_empty();
-    if corpora.is_empty() && !alone {
+    let nothing_of_models = models.is_empty() && checkpoints.is_empty() && metrics.is_empty() && protocols.is_empty();
+    let alone = !baselines.is_empty() && corpora.is_empty() && nothing_of_models;
+    // Checkpoints of others need no corpus: without one they are transferred, and not measured.
+    if corpora.is_empty() && !alone && (checkpoints.is_empty() || !models.is_empty()) {
         return Err(root.missing("corpus", "[[corpus]] name = \"mixed\", sizes = [5_000]"));
     }
-    if models.is_empty() && !alone {
+    if models.is_empty() && checkpoints.is_empty() && !alone {
         return Err(root.missing("model", "[[model]] architecture = \"bert\", presets = [\"0.06M\"], tokens = 600_000"));
     }
     if datasets.is_empty() && (metrics.is_empty() || !baselines.is_empty()) {
         return Err(root.missing("dataset", "[[dataset]] source = \"moleculenet\", names = [\"freesolv\"]"));
     }
-    if protocols.is_empty() && !models.is_empty() {
+    if protocols.is_empty() && !(models.is_empty() && checkpoints.is_empty()) {
         protocols.push(ProtocolEntry { kind: ProtocolKind::Probe, checkpoints: Checkpoints::All, place: root.place.clone() });
     }
     unique("corpus", corpora.iter().map(|entry| (entry.name.clone(), &entry.place)))?;
+    unique("checkpoint", checkpoints.iter().map(|entry| (entry.name.clone(), &entry.place)))?;
     dataset::different(&datasets)?;
     baseline::different(&baselines, &datasets)?;
     unique("protocol", protocols.iter().map(|entry| (entry.kind.word().to_owned(), &entry.place)))?;
@@ -105,6 +102,7 @@ pub(super) fn parse(file: &str, toml: &str) -> Result<Suite, SuiteError> {
         useful_effect,
         corpora,
         models,
+        checkpoints,
         datasets,
         metrics,
         protocols,

@@ -7,7 +7,7 @@ use clmbench_store::Store;
 use super::{
     plan::bound_cells,
     run::{executor, run_with},
-    support::offers::{corpora, planned, plugins, small},
+    support::offers::{corpora, no_hub, planned, plugins, small},
 };
 
 /// A suite of datasets and baselines alone; the table's keys start on line 9.
@@ -202,5 +202,5 @@ fn every_mistake_is_said_word_for_word() {
     let expected =
         "s.toml:1: the suite lacks `dataset`. Add, for example, `[[dataset]] source = \"moleculenet\", names = [\"freesolv\"]`.";
     assert_eq!(message, expected);
-    assert!(plan::build(&Suite::parse("s.toml", &alone(forest)).unwrap(), &plugins(), &corpora).is_ok());
+    assert!(plan::build(&Suite::parse("s.toml", &alone(forest)).unwrap(), &plugins(), &corpora, &no_hub).is_ok());
 }

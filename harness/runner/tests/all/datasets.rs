@@ -12,7 +12,7 @@ use clmbench_runner::{
     suite::Suite,
 };
 
-use super::support::offers::{corpora, plugin, plugins, small};
+use super::support::offers::{corpora, no_hub, plugin, plugins, small};
 
 /// The plugins of the other tests, a source that reads the user's file, and a dataset with terms.
 fn with_files() -> PluginSet {
@@ -55,7 +55,7 @@ fn text(table: &str) -> String {
 fn planned(folder: &Path, table: &str) -> Result<Plan, String> {
     let file = folder.join("suite.toml");
     let suite = Suite::parse(&file.display().to_string(), &text(table)).map_err(|error| error.to_string())?;
-    plan::build(&suite, &with_files(), &corpora).map_err(|error| error.to_string())
+    plan::build(&suite, &with_files(), &corpora, &no_hub).map_err(|error| error.to_string())
 }
 
 fn spec(plan: &Plan, index: usize) -> TokeniseDataset {
@@ -169,7 +169,7 @@ fn files_of_one_name_are_told_apart() {
     let (set, errors) = PluginSet::new(plugins().plugins().iter().cloned().chain([two]).collect());
     assert!(errors.is_empty(), "{errors:?}");
     let table = "source = \"two\"\nnames = [\"known\", \"other\", \"pinned\", \"unknown\"]";
-    let plan = plan::build(&Suite::parse("suite.toml", &text(table)).unwrap(), &set, &corpora).unwrap();
+    let plan = plan::build(&Suite::parse("suite.toml", &text(table)).unwrap(), &set, &corpora, &no_hub).unwrap();
     let found = |name: &str| {
         let sources = plan.sources_of_cell(&format!("tokenise/{name}"));
         assert_eq!(sources.len(), 1, "{name}");
@@ -410,7 +410,7 @@ fn a_file_of_which_nothing_is_declared_is_known_by_the_bytes_that_are_found() {
     }];
     let (set, _) = PluginSet::new(plugins().plugins().iter().cloned().chain([open]).collect());
     let table = "source = \"open\"\nnames = [\"q\"]\nsplit = \"random\"";
-    let fresh = || plan::build(&Suite::parse("suite.toml", &text(table)).unwrap(), &set, &corpora).unwrap();
+    let fresh = || plan::build(&Suite::parse("suite.toml", &text(table)).unwrap(), &set, &corpora, &no_hub).unwrap();
     let settled = |bytes: &str| {
         let mut plan = fresh();
         std::fs::write(&path, bytes).unwrap();

@@ -10,7 +10,7 @@ use clmbench_runner::{
 };
 use serde_json::json;
 
-use super::support::offers::{corpora, planned, plugins, small, suite};
+use super::support::offers::{corpora, no_hub, planned, plugins, small, suite};
 
 /// The definitions of all applicable cells, with upstream outputs as a real run's would be in kind.
 pub fn bound(text: &str) -> Vec<CellSpec> {
@@ -283,7 +283,7 @@ fn mask_ratio_accumulation_and_precision_reach_the_cell() {
     let specs = bound(&causal);
     assert!(specs.iter().any(|spec| matches!(spec, CellSpec::Pretrain(run) if run.mask_ratio.0 == 0.0)));
     let text = causal.replacen("checkpoints = 2", "mask_ratio = 0.4", 1);
-    let message = plan::build(&suite(&text), &plugins(), &corpora).map(|_| ()).unwrap_err().to_string();
+    let message = plan::build(&suite(&text), &plugins(), &corpora, &no_hub).map(|_| ()).unwrap_err().to_string();
     assert!(message.contains("`mask_ratio` does not apply to `gpt`, which is trained by causal"), "{message}");
 }
 
@@ -316,7 +316,7 @@ fn own_files_are_hashed_and_weighted() {
         std::fs::write(&file, &text).unwrap();
         Suite::read(&file).unwrap()
     };
-    let build = |corpus: &str| plan::build(&parsed(corpus), &plugins(), &corpora).map_err(|error| error.to_string());
+    let build = |corpus: &str| plan::build(&parsed(corpus), &plugins(), &corpora, &no_hub).map_err(|error| error.to_string());
     let plan = build("path = \"own.smi\"").unwrap();
     // echo CCO | sha256sum
     let sha256 = "5c9aa2a3024d56c903d547798cbd04ff743433ba0950dbfd8e19238e40651172";
@@ -426,7 +426,7 @@ fn mistakes_are_named_with_their_line() {
     for (part, instead, expected) in cases {
         assert!(demo.contains(part), "{part}");
         let text = demo.replacen(part, instead, 1);
-        let message = plan::build(&suite(&text), &plugins(), &corpora).map(|_| ()).unwrap_err().to_string();
+        let message = plan::build(&suite(&text), &plugins(), &corpora, &no_hub).map(|_| ()).unwrap_err().to_string();
         for words in *expected {
             assert!(message.contains(words), "`{words}` is not in: {message}");
         }
@@ -479,6 +479,6 @@ fn an_unbound_upstream_is_refused_by_name() {
 #[test]
 fn the_catalogue_plans_the_demo() {
     let suite = Suite::parse("demo.toml", include_str!("../../../../benchmarks/suites/demo.toml")).unwrap();
-    let plan = plan::build(&suite, &plugins(), &clmbench_runner::corpora::catalogue).unwrap();
+    let plan = plan::build(&suite, &plugins(), &clmbench_runner::corpora::catalogue, &no_hub).unwrap();
     assert!(plan.sources.len() > 10, "MOSES, the MoleculeACE sets, AqSolDB and FreeSolv");
 }

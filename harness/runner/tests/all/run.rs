@@ -430,7 +430,7 @@ fn own_files_are_read_where_they_lie_unless_they_changed() {
     std::fs::write(&file, small("").replacen("name = \"mixed\"", mixture, 1)).unwrap();
     let suite = clmbench_runner::Suite::read(&file).unwrap();
     std::fs::write(&own, "CCO\n").unwrap();
-    let build = || plan::build(&suite, &plugins(), &corpora).unwrap();
+    let build = || plan::build(&suite, &plugins(), &corpora, &crate::support::offers::no_hub).unwrap();
     let plan = build();
     std::fs::write(&own, "CCN\n").unwrap();
     let mut store = Store::open_writer(folder.path()).unwrap();

@@ -9,7 +9,7 @@ use clmbench_runner::{
     suite::Suite,
 };
 
-use super::support::offers::{corpora, dataset, plugin};
+use super::support::offers::{corpora, dataset, no_hub, plugin};
 
 /// Datasets that recommend a split each.
 fn recommending() -> PluginSet {
@@ -41,7 +41,7 @@ fn planned(folder: &Path, keys: &str) -> Result<Plan, String> {
     );
     let file = folder.join("suite.toml");
     let suite = Suite::parse(&file.display().to_string(), &text).map_err(|error| error.to_string())?;
-    plan::build(&suite, &recommending(), &corpora).map_err(|error| error.to_string())
+    plan::build(&suite, &recommending(), &corpora, &no_hub).map_err(|error| error.to_string())
 }
 
 fn cell(plan: &Plan) -> (TokeniseDataset, Vec<(String, Input)>) {

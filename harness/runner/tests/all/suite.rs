@@ -147,7 +147,7 @@ fn every_mistake_is_named_with_its_line_and_a_way_out() {
         (
             "[[dataset]]",
             "[[checkpoint]]\nhub = \"a/b\"\n[[dataset]]",
-            &["demo.toml:11:", "[[checkpoint]]", "not supported yet", "[[model]]"],
+            &["demo.toml:11:", "`revision` in [[checkpoint]]", "is not written", "clmbench model import a/b@main"],
         ),
         ("names = [\"freesolv\"]", "names = [\"freesolv\", \"freesolv\"]", &["demo.toml:13:", "`freesolv` is written twice"]),
         (

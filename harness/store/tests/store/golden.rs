@@ -1,14 +1,14 @@
-//! Stores written by schemas 1, 2 and 3, as committed SQL, are read by this version.
+//! Stores written by schemas 1 to 4, as committed SQL, are read by this version.
 
 use std::{fmt::Write as _, path::Path};
 
 use clmbench_protocol::{CellOutput, CellSpec, Number};
-use clmbench_store::{CellStatus, FitRow, Store};
+use clmbench_store::{CellStatus, FitRow, NewCell, Store};
 use tempfile::tempdir;
 
 use crate::made_up::{
-    baseline_output, baseline_spec, cell, corpus_output, corpus_spec, finetune_output, finetune_spec, measure_output,
-    measure_spec, pretrain_output, pretrain_spec, report, suite, transfer_output, transfer_spec,
+    baseline_output, baseline_spec, cell, corpus_output, corpus_spec, finetune_output, finetune_spec, import_output, import_spec,
+    imported_measure_spec, measure_output, measure_spec, pretrain_output, pretrain_spec, report, suite, transfer_output, transfer_spec,
 };
 
 #[test]
@@ -34,8 +34,8 @@ fn a_store_of_schema_1_is_read() {
         ]
     );
     let run = store.runs(suite.id).unwrap().remove(0);
-    assert_eq!((run.seed, run.corpus.as_str(), run.last_weights.as_str()), (u64::MAX, "mixed", "w-4"));
-    assert_eq!(run.learning_rate, 1e-3);
+    assert_eq!((run.seed, run.corpus.as_str(), run.last_weights.as_str()), (Some(u64::MAX), "mixed", "w-4"));
+    assert_eq!(run.learning_rate, Some(1e-3));
     let values: Vec<_> = store.metric_rows(suite.id).unwrap().into_iter().map(|row| row.value).collect();
     assert!(values[0] == 1.5 && values[1].is_nan(), "{values:?}");
     let score = store.score_rows(suite.id).unwrap().remove(0);
@@ -99,6 +99,37 @@ fn a_store_of_schema_3_is_read() {
     assert_eq!(store.score_rows(suite.id).unwrap().len(), 4, "of the run alone");
 }
 
+#[test]
+fn a_store_of_schema_4_is_read() {
+    let folder = tempdir().unwrap();
+    let connection = rusqlite::Connection::open(folder.path().join("store.sqlite")).unwrap();
+    connection.execute_batch(include_str!("../golden/schema_4.sql")).unwrap();
+    drop(connection);
+    let store = Store::open_writer(folder.path()).unwrap();
+    let suite = store.suite(Some("golden")).unwrap();
+    assert_eq!(store.spec("import").unwrap(), Some(import_spec(None)));
+    let runs = store.runs(suite.id).unwrap();
+    let found: Vec<_> = runs.iter().map(|run| (run.label.as_str(), run.imported, run.control, run.tokens, run.seed)).collect();
+    let expected = [
+        ("label of run", false, false, Some(400), Some(u64::MAX)),
+        ("label of import", true, false, None, None),
+        ("label of told", true, false, Some(7_000), None),
+        ("label of random", true, true, Some(0), Some(3_000)),
+    ];
+    assert_eq!(found, expected);
+    let of = |value: &str| runs.iter().find(|run| run.label == value).unwrap().clone();
+    let (plain, told) = (of("label of import"), of("label of told"));
+    assert_eq!(plain.source.as_deref(), Some("folder:chemberta"));
+    assert_eq!((plain.corpus_molecules, plain.training_flops, plain.learning_rate, plain.epochs), (None, None, None, None));
+    assert_eq!((told.corpus_molecules, told.training_flops), (Some(90), Some(6.0 * 1_000.0 * 7_000.0)));
+    assert_eq!((plain.last_weights.as_str(), plain.n_checkpoints, plain.corpus.as_str()), ("imported", 1, ""));
+    let values: Vec<_> = store.metric_rows(suite.id).unwrap().into_iter().map(|row| (row.run, row.value_name)).collect();
+    assert!(values.contains(&("import".to_owned(), "loss".to_owned())), "{values:?}");
+    let checkpoints = store.checkpoints(suite.id).unwrap();
+    let checkpoint = checkpoints.iter().find(|row| row.run == "import").unwrap();
+    assert_eq!((checkpoint.step, checkpoint.tokens, checkpoint.training_loss, checkpoint.annealed), (None, None, None, true));
+}
+
 /// The baseline of the golden file: definition and result.
 fn forest() -> (CellSpec, CellOutput) {
     (baseline_spec(5_000), baseline_output(1.75, false))
@@ -118,7 +149,7 @@ fn cells() -> [(&'static str, CellSpec, CellOutput); 5] {
 /// Writes the golden file of the newest schema anew. Only for a schema that no release has written yet:
 /// `cargo test -p clmbench-store -- --ignored write_the_golden_file`.
 #[test]
-#[ignore = "writes tests/golden/schema_3.sql"]
+#[ignore = "writes tests/golden/schema_4.sql"]
 fn write_the_golden_file() {
     let folder = tempdir().unwrap();
     let mut store = Store::open_writer(folder.path()).unwrap();
@@ -130,6 +161,10 @@ fn write_the_golden_file() {
         cell("transfer", "transfer", &["run"]),
         cell("finetune", "transfer", &["run"]),
         cell("forest", "transfer", &[]),
+        imported("import", None, None),
+        imported("told", Some(7_000), Some(90)),
+        imported("random", None, None),
+        cell("foreign", "measure", &["import"]),
         cell("slow", "measure", &["run"]),
         cell("odd", "measure", &["run"]),
     ];
@@ -146,13 +181,29 @@ fn write_the_golden_file() {
     let (spec, output) = forest();
     store.bind(suite_id, "forest", "forest", &spec).unwrap();
     store.finish("forest", &report(output)).unwrap();
+    for (key, control) in [("import", None), ("told", None), ("random", Some(3_000))] {
+        let mut spec = import_spec(control);
+        if let (CellSpec::Import(spec), "told") = (&mut spec, key) {
+            spec.max_tokens = 64;
+        }
+        store.bind(suite_id, key, key, &spec).unwrap();
+        let weights = if key == "import" { "imported" } else { key };
+        store.finish(key, &report(import_output(weights))).unwrap();
+    }
+    store.bind(suite_id, "foreign", "foreign", &imported_measure_spec("imported")).unwrap();
+    store.finish("foreign", &report(measure_output(1.25, 0.5))).unwrap();
     store.start("slow").unwrap();
     let fit = FitRow { metric: "loss/mlm_loss".into(), verdict: "cannot_tell".into(), mde: Some(0.85), ..FitRow::default() };
     store.put_fits(suite_id, &[fit]).unwrap();
     // Not dropped: a writer that ends in order leaves no cell running, and one should be in the file.
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/schema_3.sql");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/schema_4.sql");
     std::fs::write(path, dump(&folder.path().join("store.sqlite"))).unwrap();
     drop(store);
+}
+
+/// An import, with what a suite says of it.
+fn imported(key: &str, tokens: Option<u64>, molecules: Option<u64>) -> NewCell {
+    NewCell { source: Some("folder:chemberta".into()), tokens, molecules, ..cell(key, "import", &[]) }
 }
 
 /// A database as SQL text.

@@ -201,7 +201,7 @@ fn non_finite_values_and_foreign_text_come_back_as_given() {
             _ => unreachable!(),
         }]
     );
-    assert_eq!(store.runs(suite_id).unwrap()[0].seed, u64::MAX);
+    assert_eq!(store.runs(suite_id).unwrap()[0].seed, Some(u64::MAX));
     let metrics = store.metric_rows(suite_id).unwrap();
     assert!(metrics[0].value.is_nan() && metrics[0].se_estimator.unwrap().is_nan() && metrics[0].se_sample.is_none());
     assert_eq!((metrics[1].value, metrics[1].primary), (f64::INFINITY, false));

@@ -2,9 +2,9 @@
 
 use clmbench_protocol::{
     BaselineFeatures, BaselineModel, BaselineProtocol, Budget, CellOutput, CellReport, CellSpec, CheckpointOutput, CheckpointRef,
-    CorpusOutput, DatasetOutput, ErrorKind, FileRef, FinetuneProtocol, FinetuneRecord, FinetuneTrial, Measure, MeasureOutput,
+    CorpusOutput, DatasetOutput, ErrorKind, FileRef, FinetuneProtocol, FinetuneRecord, FinetuneTrial, Import, ImportOutput, Measure, MeasureOutput,
     MetricValue, Number, Objective, OutputFile, PluginRef, Precision, Pretrain, PretrainOutput, ProbeProtocol, Protocol,
-    RunFacts, Schedule, ScheduleKind, ScoreValue, SmilesForm, SplitSpec, TaskInfo, TaskKind, TaskTransfer, TokeniseCorpus,
+    RunFacts, Schedule, ScheduleKind, ScoreValue, SmilesForm, Special, SplitSpec, TaskInfo, TaskKind, TaskTransfer, TokeniseCorpus,
     TokeniseDataset, TokenizerSpec, Transfer, TransferOutput, TransferTask,
 };
 use clmbench_store::{NewCell, NewSuite};
@@ -27,6 +27,9 @@ pub fn cell(key: &str, stage: &str, dependencies: &[&str]) -> NewCell {
         stage: stage.into(),
         label: format!("label of {key}"),
         dependencies: dependencies.iter().map(|key| (*key).into()).collect(),
+        source: None,
+        tokens: None,
+        molecules: None,
     }
 }
 
@@ -210,6 +213,57 @@ pub fn measure_spec(metric: &str, weights: &str, tokens: u64, corpus: u64) -> Ce
         embeddings: None,
         history: None,
         others: Vec::new(),
+    })
+}
+
+/// A measurement on a checkpoint of others, of whose training nothing is known.
+pub fn imported_measure_spec(weights: &str) -> CellSpec {
+    let mut spec = measure_spec("loss/mlm_loss", weights, 0, 0);
+    if let CellSpec::Measure(spec) = &mut spec {
+        (spec.record.tokens, spec.record.corpus_molecules, spec.record.training_flops) = (None, None, None);
+    }
+    spec
+}
+
+pub fn import_spec(control: Option<u64>) -> CellSpec {
+    CellSpec::Import(Import {
+        revision: 1,
+        plugin: plugin(),
+        architecture: "bert".into(),
+        files: vec![FileRef { name: "model.safetensors".into(), sha256: "cd".into() }],
+        max_tokens: 128,
+        control,
+        threads: 2,
+    })
+}
+
+pub fn import_output(weights: &str) -> CellOutput {
+    CellOutput::Import(ImportOutput {
+        architecture: "bert".into(),
+        config: config(),
+        objective: Objective::MaskedLm,
+        non_embedding_parameters: 1_000,
+        total_parameters: 2_000,
+        vocabulary: 600,
+        tokenizer_entries: 591,
+        tokenizer_kind: "WordPiece".into(),
+        max_tokens: 128,
+        max_positions: 512,
+        tokenizer_digest: "theirs".into(),
+        special: Special::default(),
+        head_is_random: false,
+        checkpoint: CheckpointOutput {
+            folder: "checkpoint-0".into(),
+            step: 0,
+            tokens: 0,
+            annealed: true,
+            last: true,
+            learning_rate: Number(0.0),
+            training_loss: Number(f64::NAN),
+            training_flops: Number(0.0),
+            weights_digest: weights.into(),
+        },
+        notes: vec!["the pooler is absent".into()],
     })
 }
 

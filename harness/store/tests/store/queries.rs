@@ -43,9 +43,9 @@ fn a_suite_shows_what_is_bound_in_it() {
         assert_eq!(runs.len(), 1);
         let run = &runs[0];
         assert_eq!((run.run.as_str(), run.label.as_str(), run.corpus.as_str()), ("run-1", "label of run", "mixed"));
-        assert_eq!((run.tokens, run.corpus_molecules, run.n_checkpoints, run.seed), (400, 50, 2, 1));
-        assert_eq!((run.last_weights.as_str(), run.training_flops, run.epochs), ("w-4", 24e6, 2.5));
-        assert_eq!(run.learning_rate, 1e-3);
+        assert_eq!((run.tokens, run.corpus_molecules, run.n_checkpoints, run.seed), (Some(400), Some(50), 2, Some(1)));
+        assert_eq!((run.last_weights.as_str(), run.training_flops, run.epochs), ("w-4", Some(24e6), Some(2.5)));
+        assert_eq!(run.learning_rate, Some(1e-3));
         assert_eq!((run.control, run.diverged), (false, false));
         assert_eq!(run.config_json, r#"{"layers":2,"width":64}"#);
         let rows = store.metric_rows(suite_id).unwrap();
@@ -218,7 +218,7 @@ fn what_the_cells_were_computed_from_is_told() {
     let (first, second) = two_suites(&mut store);
     let checkpoints = store.checkpoints(first).unwrap();
     let last: Vec<(&str, u64, bool)> =
-        checkpoints.iter().map(|row| (row.weights_digest.as_str(), row.tokens, row.last)).collect();
+        checkpoints.iter().map(|row| (row.weights_digest.as_str(), row.tokens.unwrap(), row.last)).collect();
     let annealed = checkpoints.iter().filter(|row| row.annealed).count();
     assert_eq!(annealed, store.runs(first).unwrap()[0].n_checkpoints as usize);
     assert!(last.contains(&("w-4", 400, true)), "{last:?}");

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Columns in order: the keys of [`Row`].
-pub const COLUMNS: [Column; 46] = [
+pub const COLUMNS: [Column; 47] = [
     column("suite", Kind::Text, "name of the suite"),
     column("kind", Kind::Text, "metric, score, control, baseline or corpus"),
     column("name", Kind::Text, "metric family/name, score or count model"),
@@ -49,6 +49,7 @@ pub const COLUMNS: [Column; 46] = [
     column("split_digest", Kind::Text, "BLAKE3 of the split"),
     column("run", Kind::Text, "label of the pretraining run"),
     column("run_cell", Kind::Text, "identity of its cell"),
+    column("source", Kind::Text, "of a checkpoint of others: hub:owner/name@commit or folder:name"),
     column("checkpoint", Kind::Text, "folder of the checkpoint in its run"),
     column("checkpoint_tokens", Kind::Whole, "tokens trained on at the checkpoint"),
     column("training_loss", Kind::Number, "training loss there, nats a predicted token"),
@@ -100,6 +101,7 @@ pub struct Row {
     split_digest: Option<String>,
     run: Option<String>,
     run_cell: Option<String>,
+    source: Option<String>,
     checkpoint: Option<String>,
     checkpoint_tokens: Option<u64>,
     training_loss: Value,
@@ -224,18 +226,19 @@ impl Facts {
             row.config = parsed(&run.config_json);
             row.non_embedding_parameters = Some(run.non_embedding_parameters);
             row.total_parameters = Some(run.total_parameters);
-            row.corpus = Some(run.corpus.clone());
-            row.corpus_molecules = Some(run.corpus_molecules);
-            row.tokens = Some(run.tokens);
-            row.seed = Some(run.seed);
-            row.learning_rate = number(run.learning_rate);
-            row.precision = Some(run.precision.clone());
+            row.corpus = Some(run.corpus.clone()).filter(|corpus| !corpus.is_empty() || !run.imported);
+            row.source.clone_from(&run.source);
+            row.corpus_molecules = run.corpus_molecules;
+            row.tokens = run.tokens;
+            row.seed = run.seed;
+            row.learning_rate = optional(run.learning_rate);
+            row.precision = Some(run.precision.clone()).filter(|precision| !precision.is_empty());
             row.diverged = Some(run.diverged);
         }
         if let Some(checkpoint) = self.checkpoints.get(&(run.to_owned(), weights.to_owned())) {
             row.checkpoint = Some(checkpoint.folder.clone());
-            row.checkpoint_tokens = Some(checkpoint.tokens);
-            row.training_loss = number(checkpoint.training_loss);
+            row.checkpoint_tokens = checkpoint.tokens;
+            row.training_loss = optional(checkpoint.training_loss);
             row.annealed = Some(checkpoint.annealed);
             row.last = Some(checkpoint.last);
         }

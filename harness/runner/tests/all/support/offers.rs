@@ -6,7 +6,12 @@ use clmbench_protocol::{
     ArchitectureInfo, Comparable, CorpusSource, CostClass, DatasetInfo, Direction, FileRef, MetricInfo, Number, Objective,
     ParameterInfo, ParameterKind, PluginManifest, PresetInfo, Scope, SourceFile, SourceFormat, TaskInfo, TaskKind, WheelEntry,
 };
-use clmbench_runner::{Plan, PluginSet, Suite, corpora::CorpusPart, plan, plugins::Plugin};
+use clmbench_runner::{
+    Plan, PluginSet, Suite,
+    corpora::CorpusPart,
+    plan::{self, HubModel},
+    plugins::Plugin,
+};
 use serde_json::json;
 
 pub fn file(name: &str) -> SourceFile {
@@ -157,12 +162,17 @@ pub fn corpora(name: &str) -> Option<Vec<CorpusPart>> {
     (name == "mixed").then(|| vec![part(file("moses.csv"))])
 }
 
+/// A cache of the hub in which nothing is.
+pub fn no_hub(_: &str, _: &str) -> Option<HubModel> {
+    None
+}
+
 pub fn suite(text: &str) -> Suite {
     Suite::parse("suite.toml", text).unwrap()
 }
 
 pub fn planned(text: &str) -> Plan {
-    plan::build(&suite(text), &plugins(), &corpora).unwrap()
+    plan::build(&suite(text), &plugins(), &corpora, &no_hub).unwrap()
 }
 
 /// Two models on one corpus, one dataset, two metrics; `more` is appended.
