@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod measured;
 mod toy;
 
 use clmbench_engine::{checkpoint, weights};

@@ -145,6 +145,8 @@ pub struct Files {
     pub config: Value,
     pub tokenizer: Value,
     pub tensors: BTreeMap<String, Tensor>,
+    /// `tokenizer_config.json`.
+    pub names: Value,
     pub dtype: Kind,
     /// Files in place of those above.
     pub instead: BTreeMap<&'static str, Option<Vec<u8>>>,
@@ -184,7 +186,8 @@ impl Files {
                 "<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "C": 4, "N": 5, "O": 6, "(": 7, ")": 8, "=": 9, "1": 10, "<mask>": 11 } },
         });
         let config = json!({ "model_type": "toy", "num_hidden_layers": 2, "vocab_size": ROWS, "max_position_embeddings": 20 });
-        Self { config, tokenizer, tensors, dtype: Kind::Float, instead: BTreeMap::new() }
+        let names = json!({ "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>", "mask_token": "<mask>" });
+        Self { config, tokenizer, tensors, names, dtype: Kind::Float, instead: BTreeMap::new() }
     }
 
     fn weights(&self) -> Vec<u8> {
@@ -211,12 +214,11 @@ impl Files {
     /// Writes them and imports them.
     pub fn import(&self, max_tokens: u32, control: Option<u64>, work: &std::path::Path) -> Result<ImportOutput> {
         let folder = tempfile::tempdir().unwrap();
-        let names = json!({ "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>", "mask_token": "<mask>" });
         let mut files: BTreeMap<&str, Vec<u8>> = [
             ("config.json", self.config.to_string().into_bytes()),
             ("model.safetensors", self.weights()),
             ("tokenizer.json", self.tokenizer.to_string().into_bytes()),
-            ("tokenizer_config.json", names.to_string().into_bytes()),
+            ("tokenizer_config.json", self.names.to_string().into_bytes()),
         ]
         .into_iter()
         .collect();
