@@ -1,6 +1,7 @@
 """Folders of checkpoints as people have them: saved by `transformers` with weights and tokenizer, whole or in shards, in half
 precision, of a bare encoder, under old names, with the keys of older versions."""
 
+import copy
 import json
 import pathlib
 
@@ -112,8 +113,8 @@ def write(family, variant, folder):
     if variant in ("float16", "bfloat16"):
         kind = getattr(torch, variant)
         rounded(model, kind)
-        models.save(model.to(kind), folder, **how)
-        model.float()
+        # A copy: rotary frequencies, which the file does not hold, would be rounded too.
+        models.save(copy.deepcopy(model).to(kind), folder, **how)
     elif variant == "bare":
         models.save(model.base_model, folder, **how)
     else:
