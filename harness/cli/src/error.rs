@@ -106,6 +106,27 @@ pub enum CliError {
         /// Why.
         failure: clmbench_protocol::Failure,
     },
+    /// A folder that is no checkpoint, or none that can be read.
+    #[error(transparent)]
+    Checkpoint(#[from] clmbench_checkpoint::CheckpointError),
+    /// A checkpoint of others that the worker could not read.
+    #[error("{} cannot be imported: {}", one_line(name, 200), failure.message)]
+    NotImported {
+        /// What was named.
+        name: String,
+        /// Why.
+        failure: clmbench_protocol::Failure,
+    },
+    /// A file of a finished run is not as it was written.
+    #[error("{} of run {} is {state}, so nothing is written", one_line(file, 200), one_line(run, 200))]
+    FileLost {
+        /// Key of the run.
+        run: String,
+        /// Path in the run's folder.
+        file: String,
+        /// `missing` or `damaged`.
+        state: &'static str,
+    },
     /// The store.
     #[error(transparent)]
     Store(#[from] clmbench_store::StoreError),
@@ -209,11 +230,15 @@ impl CliError {
                 Exit::Environment
             }
             Self::Molecules(error) => molecules_exit(error),
-            Self::NotPrepared { failure, .. } => match failure.kind {
+            Self::Checkpoint(clmbench_checkpoint::CheckpointError::Io { .. }) => Exit::Environment,
+            Self::Checkpoint(_) => Exit::Usage,
+            Self::NotPrepared { failure, .. } | Self::NotImported { failure, .. } => match failure.kind {
                 FailureKind::BadInput | FailureKind::Unsupported => Exit::Usage,
                 _ => Exit::Environment,
             },
+            Self::FileLost { .. } => Exit::Store,
             Self::Fetch(clmbench_fetch::FetchError::NotAccepted { .. }) => Exit::Usage,
+            Self::Fetch(clmbench_fetch::FetchError::Hub(error)) if error.is_of_the_asker() => Exit::Usage,
             Self::Build { .. } | Self::NotReady(_) | Self::NoWorker { .. } | Self::Fetch(_) => Exit::Environment,
             Self::PluginsLeftOut(_) => Exit::Environment,
             Self::Analysis(clmbench_analysis::AnalysisError::Store(error)) => store_exit(error),
@@ -252,6 +277,7 @@ impl CliError {
                     .to_owned(),
             ),
             Self::Build { .. } => Some("nothing was installed; a plugin that was installed before stays as it was".to_owned()),
+            Self::FileLost { .. } => Some("`clmbench run SUITE` of its suite computes what is missing or damaged again".to_owned()),
             Self::NotReady(_) => Some("follow the lines above; `cargo xtask setup` in the checkout does most of it".to_owned()),
             Self::CellsFailed { failures, .. } if failures.iter().all(|(_, kind, _)| kind == "bad_input") => Some(
                 "mend what the message names and run again: changed data and suites make other cells, and what is finished stays. \
@@ -284,6 +310,8 @@ impl CliError {
             Self::Suite(_)
             | Self::Molecules(_)
             | Self::NotPrepared { .. }
+            | Self::NotImported { .. }
+            | Self::Checkpoint(_)
             | Self::Plan(_)
             | Self::Fetch(_)
             | Self::Store(_)

@@ -19,7 +19,7 @@ pub use data::{Data, DataCheckArguments, DescribeArguments, FetchArguments, Frac
 pub use export::{ExportArguments, Format, What};
 pub use gc::GcArguments;
 pub use metric::Metric;
-pub use model::{Model, ModelArguments};
+pub use model::{DescribeModelArguments, ExportModelArguments, ImportArguments, Model, Reading};
 pub use plugin::{BuildArguments, CheckArguments, FileArguments, Kind, NewArguments, Plugin, TryArguments};
 pub use report::ReportArguments;
 pub use run::{Device, PlanArguments, RunArguments};
@@ -171,7 +171,7 @@ Exit status 3 if cells failed (each is listed with its reason), 130 if interrupt
     #[command(subcommand)]
     Metric(Metric),
 
-    /// List and describe the architectures and their presets
+    /// List and describe architectures; read checkpoints of others, and write them for others
     #[command(subcommand)]
     Model(Model),
 

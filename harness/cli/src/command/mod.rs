@@ -9,6 +9,7 @@ mod hub_models;
 mod leaderboard;
 mod left_out;
 mod licences;
+mod lone;
 mod metric;
 mod metric_costs;
 mod model;

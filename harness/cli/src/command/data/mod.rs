@@ -11,7 +11,9 @@ mod split;
 mod statistics;
 mod summary;
 
-pub use sources::{blames_a_file, doubt, say_place};
+pub use choice::Choice;
+pub use prepare::Preparer;
+pub use sources::{blames_a_file, doubt, get, say_place, there};
 
 use crate::{
     arguments::{Data, Global},

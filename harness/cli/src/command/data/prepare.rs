@@ -1,19 +1,15 @@
 //! A dataset of a plugin, prepared by a worker in a folder that goes away: the way to look into it without a suite.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use clmbench_fetch::{AcceptedLicences, Fetcher, Found, Place, Wanted};
 use clmbench_molecules::{PreparedDataset, table_split::TableSplit};
 use clmbench_protocol::{
-    CellSpec, DatasetInfo, Number, RunRequest, SplitSpec, TokeniseDataset, TokenizerSpec, revision,
+    CellOutput, CellReport, CellSpec, DatasetInfo, DatasetOutput, Failure, FailureKind, Number, SplitSpec, TokeniseDataset,
+    TokenizerSpec, revision,
     split::{DEFAULT_FRACTIONS, has_seed, takes_seed},
 };
-use clmbench_runner::{
-    Executor, LocalExecutor, LocalOptions, RunError,
-    executor::{Job, Limits, Update},
-    identity,
-    plugins::Offer,
-};
+use clmbench_runner::{executor::Limits, plugins::Offer};
 use serde_json::Map;
 
 use super::{
@@ -22,13 +18,11 @@ use super::{
 };
 use crate::{
     arguments::{Global, SplitArguments},
+    command::lone::{Ended, Files, Lone},
     console::Console,
     error::CliError,
-    interrupt, plugins, worker,
+    interrupt, plugins,
 };
-
-/// How often a stop is looked for.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// The split of a dataset, whose files are fetched if they are not there.
 ///
@@ -63,13 +57,13 @@ pub fn recommended(info: &DatasetInfo) -> SplitSpec {
     }
 }
 
-/// A worker and a folder that goes away.
+/// Prepares datasets one after the other.
 pub struct Preparer {
-    folder: tempfile::TempDir,
-    executor: LocalExecutor,
-    count: u64,
+    lone: Lone,
     /// The file of a split by file.
     pub split_file: Option<PathBuf>,
+    /// A tokenizer of others, and its file; ours if none.
+    pub tokenizer: Option<(TokenizerSpec, PathBuf)>,
 }
 
 impl Preparer {
@@ -78,10 +72,7 @@ impl Preparer {
     /// # Errors
     /// [`CliError::File`] without room for temporary files.
     pub fn new() -> Result<Self, CliError> {
-        let folder = tempfile::tempdir().map_err(|error| CliError::file(&std::env::temp_dir(), error))?;
-        let mut options = LocalOptions::new(worker::path(), folder.path().join("logs"));
-        options.workers = 1;
-        Ok(Self { executor: LocalExecutor::new(options), folder, count: 0, split_file: None })
+        Ok(Self { lone: Lone::new(None, Limits::default())?, split_file: None, tokenizer: None })
     }
 
     /// Prepares a dataset whose files, in their order, are there.
@@ -94,6 +85,35 @@ impl Preparer {
         split: &SplitSpec,
         found: &[Found],
     ) -> Result<PreparedDataset, CliError> {
+        let (_, files) = self.compute(offer, split, found)?;
+        Ok(PreparedDataset::open(&files.folder())?)
+    }
+
+    /// What there is to say of a dataset whose files, in their order, are there.
+    ///
+    /// # Errors
+    /// As [`Preparer::prepare`].
+    pub fn output(
+        &mut self,
+        offer: Offer<'_, DatasetInfo>,
+        split: &SplitSpec,
+        found: &[Found],
+    ) -> Result<DatasetOutput, CliError> {
+        match self.compute(offer, split, found)?.0.output {
+            CellOutput::TokeniseDataset(output) => Ok(output),
+            _ => {
+                let failure = Failure::new(FailureKind::Protocol, "the worker answered with another kind of cell");
+                Err(CliError::NotPrepared { name: offer.info.label(), failure })
+            }
+        }
+    }
+
+    fn compute(
+        &mut self,
+        offer: Offer<'_, DatasetInfo>,
+        split: &SplitSpec,
+        found: &[Found],
+    ) -> Result<(CellReport, Files), CliError> {
         let info = offer.info;
         let wanted = Wanted::of_dataset(info);
         let mut inputs: BTreeMap<String, String> = wanted
@@ -103,6 +123,13 @@ impl Preparer {
             .collect();
         if let Some(path) = &self.split_file {
             inputs.insert("split".to_owned(), std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string());
+        }
+        let mut tokenizer = TokenizerSpec::default();
+        if let Some((spec, file)) = &self.tokenizer {
+            tokenizer = spec.clone();
+            if spec.digest.is_some() {
+                inputs.insert("tokenizer".to_owned(), file.display().to_string());
+            }
         }
         let spec = CellSpec::TokeniseDataset(TokeniseDataset {
             revision: revision::TOKENISE,
@@ -117,55 +144,21 @@ impl Preparer {
                 .iter()
                 .map(|parameter| (parameter.name.clone(), parameter.default.clone()))
                 .collect::<Map<_, _>>(),
-            tokenizer: TokenizerSpec::default(),
+            tokenizer,
             split: split.clone(),
         });
-        self.count += 1;
-        let folder = self.folder.path().join(self.count.to_string());
-        let request = RunRequest {
-            identity: identity(&spec).map_err(RunError::from)?,
-            spec,
-            plugins: vec![offer.plugin.file()],
-            inputs,
-            work_dir: folder.join("dataset").display().to_string(),
-            log: folder.join("cell.log").display().to_string(),
-            device: "cpu".to_owned(),
-        };
-        std::fs::create_dir_all(&request.work_dir).map_err(|error| CliError::file(&folder, error))?;
-        let prepared = self.compute(request, &info.label()).and_then(|()| Ok(PreparedDataset::open(&folder.join("dataset"))?));
-        let removed = std::fs::remove_dir_all(&folder).map_err(|error| CliError::file(&folder, error));
-        match prepared {
-            Ok(prepared) => removed.map(|()| prepared),
-            Err(CliError::NotPrepared { name, mut failure }) => {
+        match self.lone.compute(spec, vec![offer.plugin.file()], inputs) {
+            Ok(done) => Ok(done),
+            Err(Ended::Failed(mut failure)) => {
                 // A file of a wheel is the one that the plugin was written for.
                 let theirs = |found: &(&Wanted, &Found)| !matches!(found.1.place, Place::Wheel { .. });
                 let blamed = blames_a_file(&failure);
                 for (wanted, found) in wanted.iter().zip(found).filter(theirs).filter(|_| blamed) {
                     failure.message.push_str(&format!("\n{}", doubt(wanted, found)));
                 }
-                Err(CliError::NotPrepared { name, failure })
+                Err(CliError::NotPrepared { name: info.label(), failure })
             }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Has the cell computed.
-    fn compute(&mut self, request: RunRequest, name: &str) -> Result<(), CliError> {
-        let ticket = self.count;
-        self.executor.submit(Job { ticket, request, limits: Limits::default() });
-        loop {
-            match self.executor.next(LOOK) {
-                Some(Update::Ended { outcome: Ok(_), .. }) => return Ok(()),
-                Some(Update::Ended { outcome: Err(failure), .. }) => {
-                    return Err(CliError::NotPrepared { name: name.to_owned(), failure });
-                }
-                Some(Update::Broken { error, .. }) => return Err(RunError::Executor(error).into()),
-                Some(Update::Stopped { .. }) => return Err(CliError::Interrupted),
-                Some(Update::Progress { .. }) | None => {}
-            }
-            if interrupt::requested() {
-                self.executor.stop();
-            }
+            Err(Ended::Otherwise(error)) => Err(error),
         }
     }
 }

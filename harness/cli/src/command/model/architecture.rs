@@ -1,19 +1,15 @@
-//! `model`: architectures and their presets.
+//! Architectures and their presets: `model list`, and `model describe` of an architecture.
 
 use clmbench_protocol::{ArchitectureInfo, Objective, ParameterInfo};
-use clmbench_runner::{
-    nearest::nearest,
-    plugins::{Offer, PluginSet},
-};
+use clmbench_runner::plugins::{Offer, PluginSet};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::wrapped;
 use crate::{
-    arguments::{Global, Model, ModelArguments},
+    arguments::DescribeModelArguments,
+    command::wrapped,
     console::{Console, one_line},
     error::CliError,
-    plugins,
 };
 
 /// A preset, as `--json` has it.
@@ -42,20 +38,11 @@ struct Described<'a> {
     version: &'a str,
 }
 
-/// Runs the command that was asked for.
+/// Lists all presets.
 ///
 /// # Errors
-/// [`CliError::NoWorker`]; [`CliError::Usage`] for an unknown architecture or preset, with the nearest name; [`CliError::Output`].
-pub fn run(command: &Model, global: &Global, console: Console) -> Result<(), CliError> {
-    let discovery = plugins::find(global)?;
-    plugins::warn(&discovery, console);
-    match command {
-        Model::List(of) => list(of.json, &discovery.plugins, console),
-        Model::Describe(of) => describe(of, &discovery.plugins, console),
-    }
-}
-
-fn list(json: bool, plugins: &PluginSet, console: Console) -> Result<(), CliError> {
+/// [`CliError::Output`].
+pub fn list(json: bool, plugins: &PluginSet, console: Console) -> Result<(), CliError> {
     let rows: Vec<Row<'_>> = plugins.architectures().flat_map(presets).collect();
     if json {
         return console.json("models", &rows);
@@ -72,15 +59,21 @@ fn list(json: bool, plugins: &PluginSet, console: Console) -> Result<(), CliErro
     Ok(())
 }
 
-fn describe(arguments: &ModelArguments, plugins: &PluginSet, console: Console) -> Result<(), CliError> {
-    let offer = plugins.architecture(&arguments.name).map_err(|error| {
-        let known: Vec<&str> = plugins.architectures().map(|offer| offer.info.name.as_str()).collect();
-        let hint = match nearest(&arguments.name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`? `clmbench model list` shows all"),
-            None => format!("there are: {}", known.join(", ")),
-        };
-        CliError::Usage { message: format!("no plugin offers {} `{}`", error.kind, error.name), hint }
-    })?;
+/// Describes an architecture.
+///
+/// # Errors
+/// [`CliError::Usage`] for an unknown preset; [`CliError::Output`].
+pub fn describe(
+    arguments: &DescribeModelArguments,
+    offer: Offer<'_, ArchitectureInfo>,
+    console: Console,
+) -> Result<(), CliError> {
+    if !arguments.dataset.is_empty() {
+        let message =
+            format!("{} is an architecture, which has no vocabulary to try on a dataset", one_line(&offer.info.name, 60));
+        let hint = "name a checkpoint: a folder, owner/name@REVISION or a run".to_owned();
+        return Err(CliError::Usage { message, hint });
+    }
     let mut rows: Vec<Row<'_>> = presets(offer).collect();
     if let Some(preset) = &arguments.preset {
         let known: Vec<String> = rows.iter().map(|row| row.preset.to_owned()).collect();
@@ -184,7 +177,7 @@ fn presets<'a>(offer: Offer<'a, ArchitectureInfo>) -> impl Iterator<Item = Row<'
     })
 }
 
-fn objective(objective: Objective) -> &'static str {
+pub fn objective(objective: Objective) -> &'static str {
     match objective {
         Objective::MaskedLm => "masked LM",
         Objective::CausalLm => "causal LM",
@@ -197,7 +190,7 @@ fn rate(rate: f64) -> String {
 }
 
 /// `1 to 4096`, or the words, or nothing.
-pub(super) fn bounds(parameter: &ParameterInfo) -> String {
+pub fn bounds(parameter: &ParameterInfo) -> String {
     match (parameter.minimum, parameter.maximum) {
         (Some(least), Some(most)) => format!("{least} to {most}"),
         (Some(least), None) => format!("from {least}"),
