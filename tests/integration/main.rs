@@ -18,6 +18,7 @@ mod first_hour_researcher;
 mod gc;
 mod golden;
 mod hostile;
+mod hub;
 mod injection;
 mod journey;
 mod kill;

@@ -23,7 +23,7 @@ pub enum Model {
   clmbench model describe bert
   clmbench model describe bert --preset 0.83M
   clmbench model describe ./chemberta --dataset moleculenet/esol --dataset moleculenet/bace
-  clmbench model describe DeepChem/ChemBERTa-77M-MLM@main --dataset cached
+  clmbench model describe sagawa/molscaletransfer-chemlm-0.06m@main --dataset cached
   clmbench model describe 'pretrain/bert-0.83M/mixed-20000/seed0'")]
     Describe(DescribeModelArguments),
     /// Read a checkpoint of others: a folder in the Hugging Face layout, or a model of a hub
@@ -33,7 +33,7 @@ pub enum Model {
     /// cache.
     #[command(after_help = "Example:
   clmbench model import ./chemberta
-  clmbench model import DeepChem/ChemBERTa-77M-MLM@main
+  clmbench model import sagawa/molscaletransfer-chemlm-0.06m@main
   clmbench model import sagawa/molscaletransfer-chemlm-0.06m --max-tokens 256 --json
 
 HF_ENDPOINT names another hub than https://huggingface.co; HF_TOKEN is sent to it for models that ask who reads them.")]

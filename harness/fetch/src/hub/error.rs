@@ -11,7 +11,7 @@ pub(super) const NEEDED: &str = "config.json, model.safetensors and tokenizer.js
 pub enum HubError {
     /// Not `owner/name`.
     #[error(
-        "`{text}` names no model of a hub: {why}; write owner/name or owner/name@REVISION, such as DeepChem/ChemBERTa-77M-MLM@main"
+        "`{text}` names no model of a hub: {why}; write owner/name or owner/name@REVISION, such as sagawa/molscaletransfer-chemlm-0.06m@main"
     )]
     BadName {
         /// What was written, shortened.

@@ -69,7 +69,8 @@ impl Origin {
             _ => {
                 let message = format!("there is no folder {}, and it names no model of a hub", one_line(text, 200));
                 let hint =
-                    "name a folder that is there, or owner/name@REVISION, such as DeepChem/ChemBERTa-77M-MLM@main".to_owned();
+                    "name a folder that is there, or owner/name@REVISION, such as sagawa/molscaletransfer-chemlm-0.06m@main"
+                        .to_owned();
                 return Err(CliError::Usage { message, hint });
             }
         };
@@ -115,13 +116,26 @@ impl Origin {
             plugins.architectures().filter(|offer| offer.info.hub.is_some()).collect();
         let names: Vec<&str> = readers.iter().map(|offer| offer.info.name.as_str()).collect();
         if let Some(asked) = asked {
-            return readers.iter().find(|offer| offer.info.name == asked).copied().ok_or_else(|| CliError::Usage {
+            let found = readers.iter().find(|offer| offer.info.name == asked).copied().ok_or_else(|| CliError::Usage {
                 message: format!(
                     "no architecture `{}` reads checkpoints of others.{}",
                     one_line(asked, 80),
                     nearest::hint(asked, &names)
                 ),
                 hint: format!("those that do: {}", or_none(&names)),
+            })?;
+            let words: Vec<&str> = found.info.hub.iter().flat_map(|hub| hub.model_types.iter().map(String::as_str)).collect();
+            if words.contains(&self.model_type.as_str()) {
+                return Ok(found);
+            }
+            return Err(CliError::Usage {
+                message: format!(
+                    "architecture {asked} reads model_type {}, but {} is `{}`",
+                    words.join(" or "),
+                    one_line(&self.name(), 80),
+                    self.model_type
+                ),
+                hint: "leave --architecture out, or name the one that reads it".to_owned(),
             });
         }
         let knows = |offer: &&Offer<'a, ArchitectureInfo>| {
@@ -144,7 +158,10 @@ impl Origin {
                         self.model_type,
                         one_line(&self.name(), 80)
                     ),
-                    hint: format!("known are {}; --architecture NAME reads it as that architecture", or_none(&known)),
+                    hint: format!(
+                        "known are {}; `clmbench plugin new architecture` begins a plugin for another",
+                        or_none(&known)
+                    ),
                 })
             }
             _ => {
