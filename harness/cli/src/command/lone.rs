@@ -24,7 +24,7 @@ pub enum Ended {
     /// It failed.
     Failed(Failure),
     /// It was never computed to an end.
-    Otherwise(CliError),
+    Otherwise(Box<CliError>),
 }
 
 /// A worker and a folder that goes away.
@@ -62,7 +62,7 @@ impl Lone {
     ) -> Result<(CellReport, Files), Ended> {
         self.count += 1;
         let files = Files(self.folder.path().join(self.count.to_string()));
-        let otherwise = |error: CliError| Ended::Otherwise(error);
+        let otherwise = |error: CliError| Ended::Otherwise(Box::new(error));
         let request = RunRequest {
             identity: identity(&spec).map_err(|error| otherwise(RunError::from(error).into()))?,
             spec,
@@ -74,7 +74,7 @@ impl Lone {
         };
         std::fs::create_dir_all(&request.work_dir).map_err(|error| otherwise(CliError::file(files.path(), error)))?;
         let ticket = self.count;
-        self.executor.submit(Job { ticket, request, limits: self.limits.clone() });
+        self.executor.submit(Job { ticket, request, limits: self.limits });
         loop {
             match self.executor.next(LOOK) {
                 Some(Update::Ended { outcome: Ok(report), .. }) => return Ok((*report, files)),

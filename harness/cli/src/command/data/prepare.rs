@@ -158,7 +158,7 @@ impl Preparer {
                 }
                 Err(CliError::NotPrepared { name: info.label(), failure })
             }
-            Err(Ended::Otherwise(error)) => Err(error),
+            Err(Ended::Otherwise(error)) => Err(*error),
         }
     }
 }

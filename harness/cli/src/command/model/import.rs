@@ -136,7 +136,7 @@ fn compute(origin: &Origin, offer: Offer<'_, ArchitectureInfo>, reading: &Readin
             _ => Err(failed(Failure::new(FailureKind::Protocol, "the worker answered with another kind of cell"))),
         },
         Err(Ended::Failed(failure)) => Err(failed(failure)),
-        Err(Ended::Otherwise(error)) => Err(error),
+        Err(Ended::Otherwise(error)) => Err(*error),
     }
 }
 

@@ -139,7 +139,7 @@ impl Origin {
             });
         }
         let knows = |offer: &&Offer<'a, ArchitectureInfo>| {
-            offer.info.hub.as_ref().is_some_and(|hub| hub.model_types.iter().any(|word| *word == self.model_type))
+            offer.info.hub.as_ref().is_some_and(|hub| hub.model_types.contains(&self.model_type))
         };
         let fitting: Vec<&Offer<'a, ArchitectureInfo>> = readers.iter().filter(knows).collect();
         match fitting[..] {
