@@ -219,8 +219,12 @@ fn unsafe_name(path: &str) -> Option<&'static str> {
 /// `model-00001-of-00003.safetensors`.
 fn is_shard(name: &str) -> bool {
     let numbers = name.strip_prefix("model-").and_then(|rest| rest.strip_suffix(".safetensors"));
-    let digits = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
-    numbers.and_then(|numbers| numbers.split_once("-of-")).is_some_and(|(part, of)| digits(part) && digits(of))
+    let number = |text: &str| {
+        let digits = text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|_: &u32| digits)
+    };
+    let Some((part, of)) = numbers.and_then(|numbers| numbers.split_once("-of-")) else { return false };
+    matches!((number(part), number(of)), (Some(part), Some(of)) if (1..=of).contains(&part))
 }
 
 fn is_pickle(name: &str) -> bool {
@@ -237,6 +241,16 @@ mod tests {
         assert_eq!(next("<https://a.org/tree/c?cursor=abc%3D>; rel=\"next\""), Some("https://a.org/tree/c?cursor=abc%3D"));
         assert_eq!(next(link), Some("https://a.org/x?cursor=abc"));
         assert_eq!((next(""), next("<x>; rel=\"last\""), next("x; rel=\"next\"")), (None, None, None));
+    }
+
+    #[test]
+    fn what_is_taken_is_what_a_checkpoint_is_read_from() {
+        let shards = ["model-00001-of-00003.safetensors", "model-00000-of-00003.safetensors", "model-00004-of-00003.safetensors"];
+        let others =
+            ["pytorch_model.bin", "README.md", "modeling.py", "sub/config.json", "../config.json", "model-1-of-3.safetensors"];
+        for name in clmbench_checkpoint::ALLOWED.iter().chain(&TEXTS).chain(&shards).chain(&others) {
+            assert_eq!(is_taken(name), clmbench_checkpoint::is_allowed(name), "{name}");
+        }
     }
 
     #[test]

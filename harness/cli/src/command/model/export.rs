@@ -166,7 +166,8 @@ impl Target {
 
     /// Gives the folder its name.
     fn finish(mut self) -> Result<PathBuf, CliError> {
-        let old = self.whole.with_extension(format!("old-{}", std::process::id()));
+        let name = self.whole.file_name().unwrap_or_default().to_string_lossy();
+        let old = self.whole.with_file_name(format!("{name}.old-{}", std::process::id()));
         let replaces = self.whole.exists();
         let file = |error| CliError::file(&self.whole, error);
         File::open(&self.beside).and_then(|folder| folder.sync_all()).map_err(file)?;

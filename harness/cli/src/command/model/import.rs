@@ -72,8 +72,7 @@ pub fn read(
     let coverage = coverage::of(datasets, (tokenizer, folder.join("tokenizer.json")), plugins, console)?;
     let manifest = &offer.plugin.manifest;
     let mut notes = origin.notes.clone();
-    notes.extend(output.notes.clone());
-    notes.dedup();
+    notes.extend(output.notes.iter().filter(|note| !origin.notes.contains(note)).cloned());
     Ok(Facts {
         name: origin.name(),
         architecture: output.architecture,

@@ -17,7 +17,6 @@ use clmbench_runner::{
 use crate::{
     console::{Console, one_line},
     error::CliError,
-    interrupt,
     progress::FetchProgress,
 };
 
@@ -47,7 +46,7 @@ impl Origin {
     /// Looks into the folder of that name, or fetches the model.
     ///
     /// # Errors
-    /// [`CliError::Usage`] for what names neither, [`CliError::Fetch`], [`CliError::Checkpoint`], [`CliError::Interrupted`].
+    /// [`CliError::Usage`] for what names neither, [`CliError::Fetch`], [`CliError::Checkpoint`].
     pub fn find(text: &str, console: Console) -> Result<Self, CliError> {
         let path = Path::new(text);
         if path.is_dir() {
@@ -74,14 +73,11 @@ impl Origin {
                 return Err(CliError::Usage { message, hint });
             }
         };
-        interrupt::listen();
+        // Nothing listens for Ctrl-C yet, so that it ends a long download at once; what came is kept, and gone on with.
         let mut progress = FetchProgress::new(console);
         let fetched = hub::fetch(&place, &cache_dir()?, &mut |step| progress.step(&step));
         progress.close();
         let fetched = fetched?;
-        if interrupt::requested() {
-            return Err(CliError::Interrupted);
-        }
         if place.commit().is_none() {
             console.note(&format!("{place} is commit {} now", fetched.commit));
         }

@@ -45,9 +45,6 @@ pub fn of(facts: &Facts, console: Console) -> String {
         _ => String::new(),
     };
     say("length", &format!("at most {} tokens{most}", facts.max_tokens));
-    if facts.head_is_random == Some(true) {
-        say("note", "its files lack weights that logits need: metrics that need logits are refused, transfer is not");
-    }
     for note in &facts.notes {
         say("note", note);
     }
