@@ -70,17 +70,16 @@ impl Timed {
         let patterns = judge::judge(file, json)?;
         let (bytes, name, list) = (json.to_vec(), file.to_owned(), patterns.clone());
         let read = move || {
-            // The library panics on some files.
-            let tokenizer = catch_unwind(|| Tokenizer::from_bytes(&bytes))
-                .map_err(|_| CheckpointError::tokenizer(&name, "the tokenizers library fails on it; save it again"))?
-                .map_err(|error| CheckpointError::tokenizer(&name, shown(&error.to_string())))?;
+            let tokenizer =
+                Tokenizer::from_bytes(&bytes).map_err(|error| CheckpointError::tokenizer(&name, shown(&error.to_string())))?;
             let watch = Watch::new(&list).map_err(|error| CheckpointError::tokenizer(&name, shown(&error.to_string())))?;
             Ok(Own { tokenizer, watch })
         };
-        let own =
-            Arc::new(limited(LOAD_LIMIT, read).unwrap_or_else(|| {
-                Err(CheckpointError::Slow { what: format!("it was not read in {} s", LOAD_LIMIT.as_secs()) })
-            })?);
+        let broken = || CheckpointError::tokenizer(file, "the tokenizers library fails on it; save it again");
+        let own = Arc::new(limited(LOAD_LIMIT, read).unwrap_or_else(|late| {
+            let slow = || CheckpointError::Slow { what: format!("it was not read in {} s", LOAD_LIMIT.as_secs()) };
+            Err(if late == RecvTimeoutError::Timeout { slow() } else { broken() })
+        })?);
         let trial = {
             let own = own.clone();
             move || {
@@ -90,10 +89,9 @@ impl Timed {
                 })
             }
         };
-        limited(TRIAL_LIMIT, trial).unwrap_or_else(|| {
-            Err(CheckpointError::Slow {
-                what: format!("{} molecules took more than {} s", molecules().len(), TRIAL_LIMIT.as_secs()),
-            })
+        limited(TRIAL_LIMIT, trial).unwrap_or_else(|late| {
+            let what = || format!("{} molecules took more than {} s", molecules().len(), TRIAL_LIMIT.as_secs());
+            Err(if late == RecvTimeoutError::Timeout { CheckpointError::Slow { what: what() } } else { broken() })
         })?;
         let foreign = patterns.iter().any(|pattern| pattern != SMILES_REGEX);
         let thread = foreign.then(|| Mutex::new(Some(started(own.clone()))));
@@ -124,10 +122,11 @@ impl Timed {
                 };
                 match answer {
                     Ok(answer) => answer?,
-                    Err(_) => {
+                    Err(RecvTimeoutError::Timeout) => {
                         *asked = None;
                         return Err(slow());
                     }
+                    Err(RecvTimeoutError::Disconnected) => return Err(failed(molecule)),
                 }
             }
         };
@@ -151,7 +150,7 @@ impl Own {
     fn encode(&self, molecule: &str, special: bool) -> Result<Encoding, CheckpointError> {
         let refused = |what: String| CheckpointError::Refused { text: quoted(molecule), what };
         catch_unwind(AssertUnwindSafe(|| self.tokenizer.encode_char_offsets(molecule, special)))
-            .map_err(|_| refused("the tokenizers library fails on it".into()))?
+            .map_err(|_| failed(molecule))?
             .map_err(|error| refused(shown(&error.to_string())))
     }
 
@@ -159,8 +158,7 @@ impl Own {
         if self.watch.is_empty() {
             return Ok(());
         }
-        let failed = |_| CheckpointError::Refused { text: quoted(molecule), what: "the tokenizers library fails on it".into() };
-        catch_unwind(AssertUnwindSafe(|| self.watch.check(&self.tokenizer, molecule))).map_err(failed)?
+        catch_unwind(AssertUnwindSafe(|| self.watch.check(&self.tokenizer, molecule))).map_err(|_| failed(molecule))?
     }
 
     /// Encodes, and looks at a molecule again that took long.
@@ -188,13 +186,19 @@ fn started(own: Arc<Own>) -> (Sender<(String, bool)>, Receiver<Result<Encoding, 
     (sender, receiver)
 }
 
-/// The result of a piece of work, or none if it takes longer; its thread is then left alone.
-fn limited<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+/// The library panicked.
+fn failed(molecule: &str) -> CheckpointError {
+    CheckpointError::Refused { text: quoted(molecule), what: "the tokenizers library fails on it".into() }
+}
+
+/// The result of a piece of work; `Timeout` if it takes longer (its thread is then left alone), `Disconnected` if it panics, as the library
+/// does on some files.
+fn limited<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> Result<T, RecvTimeoutError> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let _ = sender.send(work()); // nobody listens once the limit is over
     });
-    receiver.recv_timeout(limit).ok()
+    receiver.recv_timeout(limit)
 }
 
 /// Molecules of the trial: common ones, long ones, and texts on which expressions that backtrack take longest.
