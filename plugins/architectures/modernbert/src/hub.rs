@@ -58,9 +58,11 @@ pub fn import(info: &ArchitectureInfo, config: &HubConfig) -> Result<ImportedCon
     HubConfig::imported(info, &read, (config.integer("vocab_size")?, config.integer_or("max_position_embeddings", 8192)?))
 }
 
-/// The number n for which blocks 0, n, 2 n ... look at all tokens.
+/// The number n for which blocks 0, n, 2 n ... look at all tokens. Where `layer_types` fit several, as those of few layers do, it is the
+/// number that the file gives beside them (3 where it gives none), or the smallest.
 fn global_every(config: &HubConfig, layers: i64) -> Result<i64, PluginError> {
-    let Some(kinds) = config.texts("layer_types")? else { return config.integer_or("global_attn_every_n_layers", 3) };
+    let said = config.integer_or("global_attn_every_n_layers", 3)?;
+    let Some(kinds) = config.texts("layer_types")? else { return Ok(said) };
     let refused = |what: String| Err(PluginError::Input(format!("config.json: `layer_types` {what}")));
     if kinds.len() as i64 != layers {
         return refused(format!("has {} entries for {layers} layers", kinds.len()));
@@ -69,18 +71,15 @@ fn global_every(config: &HubConfig, layers: i64) -> Result<i64, PluginError> {
         let other: String = other.chars().take(80).collect();
         return refused(format!("holds `{other}`; this architecture computes `full_attention`, `sliding_attention`"));
     }
-    let full = |index: usize| kinds[index] == "full_attention";
-    let every = (1..kinds.len()).find(|index| full(*index)).unwrap_or(kinds.len());
-    if (0..kinds.len()).any(|index| full(index) != (index % every == 0)) {
-        let shown: Vec<&str> =
-            kinds.iter().take(12).map(|kind| if kind == "full_attention" { "full" } else { "sliding" }).collect();
-        let dots = if kinds.len() > shown.len() { ", ..." } else { "" };
-        return refused(format!(
-            "is {}{dots}; this architecture computes full attention in layers 0, n, 2 n alone",
-            shown.join(", ")
-        ));
+    let full: Vec<bool> = kinds.iter().map(|kind| kind == "full_attention").collect();
+    let smallest = (1..full.len()).find(|layer| full[*layer]).unwrap_or(full.len()) as i64;
+    let fits = |every: i64| every > 0 && (0..).zip(&full).all(|(layer, full)| *full == (layer % every == 0));
+    if let Some(every) = [said, smallest].into_iter().find(|every| fits(*every)) {
+        return Ok(every);
     }
-    Ok(every as i64)
+    let shown: Vec<&str> = full.iter().take(12).map(|full| if *full { "full" } else { "sliding" }).collect();
+    let dots = if full.len() > shown.len() { ", ..." } else { "" };
+    refused(format!("is {}{dots}; this architecture computes full attention in layers 0, n, 2 n alone", shown.join(", ")))
 }
 
 /// A base of rotary frequencies, and the field that it stands in.
