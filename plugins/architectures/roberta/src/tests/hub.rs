@@ -98,3 +98,29 @@ fn what_it_does_not_compute_is_refused_by_field() {
         "config.json: `pad_token_id` makes `padding_id` 70000; this architecture computes at most 65535"
     );
 }
+
+#[test]
+fn rules_name_parameters_that_exist() {
+    let hub = Roberta.info().hub.unwrap();
+    let found = Roberta.import(&config(json!({}))).unwrap();
+    let mut full = found.config;
+    full.extend([("vocab_size".into(), found.vocab_size.into()), ("max_positions".into(), found.max_positions.into())]);
+    let model = Roberta.build(&Params::from(full)).unwrap();
+    let names: Vec<String> = model.parameters().into_iter().map(|row| row.name).collect();
+    for (repeated, name) in &hub.tied {
+        assert!(names.contains(name) && !names.contains(repeated), "{repeated}, {name}");
+    }
+    for start in hub.optional.iter().chain(&hub.head).chain([&hub.prefix]) {
+        assert!(names.iter().any(|name| name.starts_with(start)), "{start}");
+    }
+    assert!(hub.head.iter().all(|start| hub.optional.contains(start)));
+    // No parameter is left out, and renaming leaves ours as they are.
+    for name in &names {
+        assert!(!hub.ignored.iter().any(|end| name.ends_with(end)), "{name}");
+        assert!(!hub.renamed.iter().any(|(old, _)| name.contains(old)), "{name}");
+    }
+    // A bare encoder lacks the prefix and nothing else.
+    let encoder = names.iter().filter(|name| !hub.optional.iter().any(|start| name.starts_with(start)));
+    assert!(encoder.clone().count() > 0 && encoder.clone().all(|name| name.starts_with(&hub.prefix)));
+    assert_eq!(hub.class.as_deref(), model.hub_config()["architectures"][0].as_str());
+}
