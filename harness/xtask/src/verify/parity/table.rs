@@ -59,7 +59,7 @@ impl Row {
                 self.shown(|mode| Some(mode.hidden)),
                 self.shown(|mode| mode.head.as_ref().map(|head| head.logits)),
                 self.shown(|mode| mode.head.as_ref().map(|head| head.gradient)),
-                format!("{peer:.1e}{}", if self.within(|_| ALLOWED) { "" } else { " *" }),
+                format!("{peer:.1e}{}", if self.agrees() && !self.within(|_| ALLOWED) { " *" } else { "" }),
             ])
             .collect()
     }
