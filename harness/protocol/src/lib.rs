@@ -22,6 +22,7 @@ pub mod output;
 pub mod revision;
 pub mod split;
 pub mod text;
+pub mod tokenizer;
 pub mod user_table;
 
 pub use attempt::*;
@@ -33,6 +34,7 @@ pub use message::*;
 pub use number::Number;
 pub use output::*;
 pub use text::is_unsafe_to_show;
+pub use tokenizer::*;
 
 /// Version of this protocol; host and worker refuse each other when it differs.
 pub const PROTOCOL_VERSION: u32 = 1;

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    cell::Special,
     manifest::{Objective, TaskInfo, TaskKind},
     number::Number,
+    tokenizer::Special,
 };
 
 /// A finished cell: what it found, and how it went (provenance, never part of an identity).
