@@ -126,6 +126,7 @@ fn main() -> ExitCode {
         Command::Demo { setup, store, record } => setup.run().and_then(|()| build::demo(store.as_deref(), record)),
         Command::Test(setup) => setup.run().and_then(|()| test::run()),
         Command::Perf { setup, what } => setup.run().and_then(|()| build::run()).and_then(|()| perf::run(&what)),
+        Command::Verify { what, .. } if !what.needs_build() => verify::run(&what),
         Command::Verify { setup, what } => setup.run().and_then(|()| build::run()).and_then(|()| verify::run(&what)),
         Command::Tidy => cargo::checkout().and_then(|checkout| tidy::run(&checkout)),
     };

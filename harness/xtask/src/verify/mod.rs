@@ -2,6 +2,7 @@
 
 mod anchors;
 mod crash;
+mod fuzz;
 mod heldout_loss;
 mod learning_rates;
 mod oracles;
@@ -38,6 +39,10 @@ pub enum Verify {
     ///
     /// Fails where one is off by more than 1e-5 of its largest entry.
     Parity(parity::ParityArguments),
+    /// Hostile files through the reader of checkpoints, by cargo-fuzz (a nightly compiler); ten minutes.
+    ///
+    /// Fails at the first input that panics, takes too long or too much memory, or is taken and not as it says. Needs no build and no libtorch.
+    Fuzz(fuzz::FuzzArguments),
     /// Random forests on fingerprints beside published scores, on the same scaffold split; minutes, with HIV tens of minutes.
     ///
     /// Runs benchmarks/suites/anchors.toml, anchors-more.toml and anchors-hiv.toml. Fails where a score is outside its band (benchmarks/published.toml).
@@ -65,7 +70,14 @@ pub struct SearchArguments {
     common: VerifyArguments,
 }
 
-/// Runs it; the build must be there.
+impl Verify {
+    /// Whether it runs what `cargo xtask build` builds.
+    pub fn needs_build(&self) -> bool {
+        !matches!(self, Self::Fuzz(_))
+    }
+}
+
+/// Runs it; the build must be there, if it needs one.
 pub fn run(what: &Verify) -> Result<(), XtaskError> {
     match what {
         Verify::Lr(arguments) => learning_rates::run(arguments),
@@ -74,6 +86,7 @@ pub fn run(what: &Verify) -> Result<(), XtaskError> {
         Verify::Oracles(arguments) => oracles::run_oracles(arguments),
         Verify::Peers(arguments) => peers::run_peers(arguments),
         Verify::Parity(arguments) => parity::run_parity(arguments),
+        Verify::Fuzz(arguments) => fuzz::run_fuzz(arguments),
         Verify::Anchors(arguments) => anchors::run_anchors(arguments),
     }
 }
