@@ -1,7 +1,7 @@
 //! Some ten thousand mutations of sound files, the same in every run: no panic, bounded messages, and what is taken is sound. `cargo xtask
 //! verify fuzz` does the same for minutes, led by coverage, from the seeds that this test makes.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 mod exercise;
 
 use std::{collections::HashMap, fs, path::PathBuf};

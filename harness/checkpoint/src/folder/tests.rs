@@ -12,7 +12,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn error(files: &[(&str, &str)]) -> String {
-    Folder::open(folder(files).path()).unwrap_err().to_string().replace(|c: char| c == '`', "")
+    Folder::open(folder(files).path()).unwrap_err().to_string().replace('`', "")
 }
 
 #[test]

@@ -48,7 +48,9 @@ struct Own {
 }
 
 /// The thread, as it is talked to; none once it was given up.
-type Asked = Option<(Sender<(String, bool)>, Receiver<Result<Encoding, CheckpointError>>)>;
+type Asked = Option<Channel>;
+/// Molecules there, encodings back.
+type Channel = (Sender<(String, bool)>, Receiver<Result<Encoding, CheckpointError>>);
 
 impl std::fmt::Debug for Timed {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -72,7 +74,7 @@ impl Timed {
         let read = move || {
             let tokenizer =
                 Tokenizer::from_bytes(&bytes).map_err(|error| CheckpointError::tokenizer(&name, shown(&error.to_string())))?;
-            let watch = Watch::new(&list).map_err(|error| CheckpointError::tokenizer(&name, shown(&error.to_string())))?;
+            let watch = Watch::new(&list).map_err(|what| CheckpointError::tokenizer(&name, what))?;
             Ok(Own { tokenizer, watch })
         };
         let broken = || CheckpointError::tokenizer(file, "the tokenizers library fails on it; save it again");
@@ -173,7 +175,7 @@ impl Own {
 }
 
 /// A thread that encodes what it is sent.
-fn started(own: Arc<Own>) -> (Sender<(String, bool)>, Receiver<Result<Encoding, CheckpointError>>) {
+fn started(own: Arc<Own>) -> Channel {
     let (sender, molecules) = mpsc::channel::<(String, bool)>();
     let (answer, receiver) = mpsc::channel();
     thread::spawn(move || {

@@ -29,9 +29,13 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(patterns: &[String]) -> Result<Self, fancy_regex::Error> {
-        let compiled = patterns.iter().map(|pattern| Ok((pattern.clone(), Regex::new(pattern)?)));
-        Ok(Self { patterns: compiled.collect::<Result<_, fancy_regex::Error>>()? })
+    /// Compiles them; the error is what the library says.
+    pub(super) fn new(patterns: &[String]) -> Result<Self, String> {
+        let compiled = patterns.iter().map(|pattern| match Regex::new(pattern) {
+            Ok(regex) => Ok((pattern.clone(), regex)),
+            Err(error) => Err(shown(&error.to_string())),
+        });
+        Ok(Self { patterns: compiled.collect::<Result<_, String>>()? })
     }
 
     /// Whether there is none.

@@ -76,7 +76,7 @@ fn read(tensors: &[TensorInfo]) {
 pub fn folder_of(bytes: &[u8], tokenizer: bool) {
     let mut files = BTreeMap::new();
     for (name, part) in FILES.iter().zip(bytes.split(|byte| *byte == BETWEEN)) {
-        if part.is_empty() || !tokenizer && !(name.starts_with("model") || *name == "config.json") {
+        if part.is_empty() || !(tokenizer || name.starts_with("model") || *name == "config.json") {
             continue;
         }
         let path = folder().join(name);
