@@ -184,6 +184,7 @@ impl Fetcher {
                     judged: true,
                     any_beginning: false,
                     token: None,
+                    stop: None,
                     patience,
                 };
                 let doubtful = mirror::download(order, progress)?;

@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     io::{self, Read, Write},
     path::Path,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -54,6 +55,8 @@ pub(crate) struct Order<'a> {
     pub any_beginning: bool,
     /// Sent to the server of `url` alone, never to where it redirects.
     pub token: Option<&'a Token>,
+    /// Once it is true, no more bytes are waited for.
+    pub stop: Option<&'a AtomicBool>,
     /// How long to wait.
     pub patience: Patience,
 }
@@ -277,6 +280,9 @@ fn attempt(order: &Order<'_>, tag: &mut Option<String>, progress: &mut dyn FnMut
             return Err(too_large(have, most));
         }
         file.write_all(&buffer[..count]).map_err(file_error)?;
+        if order.stop.is_some_and(|stop| stop.load(Ordering::SeqCst)) {
+            return Err(Stop::Final(format!("it was stopped after {have} bytes")));
+        }
         if told.elapsed() > Duration::from_millis(200) {
             told = Instant::now();
             progress(Progress { phase: Phase::Downloading, name: name.clone(), done: have, total });
@@ -304,8 +310,17 @@ pub(crate) struct Answer {
 
 /// Asks for a small answer of at most `most` bytes, whatever its status; tries again where the server is busy or silent.
 pub(crate) fn small(url: &str, most: u64, token: Option<&Token>, patience: Patience) -> Result<Answer, Undelivered> {
-    let order =
-        Order { url, partial: Path::new(""), bytes: 0, most: Some(most), judged: false, any_beginning: true, token, patience };
+    let order = Order {
+        url,
+        partial: Path::new(""),
+        bytes: 0,
+        most: Some(most),
+        judged: false,
+        any_beginning: true,
+        token,
+        stop: None,
+        patience,
+    };
     let mut fruitless = 0;
     loop {
         let (detail, unreachable) = match small_attempt(&order, most) {

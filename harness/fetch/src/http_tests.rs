@@ -16,7 +16,17 @@ fn quick() -> Patience {
 fn get(url: &str, partial: &Path, most: Option<u64>) -> Result<bool, Undelivered> {
     let url = format!("{url}/x");
     download(
-        Order { url: &url, partial, bytes: 0, most, judged: true, any_beginning: false, token: None, patience: quick() },
+        Order {
+            url: &url,
+            partial,
+            bytes: 0,
+            most,
+            judged: true,
+            any_beginning: false,
+            token: None,
+            stop: None,
+            patience: quick(),
+        },
         &mut |_| (),
     )
 }
@@ -25,7 +35,17 @@ fn get(url: &str, partial: &Path, most: Option<u64>) -> Result<bool, Undelivered
 fn get_unjudged(url: &str, partial: &Path) -> Result<bool, Undelivered> {
     let url = format!("{url}/x");
     download(
-        Order { url: &url, partial, bytes: 0, most: None, judged: false, any_beginning: false, token: None, patience: quick() },
+        Order {
+            url: &url,
+            partial,
+            bytes: 0,
+            most: None,
+            judged: false,
+            any_beginning: false,
+            token: None,
+            stop: None,
+            patience: quick(),
+        },
         &mut |_| (),
     )
 }

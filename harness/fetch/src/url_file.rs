@@ -161,6 +161,7 @@ impl Fetcher {
             judged,
             any_beginning: false,
             token: None,
+            stop: None,
             patience: self.patience(),
         };
         http::download(order, progress).map_err(|why| match why {

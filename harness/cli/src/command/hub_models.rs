@@ -49,7 +49,7 @@ pub fn fetch(wanted: &[HubWanted], console: Console) -> Result<(), CliError> {
     if wanted.is_empty() {
         return Ok(());
     }
-    let hub = Hub::from_environment(&cache()?)?;
+    let hub = Hub::from_environment(&cache()?)?.stopped_by(interrupt::flag());
     let mut progress = FetchProgress::new(console);
     for model in wanted {
         let place = HubPlace::new(&model.repo, model.commit.as_deref().unwrap_or(BRANCH))?;
@@ -72,7 +72,8 @@ fn require_pinned(wanted: &[HubWanted]) -> Result<(), CliError> {
     let asked = open.iter().map(|model| Ok((*model, now(&model.repo)?))).collect::<Result<Vec<_>, FetchError>>();
     let (lines, next) = match asked {
         Ok(found) => {
-            let lines = found.iter().map(|(model, commit)| (model.place.line, model.repo.clone(), format!("revision = \"{commit}\"")));
+            let lines =
+                found.iter().map(|(model, commit)| (model.place.line, model.repo.clone(), format!("revision = \"{commit}\"")));
             (lines.collect(), format!("write these lines in place of `revision = \"unpinned\"`: they are what `{BRANCH}` is now"))
         }
         Err(error) => {

@@ -18,7 +18,10 @@ mod name;
 mod record;
 mod take;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +99,7 @@ pub struct Hub {
     endpoint: Endpoint,
     /// Cache, patience and whether it is offline.
     fetcher: Fetcher,
+    stop: Option<&'static AtomicBool>,
 }
 
 impl Hub {
@@ -105,7 +109,7 @@ impl Hub {
     /// [`HubError::BadEndpoint`], [`HubError::BadToken`]; what [`Fetcher::from_environment`] says.
     pub fn from_environment(cache: &Path) -> Result<Self, FetchError> {
         let fetcher = Fetcher::from_environment()?.with_cache(cache);
-        Ok(Self { endpoint: Endpoint::from_environment()?, fetcher })
+        Ok(Self { endpoint: Endpoint::from_environment()?, fetcher, stop: None })
     }
 
     /// The hub at an address, with the cache, patience and connection of a fetcher.
@@ -113,7 +117,14 @@ impl Hub {
     /// # Errors
     /// [`HubError::BadEndpoint`].
     pub fn new(fetcher: Fetcher, endpoint: &str, token: Option<Token>) -> Result<Self, FetchError> {
-        Ok(Self { endpoint: Endpoint::new(endpoint, token)?, fetcher })
+        Ok(Self { endpoint: Endpoint::new(endpoint, token)?, fetcher, stop: None })
+    }
+
+    /// Ends a download once the flag is true; what came of it is kept, and gone on with by the next fetch.
+    #[must_use]
+    pub fn stopped_by(mut self, flag: &'static AtomicBool) -> Self {
+        self.stop = Some(flag);
+        self
     }
 
     /// See [`fetch`].

@@ -54,6 +54,7 @@ fn one(
         judged: true,
         any_beginning: true,
         token: hub.endpoint.token.as_ref(),
+        stop: hub.stop,
         patience: hub.patience(),
     };
     let mut bring = || http::download(order, progress).map_err(|why| hub.undelivered(place, &url, why));

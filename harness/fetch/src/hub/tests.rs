@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-use std::{fs, time::Duration};
+use std::{fs, sync::atomic::Ordering, time::Duration};
 
 use serde_json::{Value, json};
 use sha1::Sha1;
@@ -164,6 +164,18 @@ fn a_fetch_goes_on_where_it_was_cut() {
     assert_eq!(of_files.len(), 1, "the small files are there already: {of_files:?}");
     assert_eq!(of_files[0].2, Some(120_000));
     assert_eq!(fs::read(s.folder().join("model.safetensors")).unwrap(), weights());
+}
+
+#[test]
+fn a_fetch_ends_where_it_is_told_to() {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let s = Setting::new();
+    let place = HubPlace::parse("lab/small").unwrap();
+    STOP.store(true, Ordering::SeqCst);
+    let said = s.client(None).stopped_by(&STOP).fetch(&place, &mut |_| ()).unwrap_err().to_string();
+    assert!(said.contains("did not deliver: it was stopped after ") && said.ends_with("it goes on where it stopped"), "{said}");
+    STOP.store(false, Ordering::SeqCst);
+    s.client(None).fetch(&place, &mut |_| ()).unwrap();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clmbench_checkpoint::{Folder, config_notes, model_type};
 use clmbench_fetch::{
     FetchError, cache_dir,
-    hub::{self, HubError, HubFile, HubFolder, HubPlace},
+    hub::{Hub, HubError, HubFile, HubFolder, HubPlace},
     sha256_file,
 };
 use clmbench_protocol::ArchitectureInfo;
@@ -17,6 +17,7 @@ use clmbench_runner::{
 use crate::{
     console::{Console, one_line},
     error::CliError,
+    interrupt,
     progress::FetchProgress,
 };
 
@@ -46,7 +47,7 @@ impl Origin {
     /// Looks into the folder of that name, or fetches the model.
     ///
     /// # Errors
-    /// [`CliError::Usage`] for what names neither, [`CliError::Fetch`], [`CliError::Checkpoint`].
+    /// [`CliError::Usage`] for what names neither, [`CliError::Fetch`], [`CliError::Checkpoint`], [`CliError::Interrupted`].
     pub fn find(text: &str, console: Console) -> Result<Self, CliError> {
         let path = Path::new(text);
         if path.is_dir() {
@@ -73,10 +74,14 @@ impl Origin {
                 return Err(CliError::Usage { message, hint });
             }
         };
-        // Nothing listens for Ctrl-C yet, so that it ends a long download at once; what came is kept, and gone on with.
+        interrupt::listen();
+        let hub = Hub::from_environment(&cache_dir()?)?.stopped_by(interrupt::flag());
         let mut progress = FetchProgress::new(console);
-        let fetched = hub::fetch(&place, &cache_dir()?, &mut |step| progress.step(&step));
+        let fetched = hub.fetch(&place, &mut |step| progress.step(&step));
         progress.close();
+        if interrupt::requested() {
+            return Err(CliError::Interrupted);
+        }
         let fetched = fetched?;
         if place.commit().is_none() {
             console.note(&format!("{place} is commit {} now", fetched.commit));
