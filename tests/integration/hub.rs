@@ -258,6 +258,62 @@ fn names_are_told_apart_by_describe() {
 }
 
 #[test]
+fn the_page_of_a_checkpoint() {
+    let bench = bench();
+    let files: [(&str, &[u8]); 4] = [
+        ("config.json", b"{\"model_type\":\"fake\",\"layers\":1,\"width\":64}"),
+        ("model.safetensors", b"weights"),
+        ("pytorch_model.bin", b"\x80"),
+        ("tokenizer.json", br#"{"added_tokens":[{"id":0,"content":"<pad>\u001b[2J"}],"model":{"vocab":{"<unk>":1}}}"#),
+    ];
+    put(&bench.path("chem"), &files);
+    let answer = bench.clmbench(&["model", "import", "chem", "--max-tokens", "32", "--architecture", "fake"]).code(0);
+    let sha256 =
+        |index: usize| Sha256::digest(files[index].1).iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
+    let folder = bench.path("chem").display().to_string();
+    assert_eq!(
+        answer.stdout,
+        format!(
+            "chem (masked LM)
+from      {folder}, model_type fake; 3 files, 131 B
+          config.json, 43 B, SHA-256 {}
+          model.safetensors, 7 B, SHA-256 {}
+          tokenizer.json, 81 B, SHA-256 {}
+model     fake (clmbench-plugin-fake 0.1.0): layers 1, width 64
+size      59152 parameters, 49152 of them without embeddings
+FLOPs     a token: 98304 forward (2 x parameters without embeddings), 2.95e5 training (6 x)
+tokens    WordPiece, 591 entries, for 600 embedding rows; pad <pad>\u{fffd}[2J 0, unknown <unk> 1, start 2, end 3, mask 4
+length    at most 32 tokens; the model takes 64
+note      `pytorch_model.bin` beside the safetensors file is not read
+note      the pooler is absent: it keeps its initial values
+opens as  FakeForMaskedLM of transformers, once exported
+
+[[checkpoint]]
+path = \"{folder}\"
+architecture = \"fake\"
+max_tokens = 32
+",
+            sha256(0),
+            sha256(1),
+            sha256(3)
+        )
+    );
+    // The table is what a suite takes.
+    let table = answer.stdout.split_once("[[checkpoint]]").unwrap().1;
+    let suite = SMALL.replace("[[metric]]\nid = \"fake/noise\"", "[[protocol]]\nkind = \"probe\"") + "[[checkpoint]]" + table;
+    fs::write(bench.path("suite.toml"), suite).unwrap();
+    bench.run();
+    let key = bench.cells().into_keys().find(|key| key.starts_with("import/")).unwrap();
+    let page = bench.clmbench(&["model", "describe", &key]).code(0).stdout;
+    assert!(page.contains("checkpoint of others, from model.safetensors with SHA-256 ") && page.contains("fake/alpha"), "{page}");
+    let answer = bench.clmbench(&["model", "export", &key, "--out", "theirs"]).code(0);
+    assert!(answer.stdout.starts_with(&format!("checkpoint-0 of {key} is in ")), "{}", answer.stdout);
+    let card = fs::read_to_string(bench.path("theirs/README.md")).unwrap();
+    assert!(card.contains("not known: a checkpoint of others") && card.contains(&sha256(1)), "{card}");
+    assert!(bench.path("theirs/tokenizer.json").is_file());
+}
+
+#[test]
 fn a_checkpoint_of_others_is_read_from_a_folder_and_from_a_hub() {
     let real = Real::new(&[]);
     let files = fixture("bert");
@@ -308,5 +364,9 @@ fn a_checkpoint_of_others_is_read_from_a_folder_and_from_a_hub() {
     config["vocab_size"] = json!(7);
     fs::write(folder.join("config.json"), config.to_string()).unwrap();
     let said = real.clmbench(&["model", "import", "chem"]).code(2).stderr;
-    assert!(said.contains("chem cannot be imported: "), "{said}");
+    assert!(
+        said.contains("chem cannot be imported: the weights are not those of the architecture that `config.json` tells:")
+            && said.contains("bert.embeddings.word_embeddings.weight has [78, 16], needs [7, 16]"),
+        "{said}"
+    );
 }

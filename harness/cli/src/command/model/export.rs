@@ -103,7 +103,7 @@ fn page(row: &Row, console: Console) -> String {
     let width = console.style.width;
     let mut lines = vec![format!("{} of {} is in {}", row.checkpoint, one_line(&row.run, 200), one_line(&row.folder, 400))];
     for file in &row.files {
-        lines.push(wrapped("", &format!("{}  {}", file.name, show_bytes(file.bytes)), width));
+        lines.push(wrapped(" ", &format!("{}, {}", file.name, show_bytes(file.bytes)), width));
     }
     lines.push(match &row.transformers_class {
         Some(class) => format!("{} of transformers opens it; README.md says how", one_line(class, 80)),

@@ -76,18 +76,18 @@ fn source(source: &Origin, say: &mut impl FnMut(&str, &str)) {
             let asked = if revision == commit { String::new() } else { format!(" ({revision} was asked for)") };
             say("from", &format!("{repo} at commit {commit}{asked}, model_type {model_type}; {}", total(files)));
             match address {
-                Some(address) => say("", &format!("{address}, fetched {}", fetched.as_deref().unwrap_or_default())),
-                None => say("", "placed in the cache by hand: no hub vouches for its files"),
+                Some(address) => say(" ", &format!("{address}, fetched {}", fetched.as_deref().unwrap_or_default())),
+                None => say(" ", "placed in the cache by hand: no hub vouches for its files"),
             }
             listed(files, say);
         }
         Origin::Run { key, identity, suite, checkpoint, checkpoints, tokens, training } => {
             let suite = suite.as_ref().map(|suite| format!(" of suite {suite}")).unwrap_or_default();
             say("run", &format!("{key} ({}){suite}", &identity[..identity.len().min(12)]));
-            say("", training);
+            say(" ", training);
             let tokens = tokens.map(|tokens| format!(", after {tokens} tokens")).unwrap_or_default();
             let others = if checkpoints.len() > 1 { format!("; it has {}", checkpoints.join(", ")) } else { String::new() };
-            say("", &format!("{checkpoint}{tokens}{others}"));
+            say(" ", &format!("{checkpoint}{tokens}{others}"));
         }
     }
 }
@@ -99,10 +99,10 @@ fn total(files: &[HubFile]) -> String {
 
 fn listed(files: &[HubFile], say: &mut impl FnMut(&str, &str)) {
     for file in files.iter().take(MOST_FILES) {
-        say("", &format!("{}  {}  SHA-256 {}", file.name, show_bytes(file.bytes), &file.sha256[..file.sha256.len().min(16)]));
+        say(" ", &format!("{}, {}, SHA-256 {}", file.name, show_bytes(file.bytes), &file.sha256[..file.sha256.len().min(16)]));
     }
     if files.len() > MOST_FILES {
-        say("", &format!("and {} more; --json lists all", files.len() - MOST_FILES));
+        say(" ", &format!("and {} more; --json lists all", files.len() - MOST_FILES));
     }
 }
 
