@@ -19,7 +19,7 @@ const MORE: [&str; 9] = [
 ];
 
 /// What breaks a rule, and the check that must find it.
-const RULES: [(&str, &str); 27] = [
+const RULES: [(&str, &str); 29] = [
     ("architecture careless_padding", "sees what it may see"),
     ("architecture careless_batch", "batch size"),
     ("architecture careless_size", "declared size is its size"),
@@ -30,6 +30,8 @@ const RULES: [(&str, &str); 27] = [
     ("architecture careless_panic", "parameter layers at its smallest"),
     ("architecture careless_ahead", "sees what it may see"),
     ("architecture careless_flat", "twice differentiable where it says so"),
+    ("architecture careless_dry", "shapes without storage are those it builds"),
+    ("architecture careless_import", "reads the config.json and the weights that it writes"),
     ("metric careless/no_error on a causal model", "errors"),
     ("metric careless/random on a causal model", "the same twice"),
     ("metric careless/bits on a causal model", "batch size"),

@@ -251,7 +251,7 @@ fn forward(model: &Model) -> Result<()> {
         Err(Failure::new(FailureKind::NonFinite, text))
     };
     let hidden = model.hidden(&ids, &mask, AttentionMode::Fast)?;
-    finite(&hidden.f_narrow(1, 0, 1).or_fail()?, "hidden states")?;
+    finite(&hidden.f_narrow(1, 0, (longest - 1).max(1)).or_fail()?, "hidden states")?;
     let positions = Tensor::from_slice(&[0_i64, longest]).f_to_device(model.device()).or_fail()?;
     finite(&model.logits(&hidden, &positions)?, "logits")
 }

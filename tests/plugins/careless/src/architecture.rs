@@ -16,6 +16,7 @@ struct Net {
     unused: Tensor,
     hidden_gain: Tensor,
     bias: Tensor,
+    longest: i64,
     seen: AtomicBool,
 }
 
@@ -28,7 +29,7 @@ impl Architecture for Slip {
             doc: "For tests only.".into(),
             objective: if self.0 == "careless_ahead" { Objective::CausalLm } else { Objective::MaskedLm },
             parameters: vec![ParameterInfo::integer("layers", 2, "number of layers").between(1.0, 2.0)],
-            hub: None,
+            hub: (self.0 == "careless_import").then(|| HubInfo { model_types: vec!["careless".into()], ..HubInfo::default() }),
             presets: vec![PresetInfo {
                 name: "tiny".into(),
                 config: serde_json::Map::new(),
@@ -49,8 +50,16 @@ impl Architecture for Slip {
             unused: init::normal(&[WIDTH, WIDTH], 0.3),
             hidden_gain: init::normal(&[WIDTH], 1.0),
             bias: init::constant(&[vocabulary], 0.0),
+            longest: config.integer("max_positions")?,
             seen: AtomicBool::new(false),
         }))
+    }
+
+    fn import(&self, config: &HubConfig) -> Result<ImportedConfig, PluginError> {
+        // One layer, whatever the file says.
+        let own = [("layers".to_owned(), 1.into())].into_iter().collect();
+        let (rows, longest) = (config.integer("vocab_size")?, config.integer("max_position_embeddings")?);
+        Ok(ImportedConfig { config: own, vocab_size: rows as u64, max_positions: longest as u64 })
     }
 }
 
@@ -63,6 +72,10 @@ impl Model for Net {
             row("output.bias", Role::OutputBias, &self.bias),
         ];
         if self.slip == "careless_gradient" {
+            rows.push(row("unused.weight", Role::Weight, &self.unused));
+        }
+        // Tensors that depend on how others lie in memory, which a build without storage does not have.
+        if self.slip == "careless_dry" && self.words.stride() == [0, 0] {
             rows.push(row("unused.weight", Role::Weight, &self.unused));
         }
         rows
@@ -102,6 +115,7 @@ impl Model for Net {
     }
 
     fn hub_config(&self) -> serde_json::Value {
-        serde_json::json!({ "model_type": "careless" })
+        let rows = self.words.size()[0];
+        serde_json::json!({ "model_type": "careless", "vocab_size": rows, "max_position_embeddings": self.longest })
     }
 }

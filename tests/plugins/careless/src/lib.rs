@@ -14,6 +14,7 @@ export_plugin! {
     architectures: [
         Slip("careless_padding"), Slip("careless_batch"), Slip("careless_size"), Slip("careless_attention"), Slip("careless_initial"),
         Slip("careless_gradient"), Slip("careless_unlisted"), Slip("careless_panic"), Slip("careless_ahead"), Slip("careless_flat"),
+        Slip("careless_dry"), Slip("careless_import"),
     ],
     datasets: [dataset::Careless],
     metrics: [
