@@ -1,6 +1,7 @@
 //! Tests of the command `clmbench`: with a fake worker where libtorch is of no matter, else with the real one. No network.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod architecture_author;
 mod baselines;
 mod bench;
 mod binary;

@@ -169,7 +169,8 @@ impl LstmModel {
         let weights: Vec<&Tensor> = self.layers.iter().flat_map(Layer::weights).collect();
         // `train` keeps what the backward pass of the kernels needs; there is no dropout that it could switch on.
         let (hidden, _, _) = embedded.f_lstm(&[&zeros, &zeros], &weights, true, self.config.layers, 0.0, true, false, true)?;
-        Ok(hidden)
+        // Under autocast the kernel answers in bfloat16, the other path in float32.
+        Ok(hidden.f_to_kind(self.words.kind())?)
     }
 }
 

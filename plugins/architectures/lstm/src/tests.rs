@@ -211,7 +211,9 @@ fn under_autocast_it_stays_near_and_gradients_are_float32() {
     let model = sharp(Kind::Float);
     let exact = loss_and_gradients(&model, AttentionMode::TwiceDifferentiable);
     let _autocast = Autocast::enable().unwrap();
+    let (ids, mask) = batch();
     for mode in MODES {
+        assert_eq!(model.hidden(&ids, &mask, mode).unwrap().kind(), Kind::Float, "{mode:?}");
         let rounded = loss_and_gradients(&model, mode);
         assert!((rounded.0 / exact.0 - 1.0).abs() < 0.05, "{mode:?}: {} is not near {}", rounded.0, exact.0);
         for (rounded, exact) in rounded.1.iter().zip(&exact.1) {
