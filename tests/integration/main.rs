@@ -16,6 +16,7 @@ mod faults;
 mod first_hour_author;
 mod first_hour_developer;
 mod first_hour_researcher;
+mod foreign_checkpoint;
 mod gc;
 mod golden;
 mod hostile;

@@ -17,11 +17,13 @@ from tokenizers import ByteLevelBPETokenizer
 import parity_folders as folders
 import parity_models as models
 
+# Canonical: clmbench shows models canonical SMILES.
 MOLECULES = """CCO CCN CCCC CC(C)O CC(=O)O c1ccccc1 Cc1ccccc1 Oc1ccccc1 Nc1ccccc1 CC(=O)Nc1ccc(O)cc1 CC(=O)Oc1ccccc1C(=O)O
-CN1C=NC2=C1C(=O)N(C)C(=O)N2C c1ccc2ccccc2c1 C1CCCCC1 C1CCNCC1 O=C(O)c1ccccc1 CCOC(=O)C CCCCCCCC ClCCl FC(F)F BrCCBr CS(C)=O
-CC#N C=CC=C OCC(O)CO NCC(=O)O C[C@H](N)C(=O)O N[C@@H](Cc1ccccc1)C(=O)O c1ccncc1 c1cc[nH]c1 c1ccsc1 c1ccoc1 COc1ccccc1 Clc1ccccc1
-O=[N+]([O-])c1ccccc1 CCN(CC)CC CC(C)(C)c1ccccc1 O=C1CCCCC1 C1COCCO1 F/C=C/F CCSCC NC(N)=O CC(C)Cc1ccc(cc1)C(C)C(=O)O OC(=O)CCC(=O)O
-[Na+].[Cl-] CCCCO CCCCN CCCCCl CCCCBr Cc1ccncc1 Oc1ccncc1 CC1CCCCC1 OC1CCCCC1""".split()
+Cn1c(=O)c2c(ncn2C)n(C)c1=O c1ccc2ccccc2c1 C1CCCCC1 C1CCNCC1 O=C(O)c1ccccc1 CCOC(C)=O CCCCCCCC ClCCl FC(F)F BrCCBr
+CS(C)=O CC#N C=CC=C OCC(O)CO NCC(=O)O C[C@H](N)C(=O)O N[C@@H](Cc1ccccc1)C(=O)O c1ccncc1 c1cc[nH]c1 c1ccsc1 c1ccoc1
+COc1ccccc1 Clc1ccccc1 O=[N+]([O-])c1ccccc1 CCN(CC)CC CC(C)(C)c1ccccc1 O=C1CCCCC1 C1COCCO1 F/C=C/F CCSCC NC(N)=O
+CC(C)Cc1ccc(C(C)C(=O)O)cc1 O=C(O)CCC(=O)O [Cl-].[Na+] CCCCO CCCCN CCCCCl CCCCBr Cc1ccncc1 Oc1ccncc1 CC1CCCCC1
+OC1CCCCC1""".split()
 EXTRA = ["B", "P", "I", "s", "p", "#", "3", "4", "-", "+", "/", "\\", ".", "@", "[", "]", "H", "a"]
 BRACKETS = ["[C@H]", "[C@@H]", "[nH]", "[N+]", "[O-]", "[Na+]", "[Cl-]"]
 

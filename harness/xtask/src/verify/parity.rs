@@ -232,13 +232,15 @@ fn exported(
     }
     suite += "[[metric]]\nid = \"trivial/parameters\"\n";
     bench.run("own", &suite, None)?;
+    let place = bench.store("exported");
+    fs::create_dir_all(&place).map_err(XtaskError::io("create", &place))?;
     let (mut folders, mut families) = (Vec::new(), BTreeMap::new());
     for cell in bench.cells("own", |key| key.starts_with("pretrain/"))? {
         if cell.status != "done" {
             return Err(XtaskError::Cell { key: cell.key, status: cell.status });
         }
         let family = cell.defined("/architecture");
-        let target = bench.store("exported").join(&family);
+        let target = place.join(&family);
         let mut command = Command::new(release.join("clmbench"));
         command.current_dir(&bench.checkout).arg("--store").arg(bench.store("own"));
         command.args(["--quiet", "model", "export", &cell.key, "--out"]).arg(&target).stdout(Stdio::null());

@@ -1,0 +1,161 @@
+//! Folders that `transformers` saved, one of every family, from a suite to the leaderboard with the real worker. The oracle of tokens and
+//! embeddings is `transformers` itself (tests/fixtures/checkpoints).
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use clmbench_store::{CellStatus, Store};
+use serde_json::Value;
+
+use crate::real::{CSV, Real, checkout};
+
+const FAMILIES: [&str; 6] = ["bert", "gpt", "lstm", "modernbert", "molformer", "roberta"];
+
+/// Relative difference of embeddings: that of float32.
+const WITHIN: f64 = 1e-5;
+
+const HEAD: &str = r#"
+schema = 1
+[suite]
+name = "foreign"
+seed = 5
+[[corpus]]
+name = "moses"
+sizes = [200]
+heldout = 16
+[[dataset]]
+source = "csv"
+path = "molecules.csv"
+targets = [{ column = "letters", unit = "letters" }]
+task = "regression"
+split = "random"
+[[metric]]
+id = "trivial/parameters"
+[[metric]]
+id = "loss/mlm_loss"
+[[metric]]
+id = "loss/clm_loss"
+"#;
+
+fn fixtures() -> std::path::PathBuf {
+    checkout().join("tests/fixtures/checkpoints")
+}
+
+/// A test folder with the plugins of all families, the dataset, and these folders of checkpoints.
+fn prepared(families: &[&str]) -> Real {
+    let plugins: Vec<String> = FAMILIES[1..].iter().map(|family| format!("clmbench-plugin-{family}")).collect();
+    let more: Vec<&str> = plugins.iter().map(String::as_str).chain([CSV]).collect();
+    let real = Real::new(&more);
+    fs::copy(fixtures().join("molecules.csv"), real.path("molecules.csv")).unwrap();
+    let mut suite = HEAD.to_owned();
+    for family in families {
+        fs::create_dir_all(real.path("checkpoints").join(family)).unwrap();
+        for entry in fs::read_dir(fixtures().join(family)).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_name() != "expected.json" {
+                fs::copy(entry.path(), real.path("checkpoints").join(family).join(entry.file_name())).unwrap();
+            }
+        }
+        suite += &format!("[[checkpoint]]\npath = \"checkpoints/{family}\"\n");
+    }
+    real.write("suite.toml", &suite);
+    real
+}
+
+/// The matrix of an `embeddings.safetensors`.
+fn matrix(path: &Path) -> Vec<Vec<f64>> {
+    let bytes = fs::read(path).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    assert_eq!(header["embeddings"]["dtype"], "F32");
+    let width = header["embeddings"]["shape"][1].as_u64().unwrap() as usize;
+    let numbers = bytes[8 + length..].as_chunks::<4>().0.iter().map(|four| f64::from(f32::from_le_bytes(*four)));
+    numbers.collect::<Vec<f64>>().chunks(width).map(<[f64]>::to_vec).collect()
+}
+
+/// The embeddings of the molecules by the checkpoint of this name.
+fn embeddings(real: &Real, name: &str) -> Vec<Vec<f64>> {
+    let row = real.row(&format!("embed/{name}/checkpoint-0/molecules"));
+    let store = Store::open_reader(&real.store()).unwrap();
+    matrix(&store.artifact_dir(&row.identity.unwrap()).join("embeddings.safetensors"))
+}
+
+/// The largest difference of two matrices beside the largest entry of the second.
+fn apart(found: &[Vec<f64>], wanted: &[Vec<f64>]) -> f64 {
+    assert_eq!((found.len(), found[0].len()), (wanted.len(), wanted[0].len()));
+    let pairs = || found.iter().flatten().zip(wanted.iter().flatten());
+    let scale = pairs().map(|(_, wanted)| wanted.abs()).fold(0.0, f64::max);
+    pairs().map(|(found, wanted)| (found - wanted).abs()).fold(0.0, f64::max) / scale
+}
+
+#[test]
+fn a_folder_of_every_family_runs_from_a_suite_to_the_leaderboard() {
+    let real = prepared(&FAMILIES);
+    real.clmbench(&["run", "suite.toml"]).code(0);
+    let open: Vec<_> =
+        real.rows().into_iter().filter(|row| !matches!(row.status, CellStatus::Done | CellStatus::NotApplicable)).collect();
+    assert!(open.is_empty(), "{open:?}");
+    real.check_artifacts();
+
+    let parameters: BTreeMap<&str, u64> = FAMILIES.map(|family| (family, weights(family))).into_iter().collect();
+    for family in FAMILIES {
+        let expected: Value = serde_json::from_slice(&fs::read(fixtures().join(family).join("expected.json")).unwrap()).unwrap();
+        let wanted: Vec<Vec<f64>> = serde_json::from_value(expected["embeddings"].clone()).unwrap();
+        let difference = apart(&embeddings(&real, family), &wanted);
+        assert!(difference <= WITHIN, "{family}: {difference:e}");
+
+        let import = real.output(&format!("import/{family}"));
+        assert_eq!(import["architecture"], family);
+        assert_eq!(import["total_parameters"].as_u64(), Some(parameters[family]), "{family}: {import}");
+        assert_eq!((&import["head_is_random"], &import["max_tokens"]), (&false.into(), &64.into()), "{import}");
+    }
+
+    // The loss of its own objective is measured on each, and the other's does not apply.
+    let causal = ["gpt", "lstm"];
+    for family in FAMILIES {
+        let (own, other) = if causal.contains(&family) { ("clm_loss", "mlm_loss") } else { ("mlm_loss", "clm_loss") };
+        let of = |metric: &str| real.row(&format!("measure/{family}/checkpoint-0/loss.{metric}"));
+        assert_eq!((of(own).status, of(other).status), (CellStatus::Done, CellStatus::NotApplicable), "{family}");
+        let loss = real.value(&of(own).key, own);
+        assert!(loss.is_finite() && loss > 0.0, "{family}: {loss}");
+    }
+
+    let rows = real.clmbench(&["leaderboard", "models", "--json"]).code(0).rows();
+    for family in FAMILIES {
+        let row = rows.iter().find(|row| row["label"] == family && row["kind"] == "run");
+        let row = row.unwrap_or_else(|| panic!("{family} is not on the board: {rows:?}"));
+        assert!(row["value"].as_f64().is_some_and(f64::is_finite), "{row}");
+        assert_eq!((&row["unit"], &row["score"]), (&"letters".into(), &"rmse".into()), "{row}");
+    }
+}
+
+/// Numbers in a fixture's weights that belong to trained parameters, counted from the file.
+fn weights(family: &str) -> u64 {
+    let bytes = fs::read(fixtures().join(family).join("model.safetensors")).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: BTreeMap<String, Value> = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    // The head for sentence pairs is not used; random features are not trained.
+    let counted = header.iter().filter(|(name, _)| {
+        *name != "__metadata__" && !name.contains("seq_relationship") && !name.ends_with("feature_map.weight")
+    });
+    let size = |entry: &Value| entry["shape"].as_array().unwrap().iter().map(|side| side.as_u64().unwrap()).product::<u64>();
+    counted.map(|(_, entry)| size(entry)).sum()
+}
+
+#[test]
+fn what_is_exported_is_imported_again_bit_for_bit() {
+    let real = prepared(&["molformer", "roberta"]);
+    real.clmbench(&["run", "suite.toml"]).code(0);
+    let before: Vec<_> = ["molformer", "roberta"].map(|name| embeddings(&real, name)).into();
+    fs::create_dir(real.path("again")).unwrap();
+    for name in ["molformer", "roberta"] {
+        let folder = real.path("again").join(name);
+        let key = format!("import/{name}");
+        real.clmbench(&["model", "export", &key, "--out", folder.to_str().unwrap()]).code(0);
+        assert!(!folder.join("clmbench.json").exists(), "our own record stays with us");
+    }
+    let suite = format!("{HEAD}[[checkpoint]]\npath = \"again/molformer\"\n[[checkpoint]]\npath = \"again/roberta\"\n");
+    real.write("again.toml", &suite.replace("name = \"foreign\"", "name = \"again\""));
+    real.clmbench(&["run", "again.toml"]).code(0);
+    let after: Vec<_> = ["molformer", "roberta"].map(|name| embeddings(&real, name)).into();
+    assert_eq!(before, after);
+}
