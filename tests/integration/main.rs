@@ -5,6 +5,7 @@ mod architecture_author;
 mod baselines;
 mod bench;
 mod binary;
+mod checkpoint_suites;
 mod commands;
 mod data_commands;
 mod data_sources;

@@ -13,9 +13,9 @@ use std::{
 
 use clmbench_protocol::{
     CellOutput, CellSpec, CheckpointOutput, CorpusOutput, Coverage, DatasetOutput, Embed, EmbedOutput, ErrorKind, Failure,
-    FailureKind, FinetuneRecord, FinetuneTrial, Import, ImportOutput, Measure, MeasureOutput, MetricValue, Number, Objective, OutputFile, Pretrain,
-    PretrainOutput, Protocol, ScheduleKind, ScoreValue, Special, TaskCheck, TaskInfo, TaskKind, TaskTransfer, TokeniseCorpus,
-    TokeniseDataset, TokenizerSpec, Transfer, TransferOutput, TransferTask, fault,
+    FailureKind, FinetuneRecord, FinetuneTrial, Import, ImportOutput, Measure, MeasureOutput, MetricValue, Number, Objective,
+    OutputFile, Pretrain, PretrainOutput, Protocol, ScheduleKind, ScoreValue, Special, TaskCheck, TaskInfo, TaskKind,
+    TaskTransfer, TokeniseCorpus, TokeniseDataset, TokenizerSpec, Transfer, TransferOutput, TransferTask, fault,
 };
 
 use crate::manifest::{EVIL_DATASET, EVIL_SMILES, LEAKY_DATASET, parameters_of, tasks_of};

@@ -1,8 +1,8 @@
 //! What the fake plugin offers. Its "library" is this manifest as JSON, which the fake worker gives back.
 
 use clmbench_protocol::{
-    ArchitectureInfo, Comparable, CostClass, DatasetInfo, Direction, HubInfo, MetricInfo, Objective, ParameterInfo, ParameterKind,
-    PluginManifest, PresetInfo, Scope, TaskInfo, TaskKind,
+    ArchitectureInfo, Comparable, CostClass, DatasetInfo, Direction, HubInfo, MetricInfo, Objective, ParameterInfo,
+    ParameterKind, PluginManifest, PresetInfo, Scope, TaskInfo, TaskKind,
 };
 use serde_json::{Map, Value, json};
 

@@ -218,7 +218,10 @@ fn gained(
     let size = logs(|point| Some(point.run.non_embedding_parameters));
     let (tokens, corpus) = (logs(|point| point.run.tokens), logs(|point| point.run.corpus_molecules));
     let (Some(size), Some(tokens), Some(corpus)) = (size, tokens, corpus) else {
-        return (None, "gains are measured over size, tokens and corpus size, and of a checkpoint of others they are not known".into());
+        return (
+            None,
+            "gains are measured over size, tokens and corpus size, and of a checkpoint of others they are not known".into(),
+        );
     };
     let trivial = [
         Column { name: "log non-embedding parameters", values: &size },

@@ -139,7 +139,9 @@ pub(crate) fn named_by_content(datasets: Vec<DatasetOutput>) -> Vec<DatasetOutpu
     let mut named: Vec<DatasetOutput> = Vec::new();
     for mut dataset in datasets {
         dataset.data_digest = content(&dataset).to_owned();
-        let key = |other: &DatasetOutput| (other.source.clone(), other.dataset.clone(), other.data_digest.clone(), other.split_digest.clone());
+        let key = |other: &DatasetOutput| {
+            (other.source.clone(), other.dataset.clone(), other.data_digest.clone(), other.split_digest.clone())
+        };
         if !named.iter().any(|earlier| key(earlier) == key(&dataset)) {
             named.push(dataset);
         }

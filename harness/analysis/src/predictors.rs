@@ -63,9 +63,8 @@ impl PredictorBoard {
             }
         }
         let fitted = |dataset: &&DatasetOutput| {
-            let same = |pool: &crate::Pool| {
-                (&pool.data_digest, &pool.split_digest) == (&dataset.data_digest, &dataset.split_digest)
-            };
+            let same =
+                |pool: &crate::Pool| (&pool.data_digest, &pool.split_digest) == (&dataset.data_digest, &dataset.split_digest);
             self.rows.iter().any(|row| same(&row.details.pool))
         };
         self.labels = notes(datasets.iter().filter(fitted));

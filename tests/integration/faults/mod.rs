@@ -1,6 +1,7 @@
 //! Faults of the machine and of files, each through the real binary. `tests/FAULTS.md` lists every one with what the user
 //! sees; the tests hold it word for word. `CLMBENCH_WRITE_FAULTS=1` writes it anew.
 
+mod checkpoints;
 mod crash;
 mod disk;
 mod files;

@@ -305,7 +305,8 @@ impl Facts {
         if pool == runs {
             return format!("{what}: the n of every fit");
         }
-        let sample = if imports == 0 { "one held-out sample (one [[corpus]] table)" } else { "one tokenizer and held-out sample" };
+        let sample =
+            if imports == 0 { "one held-out sample (one [[corpus]] table)" } else { "one tokenizer and held-out sample" };
         format!("{what} in pools of at most {pool}: only runs of one objective and {sample} stand in one fit")
     }
 

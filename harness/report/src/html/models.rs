@@ -132,7 +132,9 @@ pub(crate) fn runs(report: &Report<'_>) -> Vec<Node> {
         column("corpus", Set::Word, |run: &RunRow| format!("{} {}", run.corpus, known(run.corpus_molecules)).trim().to_owned()),
         column("tokens", Set::Number, |run: &RunRow| known(run.tokens)),
         column("epochs", Set::Number, |run: &RunRow| run.epochs.map_or_else(String::new, |epochs| format!("{epochs:.2}"))),
-        column("learning rate", Set::Number, |run: &RunRow| run.learning_rate.map_or_else(String::new, |rate| format!("{rate:.2e}"))),
+        column("learning rate", Set::Number, |run: &RunRow| {
+            run.learning_rate.map_or_else(String::new, |rate| format!("{rate:.2e}"))
+        }),
         column("seed", Set::Number, |run: &RunRow| run.seed.map_or_else(String::new, |seed| seed.to_string())),
         column("checkpoints", Set::Number, |run: &RunRow| run.n_checkpoints.to_string()),
         column("precision", Set::Word, |run: &RunRow| run.precision.clone()),

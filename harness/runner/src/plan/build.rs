@@ -91,12 +91,7 @@ fn checkpoints(entry: &ModelEntry, control: bool) -> Vec<Planned> {
 ///
 /// # Errors
 /// The first name or parameter that the plugins at hand cannot serve, with file, line and what to do.
-pub fn build(
-    suite: &Suite,
-    plugins: &PluginSet,
-    corpora: &CorpusLookup<'_>,
-    hub: &HubLookup<'_>,
-) -> Result<Plan, PlanError> {
+pub fn build(suite: &Suite, plugins: &PluginSet, corpora: &CorpusLookup<'_>, hub: &HubLookup<'_>) -> Result<Plan, PlanError> {
     let models = models(suite, plugins)?;
     let found = imports(suite, plugins, hub)?;
     let metrics = metrics(suite, plugins)?;
@@ -113,11 +108,8 @@ pub fn build(
     let own = !models.is_empty() || !suite.baselines.is_empty() || found.checkpoints.is_empty();
     let mut datasets = vec![builder.datasets(plugins, own)?];
     let drawn_from = builder.drawn_from(corpora)?;
-    let corpora = if models.is_empty() && !found.checkpoints.is_empty() {
-        Vec::new()
-    } else {
-        builder.corpora(&drawn_from, &datasets[0])
-    };
+    let corpora =
+        if models.is_empty() && !found.checkpoints.is_empty() { Vec::new() } else { builder.corpora(&drawn_from, &datasets[0]) };
     batches_fit(suite)?;
     let mut runs = builder.runs(&models, &corpora);
     let sample = suite.corpora.first().zip(drawn_from.first().map(Vec::as_slice)).filter(|_| !metrics.is_empty());

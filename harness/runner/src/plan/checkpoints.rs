@@ -90,10 +90,9 @@ pub(super) fn imports<'s>(suite: &'s Suite, plugins: &PluginSet, hub: &HubLookup
     for entry in &suite.checkpoints {
         let named = entry.architecture.as_deref().map(|name| named_architecture(entry, name, plugins)).transpose()?;
         let there = match &entry.origin {
-            CheckpointOrigin::Folder(_) => entry
-                .origin
-                .path(Path::new(&suite.file))
-                .map(|folder| HubModel { folder, sha256: BTreeMap::new() }),
+            CheckpointOrigin::Folder(_) => {
+                entry.origin.path(Path::new(&suite.file)).map(|folder| HubModel { folder, sha256: BTreeMap::new() })
+            }
             CheckpointOrigin::Hub { repo, commit } => {
                 let there = commit.as_deref().and_then(|commit| hub(repo, commit));
                 if there.is_none() {
@@ -203,8 +202,7 @@ fn architecture<'p>(
         let (architecture, known) = (offer.info.name.clone(), words(&offer).into_iter().cloned().collect());
         return Err(PlanError::OtherModelType { place, architecture, known, found: word.to_owned() });
     }
-    let readers: Vec<_> =
-        plugins.architectures().filter(|offer| words(offer).into_iter().any(|known| known == word)).collect();
+    let readers: Vec<_> = plugins.architectures().filter(|offer| words(offer).into_iter().any(|known| known == word)).collect();
     match readers.as_slice() {
         [only] => Ok(*only),
         [] => {

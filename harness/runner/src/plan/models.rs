@@ -133,14 +133,8 @@ fn model(
         PrecisionChoice::Auto => automatic_precision(&config),
         PrecisionChoice::Fixed(precision) => precision,
     };
-    let model = Model {
-        label,
-        info: offer.info.clone(),
-        plugin: offer.plugin.reference(),
-        file: offer.plugin.file(),
-        config,
-        precision,
-    };
+    let model =
+        Model { label, info: offer.info.clone(), plugin: offer.plugin.reference(), file: offer.plugin.file(), config, precision };
     Ok(Trained { model, entry: entry.clone(), learning_rate, mask_ratio })
 }
 

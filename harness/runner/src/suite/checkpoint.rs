@@ -227,10 +227,7 @@ mod tests {
                 "sets/s.toml:8: `hub` in [[checkpoint]]: `../b` is no repository of the hub: `owner/name`, of letters, digits, \
                  `-`, `_` and `.`.",
             ),
-            (
-                "path = \"..\"".to_owned(),
-                "sets/s.toml:7: [[checkpoint]] lacks `name`. Add, for example, `name = \"mine\"`.",
-            ),
+            ("path = \"..\"".to_owned(), "sets/s.toml:7: [[checkpoint]] lacks `name`. Add, for example, `name = \"mine\"`."),
             (
                 "path = \"x\"\nmax_tokens = 1".to_owned(),
                 "sets/s.toml:9: `max_tokens` in [[checkpoint]]: 1 is outside 2 to 100000.",

@@ -8,7 +8,8 @@ use tempfile::tempdir;
 
 use crate::made_up::{
     baseline_output, baseline_spec, cell, corpus_output, corpus_spec, finetune_output, finetune_spec, import_output, import_spec,
-    imported_measure_spec, measure_output, measure_spec, pretrain_output, pretrain_spec, report, suite, transfer_output, transfer_spec,
+    imported_measure_spec, measure_output, measure_spec, pretrain_output, pretrain_spec, report, suite, transfer_output,
+    transfer_spec,
 };
 
 #[test]

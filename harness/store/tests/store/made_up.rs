@@ -2,10 +2,10 @@
 
 use clmbench_protocol::{
     BaselineFeatures, BaselineModel, BaselineProtocol, Budget, CellOutput, CellReport, CellSpec, CheckpointOutput, CheckpointRef,
-    CorpusOutput, DatasetOutput, ErrorKind, FileRef, FinetuneProtocol, FinetuneRecord, FinetuneTrial, Import, ImportOutput, Measure, MeasureOutput,
-    MetricValue, Number, Objective, OutputFile, PluginRef, Precision, Pretrain, PretrainOutput, ProbeProtocol, Protocol,
-    RunFacts, Schedule, ScheduleKind, ScoreValue, SmilesForm, Special, SplitSpec, TaskInfo, TaskKind, TaskTransfer, TokeniseCorpus,
-    TokeniseDataset, TokenizerSpec, Transfer, TransferOutput, TransferTask,
+    CorpusOutput, DatasetOutput, ErrorKind, FileRef, FinetuneProtocol, FinetuneRecord, FinetuneTrial, Import, ImportOutput,
+    Measure, MeasureOutput, MetricValue, Number, Objective, OutputFile, PluginRef, Precision, Pretrain, PretrainOutput,
+    ProbeProtocol, Protocol, RunFacts, Schedule, ScheduleKind, ScoreValue, SmilesForm, Special, SplitSpec, TaskInfo, TaskKind,
+    TaskTransfer, TokeniseCorpus, TokeniseDataset, TokenizerSpec, Transfer, TransferOutput, TransferTask,
 };
 use clmbench_store::{NewCell, NewSuite};
 use serde_json::{Map, json};
