@@ -23,7 +23,7 @@ pub struct RunArguments {
     /// Suite file (TOML)
     #[arg(value_name = "SUITE")]
     pub suite: PathBuf,
-    /// Compute only the cells that this names, and what they need: a stage (tokenise, pretrain, embed, measure, transfer), a key
+    /// Compute only the cells that this names, and what they need: a stage (import, tokenise, pretrain, embed, measure, transfer), a key
     /// as `status --cells` lists it, or a key with `*` and `?`; repeatable
     #[arg(long, value_name = "PATTERN")]
     pub only: Vec<String>,

@@ -65,7 +65,10 @@ impl Summary {
             run: run.label,
             reason: run.divergence.unwrap_or_else(|| "its rule was not recorded".to_owned()),
         });
-        let left_out = store.datasets(suite_id)?.iter().filter_map(LeftOut::of).collect();
+        // A dataset is there once for each tokenizer, with the same rows left out.
+        let mut left_out: Vec<LeftOut> = store.datasets(suite_id)?.iter().filter_map(LeftOut::of).collect();
+        let mut seen = std::collections::HashSet::new();
+        left_out.retain(|left| seen.insert((left.dataset.clone(), left.invalid.clone())));
         Ok(Self { stages: times.into_iter().map(stage).collect(), diverged: diverged.collect(), left_out })
     }
 

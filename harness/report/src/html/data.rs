@@ -60,7 +60,7 @@ fn datasets(report: &Report<'_>) -> Node {
         };
         output.tasks.iter().map(task).collect::<Vec<_>>().join(", ")
     };
-    let columns = [
+    let mut columns = vec![
         column("dataset", Set::Name, |output: &DatasetOutput| output.dataset.clone()),
         column("source", Set::Word, |output: &DatasetOutput| output.source.clone()),
         column("train / validation / test", Set::Number, |output: &DatasetOutput| {
@@ -83,6 +83,11 @@ fn datasets(report: &Report<'_>) -> Node {
         column("citation", Set::Long, said(|info| &info.citation)),
         column("what it is", Set::Long, said(|info| &info.doc)),
     ];
+    // A dataset is there once for each tokenizer.
+    if report.datasets.iter().any(|output| output.tokenizer_digest != report.datasets[0].tokenizer_digest) {
+        let short = |output: &DatasetOutput| output.tokenizer_digest.chars().take(8).collect::<String>();
+        columns.insert(1, column("tokenizer", Set::Word, short));
+    }
     table("Datasets of the downstream tasks", report.datasets, columns).into()
 }
 

@@ -1,5 +1,7 @@
 //! The walk over the graph: what is ready is bound, what is bound is skipped, adopted or computed.
 
+mod lacking;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     fs,
@@ -406,25 +408,6 @@ impl<'r> Walk<'r> {
                 Err(error.into())
             }
         }
-    }
-
-    /// A metric does not apply to a checkpoint of others, as its worker found.
-    fn lacking(&mut self, index: usize, failure: &Failure) -> Result<(), RunError> {
-        let Some(identity) = self.known.get(&index).map(|known| known.identity.clone()) else { return Ok(()) };
-        self.store.fail(&identity, failure)?;
-        self.failed_now.insert(identity, failure.clone());
-        self.remaining.put_back(&self.plan.cells[index]);
-        self.refuse_lacking(index, &failure.message)
-    }
-
-    fn refuse_lacking(&mut self, index: usize, reason: &str) -> Result<(), RunError> {
-        self.summary.lacking += 1;
-        self.refuse(index, reason.trim_end_matches('.'))
-    }
-
-    /// Whether a metric failed for want of something that a checkpoint of others lacks.
-    fn is_lacking(&self, index: usize, failure: &Failure) -> bool {
-        failure.kind == FailureKind::Unsupported && self.plan.measures_import(index)
     }
 
     /// Queues a cell again, once in a run, whose failure is not its own: somebody else killed its worker, or a file that

@@ -71,7 +71,7 @@ pub const MODELS: [Column; 37] = [
     column("rank", Kind::Whole, "place in its task, protocol and split"),
     column("kind", Kind::Text, "run, control, baseline or mean_predictor"),
     column("label", Kind::Text, "label of the run, or name of the baseline"),
-    column("run", Kind::Text, "identity of the run's pretrain cell"),
+    column("run", Kind::Text, "identity of the run's pretrain or import cell"),
     column("non_embedding_parameters", Kind::Whole, "parameters without embeddings"),
     column("tokens", Kind::Whole, "tokens trained on"),
     column("corpus_molecules", Kind::Whole, "molecules of the corpus subset"),

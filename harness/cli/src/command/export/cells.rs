@@ -13,7 +13,7 @@ use crate::{
 /// Columns in order.
 pub const COLUMNS: [Column; 14] = [
     column("key", Kind::Text, "name of the cell in its suite"),
-    column("stage", Kind::Text, "tokenise, pretrain, embed, measure or transfer"),
+    column("stage", Kind::Text, "import, tokenise, pretrain, embed, measure or transfer"),
     column("label", Kind::Text, "what tables call it"),
     column("status", Kind::Text, "todo, running, done, refused, not_applicable, failed, diverged"),
     column("identity", Kind::Text, "BLAKE3 of all that can change the value"),
