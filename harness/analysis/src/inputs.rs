@@ -167,3 +167,68 @@ pub(crate) fn suite(store: &Store, suite_id: i64) -> Result<SuiteRow, AnalysisEr
     let found = store.suites()?.into_iter().find(|suite| suite.id == suite_id);
     found.ok_or(AnalysisError::UnknownSuite { id: suite_id })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{
+        fit::fit_rows,
+        model_board,
+        points::scores_by_group,
+        sample::{dataset, suite},
+    };
+
+    /// Six runs, of which the last two read the same molecules in other tokens and are checkpoints of others.
+    fn two_tokenizers() -> Inputs {
+        let mut inputs = suite(6);
+        let ours = DatasetOutput { sha256_csv: "content".into(), ..dataset("freesolv") };
+        let theirs = DatasetOutput { data_digest: "other data".into(), tokenizer_digest: "theirs".into(), ..ours.clone() };
+        inputs.datasets = vec![ours, theirs];
+        for run in &mut inputs.runs[4..] {
+            (run.imported, run.tokenizer_digest) = (true, "theirs".into());
+            (run.tokens, run.corpus_molecules, run.learning_rate, run.epochs) = (None, None, None, None);
+        }
+        let others: Vec<String> = inputs.runs[4..].iter().map(|run| run.run.clone()).collect();
+        inputs.scores.iter_mut().filter(|row| others.contains(&row.run)).for_each(|row| row.data_digest = "other data".into());
+        inputs
+    }
+
+    #[test]
+    fn scores_of_unlike_tokenizers_stand_in_one_ranking_and_in_fits_of_their_own() {
+        let apart = two_tokenizers();
+        assert_eq!(scores_by_group(&apart.scores).len(), 2, "as they are stored");
+        let inputs = apart.by_content();
+        assert_eq!(scores_by_group(&inputs.scores).len(), 1);
+        assert_eq!(inputs.datasets.len(), 1, "one dataset");
+        let board = model_board(&inputs);
+        assert_eq!(board.rows.iter().filter_map(|row| row.rank).max(), Some(7), "six runs and the mean predictor");
+        let flagged: Vec<&str> =
+            board.rows.iter().filter(|row| row.flags.contains(&"imported".to_owned())).map(|row| row.label.as_str()).collect();
+        assert_eq!(flagged.len(), 2, "{flagged:?}");
+        let mut n: Vec<u32> =
+            fit_rows(&inputs).unwrap().iter().filter(|row| row.metric == "loss/mlm_loss").map(|row| row.n).collect();
+        n.sort_unstable();
+        assert_eq!(n, [2, 4]);
+    }
+
+    #[test]
+    fn a_dataset_without_a_known_content_keeps_its_name() {
+        let mut inputs = two_tokenizers();
+        inputs.datasets.iter_mut().for_each(|dataset| dataset.sha256_csv.clear());
+        let inputs = inputs.by_content();
+        assert_eq!((inputs.datasets.len(), scores_by_group(&inputs.scores).len()), (2, 2));
+    }
+
+    #[test]
+    fn fits_of_checkpoints_of_others_say_so_and_have_no_gain() {
+        let mut inputs = suite(12);
+        inputs.runs[3].imported = true;
+        inputs.runs[3].tokens = None;
+        let rows = fit_rows(&inputs).unwrap();
+        let row = rows.iter().find(|row| row.metric == "loss/mlm_loss").unwrap();
+        assert!(row.flags.contains(&"imported".to_owned()), "{:?}", row.flags);
+        let reason = "gains are measured over size, tokens and corpus size, and of a checkpoint of others they are not known";
+        assert_eq!((row.gain, row.gain_reason.as_deref()), (None, Some(reason)));
+    }
+}

@@ -196,6 +196,11 @@ pub(crate) fn footer(board: &ModelBoard, left_out: &BTreeSet<String>) -> Vec<Str
             plural(baselines.len(), "baseline")
         ));
     }
+    if board.rows.iter().any(|row| row.flags.iter().any(|flag| flag == "imported")) {
+        lines.push(
+            "imported: a checkpoint of others; whether it was annealed, or trained on test molecules, is not known.".to_owned(),
+        );
+    }
     // Each missing number gives its reason; each standard error says what it contains.
     let mut contains: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut of_baselines: BTreeSet<&str> = BTreeSet::new();

@@ -367,6 +367,7 @@ pub(crate) fn flag_meaning(flag: &str) -> &'static str {
         "mixed_precision" => "runs trained in different number formats",
         "mixed_device" => "values from different classes of device",
         "mixed_libtorch" => "values from different libtorch versions",
+        "imported" => "checkpoints of others: whether annealed, or trained on test molecules, is not known",
         "diverged_runs" => "diverged runs are not counted",
         "incomplete" => "runs without a value or a score are not counted, or some lack transfer seeds",
         "fixed_learning_rate" => "one learning rate for all sizes, not searched for: scores may flatten with size because of it",

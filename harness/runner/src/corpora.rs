@@ -28,8 +28,10 @@ pub type CorpusLookup<'a> = dyn Fn(&str) -> Option<Vec<CorpusPart>> + 'a;
 pub struct LocalFile {
     /// Where it is.
     pub path: PathBuf,
-    /// SHA-256 of its bytes when the plan was made.
+    /// SHA-256 of its bytes when the plan was made; of a file in the hub's cache, the one it was fetched with.
     pub sha256: String,
+    /// Whether it lies in the hub's cache.
+    pub cached: bool,
 }
 
 /// The corpus of this name in the catalogue of pinned files.
@@ -130,5 +132,5 @@ pub(crate) fn hashed(path: &Path) -> Result<LocalFile, String> {
         return Err("it is no file".into());
     }
     let sha256 = clmbench_fetch::sha256_file(path).map_err(|error| error.to_string())?;
-    Ok(LocalFile { path: std::path::absolute(path).map_err(|error| error.to_string())?, sha256 })
+    Ok(LocalFile { path: std::path::absolute(path).map_err(|error| error.to_string())?, sha256, cached: false })
 }

@@ -216,18 +216,17 @@ impl Facts {
     fn not_there(&self) -> Option<String> {
         let count = self.not_fetched.len();
         let open = self.not_fetched.iter().filter(|place| place.ends_with(UNPINNED)).count();
-        let (noun, they) = if count == 1 { ("checkpoint is", "its size is") } else { ("checkpoints are", "their sizes are") };
+        let (noun, then) = match count {
+            1 => ("checkpoint is", "its size is not known"),
+            _ => ("checkpoints are", "they are taken to share one tokenizer, and their sizes are not known"),
+        };
         let next = match open {
             0 => "`clmbench run` fetches what is missing".to_owned(),
             _ => format!(
                 "{open} of them not pinned to a commit: `clmbench run` says which lines to write, and computes nothing before"
             ),
         };
-        (count > 0).then(|| {
-            format!(
-                "{count} {noun} not in the cache ({next}). Until then they are taken to share one tokenizer, and {they} not known"
-            )
-        })
+        (count > 0).then(|| format!("{count} {noun} not in the cache ({next}). Until then {then}"))
     }
 
     /// The baselines, or that there are none; nothing where nothing is scored.
@@ -297,10 +296,8 @@ impl Facts {
         let noun = if runs == 1 { "run" } else { "runs" };
         let what = match imports {
             0 => format!("{runs} independent pretraining {noun}"),
-            _ if imports == runs => {
-                format!("{runs} independent pretraining {noun}, all of others: what is not known of them is left out")
-            }
-            _ => format!("{runs} independent pretraining {noun}, {imports} of others"),
+            _ if imports == runs => format!("{runs} independent pretraining {noun} (of others)"),
+            _ => format!("{runs} independent pretraining {noun} ({imports} of others)"),
         };
         if pool == runs {
             return format!("{what}: the n of every fit");

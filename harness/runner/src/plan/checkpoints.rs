@@ -163,7 +163,8 @@ fn of_folder<'p>(
             CheckpointOrigin::Folder(_) => there.folder.display().to_string(),
             hub @ CheckpointOrigin::Hub { .. } => hub.source(),
         },
-        reason: reason.trim_end_matches('.').to_owned(),
+        // A message that ends with lines of code has no full stop.
+        reason: if reason.contains('\n') { reason } else { format!("{}.", reason.trim_end_matches('.')) },
     };
     let folder = Folder::open(&there.folder).map_err(|error| refused(error.to_string()))?;
     let config = folder.config().map_err(|error| refused(error.to_string()))?;
@@ -173,7 +174,7 @@ fn of_folder<'p>(
     for (name, _) in folder.files() {
         let Some(path) = folder.path(name) else { continue };
         let file = match there.sha256.get(name) {
-            Some(sha256) => LocalFile { path: path.to_owned(), sha256: sha256.clone() },
+            Some(sha256) => LocalFile { path: path.to_owned(), sha256: sha256.clone(), cached: true },
             None => hashed(path).map_err(|reason| refused(format!("`{name}` cannot be read: {reason}")))?,
         };
         files.push(FileRef { name: name.to_owned(), sha256: file.sha256.clone() });

@@ -127,13 +127,13 @@ pub enum PlanError {
         reason: String,
     },
     /// A checkpoint whose folder is refused.
-    #[error("{place}: the checkpoint {source_text} cannot be read: {reason}.")]
+    #[error("{place}: the checkpoint {source_text} cannot be read: {reason}")]
     Checkpoint {
         /// Where.
         place: Place,
         /// The folder, or the place on the hub.
         source_text: String,
-        /// Why.
+        /// Why, with its full stop.
         reason: String,
     },
     /// A checkpoint of the hub that is not in the cache, so that its architecture cannot be told.

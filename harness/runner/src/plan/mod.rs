@@ -192,6 +192,11 @@ impl Plan {
         let local = self.local.iter().find(|local| local.sha256 == file.sha256)?;
         Some(match clmbench_fetch::sha256_file(&local.path) {
             Ok(found) if found == file.sha256 => Ok(local.path.clone()),
+            Ok(_) if local.cached => {
+                let folder = local.path.parent().unwrap_or(&local.path).display();
+                Err(format!("{} is damaged. Remove {folder} and run again, so that it is fetched anew", local.path.display())
+                    .into())
+            }
             Ok(_) => Err(format!("{} was changed since the plan was made. Run again to plan anew", local.path.display()).into()),
             Err(error) => Err(error.into()),
         })
