@@ -289,12 +289,18 @@ fn an_unpinned_suite_plans_and_does_not_run() {
 #[test]
 fn a_failed_import_costs_what_needs_it() {
     let bench = others(OTHERS);
-    let fails = [("FAKE_WORKER_MISBEHAVE", "fail"), ("FAKE_WORKER_ON", "\"kind\":\"import\"")];
-    let answer = bench.with(&["run", "suite.toml", "--only", "import/small"], &fails).code(3);
-    assert!(answer.stderr.contains("import/small  plugin_error: the fake plugin says no"), "{}", answer.stderr);
+    let weights = clmbench_fetch::sha256_file(&bench.path("models/large/model.safetensors")).unwrap();
+    let fails = [("FAKE_WORKER_MISBEHAVE", "fail"), ("FAKE_WORKER_ON", weights.as_str())];
+    let answer = bench.with(&["run", "suite.toml"], &fails).code(3);
+    for key in ["import/large", "control/large"] {
+        assert!(answer.stderr.contains(&format!("{key}  plugin_error: the fake plugin says no")), "{}", answer.stderr);
+    }
+    let cells = bench.cells();
+    assert_eq!(cells["transfer/large/checkpoint-0/alpha/probe"].0, CellStatus::Refused);
+    assert_eq!(cells["transfer/small/checkpoint-0/alpha/probe"].0, CellStatus::Done);
     let board = bench.clmbench(&["leaderboard", "models"]).code(0);
     let text = format!("{}{}", board.stdout, board.stderr);
-    assert!(text.contains("small") && text.contains("failed: plugin_error"), "{text}");
+    assert!(text.contains("large") && text.contains("failed: plugin_error"), "{text}");
     bench.clmbench(&["run", "suite.toml", "--retry-failed"]).code(0);
     assert_eq!(bench.count(CellStatus::Failed), 0);
     let shown = bench.clmbench(&["show", "import/small"]).code(0).stdout;

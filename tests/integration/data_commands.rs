@@ -94,7 +94,7 @@ fn names_that_are_not_there_end_with_the_nearest() {
         (&["metric", "list", "--family", "fak"], "error: no plugin offers a family `fak`\n  hint: did you mean `fake`?\n"),
         (
             &["model", "describe", "fke"],
-            "error: no plugin offers architecture `fke`\n  hint: did you mean `fake`? `clmbench model list` shows all\n",
+            "error: no plugin offers architecture `fke`, and no folder and no run is called so\n  hint: did you mean `fake`? `clmbench model list` shows all\n",
         ),
         (&["model", "describe", "fake", "--preset", "e"], "error: fake has no preset `e`\n  hint: its presets are a, b, c, d\n"),
     ];
