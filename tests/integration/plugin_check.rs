@@ -6,8 +6,9 @@ use crate::real::{ECHO, PLUGINS, Real};
 
 const CARELESS: &str = "clmbench-test-plugin-careless";
 /// The tool's own plugins beside those that every test installs.
-const MORE: [&str; 9] = [
+const MORE: [&str; 10] = [
     "clmbench-plugin-gpt",
+    "clmbench-plugin-gpt2",
     "clmbench-plugin-lstm",
     "clmbench-plugin-molformer",
     "clmbench-plugin-roberta",

@@ -71,6 +71,12 @@ FAMILIES = {
             vocab_size=600,
         ),
     },
+    "gpt2": {
+        "tiny": dict(
+            n_embd=16, n_layer=2, n_head=2, n_inner=40, n_positions=24, vocab_size=VOCABULARY, pad_token_id=0, bos_token_id=2,
+            eos_token_id=3,
+        ),
+    },
     "lstm": {
         "tiny": dict(
             model_type="clmbench_lstm", hidden_size=16, num_hidden_layers=2, max_position_embeddings=24, vocab_size=VOCABULARY,
@@ -95,13 +101,14 @@ FAMILIES = {
     },
 }
 
-CAUSAL = {"gpt", "lstm"}
+CAUSAL = {"gpt", "gpt2", "lstm"}
 
 CLASSES = {
     "bert": ("BertConfig", "BertForPreTraining"),
     "roberta": ("RobertaConfig", "RobertaForMaskedLM"),
     "modernbert": ("ModernBertConfig", "ModernBertForMaskedLM"),
     "gpt": ("GPTNeoXConfig", "GPTNeoXForCausalLM"),
+    "gpt2": ("GPT2Config", "GPT2LMHeadModel"),
 }
 
 
@@ -132,7 +139,7 @@ def make(family, geometry, changed=None):
     with torch.no_grad():
         for name, tensor in sorted(tensors.items()):
             if tensor.dim() == 1:
-                gain = "norm" in name.lower() and name.endswith("weight")
+                gain = ("norm" in name.lower() or ".ln_" in name) and name.endswith("weight")
                 tensor.copy_(0.2 * draw(tensor) + (1.0 if gain else 0.0))
             elif name.endswith("feature_map.weight"):
                 tensor.copy_(draw(tensor))
