@@ -91,6 +91,8 @@ pub(crate) fn failed_cell(metric: &str, number: u64) -> FailedCell {
             architecture: "bert".into(),
             config: serde_json::Map::new(),
             objective: Objective::MaskedLm,
+            special: None,
+            head_is_random: false,
         },
         record: RunFacts {
             non_embedding_parameters: 1,

@@ -16,7 +16,8 @@ use clmbench_molecules::digest;
 use clmbench_sdk::{
     prelude::*,
     protocol::{
-        ArchitectureInfo, CellOutput, CellSpec, CheckpointRef, FileRef, Import, PluginFile, PluginRef, RunRequest, revision,
+        ArchitectureInfo, CellOutput, CellSpec, CheckpointRef, FileRef, Import, PluginFile, PluginRef, RunRequest, Special,
+        revision,
     },
     testing::golden,
 };
@@ -98,8 +99,10 @@ fn opened(job: &Job, place: &Path, plugins: &mut Plugins) -> Result<Opened, Box<
     };
     plugins.require(std::slice::from_ref(&file)).map_err(|failure| failure.message)?;
     let plugin = PluginRef { name: job.plugin.clone(), version: "0.0.0".into(), digest: None };
+    let mut foreign = (None, false);
     let (folder, config, weights_digest, notes) = if job.import {
         let output = import(job, file, place, plugins)?;
+        foreign = (Some(output.special).filter(|special| *special != Special::default()), output.head_is_random);
         (place.join(&output.checkpoint.folder), output.config, output.checkpoint.weights_digest, output.notes)
     } else {
         let record: serde_json::Value = serde_json::from_slice(&std::fs::read(job.folder.join("clmbench.json"))?)?;
@@ -108,7 +111,8 @@ fn opened(job: &Job, place: &Path, plugins: &mut Plugins) -> Result<Opened, Box<
         (job.folder.clone(), config, digest, Vec::new())
     };
     let (architecture, objective) = (job.architecture.name.clone(), job.architecture.objective);
-    let reference = CheckpointRef { weights_digest, plugin, architecture, config, objective };
+    let (special, head_is_random) = foreign;
+    let reference = CheckpointRef { weights_digest, plugin, architecture, config, objective, special, head_is_random };
     let model = checkpoint::open(&folder, &reference, plugins).map_err(|failure| failure.message)?;
     Ok(Opened { model, notes })
 }

@@ -119,8 +119,14 @@ pub fn open_with(folder: &Path, reference: &CheckpointRef, module: PluginModuleR
         let text = format!("{} is the record of other weights; run again to rebuild the checkpoint", path.display());
         return Err(Failure::new(FailureKind::CorruptFile, text));
     }
+    let head_is_random = record.import.is_some_and(|imported| imported.head_is_random);
+    if (&record.vocabulary.special, head_is_random) != (&reference.special.clone().unwrap_or_default(), reference.head_is_random)
+    {
+        let text = format!("{} is the record of another tokenizer or head; run again to rebuild the checkpoint", path.display());
+        return Err(Failure::new(FailureKind::CorruptFile, text));
+    }
     let mut model = Model::build(module, &reference.architecture, &reference.config, record.vocabulary)?;
-    model.head_is_random = record.import.is_some_and(|imported| imported.head_is_random);
+    model.head_is_random = head_is_random;
     model.load(&folder.join("model.safetensors"), &reference.weights_digest)?;
     Ok(model)
 }

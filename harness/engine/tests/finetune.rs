@@ -134,6 +134,8 @@ fn protocol(rates: &[f64], epochs: u32) -> FinetuneProtocol {
             architecture: "tiny".into(),
             config: serde_json::Map::new(),
             objective: Objective::MaskedLm,
+            special: None,
+            head_is_random: false,
         },
         tokenizer_digest: String::new(),
         learning_rates: rates.iter().copied().map(Number).collect(),

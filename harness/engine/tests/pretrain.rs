@@ -235,6 +235,8 @@ fn a_checkpoint_that_is_not_whole_is_refused_by_file_and_tensor() {
         architecture: spec.architecture.clone(),
         config: spec.config.clone(),
         objective: spec.objective,
+        special: None,
+        head_is_random: false,
     };
     let open = || clmbench_engine::checkpoint::open_with(&folder, &reference, common::module()).map(|_| ());
     open().unwrap();

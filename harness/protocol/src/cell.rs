@@ -19,7 +19,7 @@ use crate::{
     baseline::BaselineProtocol,
     manifest::{Objective, PluginRef, SourceFile, TaskInfo, TaskKind},
     number::Number,
-    tokenizer::TokenizerSpec,
+    tokenizer::{Special, TokenizerSpec},
 };
 
 /// A unit of work.
@@ -310,6 +310,12 @@ pub struct CheckpointRef {
     pub config: Map<String, Value>,
     /// Objective.
     pub objective: Objective,
+    /// Special ids of its tokenizer, where they are not those of our own: which token hides another is no part of `tokenizer.json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub special: Option<Special>,
+    /// Whether the weights that logits need are random ([`crate::ImportOutput::head_is_random`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub head_is_random: bool,
 }
 
 /// See [`CellSpec::Embed`].

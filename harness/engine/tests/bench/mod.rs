@@ -159,6 +159,8 @@ impl Bench {
                 architecture: "tiny".into(),
                 config: serde_json::Map::new(),
                 objective: Objective::MaskedLm,
+                special: None,
+                head_is_random: false,
             },
             record: RunFacts {
                 non_embedding_parameters: 1,

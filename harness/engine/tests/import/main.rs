@@ -19,6 +19,8 @@ fn reference(output: &ImportOutput) -> CheckpointRef {
         architecture: output.architecture.clone(),
         config: output.config.clone(),
         objective: Objective::MaskedLm,
+        special: Some(output.special.clone()).filter(|special| *special != Special::default()),
+        head_is_random: output.head_is_random,
     }
 }
 

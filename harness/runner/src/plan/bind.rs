@@ -2,7 +2,7 @@
 
 use clmbench_protocol::{
     CellOutput, CellReport, CellSpec, CheckpointOutput, CheckpointRef, CorpusOutput, DatasetOutput, Embed, FileRef, Import,
-    ImportOutput, Measure, Number, OtherWeights, Pretrain, Protocol, RunFacts, Scope, TokeniseCorpus, TokeniseDataset,
+    ImportOutput, Measure, Number, OtherWeights, Pretrain, Protocol, RunFacts, Scope, Special, TokeniseCorpus, TokeniseDataset,
     TokenizerSpec, TrainSample, Transfer,
 };
 
@@ -399,6 +399,8 @@ impl Checkpointed<'_> {
         if let Some(import) = self.import {
             reference.config.clone_from(&import.config);
             reference.objective = import.objective;
+            reference.special = (import.special != Special::default()).then(|| import.special.clone());
+            reference.head_is_random = import.head_is_random;
         }
     }
 
@@ -417,6 +419,8 @@ pub(super) fn blank_checkpoint(model: &super::models::Model) -> CheckpointRef {
         architecture: model.info.name.clone(),
         config: model.config.clone(),
         objective: model.info.objective,
+        special: None,
+        head_is_random: false,
     }
 }
 

@@ -185,6 +185,8 @@ fn checkpoint(weights: &str) -> CheckpointRef {
         architecture: "bert".into(),
         config: config(),
         objective: Objective::MaskedLm,
+        special: None,
+        head_is_random: false,
     }
 }
 
