@@ -149,14 +149,17 @@ fn named_architecture<'p>(
     Err(PlanError::ReadsNoFolders { place: entry.place.clone(), architecture: name.to_owned(), readers })
 }
 
-/// Architecture, hashed files and tokens of a folder that is there.
+/// Architecture, hashed files, and what tells the tokens: the tokenizer's files and the longest molecule.
+type OfFolder<'p> = (Offer<'p, ArchitectureInfo>, Vec<FileRef>, (Vec<FileRef>, String));
+
+/// What a folder that is there holds.
 fn of_folder<'p>(
     entry: &CheckpointEntry,
     there: &HubModel,
     named: Option<Offer<'p, ArchitectureInfo>>,
     plugins: &'p PluginSet,
     local: &mut Vec<LocalFile>,
-) -> Result<(Offer<'p, ArchitectureInfo>, Vec<FileRef>, (Vec<FileRef>, String)), PlanError> {
+) -> Result<OfFolder<'p>, PlanError> {
     let refused = |reason: String| PlanError::Checkpoint {
         place: entry.place.clone(),
         source_text: match &entry.origin {
