@@ -161,7 +161,8 @@ fn page(rows: &[Vec<String>], versions: &str, sanitizer: &str, environment: &str
          Bytes changed at random and led by coverage (libFuzzer), through everything that reads a checkpoint of others before libtorch sees it\n\
          (`harness/checkpoint`). From a few sound files, which `harness/checkpoint/tests/mutations.rs` makes. A finding is a panic of ours, memory beyond\n\
          4 GiB, 60 seconds for one input, a message that could steer a terminal, or a file that is taken and not as it says; the check then fails.\n\
-         Panics of the tokenizers library are caught and become errors, and are no findings.\n\n{}",
+         Panics of the tokenizers library are caught and become errors, and are no findings. Other work on the same machine may have\n\
+         taken time; a tokenizer that is taken encodes some thirty molecules, so its target has the fewest executions.\n\n{}",
         markdown(&header, rows)
     )
 }
