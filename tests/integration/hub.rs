@@ -305,11 +305,19 @@ max_tokens = 32
     bench.run();
     let key = bench.cells().into_keys().find(|key| key.starts_with("import/")).unwrap();
     let page = bench.clmbench(&["model", "describe", &key]).code(0).stdout;
-    assert!(page.contains("checkpoint of others, from model.safetensors with SHA-256 ") && page.contains("fake/alpha"), "{page}");
+    assert!(
+        page.contains("checkpoint of others: folder:chem, model.safetensors with SHA-256 ") && page.contains("fake/alpha"),
+        "{page}"
+    );
     let answer = bench.clmbench(&["model", "export", &key, "--out", "theirs"]).code(0);
     assert!(answer.stdout.starts_with(&format!("checkpoint-0 of {key} is in ")), "{}", answer.stdout);
     let card = fs::read_to_string(bench.path("theirs/README.md")).unwrap();
-    assert!(card.contains("not known: a checkpoint of others") && card.contains(&sha256(1)), "{card}");
+    assert!(
+        card.contains("not known: a checkpoint of others")
+            && card.contains("| comes from | `folder:chem` |")
+            && card.contains(&sha256(1)),
+        "{card}"
+    );
     assert!(bench.path("theirs/tokenizer.json").is_file());
 }
 
@@ -357,6 +365,21 @@ fn a_checkpoint_of_others_is_read_from_a_folder_and_from_a_hub() {
     let covered = &described[0]["coverage"][0];
     assert_eq!((&covered["dataset"], &covered["molecules"]), (&json!("moleculenet/freesolv"), &json!(642)));
     assert!(covered["tokens"].as_u64().unwrap() > 642, "{covered}");
+
+    // As a run of a suite it is written for others, and what was written reads as the same model.
+    real.write(
+        "suite.toml",
+        "schema = 1\n[suite]\nname = \"theirs\"\nseed = 7\n[[checkpoint]]\npath = \"chem\"\n[[dataset]]\nsource = \"moleculenet\"\n\
+         names = [\"freesolv\"]\n[[protocol]]\nkind = \"probe\"\n",
+    );
+    real.clmbench(&["run", "suite.toml", "--only", "import/chem"]).code(0);
+    let answer = real.clmbench(&["model", "export", "import/chem", "--out", "exported"]).code(0);
+    assert!(answer.stdout.contains("BertForPreTraining of transformers opens it"), "{}", answer.stdout);
+    let again = real.clmbench(&["model", "import", "exported", "--json"]).code(0).rows().remove(0);
+    for same in ["weights_digest", "total_parameters", "config", "max_positions"] {
+        assert_eq!(again[same], of_folder[same], "{same}");
+    }
+    assert_eq!(again["tokenizer"]["special"], of_folder["tokenizer"]["special"]);
 
     // Weights that do not fit are named.
     let config = String::from_utf8(files["config.json"].clone()).unwrap();

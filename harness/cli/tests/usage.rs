@@ -28,7 +28,7 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn every_help_page_has_an_example() {
     let folder = tempfile::tempdir().unwrap();
-    let commands: [&[&str]; 26] = [
+    let commands: [&[&str]; 28] = [
         &["gc"],
         &["doctor"],
         &["plan"],
@@ -46,6 +46,8 @@ fn every_help_page_has_an_example() {
         &["metric", "describe"],
         &["model", "list"],
         &["model", "describe"],
+        &["model", "import"],
+        &["model", "export"],
         &["export"],
         &["report"],
         &["plugin", "list"],

@@ -8,7 +8,7 @@ use super::chosen::{Kind, Run};
 use crate::console::one_line;
 
 /// The page, in Markdown.
-pub fn text(run: &Run, checkpoint: &CheckpointOutput, class: Option<&str>) -> String {
+pub fn text(run: &Run, checkpoint: &CheckpointOutput, class: Option<&str>, origin: Option<&str>) -> String {
     let mut page = String::new();
     let architecture = run.architecture();
     let (name, objective) = architecture.unwrap_or(("", Objective::MaskedLm));
@@ -40,6 +40,9 @@ pub fn text(run: &Run, checkpoint: &CheckpointOutput, class: Option<&str>) -> St
         Some(Kind::Theirs(spec, output)) => {
             say(&size(output.total_parameters, output.non_embedding_parameters));
             say("| tokens trained on | not known: a checkpoint of others |");
+            if let Some(origin) = origin {
+                say(&format!("| comes from | {} |", code(origin)));
+            }
             let kind = if spec.control.is_some() { "random weights; architecture and tokenizer of" } else { "read from" };
             for file in &spec.files {
                 say(&format!("| {kind} | {}, SHA-256 {} |", code(&file.name), code(&file.sha256)));

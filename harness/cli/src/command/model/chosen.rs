@@ -114,6 +114,16 @@ impl Run {
         })
     }
 
+    /// Where a checkpoint of others comes from, as its newest suite says: `hub:owner/name@commit`, or `folder:` and the folder's name.
+    ///
+    /// # Errors
+    /// [`CliError::Store`].
+    pub fn origin(&self, store: &Store) -> Result<Option<String>, CliError> {
+        let Some(name) = &self.detail.suite else { return Ok(None) };
+        let runs = store.runs(store.suite(Some(name))?.id)?;
+        Ok(runs.into_iter().find(|row| row.run == self.identity).and_then(|row| row.source))
+    }
+
     /// What the store knows of its architecture, and of the plugin that has it: name and version.
     ///
     /// # Errors

@@ -161,7 +161,7 @@ fn of_run(
             head_is_random: Some(output.head_is_random),
             weights_digest: checkpoint.weights_digest.clone(),
             notes: output.notes.clone(),
-            source: source(None, theirs(spec)),
+            source: source(None, theirs(spec, run.origin(store)?.as_deref())),
             suite_table: None,
             coverage: Vec::new(),
         },
@@ -175,13 +175,16 @@ fn of_run(
 }
 
 /// What a checkpoint of others was read from, in words.
-fn theirs(spec: &clmbench_protocol::Import) -> String {
+fn theirs(spec: &clmbench_protocol::Import, origin: Option<&str>) -> String {
+    let origin = origin.map(|origin| format!("{origin}, ")).unwrap_or_default();
     let weights = spec.files.iter().filter(|file| file.name.ends_with(".safetensors"));
     let weights: Vec<String> =
         weights.map(|file| format!("{} with SHA-256 {}", file.name, &file.sha256[..file.sha256.len().min(16)])).collect();
     match spec.control {
-        Some(seed) => format!("control of a checkpoint of others: its architecture and tokenizer, random weights of seed {seed}"),
-        None => format!("checkpoint of others, from {}", weights.join(", ")),
+        Some(seed) => {
+            format!("control of a checkpoint of others: {origin}its architecture and tokenizer, random weights of seed {seed}")
+        }
+        None => format!("checkpoint of others: {origin}{}", weights.join(", ")),
     }
 }
 

@@ -73,7 +73,7 @@ pub fn run(arguments: &ExportModelArguments, global: &Global, console: Console) 
         let file = format!("{folder}model.safetensors");
         return Err(CliError::FileLost { run: run.detail.row.key.clone(), file, state: "missing" });
     }
-    let text = card::text(&run, checkpoint, class.as_deref());
+    let text = card::text(&run, checkpoint, class.as_deref(), run.origin(&store)?.as_deref());
     let path = target.beside.join(CARD);
     write(&path, text.as_bytes()).map_err(|error| CliError::file(&path, error))?;
     written.push(Written {
