@@ -275,10 +275,10 @@ fn the_page_of_a_checkpoint() {
         answer.stdout,
         format!(
             "chem (masked LM)
-from      {folder}, model_type fake; 3 files, 131 B
+from      {folder}, model_type fake; 3 files, 134 B
           config.json, 43 B, SHA-256 {}
           model.safetensors, 7 B, SHA-256 {}
-          tokenizer.json, 81 B, SHA-256 {}
+          tokenizer.json, 84 B, SHA-256 {}
 model     fake (clmbench-plugin-fake 0.1.0): layers 1, width 64
 size      59152 parameters, 49152 of them without embeddings
 FLOPs     a token: 98304 forward (2 x parameters without embeddings), 2.95e5 training (6 x)
