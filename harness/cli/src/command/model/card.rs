@@ -88,9 +88,19 @@ fn code(text: &str) -> String {
     format!("`{}`", one_line(text, 200).replace('`', "'").replace('|', "/"))
 }
 
-/// Foreign text in a cell of a table, without markup.
+/// Foreign text in a cell of a table: every letter that Markdown or HTML would read otherwise stands for itself.
 fn cell(text: &str) -> String {
-    one_line(text, 400).chars().map(|letter| if "|<>[]*_`#!".contains(letter) { ' ' } else { letter }).collect()
+    let mut safe = String::new();
+    for letter in one_line(text, 400).chars() {
+        match letter {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '!' | '|' => safe.extend(['\\', letter]),
+            other => safe.push(other),
+        }
+    }
+    safe
 }
 
 /// A name of Python, and nothing else.
@@ -105,7 +115,7 @@ mod tests {
     #[test]
     fn foreign_text_is_no_markup() {
         assert_eq!(code("a`b|c\nd"), "`a'b/c d`");
-        assert_eq!(cell("<img src=x>|[y](z)"), " img src=x   y (z)");
+        assert_eq!(cell("<img src=x>|[y](z) a_b"), r"&lt;img src=x&gt;\|\[y\](z) a\_b");
         assert_eq!(identifier("Bert; import os"), "Bertimportos");
     }
 }
