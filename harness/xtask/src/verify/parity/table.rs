@@ -86,8 +86,8 @@ pub(super) fn page(imported: &[Row], own: &[Row]) -> String {
          A folder without its head has no logits and no loss to compare.\n\n{}\n\
          ## Our checkpoints, exported\n\n\
          The smallest preset of each architecture after {TOKENS} tokens, by `clmbench model export`; opened by the class that its `config.json`\n\
-         names, with nothing missing and nothing left over, and its tokenizer by `AutoTokenizer`. What it computes on three molecules is compared\n\
-         with the checkpoint that the run left.\n\n{}",
+         names, with nothing missing and nothing left over (`Lstm` and `Molformer`: the modules of `parity_reference.py`), and its tokenizer by\n\
+         `AutoTokenizer`. What it computes on three molecules is compared with the checkpoint that the run left.\n\n{}",
         markdown(&header("folder"), &theirs),
         markdown(&header("opened by"), &ours)
     )
