@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::real::{CSV, Real, checkout};
 
-const FAMILIES: [&str; 6] = ["bert", "gpt", "lstm", "modernbert", "molformer", "roberta"];
+const FAMILIES: [&str; 7] = ["bert", "gpt", "gpt2", "lstm", "modernbert", "molformer", "roberta"];
 
 /// Relative difference of embeddings: that of float32.
 const WITHIN: f64 = 1e-5;
@@ -110,7 +110,7 @@ fn a_folder_of_every_family_runs_from_a_suite_to_the_leaderboard() {
     }
 
     // The loss of its own objective is measured on each, and the other's does not apply.
-    let causal = ["gpt", "lstm"];
+    let causal = ["gpt", "gpt2", "lstm"];
     for family in FAMILIES {
         let (own, other) = if causal.contains(&family) { ("clm_loss", "mlm_loss") } else { ("mlm_loss", "clm_loss") };
         let of = |metric: &str| real.row(&format!("measure/{family}/checkpoint-0/loss.{metric}"));

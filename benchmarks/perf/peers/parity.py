@@ -64,8 +64,8 @@ def folders_to_import(out):
             name = f"{family}-{variant}"
             folder = pathlib.Path(out) / "models" / name
             model = folders.write(family, variant, folder)
-            for index, (case, lengths) in enumerate(folders.cases(family, variant)):
-                batch = models.batch(family, folders.geometry(variant), lengths, 1 + index)
+            for case, lengths, seed in folders.cases(family, variant):
+                batch = models.batch(family, folders.geometry(family, variant), lengths, seed)
                 tensors = models.reference(model, batch)
                 error = own_error(model, batch, tensors)
                 if variant == "bare":  # the head is not in the folder

@@ -2,7 +2,7 @@
 that its family usually has, and expected.json: tokens and mean-pooled last hidden states of every molecule of molecules.csv, in float64.
 
 Tokenizers: bert has a `vocab.txt` alone (WordPiece); roberta `vocab.json` and `merges.txt` (byte-level BPE); modernbert and lstm a
-`tokenizer.json` (whole atoms); gpt a `tokenizer.json` without special tokens around a molecule (byte-level BPE, as Pythia's);
+`tokenizer.json` (whole atoms); gpt2 `vocab.json` and `merges.txt` without a token to fill up with; gpt a `tokenizer.json` without special tokens around a molecule (byte-level BPE, as Pythia's);
 molformer a `vocab.json` alone, which MolFormer's own tokenizer class cuts by a regex.
 """
 
@@ -61,6 +61,16 @@ def gpt(folder):
     return made
 
 
+def gpt2(folder):
+    trained = ByteLevelBPETokenizer()
+    trained.train_from_iterator(MOLECULES, vocab_size=280, min_frequency=2, special_tokens=PYTHIA[:1])
+    trained.save_model(str(folder))
+    settings = {"tokenizer_class": "GPT2Tokenizer", "model_max_length": 64, "add_prefix_space": False}
+    settings |= {f"{role}_token": PYTHIA[0] for role in ("bos", "eos", "unk")}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
+    return transformers.GPT2Tokenizer(vocab=str(folder / "vocab.json"), merges=str(folder / "merges.txt"))
+
+
 def whole_atoms(family):
     def write(folder):
         made = folders.tokenizer(family, EXTRA + BRACKETS)
@@ -85,6 +95,7 @@ TOKENIZERS = {
     "roberta": roberta,
     "modernbert": whole_atoms("modernbert"),
     "gpt": gpt,
+    "gpt2": gpt2,
     "lstm": whole_atoms("lstm"),
     "molformer": molformer,
 }
@@ -105,6 +116,8 @@ def write(checkout):
             changed |= {"max_position_embeddings": 66}
         if family == "gpt":
             changed |= {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 0}
+        if family == "gpt2":
+            changed = {"n_positions": 64, "vocab_size": len(tokenizer), "pad_token_id": None, "bos_token_id": 0, "eos_token_id": 0}
         model = models.make(family, "tiny", changed)
         models.save(model, folder)
         tokens = [tokenizer(smiles)["input_ids"] for smiles in MOLECULES]

@@ -76,6 +76,9 @@ FAMILIES = {
             n_embd=16, n_layer=2, n_head=2, n_inner=40, n_positions=24, vocab_size=VOCABULARY, pad_token_id=0, bos_token_id=2,
             eos_token_id=3,
         ),
+        "untied": dict(tie_word_embeddings=False),
+        "long": dict(n_positions=512),
+        "wide": dict(n_embd=256, n_layer=3, n_head=4, n_inner=None, n_positions=128, vocab_size=600),
     },
     "lstm": {
         "tiny": dict(
@@ -95,7 +98,7 @@ FAMILIES = {
         ),
         "long": dict(max_position_embeddings=512),
         "wide": dict(
-            hidden_size=256, num_hidden_layers=3, num_attention_heads=4, intermediate_size=256, num_random_features=32,
+            hidden_size=256, num_hidden_layers=3, num_attention_heads=4, intermediate_size=256, num_random_features=128,
             max_position_embeddings=128, vocab_size=600,
         ),
     },
@@ -118,7 +121,7 @@ def settings(family, geometry):
 
 def longest(family, geometry):
     """The longest sequence in tokens."""
-    positions = settings(family, geometry)["max_position_embeddings"]
+    positions = settings(family, geometry)["n_positions" if family == "gpt2" else "max_position_embeddings"]
     return positions - 2 if family == "roberta" else positions
 
 
