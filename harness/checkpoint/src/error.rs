@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use clmbench_protocol::checkpoint_files::Unread;
+
 /// Why a checkpoint, or a part of it, is refused. Every message names the file, what is wrong in it and the next step. Text of the files in
 /// it is shortened and has its control characters escaped.
 #[derive(Debug, thiserror::Error)]
@@ -56,15 +58,18 @@ pub enum CheckpointError {
         /// What to do.
         next: &'static str,
     },
-    /// Weights in a form that runs code when read.
+    /// Weights in a form that is not read, such as one that runs code when read.
     #[error(
-        "`{file}` is not read: pickle can run any code when it is opened. Convert it once with the `transformers` package, where you trust it:\n    \
-         model = AutoModel.from_pretrained(FOLDER)  # or the class of its head, such as AutoModelForMaskedLM\n    \
-         model.save_pretrained(FOLDER, safe_serialization=True)"
+        "`{file}` is not read: {}. Convert it once with the `transformers` package, where you trust it:\n    \
+         model = AutoModel.from_pretrained(FOLDER{})  # or the class of its head, such as AutoModelForMaskedLM\n    \
+         model.save_pretrained(FOLDER, safe_serialization=True)",
+        why(*form), form.option()
     )]
-    Pickle {
+    Unread {
         /// Name.
         file: String,
+        /// Its form.
+        form: Unread,
     },
     /// Text that is no JSON, or not as JSON should be.
     #[error("`{file}` is not readable: {what}; download or save it again")]
@@ -178,6 +183,15 @@ impl CheckpointError {
 
     pub(crate) fn tokenizer(file: &str, what: impl Into<String>) -> Self {
         Self::Tokenizer { file: file.into(), what: what.into() }
+    }
+}
+
+/// Why weights of a form are not read.
+fn why(form: Unread) -> &'static str {
+    match form {
+        Unread::Pickle => "pickle can run any code when it is opened",
+        Unread::TensorFlow => "it holds weights as the TensorFlow library has them (version 4 of `transformers` reads them)",
+        Unread::Flax => "it holds weights as the Flax library has them (version 4 of `transformers` reads them)",
     }
 }
 

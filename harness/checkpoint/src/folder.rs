@@ -8,30 +8,32 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use clmbench_protocol::checkpoint_files::{self as names, Unread};
 use serde_json::{Map, Value};
 
 use crate::{
     error::{CheckpointError, shown},
-    json, names,
+    json,
 };
 
 /// Most entries of a folder that are looked at.
 const MOST_ENTRIES: usize = 100_000;
 
-/// A checkpoint's files, by name. Only names that [`names::is_allowed`] takes; each a regular file, perhaps through a link (the cache of
+/// A checkpoint's files, by name. Only names that [`crate::is_allowed`] takes; each a regular file, perhaps through a link (the cache of
 /// Hugging Face has such), within its limit of size.
 #[derive(Debug, Clone)]
 pub struct Folder {
     shown: String,
     files: BTreeMap<String, (PathBuf, u64)>,
-    left: Vec<String>,
+    /// Weights in a form that is not read, pickle first.
+    left: Vec<(Unread, String)>,
 }
 
 impl Folder {
     /// The files of a folder that are taken. Reads names and sizes only.
     ///
     /// # Errors
-    /// [`CheckpointError::NoFolder`]; [`CheckpointError::Pickle`] if its weights are in pickle only; [`CheckpointError::Missing`] without weights or
+    /// [`CheckpointError::NoFolder`]; [`CheckpointError::Unread`] if its weights are in another form only; [`CheckpointError::Missing`] without weights or
     /// `config.json`; [`CheckpointError::NotAFile`] and [`CheckpointError::TooLarge`] for a file of a right name that is not one.
     pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
         if !fs::metadata(folder).map_err(CheckpointError::io("open", folder))?.is_dir() {
@@ -44,8 +46,8 @@ impl Folder {
             let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
             if names::is_allowed(&name) {
                 taken.insert(name, entry.path());
-            } else if names::is_unsafe_weights(&name) {
-                left.push(name);
+            } else if let Some(form) = names::unread(&name) {
+                left.push((form, name));
             }
         }
         left.sort();
@@ -65,7 +67,7 @@ impl Folder {
         Self::with(files, Vec::new(), "the checkpoint".into())
     }
 
-    fn with(taken: BTreeMap<String, PathBuf>, left: Vec<String>, shown: String) -> Result<Self, CheckpointError> {
+    fn with(taken: BTreeMap<String, PathBuf>, left: Vec<(Unread, String)>, shown: String) -> Result<Self, CheckpointError> {
         let mut files = BTreeMap::new();
         for (name, path) in taken {
             let bytes = size(&name, &path)?;
@@ -76,8 +78,8 @@ impl Folder {
         }
         let folder = Self { shown, files, left };
         if !folder.has("model.safetensors") && !folder.has("model.safetensors.index.json") {
-            if let Some(file) = folder.left.first() {
-                return Err(CheckpointError::Pickle { file: crate::error::shown(file) });
+            if let Some((form, file)) = folder.left.first() {
+                return Err(CheckpointError::Unread { file: crate::error::shown(file), form: *form });
             }
             if !folder.files.keys().any(|name| names::is_shard(name)) {
                 return Err(folder
@@ -112,7 +114,7 @@ impl Folder {
     /// What a reader should know about the files, a sentence each.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if let Some(file) = self.left.first() {
+        if let Some((_, file)) = self.left.first() {
             let more = if self.left.len() > 1 { format!(" and {} more", self.left.len() - 1) } else { String::new() };
             notes.push(format!("`{}`{more} beside the safetensors file is not read", shown(file)));
         }

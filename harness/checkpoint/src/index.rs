@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clmbench_protocol::checkpoint_files as names;
 use serde_json::Value;
 
 use crate::{
     error::{CheckpointError, shown},
     folder::Folder,
     header::{MOST_TENSORS, TensorInfo, header_of},
-    json, names,
+    json,
 };
 
 const INDEX: &str = "model.safetensors.index.json";

@@ -84,23 +84,24 @@ impl Folder {
     pub fn tokenizer(&self) -> Result<FoundTokenizer, CheckpointError> {
         let settings = Settings::of(self)?;
         let mut notes = Vec::new();
-        let (file, json) = match self.bytes("tokenizer.json")? {
+        let (file, json, value) = match self.bytes("tokenizer.json")? {
             Some(bytes) => {
                 let mut value = json::object("tokenizer.json", &bytes)?;
                 notes.extend(settings.contradicts(&value));
                 let switched = switch_off(&mut value);
                 let json = if switched.is_empty() { bytes } else { written(&value)? };
                 notes.extend(switched);
-                ("tokenizer.json", json)
+                ("tokenizer.json", json, value)
             }
             None => {
                 let (file, value) = files::made(self, &settings, &mut notes)?;
-                (file, written(&value)?)
+                (file, written(&value)?, value)
             }
         };
-        let timed = Timed::of_file(&json, file)?;
-        let entries = judge::entries(timed.tokenizer(), &json, file)?;
-        let special = special::find(&timed, &settings, entries, file, &mut notes)?;
+        let timed = Timed::of_file(&json, &value, file)?;
+        let entries = judge::entries(timed.tokenizer(), &value, file)?;
+        let unknown = special::unknown(&timed, &value);
+        let special = special::find(&timed, &settings, (entries, unknown), file, &mut notes)?;
         notes.extend(folds_case(&timed)?);
         let kind = judge::kind(timed.tokenizer()).to_owned();
         Ok(FoundTokenizer { json, special, entries, kind, notes })

@@ -5,7 +5,7 @@
 //! [`message::Request`] one way, [`message::Event`] the other. A unit of work is a [`cell::CellSpec`], whose
 //! canonical form is hashed into the cell's identity; its result is a [`output::CellReport`]. What a plugin
 //! offers is a [`manifest::PluginManifest`]. Words that host and plugins must mean the same by are here too: [`split`],
-//! [`user_table`].
+//! [`user_table`], and names of files: [`checkpoint_files`].
 //!
 //! Invariant: everything in a [`cell::CellSpec`] can change the value of the cell, and everything that can change
 //! the value of the cell is in it. Paths, limits and timings never are.
@@ -13,6 +13,7 @@
 pub mod attempt;
 pub mod baseline;
 pub mod cell;
+pub mod checkpoint_files;
 pub mod failure;
 pub mod fault;
 pub mod manifest;

@@ -50,6 +50,22 @@ fn pickle_is_refused_by_name_with_the_way_to_convert() {
 }
 
 #[test]
+fn weights_of_other_libraries_are_refused_by_what_they_are() {
+    let text = |files: &[&str]| {
+        let files: Vec<(&str, &str)> = files.iter().map(|name| (*name, "{}")).collect();
+        Folder::open(folder(&files).path()).unwrap_err().to_string()
+    };
+    let wanted = "`tf_model.h5` is not read: it holds weights as the TensorFlow library has them (version 4 of `transformers` reads them). Convert it once with the `transformers` package, where you trust it:
+    model = AutoModel.from_pretrained(FOLDER, from_tf=True)  # or the class of its head, such as AutoModelForMaskedLM
+    model.save_pretrained(FOLDER, safe_serialization=True)";
+    assert_eq!(text(&["config.json", "tf_model.h5"]), wanted);
+    assert!(text(&["config.json", "flax_model.msgpack"]).contains("FOLDER, from_flax=True)"));
+    assert!(
+        text(&["config.json", "flax_model.msgpack", "pytorch_model.bin"]).starts_with("`pytorch_model.bin` is not read: pickle")
+    );
+}
+
+#[test]
 fn what_is_not_there_is_named() {
     assert!(
         error(&[("config.json", "{}")])

@@ -4,10 +4,7 @@
 use serde_json::{Map, Value};
 use tokenizers::{ModelWrapper, Tokenizer};
 
-use crate::{
-    error::{CheckpointError, shown},
-    json,
-};
+use crate::error::{CheckpointError, shown};
 
 /// Largest id: ids are kept in 16 bits, and 65,535 stands for no token.
 pub const LARGEST_ID: u64 = 65_534;
@@ -26,24 +23,31 @@ const LONGEST_TEXT: usize = 1_024;
 /// Judges the file. Gives the regular expressions that it runs, other than those of the library.
 ///
 /// # Errors
-/// [`CheckpointError::Json`] and [`CheckpointError::Tokenizer`].
-pub(super) fn judge(file: &str, bytes: &[u8]) -> Result<Vec<String>, CheckpointError> {
-    let value = json::object(file, bytes)?;
+/// [`CheckpointError::Tokenizer`].
+pub(super) fn judge(file: &str, value: &Map<String, Value>) -> Result<Vec<String>, CheckpointError> {
     let wrong = |what: String| CheckpointError::tokenizer(file, what);
     let mut patterns = Vec::new();
     let mut growth = 1_u64;
     for (field, list) in [("normalizer", "normalizers"), ("pre_tokenizer", "pretokenizers"), ("post_processor", "processors")] {
-        for step in steps(&value, field, list).map_err(wrong)? {
+        for step in steps(value, field, list).map_err(wrong)? {
             growth = growth.saturating_mul(judge_step(step, &mut patterns).map_err(|what| wrong(format!("{field}: {what}")))?);
         }
+    }
+    // A decoder is never run, but the library compiles its regular expressions too, and each takes memory.
+    let mut compiled = patterns.clone();
+    for step in steps(value, "decoder", "decoders").map_err(wrong)? {
+        compiled.extend(regex(step).map(str::to_owned));
     }
     if growth > LONGEST_GROWTH {
         return Err(wrong(format!("its steps could make a text {growth} times longer, more than {LONGEST_GROWTH}")));
     }
-    if patterns.len() > MOST_PATTERNS {
-        return Err(wrong(format!("it has {} regular expressions, more than {MOST_PATTERNS}", patterns.len())));
+    if compiled.len() > MOST_PATTERNS {
+        return Err(wrong(format!(
+            "it has {} regular expressions, more than {MOST_PATTERNS}; save the folder with another tokenizer.json",
+            compiled.len()
+        )));
     }
-    if let Some(long) = patterns.iter().find(|pattern| pattern.len() > LONGEST_PATTERN) {
+    if let Some(long) = compiled.iter().find(|pattern| pattern.len() > LONGEST_PATTERN) {
         return Err(wrong(format!("a regular expression has {} bytes, more than {LONGEST_PATTERN}", long.len())));
     }
     for token in value.get("added_tokens").and_then(Value::as_array).into_iter().flatten() {
@@ -60,15 +64,19 @@ fn steps<'a>(tokenizer: &'a Map<String, Value>, field: &str, list: &str) -> Resu
     let mut steps = Vec::new();
     let mut open: Vec<&Value> = tokenizer.get(field).into_iter().filter(|value| !value.is_null()).collect();
     while let Some(value) = open.pop() {
-        match value.get(list).and_then(Value::as_array) {
-            Some(inner) => open.extend(inner),
-            None => steps.push(value),
-        }
+        // A sequence is a step too: the library may read what has both a list and a pattern as either.
+        open.extend(value.get(list).and_then(Value::as_array).into_iter().flatten());
+        steps.push(value);
         if steps.len() + open.len() > MOST_STEPS {
             return Err(format!("{field} has more than {MOST_STEPS} steps"));
         }
     }
     Ok(steps)
+}
+
+/// The regular expression of a step.
+fn regex(step: &Value) -> Option<&str> {
+    step.get("pattern")?.get("Regex")?.as_str()
 }
 
 /// How many times longer a text can become by one step. Its regular expressions are put to the others.
@@ -81,7 +89,7 @@ fn judge_step(step: &Value, patterns: &mut Vec<String>) -> Result<u64, String> {
         }
     }
     let pattern = step.get("pattern");
-    patterns.extend(pattern.and_then(|pattern| pattern.get("Regex")).and_then(Value::as_str).map(str::to_owned));
+    patterns.extend(regex(step).map(str::to_owned));
     match kind {
         "Precompiled" => {
             Err("the compiled normaliser of SentencePiece is not read; save the tokenizer with another normaliser".into())
@@ -129,11 +137,11 @@ pub(super) fn kind(tokenizer: &Tokenizer) -> &'static str {
 }
 
 /// Largest id plus one, if the ids can be kept and are those that the file says.
-pub(super) fn entries(tokenizer: &Tokenizer, bytes: &[u8], file: &str) -> Result<u64, CheckpointError> {
+pub(super) fn entries(tokenizer: &Tokenizer, value: &Map<String, Value>, file: &str) -> Result<u64, CheckpointError> {
     let wrong = |what: String| CheckpointError::tokenizer(file, what);
     let vocabulary = tokenizer.get_vocab(true);
     let Some((token, largest)) = vocabulary.iter().max_by_key(|(token, id)| (**id, token.as_str())) else {
-        return Err(wrong("its vocabulary is empty".into()));
+        return Err(wrong("its vocabulary is empty; save the folder with the tokenizer that the model was trained with".into()));
     };
     if u64::from(*largest) > LARGEST_ID {
         return Err(wrong(format!(
@@ -142,7 +150,6 @@ pub(super) fn entries(tokenizer: &Tokenizer, bytes: &[u8], file: &str) -> Result
         )));
     }
     // The library gives added tokens ids of its own where those of the file do not continue the vocabulary.
-    let value = json::object(file, bytes)?;
     for token in value.get("added_tokens").and_then(Value::as_array).into_iter().flatten() {
         let (text, said) = (token.get("content").and_then(Value::as_str), token.get("id").and_then(Value::as_u64));
         let (Some(text), Some(said)) = (text, said) else { continue };

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use clmbench_protocol::Special;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Settings, Timed, content};
 use crate::error::{CheckpointError, shown};
@@ -25,7 +25,7 @@ const FIELDS: [&str; 7] = ["pad_token", "unk_token", "cls_token", "sep_token", "
 pub(super) fn find(
     timed: &Timed,
     settings: &Settings,
-    entries: u64,
+    (entries, unknown): (u64, Option<u16>),
     file: &str,
     notes: &mut Vec<String>,
 ) -> Result<Special, CheckpointError> {
@@ -39,7 +39,7 @@ pub(super) fn find(
         }
     }
     let (start, end) = template(timed, entries, file)?;
-    let unknown = model_unknown(timed).and_then(|text| id(&text)).or_else(|| named("unk_token", &UNKNOWN));
+    let unknown = unknown.or_else(|| named("unk_token", &UNKNOWN));
     let mask = named("mask_token", &MASK);
     let pad = named("pad_token", &PAD)
         .or_else(|| settings.pad.filter(|pad| *pad < entries).and_then(|pad| u16::try_from(pad).ok()))
@@ -82,7 +82,7 @@ fn template(timed: &Timed, entries: u64, file: &str) -> Result<(Option<u16>, Opt
         return Err(wrong(format!("its template adds {added} tokens to each molecule")));
     }
     let before = (0..=added).find(|before| with[*before..].starts_with(without));
-    let before = before.ok_or_else(|| wrong("its template changes the tokens of a molecule".into()))?;
+    let before = before.ok_or_else(|| wrong("its template changes the tokens of a molecule; save the folder with a template that only adds some before and behind".into()))?;
     let after = added - before;
     if let Some(id) = with.iter().find(|id| u64::from(**id) >= entries) {
         return Err(wrong(format!("its template adds the id {id}, and its vocabulary goes up to {}", entries - 1)));
@@ -93,15 +93,16 @@ fn template(timed: &Timed, entries: u64, file: &str) -> Result<(Option<u16>, Opt
     Ok((start, end))
 }
 
-/// What the model itself puts in place of what it does not know.
-fn model_unknown(timed: &Timed) -> Option<String> {
+/// What the model itself puts in place of what it does not know; `value` is the file, as the library keeps the id of `Unigram` to itself.
+pub(super) fn unknown(timed: &Timed, value: &Map<String, Value>) -> Option<u16> {
     use tokenizers::ModelWrapper;
-    match timed.tokenizer().get_model() {
+    let text = match timed.tokenizer().get_model() {
         ModelWrapper::BPE(model) => model.get_unk_token().clone(),
         ModelWrapper::WordPiece(model) => Some(model.unk_token.clone()),
         ModelWrapper::WordLevel(model) => Some(model.unk_token.clone()),
-        ModelWrapper::Unigram(_) => None,
-    }
+        ModelWrapper::Unigram(_) => return value.get("model")?.get("unk_id")?.as_u64()?.try_into().ok(),
+    };
+    timed.tokenizer().token_to_id(&text?)?.try_into().ok()
 }
 
 /// Tokens of `additional_special_tokens` and `extra_special_tokens`.

@@ -225,6 +225,44 @@ fn bad_files_are_named() {
 }
 
 #[test]
+fn expressions_of_decoders_are_compiled_and_so_are_counted() {
+    // Each of them takes some hundred KiB of memory once the library has read it: 2,000 took more than a GB.
+    let replace = json!({"type": "Replace", "pattern": {"Regex": "\\w{150}"}, "content": ""});
+    let with = |step: &Value, count: usize| {
+        let decoder = json!({"type": "Sequence", "decoders": vec![step; count]});
+        changed("/decoder", decoder)
+    };
+    assert_eq!(
+        error(&[("tokenizer.json", with(&replace, 60))]),
+        "the tokenizer in `tokenizer.json` cannot be used: it has 61 regular expressions, more than 16; save the folder with another \
+         tokenizer.json"
+    );
+    assert!(error(&[("tokenizer.json", with(&replace, 2_000))]).ends_with("decoder has more than 64 steps"));
+    // What has a list and a pattern is counted as both, wherever it stands.
+    let mut both = replace.clone();
+    both["decoders"] = json!(vec![replace.clone(); 20]);
+    assert!(error(&[("tokenizer.json", changed("/decoder", both.clone()))]).contains("it has 22 regular expressions"));
+    both["normalizers"] = json!([]);
+    let many = json!({"type": "Sequence", "normalizers": vec![both; 20]});
+    assert!(error(&[("tokenizer.json", changed("/normalizer", many))]).contains("it has 21 regular expressions"));
+    // Published files have a few; they are kept as they are.
+    let few = with(&replace, 3);
+    let found = found(&[("tokenizer.json", few.clone())]).unwrap();
+    assert_eq!(found.json, few.to_string().into_bytes());
+}
+
+#[test]
+fn the_unknown_token_of_unigram_is_that_of_its_file() {
+    let mut file = ours();
+    let pieces = ["<s>", "what?", "C", "c", "O", "1"].map(|piece| json!([piece, -1.0]));
+    file["model"] = json!({"type": "Unigram", "unk_id": 1, "vocab": pieces});
+    file["added_tokens"] = json!([]);
+    file["post_processor"] = Value::Null;
+    let found = found(&[("tokenizer.json", file)]).unwrap();
+    assert_eq!((found.kind.as_str(), found.special.unknown), ("Unigram", Some(1)));
+}
+
+#[test]
 fn vocabulary_files_that_do_not_do() {
     let class = |name: &str| ("tokenizer_config.json", json!({"tokenizer_class": name}));
     let vocabulary = ("vocab.json", json!({"<s>": 0, "</s>": 1, "<unk>": 2, "C": 3}));

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::{Map, Value};
 use tokenizers::{Encoding, Tokenizer};
 
 use super::{
@@ -65,11 +66,13 @@ impl Timed {
     /// [`CheckpointError::Json`] and [`CheckpointError::Tokenizer`] for one that cannot be used, [`CheckpointError::Slow`] for one that takes longer than a limit,
     /// [`CheckpointError::GaveUp`] and [`CheckpointError::Refused`] for one that fails on a molecule of the trial.
     pub fn new(json: &[u8]) -> Result<Self, CheckpointError> {
-        Self::of_file(json, "tokenizer.json")
+        let file = "tokenizer.json";
+        Self::of_file(json, &crate::json::object(file, json)?, file)
     }
 
-    pub(super) fn of_file(json: &[u8], file: &str) -> Result<Self, CheckpointError> {
-        let patterns = judge::judge(file, json)?;
+    /// The same of a file that was read to this value.
+    pub(super) fn of_file(json: &[u8], value: &Map<String, Value>, file: &str) -> Result<Self, CheckpointError> {
+        let patterns = judge::judge(file, value)?;
         let (bytes, name, list) = (json.to_vec(), file.to_owned(), patterns.clone());
         let read = move || {
             let tokenizer =

@@ -13,6 +13,7 @@ use clmbench_runner::{
     identity,
 };
 
+use super::run::usual_memory;
 use crate::{error::CliError, interrupt, worker};
 
 /// How often a stop is looked for.
@@ -36,7 +37,7 @@ pub struct Lone {
 }
 
 impl Lone {
-    /// Below `parent`, or where temporary files are. No worker is started yet.
+    /// Below `parent`, or where temporary files are; with the usual limit of memory where none is given. No worker is started yet.
     ///
     /// # Errors
     /// [`CliError::File`] without room for files.
@@ -47,6 +48,8 @@ impl Lone {
         let folder = folder.map_err(|error| CliError::file(parent, error))?;
         let mut options = LocalOptions::new(worker::path(), folder.path().join("logs"));
         options.workers = 1;
+        let limits = Limits { memory_bytes: limits.memory_bytes.or_else(|| usual_memory(1)), ..limits };
+        options.memory_bytes = limits.memory_bytes;
         Ok(Self { executor: LocalExecutor::new(options), folder, count: 0, limits })
     }
 

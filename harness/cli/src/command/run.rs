@@ -181,7 +181,7 @@ fn compute(
     let mut local = LocalOptions::new(worker::path(), store.root().join("logs"));
     local.workers = workers;
     local.isolate = arguments.isolate;
-    let memory_bytes = arguments.memory_limit.or_else(|| total_memory().map(|total| share_of_memory(total, workers)));
+    let memory_bytes = arguments.memory_limit.or_else(|| usual_memory(workers));
     local.memory_bytes = memory_bytes;
     let mut limits = Limits { memory_bytes, ..Limits::default() };
     limits.time = arguments.time_limit.map(Duration::from_secs).or(limits.time);
@@ -224,6 +224,11 @@ pub fn default_workers() -> usize {
 fn workers_in(cores: usize, memory: Option<u64>) -> usize {
     let most = memory.map_or(usize::MAX, |total| usize::try_from(total / 5 * 4 / LEAST_MEMORY).unwrap_or(usize::MAX));
     cores.min(most).max(1)
+}
+
+/// Memory in bytes of each of so many workers, where nothing else is asked for.
+pub fn usual_memory(workers: usize) -> Option<u64> {
+    total_memory().map(|total| share_of_memory(total, workers))
 }
 
 /// A cell that eats the machine's memory must cost itself, not the machine.

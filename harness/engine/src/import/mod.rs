@@ -47,7 +47,10 @@ pub fn files(files: &[FileRef], inputs: &BTreeMap<String, String>, reporter: &Re
         })?;
         let found = digest::sha256_file(&path).or_fail()?;
         if found != wanted {
-            let text = format!("`{name}` has SHA-256 {found}, not {wanted}: it was changed since the run was planned; run again");
+            let text = format!(
+                "`{name}` has SHA-256 {found}, not {wanted}: it was changed since the run was planned; run again. If this \
+                 comes back, the file is damaged: remove it and run again, so that it is fetched anew, or bring a sound copy of your own folder"
+            );
             return Err(Failure::new(FailureKind::CorruptFile, text));
         }
         paths.insert(name.clone(), path);

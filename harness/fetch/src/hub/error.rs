@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clmbench_protocol::checkpoint_files::Unread;
+
 /// Files that a checkpoint needs at least, for who places them by hand.
 pub(super) const NEEDED: &str = "config.json, model.safetensors and tokenizer.json (or the vocabulary files)";
 
@@ -137,6 +139,23 @@ pub enum HubError {
         /// The hub.
         endpoint: String,
     },
+    /// The weights are there in the form of another library alone.
+    #[error(
+        "{repo}@{commit} has its weights only in the form of {} (`{file}`), which is not read here. Convert it once, with version 4 of \
+         `transformers`: `python -c \"from transformers import AutoModelForMaskedLM as M, AutoTokenizer as T; \
+         M.from_pretrained('{repo}'{}).save_pretrained('DIR'); T.from_pretrained('{repo}').save_pretrained('DIR')\"`, and give DIR",
+        form.name(), form.option()
+    )]
+    Unread {
+        /// The model.
+        repo: String,
+        /// The commit.
+        commit: String,
+        /// One of the files.
+        file: String,
+        /// Its form.
+        form: Unread,
+    },
     /// A file that every checkpoint has is not listed.
     #[error("{repo}@{commit} has no {file}, so it is no checkpoint that can be read: name another model or revision")]
     Lacks {
@@ -188,6 +207,7 @@ impl HubError {
                 | Self::NoModel { .. }
                 | Self::NoRevision { .. }
                 | Self::Pickle { .. }
+                | Self::Unread { .. }
                 | Self::Lacks { .. }
                 | Self::TooLarge { .. }
         )

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use clmbench_protocol::checkpoint_files::{self, Unread, is_allowed, is_shard, unread};
 use serde::Deserialize;
 
 use super::{Hub, HubError, HubPlace, is_commit};
@@ -13,26 +14,10 @@ const MOST_MODEL: u64 = 16 << 20;
 const MOST_PAGE: u64 = 8 << 20;
 /// Pages of a listing that are read.
 const MOST_PAGES: usize = 20;
-/// Largest file that holds no weights.
-const MOST_TEXT: u64 = 64 << 20;
 /// Largest whole.
 pub(super) const MOST_BYTES: u64 = 20_000_000_000;
-/// Files that hold no weights and are taken.
-const TEXTS: [&str; 9] = [
-    "config.json",
-    "model.safetensors.index.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-];
 /// The weights in one file.
 const WHOLE: &str = "model.safetensors";
-/// Ends of names of pickled weights.
-const PICKLES: [&str; 6] = [".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"];
 
 /// How the bytes of a listed file are proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,15 +138,18 @@ fn choose(entries: Vec<Entry>, place: &HubPlace, commit: &str, endpoint: &str) -
     for entry in entries.iter().filter(|entry| entry.kind == "file") {
         // Of weights in one file and in parts, the one file is read.
         let second = whole && (is_shard(&entry.path) || entry.path.ends_with(".index.json"));
-        if is_taken(&entry.path) && !second {
+        if is_allowed(&entry.path) && !second {
             taken.push(listed(entry, place)?);
         }
     }
     if !taken.iter().any(|file| file.name.ends_with(".safetensors")) {
-        let pickle = entries.iter().find(|entry| entry.kind == "file" && is_pickle(&entry.path));
+        let plain = |entry: &&Entry| entry.kind == "file" && !entry.path.contains('/');
+        let other = |entry: &Entry| Some((unread(&entry.path)?, entry.path.clone()));
+        let other = entries.iter().filter(plain).filter_map(other).min();
         let (commit, endpoint) = (commit.to_owned(), endpoint.to_owned());
-        return Err(match pickle {
-            Some(entry) => HubError::Pickle { repo: repo(), commit, file: shown(&entry.path), endpoint },
+        return Err(match other {
+            Some((Unread::Pickle, file)) => HubError::Pickle { repo: repo(), commit, file: shown(&file), endpoint },
+            Some((form, file)) => HubError::Unread { repo: repo(), commit, file: shown(&file), form },
             None => HubError::Lacks { repo: repo(), commit, file: "weights (model.safetensors)" },
         }
         .into());
@@ -177,11 +165,6 @@ fn choose(entries: Vec<Entry>, place: &HubPlace, commit: &str, endpoint: &str) -
     Ok(taken)
 }
 
-/// Whether files of this name are what a checkpoint is read from.
-pub fn is_taken(name: &str) -> bool {
-    name == WHOLE || is_shard(name) || TEXTS.contains(&name)
-}
-
 /// A file that is taken, with the digest that its bytes must have.
 fn listed(entry: &Entry, place: &HubPlace) -> Result<Listed, FetchError> {
     let refused = |why| Err(HubError::UnsafeName { repo: place.repo.clone(), name: shown(&entry.path), why }.into());
@@ -192,7 +175,7 @@ fn listed(entry: &Entry, place: &HubPlace) -> Result<Listed, FetchError> {
         None if !is_commit(&entry.oid) => return refused("has no digest"),
         None => (Proof::GitSha1(entry.oid.clone()), entry.size),
     };
-    let most = if entry.path.ends_with(".safetensors") { MOST_BYTES } else { MOST_TEXT };
+    let most = checkpoint_files::limit(&entry.path).unwrap_or(MOST_BYTES);
     if bytes > most {
         return Err(HubError::TooLarge { repo: place.repo.clone(), what: entry.path.clone(), bytes, most }.into());
     }
@@ -216,21 +199,6 @@ fn unsafe_name(path: &str) -> Option<&'static str> {
     path.split('/').any(|part| part.is_empty() || part == "." || part == "..").then_some("leads out of its folder")
 }
 
-/// `model-00001-of-00003.safetensors`.
-fn is_shard(name: &str) -> bool {
-    let numbers = name.strip_prefix("model-").and_then(|rest| rest.strip_suffix(".safetensors"));
-    let number = |text: &str| {
-        let digits = text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse().ok().filter(|_: &u32| digits)
-    };
-    let Some((part, of)) = numbers.and_then(|numbers| numbers.split_once("-of-")) else { return false };
-    matches!((number(part), number(of)), (Some(part), Some(of)) if (1..=of).contains(&part))
-}
-
-fn is_pickle(name: &str) -> bool {
-    !name.contains('/') && name != "training_args.bin" && PICKLES.iter().any(|end| name.to_lowercase().ends_with(end))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,31 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_is_what_a_checkpoint_is_read_from() {
-        let shards = ["model-00001-of-00003.safetensors", "model-00000-of-00003.safetensors", "model-00004-of-00003.safetensors"];
-        let others =
-            ["pytorch_model.bin", "README.md", "modeling.py", "sub/config.json", "../config.json", "model-1-of-3.safetensors"];
-        for name in clmbench_checkpoint::ALLOWED.iter().chain(&TEXTS).chain(&shards).chain(&others) {
-            assert_eq!(is_taken(name), clmbench_checkpoint::is_allowed(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn names_are_told_apart() {
-        assert!(is_shard("model-00001-of-00003.safetensors"));
-        assert!(
-            ![
-                "model-1-of-3.safetensors",
-                "model-00001-of-0003x.safetensors",
-                "x/model-00001-of-00003.safetensors",
-                "model.safetensors"
-            ]
-            .into_iter()
-            .any(is_shard)
-        );
-        assert!(
-            is_pickle("pytorch_model.bin") && is_pickle("model.PT") && !is_pickle("training_args.bin") && !is_pickle("a/b.bin")
-        );
+    fn names_that_lead_elsewhere_are_refused() {
         assert_eq!(unsafe_name("onnx/model.onnx"), None);
         for (name, why) in [
             ("../x", "leads out of its folder"),

@@ -6,7 +6,7 @@
 //! | `GET /api/models/<repo>/tree/<commit>` | names, sizes and digests of its files (paged by `Link`) |
 //! | `GET /<repo>/resolve/<commit>/<name>` | a file, resumed by `Range` |
 //!
-//! Only files that a checkpoint is read from are taken ([`is_taken`]), from the top folder alone, at most 20 GB. Large files have a SHA-256 in
+//! Only files that a checkpoint is read from are taken ([`clmbench_protocol::checkpoint_files`]), from the top folder alone, at most 20 GB. Large files have a SHA-256 in
 //! the listing, small ones the SHA-1 of their git blob. No pickle is downloaded, and nothing of a model is ever run. A folder appears in the
 //! cache under its name, `hub/<owner>--<name>/<commit>`, when all of it is there and proved. Redirects lead to https alone (from this machine:
 //! to this machine), and the token of `HF_TOKEN` to the hub's own server alone.
@@ -27,7 +27,6 @@ use serde::{Deserialize, Serialize};
 
 pub use endpoint::Token;
 pub use error::HubError;
-pub use listing::is_taken;
 pub use name::{HubPlace, is_commit};
 
 use crate::{
@@ -81,8 +80,8 @@ pub fn fetch(place: &HubPlace, cache: &Path, progress: &mut dyn FnMut(Progress))
     Hub::from_environment(cache)?.fetch(place, progress)
 }
 
-/// The model at a commit in the cache, whole by names and sizes, without a request. Also what was placed there by hand
-/// ([`HubFolder::address`] is none then).
+/// The model at a commit in the cache, without a request: whole by names and sizes, and by SHA-256 where a file was written since the fetch.
+/// Also what was placed there by hand ([`HubFolder::address`] is none then).
 pub fn cached(repo: &str, commit: &str, cache: &Path) -> Option<HubFolder> {
     let place = HubPlace::new(repo, commit).ok()?;
     record::read(&folder(cache, &place, commit), &place, commit)

@@ -1,11 +1,13 @@
 //! `hub.json`: what a folder of the cache was fetched from, so that it need not be asked for again.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use clmbench_protocol::checkpoint_files::is_allowed;
 use serde::{Deserialize, Serialize};
 
 use super::{HubFile, HubFolder, HubPlace, is_commit};
@@ -24,6 +26,9 @@ struct Record {
     address: String,
     date: String,
     files: Vec<HubFile>,
+    /// When each file was written, in nanoseconds since 1970: one that was written later is proved again.
+    #[serde(default)]
+    written: BTreeMap<String, u64>,
 }
 
 /// Writes the record into the folder whose files are there.
@@ -35,12 +40,24 @@ pub(super) fn write(folder: &HubFolder) -> Result<(), FetchError> {
         address: folder.address.clone().unwrap_or_default(),
         date: folder.date.clone().unwrap_or_default(),
         files: folder.files.clone(),
+        written: folder
+            .files
+            .iter()
+            .filter_map(|file| Some((file.name.clone(), time(&folder.folder.join(&file.name))?)))
+            .collect(),
     };
     let text = serde_json::to_vec_pretty(&record).unwrap_or_default();
     place::write_whole(&folder.folder.join(RECORD), &text)
 }
 
-/// The folder, if its record is of this model and every file has its size. Without a record: what was placed there by hand.
+/// When a file was written.
+fn time(path: &Path) -> Option<u64> {
+    let since = path.metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    since.as_nanos().try_into().ok()
+}
+
+/// The folder, if its record is of this model and every file has its size and was not written since, or else still has its SHA-256. Without a
+/// record: what was placed there by hand.
 pub(super) fn read(folder: &Path, place: &HubPlace, commit: &str) -> Option<HubFolder> {
     if !is_commit(commit) {
         return None;
@@ -52,14 +69,30 @@ pub(super) fn read(folder: &Path, place: &HubPlace, commit: &str) -> Option<HubF
         |file: &HubFile| folder.join(&file.name).metadata().is_ok_and(|found| found.is_file() && found.len() == file.bytes);
     let whole = record.files.iter().all(|file| plain(&file.name) && is_sha256(&file.sha256) && sized(file));
     let same = record.schema == SCHEMA && record.repo == place.repo && record.commit == commit && !record.files.is_empty();
-    (whole && same).then(|| HubFolder {
+    if !whole || !same {
+        return None;
+    }
+    let later =
+        |file: &&HubFile| record.written.get(&file.name).copied().is_none_or(|at| time(&folder.join(&file.name)) != Some(at));
+    let doubtful: Vec<&HubFile> = record.files.iter().filter(later).collect();
+    let proved = |file: &&HubFile| sha256_file(&folder.join(&file.name)).is_ok_and(|found| found == file.sha256);
+    if !doubtful.iter().all(proved) {
+        return None;
+    }
+    let copied = !doubtful.is_empty();
+    let found = HubFolder {
         folder: folder.to_owned(),
         repo: record.repo,
         commit: record.commit,
         files: record.files,
         address: Some(record.address),
         date: Some(record.date),
-    })
+    };
+    if copied {
+        // Where it cannot be written, it is proved again the next time.
+        let _ = write(&found);
+    }
+    Some(found)
 }
 
 /// Files that the user has put where ours would be; nothing is known of them but what they are.
@@ -69,7 +102,7 @@ fn by_hand(folder: &Path, place: &HubPlace, commit: &str) -> Option<HubFolder> {
         let entry = entry.ok()?;
         let name = entry.file_name().into_string().ok()?;
         let found = entry.path().metadata().ok()?;
-        if found.is_file() && super::listing::is_taken(&name) {
+        if found.is_file() && is_allowed(&name) {
             files.push(HubFile { sha256: sha256_file(&entry.path()).ok()?, bytes: found.len(), name });
         }
     }

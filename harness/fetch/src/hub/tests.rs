@@ -146,6 +146,42 @@ fn a_model_is_fetched_once_and_told_before() {
 }
 
 #[test]
+fn a_file_that_was_written_since_is_proved_again() {
+    let s = Setting::new();
+    let whole = || cached("lab/small", COMMIT, s.dir.path());
+    let found = s.fetch(&format!("lab/small@{COMMIT}")).unwrap();
+    let record = || fs::read_to_string(found.folder.join("hub.json")).unwrap();
+    // The same bytes with another time, as after a copy: proved, and written down.
+    let weights = found.folder.join("model.safetensors");
+    let (bytes, before) = (fs::read(&weights).unwrap(), record());
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+    let touch = |time| fs::File::options().append(true).open(&weights).unwrap().set_modified(time).unwrap();
+    touch(later);
+    assert_eq!(whole(), Some(found.clone()));
+    assert_ne!(record(), before);
+    assert_eq!(whole(), Some(found.clone()));
+    // A bit is another: not believed, and fetched anew.
+    let mut damaged = bytes.clone();
+    damaged[0] ^= 1;
+    fs::write(&weights, damaged).unwrap();
+    assert_eq!(whole(), None);
+    assert_eq!(s.fetch(&format!("lab/small@{COMMIT}")).unwrap(), found);
+    assert_eq!((fs::read(&weights).unwrap(), whole()), (bytes, Some(found)));
+}
+
+#[test]
+fn files_too_large_to_be_read_are_refused_before_the_weights_come() {
+    let s = Setting::new();
+    let long = vec![b' '; (1 << 20) + 1];
+    list(&s.hub, vec![small("config.json", &long), large("model.safetensors", b"x")]);
+    assert_eq!(
+        s.refusal(),
+        "config.json of lab/small has 1048577 bytes, but at most 1048576 are taken: name another model or revision"
+    );
+    assert_eq!(s.hub.asked().iter().filter(|(path, ..)| path.contains("/resolve/")).count(), 0);
+}
+
+#[test]
 fn a_fetch_goes_on_where_it_was_cut() {
     let s = Setting::new();
     let stalls = || Route::Stall(weights(), 50_000);
@@ -350,7 +386,17 @@ fn pickle_is_refused_before_anything_is_downloaded() {
     );
     assert_eq!(s.hub.asked().iter().filter(|(path, ..)| path.contains("/resolve/")).count(), 0);
     list(&s.hub, vec![small("config.json", b"{}"), large("tf_model.h5", b"x")]);
+    assert_eq!(
+        s.refusal(),
+        format!(
+            "lab/small@{COMMIT} has its weights only in the form of TensorFlow (`tf_model.h5`), which is not read here. Convert it once, with \
+             version 4 of `transformers`: `python -c \"from transformers import AutoModelForMaskedLM as M, AutoTokenizer as T; \
+             M.from_pretrained('lab/small', from_tf=True).save_pretrained('DIR'); T.from_pretrained('lab/small').save_pretrained('DIR')\"`, \
+             and give DIR"
+        )
+    );
     let said = "so it is no checkpoint that can be read: name another model or revision";
+    list(&s.hub, vec![small("config.json", b"{}"), large("x/pytorch_model.bin", b"x")]);
     assert_eq!(s.refusal(), format!("lab/small@{COMMIT} has no weights (model.safetensors), {said}"));
     list(&s.hub, vec![large("model.safetensors", b"x")]);
     assert_eq!(s.refusal(), format!("lab/small@{COMMIT} has no config.json, {said}"));

@@ -4,11 +4,14 @@ use std::fmt::Write as _;
 
 use clmbench_protocol::{CheckpointOutput, Objective};
 
-use super::chosen::{Kind, Run};
+use super::chosen::{Given, Kind, Run};
 use crate::console::one_line;
 
-/// The page, in Markdown.
-pub fn text(run: &Run, checkpoint: &CheckpointOutput, class: Option<&str>, origin: Option<&str>) -> String {
+/// Names that a line lists.
+const LISTED: usize = 6;
+
+/// The page, in Markdown. `left_out` are weights that are not in the folder, since they are random.
+pub fn text(run: &Run, checkpoint: &CheckpointOutput, class: Option<&str>, given: &Given, left_out: &[String]) -> String {
     let mut page = String::new();
     let architecture = run.architecture();
     let (name, objective) = architecture.unwrap_or(("", Objective::MaskedLm));
@@ -39,9 +42,18 @@ pub fn text(run: &Run, checkpoint: &CheckpointOutput, class: Option<&str>, origi
         }
         Some(Kind::Theirs(spec, output)) => {
             say(&size(output.total_parameters, output.non_embedding_parameters));
-            say("| tokens trained on | not known: a checkpoint of others |");
-            if let Some(origin) = origin {
-                say(&format!("| comes from | {} |", code(origin)));
+            let told = |number: Option<u64>| {
+                number.map_or_else(
+                    || "not known: a checkpoint of others".to_owned(),
+                    |number| format!("{number}, as the suite says"),
+                )
+            };
+            say(&format!("| tokens trained on | {} |", told(given.tokens)));
+            if given.molecules.is_some() {
+                say(&format!("| molecules trained on | {} |", told(given.molecules)));
+            }
+            if let Some(source) = &given.source {
+                say(&format!("| comes from | {} |", code(source)));
             }
             let kind = if spec.control.is_some() { "random weights; architecture and tokenizer of" } else { "read from" };
             for file in &spec.files {
@@ -50,6 +62,13 @@ pub fn text(run: &Run, checkpoint: &CheckpointOutput, class: Option<&str>, origi
             say(&format!("| tokenizer | {}, {} entries |", code(&output.tokenizer_kind), output.tokenizer_entries));
             for note in &output.notes {
                 say(&format!("| note | {} |", cell(note)));
+            }
+            if !left_out.is_empty() {
+                say(&format!(
+                    "| not in this folder | {}: the checkpoint of others had none, and random ones would pass for learnt ones. Hidden states \
+                     are those of the checkpoint; nothing that needs logits can be had from it |",
+                    cell(&listed(left_out))
+                ));
             }
         }
         None => {}
@@ -68,7 +87,7 @@ pub fn text(run: &Run, checkpoint: &CheckpointOutput, class: Option<&str>, origi
     }
     say(match run.kind() {
         Some(Kind::Theirs(..)) => {
-            "Licence: clmbench does not know it. The terms of those who published the weights hold for this copy too; write them here before you \
+            "Licence: clmbench does not know it. The terms of those who published the weights (see above where they come from) hold for this copy too; write them here before you \
              pass it on."
         }
         _ => {
@@ -77,6 +96,12 @@ pub fn text(run: &Run, checkpoint: &CheckpointOutput, class: Option<&str>, origi
         }
     });
     page
+}
+
+/// Names, the first of them.
+pub fn listed(names: &[String]) -> String {
+    let more = if names.len() > LISTED { format!(" and {} more", names.len() - LISTED) } else { String::new() };
+    format!("{}{more}", names.iter().take(LISTED).map(|name| one_line(name, 80)).collect::<Vec<_>>().join(", "))
 }
 
 fn size(total: u64, non_embedding: u64) -> String {

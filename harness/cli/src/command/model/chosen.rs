@@ -6,6 +6,8 @@ use clmbench_protocol::{
 use clmbench_runner::nearest::nearest;
 use clmbench_store::{CellDetail, CellRow, Store, StoreError};
 
+use serde::Serialize;
+
 use crate::{console::one_line, error::CliError};
 
 /// Stages whose cells have checkpoints.
@@ -19,6 +21,17 @@ pub struct Run {
     pub identity: String,
     /// Its result with files.
     pub report: CellReport,
+}
+
+/// What a suite says of a checkpoint of others, as far as it does.
+#[derive(Debug, Default, Serialize)]
+pub struct Given {
+    /// Where it comes from: `hub:owner/name@commit`, or `folder:` and the folder's name.
+    pub source: Option<String>,
+    /// Tokens that it was trained on.
+    pub tokens: Option<u64>,
+    /// Molecules that it was trained on.
+    pub molecules: Option<u64>,
 }
 
 /// What a run was.
@@ -114,14 +127,12 @@ impl Run {
         })
     }
 
-    /// Where a checkpoint of others comes from, as its newest suite says: `hub:owner/name@commit`, or `folder:` and the folder's name.
+    /// What its newest suite says of a checkpoint of others.
     ///
     /// # Errors
     /// [`CliError::Store`].
-    pub fn origin(&self, store: &Store) -> Result<Option<String>, CliError> {
-        let Some(name) = &self.detail.suite else { return Ok(None) };
-        let runs = store.runs(store.suite(Some(name))?.id)?;
-        Ok(runs.into_iter().find(|row| row.run == self.identity).and_then(|row| row.source))
+    pub fn given(&self, store: &Store) -> Result<Given, CliError> {
+        given(store, self.detail.suite.as_deref(), &self.identity)
     }
 
     /// What the store knows of its architecture, and of the plugin that has it: name and version.
@@ -144,6 +155,17 @@ impl Run {
         let info = fitting.find_map(|manifest| manifest.architectures.into_iter().find(|info| info.name == name));
         Ok((info, reference.name.clone(), reference.version.clone()))
     }
+}
+
+/// What a suite says of a checkpoint of others; nothing of a run of our own.
+///
+/// # Errors
+/// [`CliError::Store`].
+pub fn given(store: &Store, suite: Option<&str>, identity: &str) -> Result<Given, CliError> {
+    let Some(name) = suite else { return Ok(Given::default()) };
+    let runs = store.runs(store.suite(Some(name))?.id)?;
+    let row = runs.into_iter().find(|row| row.run == identity && row.imported);
+    Ok(row.map_or_else(Given::default, |row| Given { source: row.source, tokens: row.tokens, molecules: row.corpus_molecules }))
 }
 
 fn is_run(cell: &CellRow) -> bool {

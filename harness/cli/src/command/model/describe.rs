@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use clmbench_protocol::{CheckpointOutput, Special, TokenizerSpec};
+use clmbench_protocol::{CheckpointOutput, TokenizerSpec};
 use clmbench_runner::{nearest::nearest, plugins::PluginSet, run::file_state};
 use clmbench_store::{Store, StoreError};
 
 use super::{
     architecture,
-    chosen::{Kind, Run},
+    chosen::{Given, Kind, Run},
     coverage::{self, Covered},
-    facts::{Facts, Origin, Tokenizer},
-    import, page, tokens,
+    facts::{Facts, Origin, Reader},
+    import, page,
 };
 use crate::{
     arguments::{DescribeModelArguments, Global},
@@ -88,83 +88,33 @@ fn of_run(
     let class = info.and_then(|info| info.hub).and_then(|hub| hub.class);
     let key = run.detail.row.key.clone();
     let checkpoints = run.checkpoints().iter().map(|checkpoint| checkpoint.folder.clone()).collect();
-    let source = |tokens, training| Origin::Run {
+    let given = run.given(store)?;
+    let reader = Reader { plugin, version, class };
+    let source = |tokens, molecules, training| Origin::Run {
         key: key.clone(),
         identity: run.identity.clone(),
         suite: run.detail.suite.clone(),
         checkpoint: checkpoint.folder.clone(),
         checkpoints,
+        from: given.source.clone(),
         tokens,
+        molecules,
         training,
     };
     let mut facts = match run.kind() {
         Some(Kind::Ours(spec, output)) => {
-            let record = tokens::read(&folder.join("clmbench.json")).unwrap_or_default();
-            let whole = |name: &str| record["vocabulary"][name].as_u64().unwrap_or_default();
             let diverged = output.divergence.as_ref().map(|why| format!("; diverged: {why}")).unwrap_or_default();
-            Facts {
-                name: key.clone(),
-                architecture: spec.architecture.clone(),
-                objective: spec.objective,
-                config: spec.config.clone(),
-                plugin,
-                version,
-                transformers_class: class,
-                non_embedding_parameters: output.non_embedding_parameters,
-                total_parameters: output.total_parameters,
-                forward_flops_per_token: output.non_embedding_parameters.saturating_mul(2),
-                training_flops_per_token: output.non_embedding_parameters.saturating_mul(6),
-                tokenizer: Tokenizer {
-                    kind: "SMILES regex".to_owned(),
-                    entries: whole("size"),
-                    embedding_rows: whole("size"),
-                    digest: spec.tokenizer_digest.clone(),
-                    special: tokens::special(&folder, &Special::default()),
-                },
-                max_tokens: whole("max_tokens"),
-                max_positions: None,
-                head_is_random: None,
-                weights_digest: checkpoint.weights_digest.clone(),
-                notes: Vec::new(),
-                source: source(
-                    Some(checkpoint.tokens),
-                    format!(
-                        "pretrained here on {} molecules, {} tokens in all, seed {}{diverged}",
-                        output.corpus_molecules, spec.tokens, spec.seed
-                    ),
-                ),
-                suite_table: None,
-                coverage: Vec::new(),
-            }
+            let training = format!(
+                "pretrained here on {} molecules, {} tokens in all, seed {}{diverged}",
+                output.corpus_molecules, spec.tokens, spec.seed
+            );
+            let source = source(Some(checkpoint.tokens), Some(output.corpus_molecules), training);
+            Facts::of_run(key.clone(), (spec, output, checkpoint), reader, &folder, source)
         }
-        Some(Kind::Theirs(spec, output)) => Facts {
-            name: key.clone(),
-            architecture: output.architecture.clone(),
-            objective: output.objective,
-            config: output.config.clone(),
-            plugin,
-            version,
-            transformers_class: class,
-            non_embedding_parameters: output.non_embedding_parameters,
-            total_parameters: output.total_parameters,
-            forward_flops_per_token: output.non_embedding_parameters.saturating_mul(2),
-            training_flops_per_token: output.non_embedding_parameters.saturating_mul(6),
-            tokenizer: Tokenizer {
-                kind: output.tokenizer_kind.clone(),
-                entries: output.tokenizer_entries,
-                embedding_rows: output.vocabulary,
-                digest: output.tokenizer_digest.clone(),
-                special: tokens::special(&folder, &output.special),
-            },
-            max_tokens: u64::from(output.max_tokens),
-            max_positions: Some(output.max_positions),
-            head_is_random: Some(output.head_is_random),
-            weights_digest: checkpoint.weights_digest.clone(),
-            notes: output.notes.clone(),
-            source: source(None, theirs(spec, run.origin(store)?.as_deref())),
-            suite_table: None,
-            coverage: Vec::new(),
-        },
+        Some(Kind::Theirs(spec, output)) => {
+            let source = source(given.tokens, given.molecules, theirs(spec, &given));
+            Facts::of_import(key.clone(), output, reader, &folder, source)
+        }
         None => {
             let message = format!("{} is no run", one_line(&key, 200));
             return Err(CliError::Usage { message, hint: "name a cell of the stages pretrain or import".to_owned() });
@@ -174,17 +124,21 @@ fn of_run(
     Ok(facts)
 }
 
-/// What a checkpoint of others was read from, in words.
-fn theirs(spec: &clmbench_protocol::Import, origin: Option<&str>) -> String {
-    let origin = origin.map(|origin| format!("{origin}, ")).unwrap_or_default();
+/// What a checkpoint of others was read from, and what its suite says of it, in words.
+fn theirs(spec: &clmbench_protocol::Import, given: &Given) -> String {
+    let source = given.source.as_ref().map(|source| format!("{source}, ")).unwrap_or_default();
     let weights = spec.files.iter().filter(|file| file.name.ends_with(".safetensors"));
     let weights: Vec<String> =
         weights.map(|file| format!("{} with SHA-256 {}", file.name, &file.sha256[..file.sha256.len().min(16)])).collect();
+    let numbers = [(given.tokens, "tokens"), (given.molecules, "molecules")];
+    let numbers: Vec<String> = numbers.iter().filter_map(|(number, of)| Some(format!("{} {of}", (*number)?))).collect();
+    let trained =
+        if numbers.is_empty() { String::new() } else { format!("; trained on {}, as its suite says", numbers.join(" and ")) };
     match spec.control {
         Some(seed) => {
-            format!("control of a checkpoint of others: {origin}its architecture and tokenizer, random weights of seed {seed}")
+            format!("control of a checkpoint of others: {source}its architecture and tokenizer, random weights of seed {seed}")
         }
-        None => format!("checkpoint of others: {origin}{}", weights.join(", ")),
+        None => format!("checkpoint of others: {source}{}{trained}", weights.join(", ")),
     }
 }
 

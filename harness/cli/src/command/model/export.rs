@@ -6,12 +6,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clmbench_checkpoint::is_allowed;
-use clmbench_protocol::OutputFile;
+use clmbench_checkpoint::{is_allowed, write_without};
+use clmbench_protocol::{HubInfo, OutputFile};
 use clmbench_store::Store;
 use serde::Serialize;
 
-use super::{card, chosen::Run};
+use super::{
+    card,
+    chosen::{Kind, Run},
+};
 use crate::{
     arguments::{ExportModelArguments, Global},
     command::wrapped,
@@ -20,6 +23,8 @@ use crate::{
     units::show_bytes,
 };
 
+/// The weights of a run.
+const WEIGHTS: &str = "model.safetensors";
 /// Our own record, which no other program reads.
 const RECORD: &str = "clmbench.json";
 /// What says what it is.
@@ -35,6 +40,8 @@ struct Row {
     architecture: String,
     /// Class of the `transformers` package that opens it; null if none does.
     transformers_class: Option<String>,
+    /// Weights that were not written, since they are random: the checkpoint of others had none.
+    left_out: Vec<String>,
     files: Vec<Written>,
 }
 
@@ -56,7 +63,12 @@ pub fn run(arguments: &ExportModelArguments, global: &Global, console: Console) 
     let checkpoint = run.checkpoint(arguments.checkpoint.as_deref())?;
     let target = Target::at(&arguments.out, arguments.force)?;
     let (info, ..) = run.info(&store)?;
-    let class = info.and_then(|info| info.hub).and_then(|hub| hub.class);
+    let hub = info.and_then(|info| info.hub);
+    let random = match run.kind() {
+        Some(Kind::Theirs(_, output)) if output.head_is_random => Some(head(&run, hub.as_ref())?),
+        _ => None,
+    };
+    let class = hub.and_then(|hub| hub.class);
     let place = store.artifact_dir(&run.identity);
     let folder = format!("{}/", checkpoint.folder);
     let of_checkpoint = |file: &&OutputFile| {
@@ -69,11 +81,16 @@ pub fn run(arguments: &ExportModelArguments, global: &Global, console: Console) 
         copy(&place.join(&file.path), &target.beside.join(&name), file, &run)?;
         written.push(Written { name, bytes: file.bytes, blake3: file.blake3.clone() });
     }
-    if !written.iter().any(|file| file.name == "model.safetensors") {
-        let file = format!("{folder}model.safetensors");
+    let Some(weights) = written.iter_mut().find(|file| file.name == WEIGHTS) else {
+        let file = format!("{folder}{WEIGHTS}");
         return Err(CliError::FileLost { run: run.detail.row.key.clone(), file, state: "missing" });
+    };
+    let mut left_out = Vec::new();
+    if let Some(head) = random {
+        left_out = without(&target.beside, &head)?;
+        *weights = Written::of(&target.beside, WEIGHTS)?;
     }
-    let text = card::text(&run, checkpoint, class.as_deref(), run.origin(&store)?.as_deref());
+    let text = card::text(&run, checkpoint, class.as_deref(), &run.given(&store)?, &left_out);
     let path = target.beside.join(CARD);
     write(&path, text.as_bytes()).map_err(|error| CliError::file(&path, error))?;
     written.push(Written {
@@ -91,6 +108,7 @@ pub fn run(arguments: &ExportModelArguments, global: &Global, console: Console) 
         folder: whole.display().to_string(),
         architecture,
         transformers_class: class,
+        left_out,
         files: written,
     };
     if arguments.json.json {
@@ -105,6 +123,10 @@ fn page(row: &Row, console: Console) -> String {
     for file in &row.files {
         lines.push(wrapped(" ", &format!("{}, {}", file.name, show_bytes(file.bytes)), width));
     }
+    if !row.left_out.is_empty() {
+        let text = format!("{}: random, since the checkpoint of others had none", card::listed(&row.left_out));
+        lines.push(wrapped("left out", &text, width));
+    }
     lines.push(match &row.transformers_class {
         Some(class) => format!("{} of transformers opens it; README.md says how", one_line(class, 80)),
         None => {
@@ -112,6 +134,38 @@ fn page(row: &Row, console: Console) -> String {
         }
     });
     lines.join("\n")
+}
+
+/// Starts of the names of the weights that logits alone need.
+fn head(run: &Run, hub: Option<&HubInfo>) -> Result<Vec<String>, CliError> {
+    hub.map(|hub| hub.head.clone()).ok_or_else(|| CliError::Usage {
+        message: format!(
+            "the weights that logits need are random in {}, and no suite of the store says any more which they are",
+            one_line(&run.detail.row.key, 200)
+        ),
+        hint: "`clmbench run` a suite with this checkpoint once more, so that the store knows its architecture".to_owned(),
+    })
+}
+
+/// Takes these weights out of the file in a folder: who reads it is to find them missing, and not to take random ones for learnt ones.
+fn without(folder: &Path, head: &[String]) -> Result<Vec<String>, CliError> {
+    let (whole, path) = (folder.join(format!("{WEIGHTS}.whole")), folder.join(WEIGHTS));
+    let file = |error| CliError::file(&path, error);
+    fs::rename(&path, &whole).map_err(file)?;
+    let left_out = write_without(&whole, &path, |name| head.iter().any(|start| name.starts_with(start.as_str())))?;
+    fs::remove_file(&whole).map_err(file)?;
+    Ok(left_out)
+}
+
+impl Written {
+    /// A file as it is in a folder.
+    fn of(folder: &Path, name: &str) -> Result<Self, CliError> {
+        let path = folder.join(name);
+        let file = |error| CliError::file(&path, error);
+        let mut hash = blake3::Hasher::new();
+        let bytes = io::copy(&mut File::open(&path).map_err(file)?, &mut hash).map_err(file)?;
+        Ok(Self { name: name.to_owned(), bytes, blake3: hash.finalize().to_hex().to_string() })
+    }
 }
 
 /// Copies a file whose bytes are as they were written.

@@ -1,11 +1,16 @@
 //! What there is to say of a checkpoint, whether it came from elsewhere or from a run of the store.
 
+use std::path::Path;
+
 use clmbench_fetch::hub::HubFile;
-use clmbench_protocol::Objective;
+use clmbench_protocol::{CheckpointOutput, ImportOutput, Objective, Pretrain, PretrainOutput, Special};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{coverage::Covered, tokens::SpecialToken};
+use super::{
+    coverage::Covered,
+    tokens::{self, SpecialToken},
+};
 
 /// The row of `model import --json`, and of `model describe --json` for a checkpoint.
 #[derive(Debug, Clone, Serialize)]
@@ -109,9 +114,99 @@ pub enum Origin {
         checkpoint: String,
         /// All its checkpoints.
         checkpoints: Vec<String>,
-        /// Tokens trained on; null where it is not known.
+        /// Where a checkpoint of others comes from, as its suite says; null for a run of our own.
+        from: Option<String>,
+        /// Tokens trained on (of a checkpoint of others, as its suite says); null where it is not known.
         tokens: Option<u64>,
+        /// Molecules trained on, likewise.
+        molecules: Option<u64>,
         /// What it was trained on, in words; of a checkpoint of others, its files.
         training: String,
     },
+}
+
+/// The architecture by which a checkpoint is read.
+pub struct Reader {
+    /// Plugin.
+    pub plugin: String,
+    /// Its version.
+    pub version: String,
+    /// Class of the `transformers` package that opens what is exported.
+    pub class: Option<String>,
+}
+
+impl Facts {
+    /// Of a checkpoint of others, whose files are in `folder` as the worker wrote them.
+    pub fn of_import(name: String, output: &ImportOutput, reader: Reader, folder: &Path, source: Origin) -> Self {
+        let inner = output.non_embedding_parameters;
+        Self {
+            name,
+            architecture: output.architecture.clone(),
+            objective: output.objective,
+            config: output.config.clone(),
+            plugin: reader.plugin,
+            version: reader.version,
+            transformers_class: reader.class,
+            non_embedding_parameters: inner,
+            total_parameters: output.total_parameters,
+            forward_flops_per_token: inner.saturating_mul(2),
+            training_flops_per_token: inner.saturating_mul(6),
+            tokenizer: Tokenizer {
+                kind: output.tokenizer_kind.clone(),
+                entries: output.tokenizer_entries,
+                embedding_rows: output.vocabulary,
+                digest: output.tokenizer_digest.clone(),
+                special: tokens::special(folder, &output.special),
+            },
+            max_tokens: u64::from(output.max_tokens),
+            max_positions: Some(output.max_positions),
+            head_is_random: Some(output.head_is_random),
+            weights_digest: output.checkpoint.weights_digest.clone(),
+            notes: output.notes.clone(),
+            source,
+            suite_table: None,
+            coverage: Vec::new(),
+        }
+    }
+
+    /// Of a run of our own, at a checkpoint whose files are in `folder`.
+    pub fn of_run(
+        name: String,
+        (spec, output, checkpoint): (&Pretrain, &PretrainOutput, &CheckpointOutput),
+        reader: Reader,
+        folder: &Path,
+        source: Origin,
+    ) -> Self {
+        let inner = output.non_embedding_parameters;
+        let record = tokens::read(&folder.join("clmbench.json")).unwrap_or_default();
+        let whole = |name: &str| record["vocabulary"][name].as_u64().unwrap_or_default();
+        Self {
+            name,
+            architecture: spec.architecture.clone(),
+            objective: spec.objective,
+            config: spec.config.clone(),
+            plugin: reader.plugin,
+            version: reader.version,
+            transformers_class: reader.class,
+            non_embedding_parameters: inner,
+            total_parameters: output.total_parameters,
+            forward_flops_per_token: inner.saturating_mul(2),
+            training_flops_per_token: inner.saturating_mul(6),
+            tokenizer: Tokenizer {
+                kind: "SMILES regex".to_owned(),
+                entries: whole("size"),
+                embedding_rows: whole("size"),
+                digest: spec.tokenizer_digest.clone(),
+                special: tokens::special(folder, &Special::default()),
+            },
+            max_tokens: whole("max_tokens"),
+            max_positions: None,
+            head_is_random: None,
+            weights_digest: checkpoint.weights_digest.clone(),
+            notes: Vec::new(),
+            source,
+            suite_table: None,
+            coverage: Vec::new(),
+        }
+    }
 }

@@ -13,9 +13,9 @@ use clmbench_runner::{
 
 use super::{
     coverage,
-    facts::{self, Facts, Tokenizer},
+    facts::{self, Facts, Reader},
     origin::{Origin, Source},
-    page, tokens,
+    page,
 };
 use crate::{
     arguments::{Global, ImportArguments, Reading},
@@ -73,34 +73,13 @@ pub fn read(
     let manifest = &offer.plugin.manifest;
     let mut notes = origin.notes.clone();
     notes.extend(output.notes.iter().filter(|note| !origin.notes.contains(note)).cloned());
-    Ok(Facts {
-        name: origin.name(),
-        architecture: output.architecture,
-        objective: output.objective,
-        config: output.config,
+    let reader = Reader {
         plugin: manifest.name.clone(),
         version: manifest.version.clone(),
-        transformers_class: offer.info.hub.as_ref().and_then(|hub| hub.class.clone()),
-        non_embedding_parameters: output.non_embedding_parameters,
-        total_parameters: output.total_parameters,
-        forward_flops_per_token: output.non_embedding_parameters.saturating_mul(2),
-        training_flops_per_token: output.non_embedding_parameters.saturating_mul(6),
-        tokenizer: Tokenizer {
-            kind: output.tokenizer_kind,
-            entries: output.tokenizer_entries,
-            embedding_rows: output.vocabulary,
-            digest: output.tokenizer_digest,
-            special: tokens::special(&folder, &output.special),
-        },
-        max_tokens: u64::from(output.max_tokens),
-        max_positions: Some(output.max_positions),
-        head_is_random: Some(output.head_is_random),
-        weights_digest: output.checkpoint.weights_digest,
-        notes,
-        suite_table: Some(suite_table(&origin, reading)),
-        source: source(&origin),
-        coverage,
-    })
+        class: offer.info.hub.as_ref().and_then(|hub| hub.class.clone()),
+    };
+    let facts = Facts::of_import(origin.name(), &output, reader, &folder, source(&origin));
+    Ok(Facts { notes, suite_table: Some(suite_table(&origin, reading)), coverage, ..facts })
 }
 
 /// What a worker read. Its files lie in a folder of the cache, which has room for them, until they are dropped.

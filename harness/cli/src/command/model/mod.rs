@@ -13,6 +13,7 @@ mod page;
 mod tokens;
 
 pub use architecture::bounds;
+pub use chosen::{Given, given};
 
 use crate::{
     arguments::{Global, Model},

@@ -81,11 +81,11 @@ fn source(source: &Origin, say: &mut impl FnMut(&str, &str)) {
             }
             listed(files, say);
         }
-        Origin::Run { key, identity, suite, checkpoint, checkpoints, tokens, training } => {
+        Origin::Run { key, identity, suite, checkpoint, checkpoints, from, tokens, training, .. } => {
             let suite = suite.as_ref().map(|suite| format!(" of suite {suite}")).unwrap_or_default();
             say("run", &format!("{key} ({}){suite}", &identity[..identity.len().min(12)]));
             say(" ", training);
-            let tokens = tokens.map(|tokens| format!(", after {tokens} tokens")).unwrap_or_default();
+            let tokens = tokens.filter(|_| from.is_none()).map(|tokens| format!(", after {tokens} tokens")).unwrap_or_default();
             let others = if checkpoints.len() > 1 { format!("; it has {}", checkpoints.join(", ")) } else { String::new() };
             say(" ", &format!("{checkpoint}{tokens}{others}"));
         }

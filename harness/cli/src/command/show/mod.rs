@@ -13,7 +13,10 @@ use clmbench_store::{CellDetail, CellStatus, LeaseState, Store};
 use serde::Serialize;
 
 use self::files::OnDisk;
-use super::running;
+use super::{
+    model::{Given, given},
+    running,
+};
 use crate::{
     arguments::{Global, ShowArguments},
     console::{self, Console},
@@ -33,6 +36,9 @@ struct Row<'a> {
     detail: &'a CellDetail,
     #[serde(flatten)]
     files: &'a OnDisk,
+    /// What the suite says of a checkpoint of others; absent of other cells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoint: Option<&'a Given>,
     /// The log itself, with `--log`.
     #[serde(skip_serializing_if = "Option::is_none")]
     log_text: Option<String>,
@@ -51,15 +57,19 @@ pub fn run(arguments: &ShowArguments, global: &Global, console: Console) -> Resu
         running::interrupt(&mut detail.row);
     }
     let files = OnDisk::of(&detail, &store, arguments.verify);
+    let given = match (detail.row.stage.as_str(), &detail.row.identity) {
+        ("import", Some(identity)) => Some(given(&store, detail.suite.as_deref(), identity)?),
+        _ => None,
+    };
     let log_text = if arguments.log { Some(log(&detail, &store)?) } else { None };
     match (arguments.json.json, log_text) {
-        (true, log_text) => console.json("cell", &[Row { detail: &detail, files: &files, log_text }]),
+        (true, log_text) => console.json("cell", &[Row { detail: &detail, files: &files, checkpoint: given.as_ref(), log_text }]),
         (false, Some(text)) if text.is_empty() => {
             console.note("the log is empty: worker and plugins printed nothing");
             Ok(())
         }
         (false, Some(text)) => console.print(&text),
-        (false, None) => console.print(&page(&detail, &files)),
+        (false, None) => console.print(&page(&detail, given.as_ref(), &files)),
     }
 }
 
@@ -84,9 +94,9 @@ fn log(detail: &CellDetail, store: &Store) -> Result<String, CliError> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn page(detail: &CellDetail, files: &OnDisk) -> String {
+fn page(detail: &CellDetail, given: Option<&Given>, files: &OnDisk) -> String {
     let mut page = Page::default();
-    heading(&mut page, detail);
+    heading(&mut page, detail, given);
     if let Some(output) = &detail.output {
         page.blank();
         result::result(&mut page, output);
@@ -99,7 +109,7 @@ fn page(detail: &CellDetail, files: &OnDisk) -> String {
     page.text
 }
 
-fn heading(page: &mut Page, detail: &CellDetail) {
+fn heading(page: &mut Page, detail: &CellDetail, given: Option<&Given>) {
     let row = &detail.row;
     page.line("cell", &row.key);
     if row.label != row.key {
@@ -137,6 +147,9 @@ fn heading(page: &mut Page, detail: &CellDetail) {
     if let Some(report) = &detail.report {
         page.line("build", &report.build);
     }
+    if let Some(given) = given {
+        told(page, given);
+    }
     identified(page, detail);
     for (index, needed) in row.dependencies.iter().enumerate() {
         page.line(if index == 0 { "needs" } else { "" }, needed);
@@ -146,6 +159,18 @@ fn heading(page: &mut Page, detail: &CellDetail) {
     }
     if detail.needed_by.len() > MOST_NEEDED {
         page.line("", &format!("and {} more; --json lists all", detail.needed_by.len() - MOST_NEEDED));
+    }
+}
+
+/// Where a checkpoint of others comes from, and what its suite says of its training.
+fn told(page: &mut Page, given: &Given) {
+    if let Some(source) = &given.source {
+        page.line("comes from", source);
+    }
+    let numbers = [(given.tokens, "tokens"), (given.molecules, "molecules")];
+    let numbers: Vec<String> = numbers.iter().filter_map(|(number, of)| Some(format!("{} {of}", (*number)?))).collect();
+    if !numbers.is_empty() {
+        page.line("trained on", &format!("{}, as the suite says", numbers.join(" and ")));
     }
 }
 

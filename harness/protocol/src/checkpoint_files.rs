@@ -1,4 +1,4 @@
-//! Names of the files that are taken, and how large each may be.
+//! Names of the files that are taken of a checkpoint of others, from a folder and from a hub alike, and how large each may be.
 
 /// Names that are taken from a folder or a hub. Weights also lie in shards, [`is_shard`].
 pub const ALLOWED: [&str; 10] = [
@@ -41,17 +41,54 @@ pub fn limit(name: &str) -> Option<u64> {
     match name {
         "config.json" | "special_tokens_map.json" => Some(MIB),
         "added_tokens.json" | "tokenizer_config.json" => Some(4 * MIB),
-        "merges.txt" | "model.safetensors.index.json" | "vocab.json" | "vocab.txt" => Some(16 * MIB),
-        "tokenizer.json" => Some(64 * MIB),
+        // Ids end at 65,534, so that a vocabulary of this size is one that is refused for its ids.
+        "merges.txt" | "model.safetensors.index.json" | "tokenizer.json" | "vocab.json" | "vocab.txt" => Some(16 * MIB),
         _ => None,
     }
 }
 
-/// Whether a file of this name holds weights in a form that runs code when it is read (Python's pickle), or in that of another library.
-pub fn is_unsafe_weights(name: &str) -> bool {
+/// A form of weights that is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unread {
+    /// Python's, which can run code when it is read.
+    Pickle,
+    /// That of the TensorFlow library.
+    TensorFlow,
+    /// That of the Flax library.
+    Flax,
+}
+
+impl Unread {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pickle => "pickle",
+            Self::TensorFlow => "TensorFlow",
+            Self::Flax => "Flax",
+        }
+    }
+
+    /// What `from_pretrained` needs besides the folder to read it.
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::Pickle => "",
+            Self::TensorFlow => ", from_tf=True",
+            Self::Flax => ", from_flax=True",
+        }
+    }
+}
+
+/// The form of the weights in a file of this name, where it is one that is not read.
+pub fn unread(name: &str) -> Option<Unread> {
     let name = name.to_ascii_lowercase();
-    let ends = [".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".h5", ".msgpack"];
-    ends.iter().any(|end| name.ends_with(end)) && name != "training_args.bin"
+    let ends = |list: &[&str]| list.iter().any(|end| name.ends_with(end));
+    match () {
+        () if name == "training_args.bin" => None,
+        () if ends(&[".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"]) => Some(Unread::Pickle),
+        () if ends(&[".h5"]) => Some(Unread::TensorFlow),
+        () if ends(&[".msgpack"]) => Some(Unread::Flax),
+        () => None,
+    }
 }
 
 #[cfg(test)]
@@ -92,9 +129,10 @@ mod tests {
     }
 
     #[test]
-    fn pickle_is_told_by_its_name() {
-        assert!(["pytorch_model.bin", "a.PT", "model.ckpt", "x.pkl", "tf_model.h5"].iter().all(|name| is_unsafe_weights(name)));
-        assert!(!["model.safetensors", "training_args.bin", "vocab.txt"].iter().any(|name| is_unsafe_weights(name)));
+    fn weights_that_are_not_read_are_told_by_their_name() {
+        assert!(["pytorch_model.bin", "a.PT", "model.ckpt", "x.pkl"].iter().all(|name| unread(name) == Some(Unread::Pickle)));
+        assert_eq!((unread("tf_model.h5"), unread("flax_model.msgpack")), (Some(Unread::TensorFlow), Some(Unread::Flax)));
+        assert!(["model.safetensors", "training_args.bin", "vocab.txt"].iter().all(|name| unread(name).is_none()));
     }
 
     #[test]
