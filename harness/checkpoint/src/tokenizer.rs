@@ -7,6 +7,8 @@ mod special;
 mod timed;
 mod watch;
 
+use std::collections::BTreeMap;
+
 use clmbench_protocol::Special;
 use serde_json::{Map, Value};
 
@@ -31,6 +33,8 @@ pub struct FoundTokenizer {
     pub json: Vec<u8>,
     /// Ids of its special tokens.
     pub special: Special,
+    /// Tokens that the files name by role and the tokenizer has: `bos_token` and so on, whether or not its template puts them.
+    pub named: BTreeMap<String, u16>,
     /// Largest id, plus one.
     pub entries: u64,
     /// Kind of its model: `BPE`, `WordPiece`, `WordLevel` or `Unigram`.
@@ -101,10 +105,10 @@ impl Folder {
         let timed = Timed::of_file(&json, &value, file)?;
         let entries = judge::entries(timed.tokenizer(), &value, file)?;
         let unknown = special::unknown(&timed, &value);
-        let special = special::find(&timed, &settings, (entries, unknown), file, &mut notes)?;
+        let (special, named) = special::find(&timed, &settings, (entries, unknown), file, &mut notes)?;
         notes.extend(folds_case(&timed)?);
         let kind = judge::kind(timed.tokenizer()).to_owned();
-        Ok(FoundTokenizer { json, special, entries, kind, notes })
+        Ok(FoundTokenizer { json, special, named, entries, kind, notes })
     }
 }
 

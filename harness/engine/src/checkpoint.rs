@@ -6,11 +6,12 @@ use std::path::Path;
 use clmbench_api::PluginModuleRef;
 use clmbench_protocol::{CheckpointOutput, CheckpointRef, Failure, FailureKind, Import, Pretrain, fault};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
     failure::{Result, io},
     files,
+    import::SpecialTokens,
     loader::Plugins,
     model::{Model, Vocabulary},
     weights,
@@ -45,8 +46,8 @@ pub struct Imported {
 pub enum Origin<'a> {
     /// A run of ours.
     Run(&'a Pretrain),
-    /// Files of others, and the texts of the special tokens of their tokenizer.
-    Files(&'a Imported, &'a Map<String, Value>),
+    /// Files of others, and the special tokens of their tokenizer.
+    Files(&'a Imported, &'a SpecialTokens),
 }
 
 /// Writes a checkpoint folder whole: into a folder beside, then renamed. `tokenizer` is the content of `tokenizer.json`. Returns the row with
@@ -68,7 +69,11 @@ pub fn write(
     let tensors: Vec<_> = model.saved().map(|row| (row.name.clone(), &row.tensor)).collect();
     row.weights_digest = weights::write(&beside.join("model.safetensors"), &tensors)?;
     fault::reach("mid_checkpoint");
-    files::write(&beside.join("config.json"), model.hub_config()?.as_bytes())?;
+    let config = match origin {
+        Origin::Run(_) => model.hub_config()?,
+        Origin::Files(_, special) => special.put(&model.hub_config()?)?,
+    };
+    files::write(&beside.join("config.json"), config.as_bytes())?;
     files::write(&beside.join("tokenizer.json"), tokenizer)?;
     let mut special = serde_json::json!({
         "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": model.vocabulary.max_tokens,
@@ -77,7 +82,7 @@ pub fn write(
         Origin::Run(_) => serde_json::json!({
             "pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]",
         }),
-        Origin::Files(_, texts) => Value::Object(texts.clone()),
+        Origin::Files(_, special) => Value::Object(special.texts()),
     };
     if let (Value::Object(all), Value::Object(texts)) = (&mut special, texts) {
         all.extend(texts);

@@ -168,9 +168,14 @@ impl Model {
 
     /// Parameters without embeddings and output bias, and all of them; fixed tensors are none.
     pub fn counts(&self) -> (u64, u64) {
-        let all = self.parameters.iter().map(|row| row.tensor.numel() as u64).sum();
-        let inner = self.parameters.iter().filter(|row| !matches!(row.role, Role::Embedding | Role::OutputBias));
-        (inner.map(|row| row.tensor.numel() as u64).sum(), all)
+        self.counts_of(|_| true)
+    }
+
+    /// The same of the parameters with such names.
+    pub fn counts_of(&self, counted: impl Fn(&str) -> bool) -> (u64, u64) {
+        let all = || self.parameters.iter().filter(|row| counted(&row.name));
+        let inner = all().filter(|row| !matches!(row.role, Role::Embedding | Role::OutputBias));
+        (inner.map(|row| row.tensor.numel() as u64).sum(), all().map(|row| row.tensor.numel() as u64).sum())
     }
 
     /// BLAKE3 of all weights in memory, to tell whether somebody changed them.

@@ -3,7 +3,7 @@
 //! Begin and end of a molecule are what its template adds, found by encoding one. The others are named by `tokenizer_config.json`, else by
 //! `special_tokens_map.json`, else they have a usual name. Whatever else is marked special is neither masked nor drawn.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clmbench_protocol::Special;
 use serde_json::{Map, Value};
@@ -21,14 +21,14 @@ const MASK: [&str; 3] = ["[MASK]", "<mask>", "<MASK>"];
 const MOLECULES: [&str; 4] = ["CC", "c1ccccc1", "O", "[Na+].[Cl-]"];
 const FIELDS: [&str; 7] = ["pad_token", "unk_token", "cls_token", "sep_token", "bos_token", "eos_token", "mask_token"];
 
-/// Finds them.
+/// Finds them, and the ids of the roles that the files name; `pad_token` among these unless one had to be made up.
 pub(super) fn find(
     timed: &Timed,
     settings: &Settings,
     (entries, unknown): (u64, Option<u16>),
     file: &str,
     notes: &mut Vec<String>,
-) -> Result<Special, CheckpointError> {
+) -> Result<(Special, BTreeMap<String, u16>), CheckpointError> {
     let tokenizer = timed.tokenizer();
     let id = |text: &str| tokenizer.token_to_id(text).and_then(|id| u16::try_from(id).ok());
     let named =
@@ -46,6 +46,9 @@ pub(super) fn find(
         .or(end)
         .or_else(|| named("eos_token", &[]))
         .or(unknown);
+    let by_role = |field: &str| settings.token(field).and_then(id).map(|id| (field.to_owned(), id));
+    let mut by_role: BTreeMap<String, u16> = FIELDS.into_iter().filter_map(by_role).collect();
+    by_role.extend(pad.map(|pad| ("pad_token".to_owned(), pad)));
     let pad = pad.unwrap_or_else(|| {
         notes.push("the tokenizer has no token to fill up with; id 0 is used, and masked out as such always is".into());
         0
@@ -61,7 +64,7 @@ pub(super) fn find(
     for known in [Some(pad), unknown, start, end, mask].into_iter().flatten() {
         others.remove(&known);
     }
-    Ok(Special { pad, unknown, start, end, mask, others: others.into_iter().collect() })
+    Ok((Special { pad, unknown, start, end, mask, others: others.into_iter().collect() }, by_role))
 }
 
 /// First and last token that the template adds.

@@ -10,10 +10,9 @@ use clmbench_api::AttentionMode;
 use clmbench_checkpoint::{Folder, FoundTokenizer, Matched, config_notes, model_type};
 use clmbench_molecules::{ForeignTokenizer, digest, foreign};
 use clmbench_protocol::{
-    ArchitectureInfo, CheckpointOutput, Failure, FailureKind, FileRef, HubInfo, Import, ImportOutput, ImportedConfig, Special,
+    ArchitectureInfo, CheckpointOutput, Failure, FailureKind, FileRef, HubInfo, Import, ImportOutput, ImportedConfig,
     TokenizerSpec,
 };
-use serde_json::{Map, Value};
 use tch::{Kind, Tensor};
 
 use crate::{
@@ -26,7 +25,10 @@ use crate::{
 };
 
 mod geometry;
+mod special;
 mod values;
+
+pub use special::SpecialTokens;
 
 /// Folder of the checkpoint inside the cell's.
 const FOLDER: &str = "checkpoint-0";
@@ -94,8 +96,8 @@ pub fn run(
     }
     forward(&model)?;
     let imported = Imported { cell: spec.clone(), head_is_random: model.head_is_random };
-    let row = checkpoint::write(work, &model, &judged.tokenizer.json, Origin::Files(&imported, &judged.texts), row())?;
-    let (inner, all) = model.counts();
+    let row = checkpoint::write(work, &model, &judged.tokenizer.json, Origin::Files(&imported, &judged.named), row())?;
+    let (inner, all) = judged.counts(&model, &hub);
     Ok(ImportOutput {
         architecture: spec.architecture.clone(),
         config: judged.imported.config,
@@ -150,8 +152,7 @@ struct Judged {
     matched: Matched,
     tokenizer: FoundTokenizer,
     tokenizer_digest: String,
-    /// `pad_token` and so on, as texts.
-    texts: Map<String, Value>,
+    named: SpecialTokens,
     max_tokens: u32,
     config_notes: Vec<String>,
 }
@@ -161,6 +162,12 @@ impl Judged {
         let (size, entries) = (self.imported.vocab_size, self.tokenizer.entries);
         let entries = (entries != size).then_some(entries);
         Vocabulary { size, max_tokens: self.imported.max_positions, special: self.tokenizer.special.clone(), entries }
+    }
+
+    /// Parameters without embeddings and output bias, and all of them: those of the files, and a head that they lack, without which there
+    /// would be no model to take a loss of. Whatever else the files lack is not counted: its values are none of the checkpoint's.
+    fn counts(&self, model: &Model, hub: &HubInfo) -> (u64, u64) {
+        model.counts_of(|name| starts(name, &hub.head) || !self.matched.absent.iter().any(|absent| absent == name))
     }
 
     /// What a reader should know.
@@ -213,25 +220,9 @@ fn judge(spec: &Import, plugin: &Plugin, info: &ArchitectureInfo, folder: &Folde
         special: Some(tokenizer.special.clone()),
     };
     let used = ForeignTokenizer::of(tokenizer.json.clone(), Path::new("tokenizer.json"), &as_planned).or_fail()?;
-    let texts = texts(&used, &tokenizer.special);
+    let named = SpecialTokens::of(&tokenizer, &used, &imported.config);
     let config_notes = config_notes(&config);
-    Ok(Judged { imported, shapes, matched, tokenizer, tokenizer_digest, texts, max_tokens, config_notes })
-}
-
-/// The special tokens as `tokenizer_config.json` names them.
-fn texts(tokenizer: &ForeignTokenizer, special: &Special) -> Map<String, Value> {
-    let Special { pad, unknown, start, end, mask, .. } = special;
-    let named = [
-        ("pad_token", Some(*pad)),
-        ("unk_token", *unknown),
-        ("cls_token", *start),
-        ("bos_token", *start),
-        ("sep_token", *end),
-        ("eos_token", *end),
-        ("mask_token", *mask),
-    ];
-    let text = |(name, id): (&str, Option<u16>)| Some((name.to_owned(), Value::from(tokenizer.token(id?)?)));
-    named.into_iter().filter_map(text).collect()
+    Ok(Judged { imported, shapes, matched, tokenizer, tokenizer_digest, named, max_tokens, config_notes })
 }
 
 /// Hidden states, and logits if their weights are there, of two short sequences must be numbers.

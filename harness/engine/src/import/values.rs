@@ -75,7 +75,10 @@ pub fn notes(matched: &Matched) -> Vec<String> {
         }
     };
     note(matched.ignored.clone(), "left out, for the model has no use for them");
-    note(matched.absent.clone(), "not in the files, so that they keep random initial values");
+    note(
+        matched.absent.clone(),
+        "not in the files, so that they keep random initial values and (but for a head) are not counted",
+    );
     note(matched.tied.iter().map(|(tensor, _)| tensor.name.clone()).collect(), "repeat another tensor bit for bit");
     for dtype in [Dtype::F16, Dtype::Bf16, Dtype::F64] {
         let of = matched.pairs.iter().filter(|(_, tensor)| tensor.dtype == dtype).count();

@@ -76,7 +76,9 @@ fn an_old_file_becomes_a_checkpoint_of_ours_with_the_same_values() {
     assert_eq!(encoder.encode("CC(=O)F").unwrap().ids, [0, 4, 4, 7, 9, 6, 8, 3, 2]);
     let config = std::fs::read(work.path().join("checkpoint-0/tokenizer_config.json")).unwrap();
     let config: Value = serde_json::from_slice(&config).unwrap();
-    assert_eq!((&config["mask_token"], &config["sep_token"]), (&json!("<mask>"), &json!("</s>")));
+    let named = json!({ "pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<s>", "bos_token": "<s>", "sep_token": "</s>",
+        "eos_token": "</s>", "mask_token": "<mask>", "model_max_length": 20, "tokenizer_class": "PreTrainedTokenizerFast" });
+    assert_eq!(config, named);
 }
 
 #[test]
@@ -115,6 +117,9 @@ fn a_file_without_its_head_is_imported_and_says_so() {
     let output = files.import(16, None, work.path()).unwrap();
     assert!(output.head_is_random);
     assert!(output.notes.iter().any(|note| note.contains("`toy.pooler.weight`, `head.bias`")), "{:?}", output.notes);
+    // Of what the files lack, the head counts and the pooler does not.
+    assert_eq!(output.non_embedding_parameters, 2 * 64 + 8);
+    assert_eq!(output.total_parameters, 2 * 64 + 8 + 16 * 8 + 20 * 8 + 16);
     let model = checkpoint::open_with(&work.path().join("checkpoint-0"), &reference(&output), toy::plugin().module).unwrap();
     assert!(model.head_is_random);
 }
