@@ -177,9 +177,16 @@ fn the_plan_counts_them_and_says_what_it_could_detect() {
     let bench = others(OTHERS);
     let page = bench.clmbench(&["plan", "suite.toml"]).code(0).stdout;
     assert!(page.contains("3 import + 3 controls"), "{page}");
-    assert!(page.contains("3 independent pretraining runs (of others) in pools of at most 2"), "{page}");
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    let at_most = "3 independent pretraining runs (of others) in pools of at most";
+    assert!(page.contains(&format!("{at_most} 3, if their tokenizers are equal: only runs")), "{page}");
+    assert!(page.contains("or they are of checkpoints of others, whose sizes are known once they are read"), "{page}");
     let row = &bench.clmbench(&["plan", "suite.toml", "--json"]).code(0).rows()[0];
-    assert_eq!((row["runs"].as_u64(), row["imports"].as_u64(), row["pool"].as_u64()), (Some(3), Some(3), Some(2)));
+    assert_eq!((row["runs"].as_u64(), row["imports"].as_u64(), row["pool"].as_u64()), (Some(3), Some(3), Some(3)));
+    assert_eq!((&row["pool_is_conditional"], &row["seconds"]), (&true.into(), &Value::Null));
+    bench.run();
+    let row = &bench.clmbench(&["plan", "suite.toml", "--json"]).code(0).rows()[0];
+    assert_eq!((row["pool"].as_u64(), &row["pool_is_conditional"]), (Some(2), &false.into()));
     // Without a corpus they are transferred, and not measured.
     let start = OTHERS.find("[[corpus]]").unwrap();
     let end = OTHERS.find("[[checkpoint]]").unwrap();
@@ -206,6 +213,58 @@ fn a_changed_file_is_another_checkpoint_and_the_same_one_is_no_second_run() {
         said(&bench, &["plan", "suite.toml"], 2),
         "error: suite.toml:13: `large` is the same as `small`; counting it twice would count one run as two. Remove one."
     );
+}
+
+#[test]
+fn a_copy_of_the_weights_is_shown_and_counted_once() {
+    let bench = others(&OTHERS.replacen("models/foreign", "models/copy", 1));
+    save(&bench, "copy", 1, "tokens");
+    fs::write(bench.path("models/copy/model.safetensors"), "weights of small        ").unwrap();
+    bench.run();
+    let fits = bench.clmbench(&["leaderboard", "predictors", "--json"]).code(0).rows();
+    for row in &fits {
+        assert_eq!(
+            row["n"],
+            if row["metric"] == "trivial/tokens" || row["metric"] == "trivial/corpus" || row["metric"] == "trivial/flops" {
+                1
+            } else {
+                2
+            },
+            "{row}"
+        );
+        assert!(row["flags"].as_array().unwrap().contains(&"same_weights".into()), "{row}");
+        let excluded = row["details"]["excluded"].as_array().unwrap();
+        assert!(excluded.iter().any(|run| run["label"] == "copy" && run["reason"] == "has the same weights as small"), "{row}");
+    }
+    assert!(!fits.is_empty());
+    let rows = bench.clmbench(&["leaderboard", "models", "--json"]).code(0).rows();
+    let of = |label: &str| rows.iter().find(|row| row["label"] == label).unwrap();
+    assert_eq!((&of("copy")["same_weights_as"], &of("small")["same_weights_as"]), (&"small".into(), &Value::Null));
+    let page = bench.clmbench(&["leaderboard", "models"]).code(0).stdout;
+    assert!(page.contains("same_weights: copy has those of small, which counts in the fits"), "{page}");
+    let page = bench.clmbench(&["leaderboard", "predictors"]).code(0).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(page.contains("Refused: trivial.corpus of 2 checkpoints ("), "{page}");
+}
+
+#[test]
+fn what_else_is_wrong_is_said_before_the_hub_is_asked() {
+    const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+    let bench = Bench::new(&hub(COMMIT, "architecture = \"fake\""));
+    let typo = said(&bench, &["run", "suite.toml", "--only", "tranfer"], 2);
+    assert!(typo.contains("no cell of the suite is named by `tranfer`") && typo.contains("transfer"), "{typo}");
+    let held = Store::open_writer(&bench.store()).unwrap();
+    let busy = said(&bench, &["run", "suite.toml"], 4);
+    assert!(!busy.contains("hub"), "{busy}");
+    drop(held);
+    let offline = said(&bench, &["run", "suite.toml"], 4);
+    assert!(offline.contains("lab--model"), "{offline}");
+    // What needs no model of the hub is computed without it, pinned or not.
+    let more = "architecture = \"fake\"\n[[baseline]]\nmodel = \"linear\"";
+    for revision in [COMMIT, "unpinned"] {
+        fs::write(bench.path("suite.toml"), hub(revision, more)).unwrap();
+        bench.clmbench(&["run", "suite.toml", "--only", "transfer/baseline/*"]).code(0);
+        assert_eq!(bench.cells()["tokenise/alpha"].0, CellStatus::Done);
+    }
 }
 
 #[test]

@@ -173,3 +173,39 @@ fn what_is_exported_is_imported_again_bit_for_bit() {
     real.clmbench(&["run", "again.toml"]).code(0);
     assert_eq!(before, seen());
 }
+
+/// The same weights in a file with a longer header.
+fn with_spaces(from: &Path, to: &Path) {
+    let bytes = fs::read(from).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header = [&bytes[8..8 + length], &[b' '; 8]].concat();
+    fs::write(to, [&(header.len() as u64).to_le_bytes()[..], &header, &bytes[8 + length..]].concat()).unwrap();
+}
+
+#[test]
+fn a_copy_and_an_export_of_a_run_of_our_own_are_no_second_runs() {
+    let real = prepared(&["roberta"]);
+    let ours = "[[model]]\narchitecture = \"bert\"\noverrides = [{ layers = 1, width = 64 }]\ntokens = 2000\nbatch = 16\n";
+    let ours = format!("{HEAD}{ours}").replace("name = \"foreign\"", "name = \"ours\"");
+    real.write("ours.toml", &ours);
+    real.clmbench(&["run", "ours.toml"]).code(0);
+    let own = real.clmbench(&["leaderboard", "models", "--json"]).code(0).rows();
+    let label = own.iter().find(|row| row["kind"] == "run").unwrap()["label"].as_str().unwrap().to_owned();
+    let key = format!("pretrain/{label}");
+    real.clmbench(&["model", "export", &key, "--out", real.path("exported").to_str().unwrap()]).code(0);
+    let copy = real.path("checkpoints/copy");
+    fs::create_dir(&copy).unwrap();
+    for entry in fs::read_dir(real.path("checkpoints/roberta")).unwrap().map(Result::unwrap) {
+        fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+    }
+    with_spaces(&real.path("checkpoints/roberta/model.safetensors"), &copy.join("model.safetensors"));
+    let tables =
+        ["exported", "checkpoints/roberta", "checkpoints/copy"].map(|path| format!("[[checkpoint]]\npath = \"{path}\"\n"));
+    real.write("all.toml", &format!("{}{}", ours.replace("name = \"ours\"", "name = \"all\""), tables.concat()));
+    real.clmbench(&["run", "all.toml"]).code(0);
+    let rows = real.clmbench(&["leaderboard", "models", "--json"]).code(0).rows();
+    let of = |label: &str| &rows.iter().find(|row| row["label"] == label).unwrap()["same_weights_as"];
+    assert_eq!((of("exported"), of("copy"), of("roberta")), (&Value::from(label.as_str()), &"roberta".into(), &Value::Null));
+    let fits = real.clmbench(&["leaderboard", "predictors", "--json"]).code(0).rows();
+    assert!(!fits.is_empty() && fits.iter().all(|row| row["n"] == 1), "{fits:?}");
+}

@@ -175,7 +175,8 @@ fn import(spec: &Import, inputs: &BTreeMap<String, String>, work: &mut Work<'_>)
     let mut texts = BTreeMap::new();
     for file in &spec.files {
         let path = inputs.get(&format!("file:{}", file.name)).ok_or_else(|| bad(format!("there is no input `{}`", file.name)))?;
-        texts.insert(file.name.as_str(), fs::read_to_string(path)?);
+        // As in a real file, white space beside the weights does not matter.
+        texts.insert(file.name.as_str(), fs::read_to_string(path)?.trim_end().to_owned());
     }
     let config: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(texts.get("config.json").map_or("", String::as_str)).map_err(|error| bad(error.to_string()))?;

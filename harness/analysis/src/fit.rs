@@ -138,8 +138,8 @@ fn draft(
         flags: flags(
             points,
             &pool.excluded,
-            &inputs.corpora,
-            (&group.dataset, Faults::of(&inputs.datasets, &group.data_digest, &group.split_digest, &group.task).is_leaked()),
+            inputs,
+            (group, Faults::of(&inputs.datasets, &group.data_digest, &group.split_digest, &group.task).is_leaked()),
             rho.as_ref().ok().copied(),
             interval.as_ref().ok(),
         ),

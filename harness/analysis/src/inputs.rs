@@ -1,11 +1,11 @@
 //! Everything an analysis reads, as plain rows, so that it can be tested without a database.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use clmbench_protocol::{CellSpec, CorpusOutput, DatasetOutput, MetricInfo};
 use clmbench_store::{BaselineRow, CellStatus, MetricRow, RefusedTaskRow, RunRow, ScoreRow, Store, SuiteRow};
 
-use crate::{AnalysisError, paired::Predictions, points::ScoreGroup, variant::Variant};
+use crate::{AnalysisError, LARGEST_UNTRAINED_SHARE, paired::Predictions, points::ScoreGroup, variant::Variant};
 
 /// The finished cells of a suite.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +36,8 @@ pub struct Inputs {
     pub infos: Vec<MetricInfo>,
     /// Corpus subsets, with what of each dataset they never show.
     pub corpora: Vec<CorpusOutput>,
+    /// Checkpoints of others and datasets (identity of the run, content) of which the tokenizer knows or keeps too little.
+    pub unread: BTreeSet<(String, String)>,
 }
 
 /// A measure cell that failed.
@@ -68,6 +70,7 @@ impl Inputs {
             datasets: store.datasets(suite_id)?,
             infos: store.metric_infos()?,
             corpora: store.corpora(suite_id)?,
+            unread: BTreeSet::new(),
         };
         Ok(inputs.by_content())
     }
@@ -76,6 +79,12 @@ impl Inputs {
     /// labels and split stand side by side. A dataset that was tokenised several times is listed once.
     fn by_content(mut self) -> Self {
         let contents = contents(&self.datasets);
+        // With the tokens goes what is known of them.
+        let unread: BTreeSet<&str> =
+            self.datasets.iter().filter(|dataset| is_unread(dataset)).map(|dataset| dataset.data_digest.as_str()).collect();
+        let rows = self.scores.iter().filter(|row| unread.contains(row.data_digest.as_str()));
+        let content = |digest: &String| contents.get(digest).unwrap_or(digest).clone();
+        self.unread = rows.map(|row| (row.run.clone(), content(&row.data_digest))).collect();
         let rename = |digest: &mut String| {
             if let Some(content) = contents.get(digest.as_str()) {
                 digest.clone_from(content);
@@ -121,6 +130,13 @@ impl Inputs {
         let found = self.infos.iter().rev().find(|info| info.id == metric);
         found.ok_or_else(|| AnalysisError::UnknownMetric { metric: metric.to_owned() })
     }
+}
+
+/// Whether over [`LARGEST_UNTRAINED_SHARE`] of a dataset's molecules hold a token outside the vocabulary, or are cut.
+fn is_unread(dataset: &DatasetOutput) -> bool {
+    let (training, validation, test) = dataset.counts;
+    let all = (training + validation + test) as f64;
+    [dataset.unknown_token_molecules, dataset.truncated].into_iter().any(|count| count as f64 > LARGEST_UNTRAINED_SHARE * all)
 }
 
 /// What names a dataset whatever its tokens: the SHA-256 of its molecules and labels; of one that was read before that was kept, the
@@ -210,6 +226,50 @@ mod tests {
             fit_rows(&inputs).unwrap().iter().filter(|row| row.metric == "loss/mlm_loss").map(|row| row.n).collect();
         n.sort_unstable();
         assert_eq!(n, [2, 4]);
+    }
+
+    #[test]
+    fn a_checkpoint_of_others_is_judged_by_its_own_tokenizer() {
+        // 20 % of 642 molecules are 128.4.
+        for (unknown, truncated, flagged) in [(129, 0, true), (0, 129, true), (128, 128, false)] {
+            let mut inputs = two_tokenizers();
+            (inputs.datasets[1].unknown_token_molecules, inputs.datasets[1].truncated) = (unknown, truncated);
+            let inputs = inputs.by_content();
+            let flag = "out_of_vocabulary".to_owned();
+            let board = model_board(&inputs);
+            for row in board.rows.iter().filter(|row| row.run.is_some()) {
+                let theirs = row.flags.contains(&"imported".to_owned());
+                assert_eq!(row.flags.contains(&flag), theirs && flagged, "{unknown} {truncated} {}", row.label);
+            }
+            for row in fit_rows(&inputs).unwrap() {
+                let theirs = row.flags.contains(&"imported".to_owned());
+                assert_eq!(row.flags.contains(&flag), theirs && flagged, "{unknown} {truncated} {}", row.metric);
+            }
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_of_others_is_held_against_the_unigram_of_its_own_tokens() {
+        let mut inputs = two_tokenizers();
+        inputs.runs[4..].iter_mut().for_each(|run| run.corpus_digest.clear());
+        let others: Vec<String> = inputs.runs[4..].iter().map(|run| run.run.clone()).collect();
+        for row in inputs.metrics.iter_mut().filter(|row| others.contains(&row.run)) {
+            (row.heldout_digest, row.tokenizer_digest) = ("their sample".into(), "theirs".into());
+        }
+        // Losses are about 1.8 with a standard error of .014: above 1.5 and below 2.5.
+        let mut judged = Vec::new();
+        for entropy in [1.5, 2.5] {
+            let mut inputs = inputs.clone();
+            let mut theirs = inputs.corpora[0].clone();
+            (theirs.tokenizer_digest, theirs.heldout_digest) = ("theirs".into(), "their sample".into());
+            theirs.unigram_cross_entropy = entropy.into();
+            inputs.corpora.push(theirs);
+            let board = model_board(&inputs.by_content());
+            let row = board.rows.iter().find(|row| row.run.as_ref() == others.first()).unwrap();
+            assert!(row.heldout_loss.is_some());
+            judged.push((row.unigram_cross_entropy, row.flags.contains(&"above_unigram".to_owned())));
+        }
+        assert_eq!(judged, [(Some(1.5), true), (Some(2.5), false)]);
     }
 
     #[test]

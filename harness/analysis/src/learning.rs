@@ -1,7 +1,7 @@
 //! Whether a run has learnt anything: its held-out loss against what unigram frequencies reach on the same tokens.
 
-use clmbench_protocol::Objective;
-use clmbench_store::RunRow;
+use clmbench_protocol::{CorpusOutput, Objective};
+use clmbench_store::{MetricRow, RunRow};
 
 use crate::{inputs::Inputs, models::ModelRow};
 
@@ -16,16 +16,16 @@ fn heldout_loss(objective: Objective) -> &'static str {
 /// Fills in both losses of a run's row, and flags it `above_unigram` where its loss is not below the unigram
 /// cross-entropy by two standard errors of both. A run whose loss was not measured is not judged.
 pub(crate) fn judge(inputs: &Inputs, run: &RunRow, row: &mut ModelRow) {
-    let same = |corpus: &&_| of_run(corpus, run);
+    let losses: Vec<&MetricRow> = inputs.metrics.iter().filter(|value| is_loss(value, run)).collect();
+    let of_loss = |corpus: &CorpusOutput| losses.iter().any(|value| value.heldout_digest == corpus.heldout_digest);
+    let same = |corpus: &&CorpusOutput| match run.imported {
+        // Trained on something else, it is held against the sample that it is measured on.
+        true => corpus.tokenizer_digest == run.tokenizer_digest && of_loss(corpus),
+        false => of_run(corpus, run),
+    };
     let Some(corpus) = inputs.corpora.iter().rfind(same) else { return };
     row.unigram_cross_entropy = Some(corpus.unigram_cross_entropy.0).filter(|value| value.is_finite());
-    let measured = inputs.metrics.iter().filter(|value| {
-        value.metric == heldout_loss(run.objective)
-            && value.run == run.run
-            && value.primary
-            && value.last
-            && value.heldout_digest == corpus.heldout_digest
-    });
+    let measured = losses.into_iter().filter(|value| value.heldout_digest == corpus.heldout_digest);
     // Of several budgets the most precise.
     let Some(loss) = measured.min_by(|left, right| left.std_error.total_cmp(&right.std_error)) else { return };
     row.heldout_loss = Some(loss.value).filter(|value| value.is_finite());
@@ -36,6 +36,11 @@ pub(crate) fn judge(inputs: &Inputs, run: &RunRow, row: &mut ModelRow) {
     }
 }
 
-fn of_run(corpus: &clmbench_protocol::CorpusOutput, run: &RunRow) -> bool {
+/// Whether a value is the held-out loss of a run's last checkpoint.
+fn is_loss(value: &MetricRow, run: &RunRow) -> bool {
+    value.metric == heldout_loss(run.objective) && value.run == run.run && value.primary && value.last
+}
+
+fn of_run(corpus: &CorpusOutput, run: &RunRow) -> bool {
     corpus.train_digest == run.corpus_digest && corpus.tokenizer_digest == run.tokenizer_digest
 }

@@ -25,6 +25,7 @@ mod predictors;
 mod refused;
 #[cfg(test)]
 mod sample;
+mod twins;
 mod unscored;
 mod variant;
 
@@ -41,7 +42,7 @@ pub use models::{ModelBoard, ModelKind, ModelRow, model_board};
 pub use points::{Score, ScoreGroup, scores_by_group};
 pub use pool::Pool;
 pub use predictors::{PredictorBoard, PredictorRow, predictor_board};
-pub use refused::RefusedTask;
+pub use refused::{RefusedMetric, RefusedTask};
 
 /// Who made a board, for its JSON form.
 pub const GENERATED_BY: &str = concat!("clmbench ", env!("CARGO_PKG_VERSION"));
@@ -63,6 +64,7 @@ pub fn predictors(store: &Store, suite_id: i64) -> Result<PredictorBoard, Analys
     let suite = inputs::suite(store, suite_id)?;
     let mut board = predictor_board(&suite.name, suite.expect, suite.useful_effect, store.fits(suite_id)?)?;
     board.refused = refused::refused(&store.refused_tasks(suite_id)?);
+    board.lacking = refused::lacking(&store.cells(suite_id)?);
     board.look_over(store.datasets(suite_id)?);
     board.stale = store.fits_state(suite_id)?.is_some_and(|state| state.stale);
     Ok(board)

@@ -14,13 +14,14 @@ use crate::{
     GENERATED_BY,
     baselines::Baselines,
     details::ExcludedRun,
-    flags::IMPORTED,
+    flags::{IMPORTED, OUT_OF_VOCABULARY, is_out_of_vocabulary},
     inputs::Inputs,
     labels::{self, Faults, LEAKED, LabelNote},
     learning,
     paired::{self, Side},
     points::{Score, ScoreGroup, scores_by_group},
     refused::{self, RefusedTask},
+    twins::{self, SAME_WEIGHTS},
 };
 
 /// Scores in the order of a leaderboard. Its JSON form is `{schema, generated_by, rows}`.
@@ -137,12 +138,15 @@ pub struct ModelRow {
     pub conflicting_labels: Option<u64>,
     /// Held-out loss of the run at its last checkpoint, in nats a token; none if it was not measured.
     pub heldout_loss: Option<f64>,
+    /// Label of the run that counts in the fits in place of this checkpoint of others, whose weights are the same; none where it counts.
+    pub same_weights_as: Option<String>,
     /// Cross-entropy of the same tokens under the corpus subset's unigram frequencies, in nats.
     pub unigram_cross_entropy: Option<f64>,
     /// Words that say what to be careful about: `leaked` where test molecules are also in training or validation; `diverged`, `not_annealed`, and `above_unigram` where the held-out loss is
     /// not below the unigram cross-entropy by two standard errors of both: the run has learnt nothing to speak of;
     /// `fixed_learning_rate` where the suite fixed the rate of a fine-tuning; `imported` of a checkpoint of others: whether it was annealed,
-    /// and whether test molecules were among those it was trained on, is not known.
+    /// and whether test molecules were among those it was trained on, is not known; `same_weights` where that is another run of the suite;
+    /// `out_of_vocabulary` as in the fits, but of this run alone.
     pub flags: Vec<String>,
 }
 
@@ -232,8 +236,12 @@ impl Ranked<'_> {
         let mut flag = |word: &str, on: bool| row.flags.extend(on.then(|| word.to_owned()));
         flag("diverged", run.diverged);
         flag(IMPORTED, run.imported && !run.control);
+        let first = twins::counted_instead(&self.inputs.runs, run);
+        flag(SAME_WEIGHTS, first.is_some());
+        flag(OUT_OF_VOCABULARY, !run.control && is_out_of_vocabulary(self.inputs, run, self.group));
         flag("not_annealed", !run.control && !score.annealed);
         flag("fixed_learning_rate", score.fixed_learning_rate);
+        row.same_weights_as = first.map(|first| first.label.clone());
         if run.control {
             row.control_difference_contains = "it is a control".to_owned();
             row.baseline_difference_contains = "it is a control".to_owned();
@@ -378,6 +386,7 @@ impl Ranked<'_> {
             leaked_test_molecules: faults.leaked,
             conflicting_labels: faults.conflicting,
             heldout_loss: None,
+            same_weights_as: None,
             unigram_cross_entropy: None,
             flags,
         }

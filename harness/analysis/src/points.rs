@@ -9,6 +9,7 @@ use crate::{
     details::{ExcludedRun, FitPoint},
     inputs::{FailedCell, Inputs},
     pool::Pool,
+    twins,
     variant::Variant,
 };
 
@@ -142,7 +143,7 @@ impl Point<'_> {
 }
 
 /// Divides the runs that have both a value of the metric and a score into pools. Controls are not counted; diverged
-/// runs and runs that lack one of both are listed as excluded in every pool of their objective and tokenizer.
+/// runs, checkpoints of others with the weights of another run and runs that lack one of both are listed as excluded in every pool of their objective and tokenizer.
 ///
 /// Where runs of an objective and tokenizer have scores but none has a value that was planned, there is a pool without
 /// points: a metric that failed everywhere is told of, not left out.
@@ -163,15 +164,20 @@ pub(crate) fn pools<'a>(
     let mut runs: Vec<&RunRow> = inputs.runs.iter().filter(|run| !run.control).collect();
     runs.sort_by(|left, right| left.run.cmp(&right.run));
     let mut pools: BTreeMap<Pool, Vec<Point<'a>>> = BTreeMap::new();
-    let mut excluded: Vec<(&RunRow, &str)> = Vec::new();
+    let mut excluded: Vec<(&RunRow, String)> = Vec::new();
+    let mut leave_out = |run, reason: &str| excluded.push((run, reason.to_owned()));
     for run in runs {
+        if let Some(first) = twins::counted_instead(&inputs.runs, run) {
+            leave_out(run, &twins::reason(first));
+            continue;
+        }
         let score = scores.get(&run.run);
         match (run.diverged, values.get(run.run.as_str()), score) {
-            (true, _, _) => excluded.push((run, "diverged")),
-            (false, None, None) => excluded.push((run, "neither a value of the metric nor a score")),
-            (false, None, Some(_)) => excluded.push((run, "no value of the metric")),
-            (false, Some(_), None) => excluded.push((run, "no score")),
-            (false, Some(_), Some(score)) if !score.annealed => excluded.push((run, "its last checkpoint is not annealed")),
+            (true, _, _) => leave_out(run, "diverged"),
+            (false, None, None) => leave_out(run, "neither a value of the metric nor a score"),
+            (false, None, Some(_)) => leave_out(run, "no value of the metric"),
+            (false, Some(_), None) => leave_out(run, "no score"),
+            (false, Some(_), Some(score)) if !score.annealed => leave_out(run, "its last checkpoint is not annealed"),
             (false, Some(metric), Some(score)) => {
                 let pool = Pool {
                     objective: run.objective,
@@ -223,7 +229,7 @@ pub(crate) fn pools<'a>(
         let listed = excluded.iter().filter(|(run, _)| same(run)).map(|(run, reason)| ExcludedRun {
             run: run.run.clone(),
             label: run.label.clone(),
-            reason: (*reason).to_owned(),
+            reason: reason.clone(),
         });
         listed.collect()
     };

@@ -12,7 +12,7 @@ use crate::{
     details::Details,
     inputs::{contents, named_by_content},
     labels::{Faults, LEAKED, LabelNote, notes},
-    refused::RefusedTask,
+    refused::{RefusedMetric, RefusedTask},
 };
 
 /// Stored fits in the order of a leaderboard. Its JSON form is `{schema, generated_by, rows}`.
@@ -36,6 +36,9 @@ pub struct PredictorBoard {
     /// Tasks without a score, and why: they have no fits.
     #[serde(skip)]
     pub refused: Vec<RefusedTask>,
+    /// Metrics that were refused for runs, and why: where it was for all of them, there is no row.
+    #[serde(skip)]
+    pub lacking: Vec<RefusedMetric>,
     /// Whether cells were finished after these fits were stored.
     #[serde(skip)]
     pub stale: bool,
@@ -145,6 +148,7 @@ pub fn predictor_board(
         expect,
         useful_effect,
         refused: Vec::new(),
+        lacking: Vec::new(),
         stale: false,
         labels: Vec::new(),
     })

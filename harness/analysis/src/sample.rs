@@ -1,6 +1,6 @@
 //! Rows for the tests: runs whose loss and RMSE fall together, with a little noise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clmbench_protocol::{
     Budget, CheckpointRef, Comparable, CorpusOutput, CostClass, Coverage, DatasetOutput, Direction, ErrorKind, Measure,
@@ -289,5 +289,6 @@ pub(crate) fn suite(n: usize) -> Inputs {
         datasets: vec![dataset("freesolv")],
         infos: vec![metric_info("loss/mlm_loss"), parameters],
         corpora: vec![corpus],
+        unread: BTreeSet::new(),
     }
 }

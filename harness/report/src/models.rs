@@ -201,6 +201,14 @@ pub(crate) fn footer(board: &ModelBoard, left_out: &BTreeSet<String>) -> Vec<Str
             "imported: a checkpoint of others; whether it was annealed, or trained on test molecules, is not known.".to_owned(),
         );
     }
+    let copies: BTreeSet<(&str, &str)> =
+        board.rows.iter().filter_map(|row| Some((row.label.as_str(), row.same_weights_as.as_deref()?))).collect();
+    for (copy, first) in copies {
+        lines.push(format!("same_weights: {copy} has those of {first}, which counts in the fits in its place."));
+    }
+    if board.rows.iter().any(|row| row.flags.iter().any(|flag| flag == "out_of_vocabulary")) {
+        lines.push(format!("out_of_vocabulary: {}.", crate::predictors::flag_meaning("out_of_vocabulary")));
+    }
     // Each missing number gives its reason; each standard error says what it contains.
     let mut contains: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut of_baselines: BTreeSet<&str> = BTreeSet::new();

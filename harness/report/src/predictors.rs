@@ -200,8 +200,8 @@ fn footer(board: &PredictorBoard, shared: &Shared, left_out: &[String]) -> Vec<S
     }
     if !shared.pools.is_empty() {
         lines.push(
-            "pool: runs that one fit compares; objective, tokenizer, held-out sample (one [[corpus]] table), split and protocol are \
-             the same."
+            "pool: runs that one fit compares; objective, tokenizer, held-out sample (one [[corpus]] table and longest sequence), \
+             split and protocol are the same."
                 .to_owned(),
         );
     }
@@ -224,10 +224,24 @@ fn footer(board: &PredictorBoard, shared: &Shared, left_out: &[String]) -> Vec<S
     }
     lines.extend(label_lines(&board.labels, rows.iter().map(|row| row.fit.dataset.as_str())));
     lines.extend(refused_lines(&board.refused));
+    lines.extend(lacking_line(board));
     if board.stale {
         lines.push("Cells were finished after these fits: `clmbench run` fits anew.".to_owned());
     }
     lines
+}
+
+/// Metrics that were refused for some runs, for the same reason together; none if there are none.
+fn lacking_line(board: &PredictorBoard) -> Option<String> {
+    const MOST: usize = 4;
+    let named = board.lacking.iter().take(MOST);
+    let named: Vec<String> =
+        named.map(|lack| format!("{} of {} ({})", lack.metric, plural(lack.cells, "checkpoint"), lack.reason)).collect();
+    let more = match board.lacking.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    (!named.is_empty()).then(|| format!("Refused: {}{more}. `clmbench status` lists them.", named.join("; ")))
 }
 
 /// How the p-values were found and adjusted; none if no fit has one.
@@ -258,6 +272,7 @@ pub(crate) fn footer_of(board: &PredictorBoard, rows: &[PredictorRow]) -> Vec<St
         expect: board.expect.clone(),
         useful_effect: board.useful_effect,
         refused: Vec::new(),
+        lacking: Vec::new(),
         stale: false,
         labels: board.labels.clone(),
     };
@@ -363,11 +378,12 @@ fn listed(rows: &[PredictorRow], fits: &[&PredictorRow]) -> String {
 pub(crate) fn flag_meaning(flag: &str) -> &'static str {
     match flag {
         "leaked" => "test molecules are also in training or validation: scores may be too good",
-        "out_of_vocabulary" => "over 20 % of the molecules hold tokens or positions that a corpus never shows",
+        "out_of_vocabulary" => "over 20 % of the molecules hold tokens or positions that a corpus or tokenizer lacks",
         "mixed_precision" => "runs trained in different number formats",
         "mixed_device" => "values from different classes of device",
         "mixed_libtorch" => "values from different libtorch versions",
         "imported" => "checkpoints of others: whether annealed, or trained on test molecules, is not known",
+        "same_weights" => "checkpoints with the weights of another run are not counted",
         "diverged_runs" => "diverged runs are not counted",
         "incomplete" => "runs without a value or a score are not counted, or some lack transfer seeds",
         "fixed_learning_rate" => "one learning rate for all sizes, not searched for: scores may flatten with size because of it",

@@ -107,6 +107,7 @@ fn predictors(rows: Vec<PredictorRow>) -> PredictorBoard {
         expect: Some("cannot_tell".into()),
         useful_effect: 0.5,
         refused: vec![],
+        lacking: vec![],
         stale: false,
         labels: vec![],
     }
@@ -210,6 +211,7 @@ fn model(rank: u32, kind: ModelKind, label: &str, value: f64) -> ModelRow {
         baseline_difference_contains: "no baseline has a score".into(),
         leaked_test_molecules: None,
         conflicting_labels: None,
+        same_weights_as: None,
         heldout_loss: run.then_some(1.7),
         unigram_cross_entropy: run.then_some(2.19),
         flags: vec![],

@@ -5,6 +5,7 @@ use clmbench_report::Style;
 use clmbench_runner::{
     Plan, RunError, Suite, corpora,
     plan::{self, HubWanted, MetricCost, PlanError, PlanSummary, STAGES, Selection, StageSurvey, Survey},
+    plugins::Discovery,
     refuse_changed_plugins,
     suite::UNPINNED,
 };
@@ -36,7 +37,7 @@ const LABEL: usize = 8;
 /// # Errors
 /// [`CliError::Suite`] and [`CliError::Plan`] for what is wrong in the suite; [`CliError::NoWorker`], [`CliError::Store`].
 pub fn run(arguments: &PlanArguments, global: &Global, console: Console) -> Result<(), CliError> {
-    let plan = read(&arguments.suite, global, console, false)?;
+    let plan = Reader::new(&arguments.suite, global, console)?.plan()?;
     let store = match Store::open_reader(&global.store) {
         Ok(store) => Some(store),
         Err(StoreError::Missing { .. } | StoreError::Older { .. }) => None,
@@ -72,33 +73,68 @@ pub fn select(plan: &Plan, patterns: &[String]) -> Result<Option<Selection>, Cli
     })
 }
 
-/// Reads a suite and plans it with the plugins at hand; says which plugins were left out. With `fetch`, checkpoints of the hub that are
-/// not in the cache are fetched first.
-///
-/// # Errors
-/// As [`run`], and [`CliError::Fetch`] for files of which nothing is declared; when the suite names what no plugin offers and plugins were left out, they are said first.
-pub fn read(suite: &std::path::Path, global: &Global, console: Console, fetch: bool) -> Result<Plan, CliError> {
-    let suite = Suite::read(suite)?;
-    let discovery = plugins::find(global)?;
-    if discovery.plugins.plugins().is_empty() && !discovery.errors.is_empty() {
-        return Err(CliError::PluginsLeftOut(discovery.errors));
+/// A suite and the plugins at hand.
+pub struct Reader {
+    suite: Suite,
+    discovery: Discovery,
+}
+
+impl Reader {
+    /// Reads a suite and finds the plugins; says which of them were left out.
+    ///
+    /// # Errors
+    /// [`CliError::Suite`]; [`CliError::PluginsLeftOut`] when none can be used.
+    pub fn new(suite: &std::path::Path, global: &Global, console: Console) -> Result<Self, CliError> {
+        let suite = Suite::read(suite)?;
+        let discovery = plugins::find(global)?;
+        if discovery.plugins.plugins().is_empty() && !discovery.errors.is_empty() {
+            return Err(CliError::PluginsLeftOut(discovery.errors));
+        }
+        plugins::warn(&discovery, console);
+        Ok(Self { suite, discovery })
     }
-    plugins::warn(&discovery, console);
-    let build = || plan::build(&suite, &discovery.plugins, &corpora::catalogue, &hub_models::cached);
-    // What else is wrong with a suite is said before anything is fetched.
-    let mut plan = match build() {
-        Err(PlanError::NotFetched { .. }) if fetch => {
-            hub_models::fetch(&hub_models::missing(&suite), console)?;
-            build()?
+
+    /// Plans the suite with what is there; asks nobody.
+    ///
+    /// # Errors
+    /// [`CliError::Plan`], and [`CliError::Fetch`] for files of which nothing is declared.
+    pub fn plan(&self) -> Result<Plan, CliError> {
+        let mut plan = self.build()?;
+        settle(&mut plan)?;
+        Ok(plan)
+    }
+
+    fn build(&self) -> Result<Plan, PlanError> {
+        plan::build(&self.suite, &self.discovery.plugins, &corpora::catalogue, &hub_models::cached)
+    }
+
+    /// Plans the suite, and again with its checkpoints of the hub once those that are missing were fetched. `first` looks at the plan
+    /// before that, refuses what else is wrong, and says whether they are needed. A checkpoint whose architecture is not written leaves
+    /// nothing to look at before it is fetched.
+    ///
+    /// # Errors
+    /// As [`Reader::plan`], those of `first`, and those of [`hub_models::fetch`].
+    pub fn plan_and_fetch(
+        &self,
+        console: Console,
+        first: impl FnOnce(Option<&Plan>) -> Result<bool, CliError>,
+    ) -> Result<Plan, CliError> {
+        match self.build() {
+            Err(PlanError::NotFetched { .. }) => {
+                first(None)?;
+                hub_models::fetch(&hub_models::missing(&self.suite), console)?;
+            }
+            Err(error) => return Err(error.into()),
+            Ok(mut plan) => {
+                settle(&mut plan)?;
+                if !first(Some(&plan))? || plan.hub.is_empty() {
+                    return Ok(plan);
+                }
+                hub_models::fetch(&plan.hub, console)?;
+            }
         }
-        Ok(plan) if fetch && !plan.hub.is_empty() => {
-            hub_models::fetch(&plan.hub, console)?;
-            build()?
-        }
-        planned => planned?,
-    };
-    settle(&mut plan)?;
-    Ok(plan)
+        self.plan()
+    }
 }
 
 /// Files of which nothing is declared go into the plan by their bytes, where they are there.
@@ -144,7 +180,12 @@ impl Facts {
     pub fn new(plan: &Plan, survey: Survey) -> Self {
         Self {
             suite: plan.suite.name.clone(),
-            summary: plan.summary(&minimum_detectable_r),
+            summary: PlanSummary {
+                pool: survey.pool.runs,
+                pool_is_conditional: survey.pool.conditional,
+                mde: minimum_detectable_r(survey.pool.runs),
+                ..plan.summary(&minimum_detectable_r)
+            },
             done: survey.done,
             todo: survey.todo,
             seconds: survey.seconds,
@@ -264,9 +305,13 @@ impl Facts {
             return None;
         }
         let which = if unknown == self.todo { "all".to_owned() } else { format!("{unknown} of the {}", self.todo) };
+        let imports = match self.summary.imports {
+            0 => "",
+            _ => ", or they are of checkpoints of others, whose sizes are known once they are read",
+        };
         Some(format!(
-            "time and disk of {which} cells to do: nothing like them was computed in this store yet. They are known from the first \
-             cell of each kind on; `clmbench run SUITE --only PATTERN` computes a few first"
+            "time and disk of {which} cells to do: nothing like them was computed in this store yet{imports}. They are known from the \
+             first cell of each kind on; `clmbench run SUITE --only PATTERN` computes a few first"
         ))
     }
 
@@ -292,19 +337,20 @@ impl Facts {
 
     /// The runs, and how many of them a fit has.
     fn runs(&self) -> String {
-        let PlanSummary { runs, imports, pool, .. } = self.summary;
+        let PlanSummary { runs, imports, pool, pool_is_conditional, .. } = self.summary;
         let noun = if runs == 1 { "run" } else { "runs" };
         let what = match imports {
             0 => format!("{runs} independent pretraining {noun}"),
             _ if imports == runs => format!("{runs} independent pretraining {noun} (of others)"),
             _ => format!("{runs} independent pretraining {noun} ({imports} of others)"),
         };
-        if pool == runs {
+        if pool == runs && !pool_is_conditional {
             return format!("{what}: the n of every fit");
         }
         let sample =
             if imports == 0 { "one held-out sample (one [[corpus]] table)" } else { "one tokenizer and held-out sample" };
-        format!("{what} in pools of at most {pool}: only runs of one objective and {sample} stand in one fit")
+        let condition = if pool_is_conditional { ", if their tokenizers are equal" } else { "" };
+        format!("{what} in pools of at most {pool}{condition}: only runs of one objective and {sample} stand in one fit")
     }
 
     /// What a pool of this many runs could find, against what would be useful.
@@ -397,6 +443,7 @@ mod tests {
             imports: 0,
             baselines: vec!["linear, ecfp4 2048".into()],
             pool: runs,
+            pool_is_conditional: false,
             mde: minimum_detectable_r(runs),
             gradient_equivalents: 0.0,
             training_tokens: 600_000,

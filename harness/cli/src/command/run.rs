@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use super::{
     data, device, licences,
-    plan::{Facts, read, select},
+    plan::{Facts, Reader, select},
     summary::Summary,
 };
 use crate::{
@@ -44,11 +44,20 @@ const LEAST_MEMORY: u64 = 3 << 29;
 pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Result<(), CliError> {
     let start = Instant::now();
     interrupt::listen();
-    let mut plan = read(&arguments.suite, global, console, true)?;
-    let only = select(&plan, &arguments.only)?;
-    let mut store = Store::open_writer(&global.store)?;
-    let workers = arguments.workers.map_or_else(default_workers, usize::from);
     let accepted = AcceptedLicences::from_environment().and(&arguments.accept_licence);
+    let mut store = None;
+    // Whatever else is wrong is said before anything is fetched.
+    let mut plan = Reader::new(&arguments.suite, global, console)?.plan_and_fetch(console, |plan| {
+        let needed = plan.map_or(Ok(true), |plan| check(plan, &arguments.only, &accepted))?;
+        store = Some(Store::open_writer(&global.store)?);
+        Ok(needed)
+    })?;
+    let only = select(&plan, &arguments.only)?;
+    let mut store = match store {
+        Some(store) => store,
+        None => Store::open_writer(&global.store)?,
+    };
+    let workers = arguments.workers.map_or_else(default_workers, usize::from);
     let mut facts = Facts::new(&plan, plan::survey(&plan, Some(&store), workers, None)?).accepting(&plan, &accepted);
     console.note(&facts.page(console.style));
     let mut todo = facts.todo();
@@ -67,10 +76,7 @@ pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Resul
     if todo > 0 {
         console.note(&format!("device    {device}"));
     }
-    let wanted: Vec<&Wanted> = match &only {
-        Some(only) => plan.sources_of(only),
-        None => plan.sources.iter().collect(),
-    };
+    let wanted = wanted(&plan, only.as_ref());
     if todo > 0 {
         licences::require(&plan, &wanted, &accepted)?;
     }
@@ -101,6 +107,25 @@ pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Resul
                 .collect(),
             refused: summary.refused - summary.lacking,
         }),
+    }
+}
+
+/// Checks a plan whose checkpoints of the hub are still missing: that patterns name cells, and that terms are accepted. Says whether a
+/// cell to compute needs a checkpoint.
+fn check(plan: &Plan, patterns: &[String], accepted: &AcceptedLicences) -> Result<bool, CliError> {
+    let only = select(plan, patterns)?;
+    if !plan.hub.is_empty() {
+        licences::require(plan, &wanted(plan, only.as_ref()), accepted)?;
+    }
+    let computed = |index: usize| only.as_ref().is_none_or(|only| only.holds(index));
+    Ok(plan.cells.iter().enumerate().any(|(index, cell)| cell.stage == "import" && computed(index)))
+}
+
+/// The source files that the cells to compute read.
+fn wanted<'p>(plan: &'p Plan, only: Option<&Selection>) -> Vec<&'p Wanted> {
+    match only {
+        Some(only) => plan.sources_of(only),
+        None => plan.sources.iter().collect(),
     }
 }
 

@@ -1,14 +1,9 @@
 //! Crossing corpora, models, datasets, metrics and protocols into cells.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    path::Path,
-};
+use std::{collections::HashSet, path::Path};
 
 use clmbench_fetch::Wanted;
-use clmbench_protocol::{
-    CorpusSource, Number, Objective, Pretrain, ScheduleKind, TaskInfo, TokeniseCorpus, TokenizerSpec, revision,
-};
+use clmbench_protocol::{CorpusSource, Number, Pretrain, ScheduleKind, TaskInfo, TokeniseCorpus, TokenizerSpec, revision};
 
 use super::{
     Plan, PlanError, PlannedCell, Terms,
@@ -18,6 +13,7 @@ use super::{
     estimate,
     metrics::metrics,
     models::{Model, Trained, models, threads},
+    pool::{Member, pool},
     transfers::Transferred,
 };
 use crate::{
@@ -131,14 +127,14 @@ pub fn build(suite: &Suite, plugins: &PluginSet, corpora: &CorpusLookup<'_>, hub
         builder.cells.iter().any(|cell| cell.plugins.contains(&file))
     };
     let counted = runs.iter().filter(|run| !run.control && builder.cells[run.cell].not_applicable.is_none());
-    let mut pools: BTreeMap<(Objective, Option<usize>, usize), usize> = BTreeMap::new();
-    counted.for_each(|run| *pools.entry((run.model.info.objective, run.smallest, run.datasets)).or_default() += 1);
+    let members: Vec<Member> = counted.map(|run| Member::of(run, !builder.cells[run.cell].draft.is_unsettled())).collect();
     Ok(Plan {
         suite: suite.clone(),
         plugins: plugins.plugins().iter().filter(used).cloned().collect(),
-        runs: pools.values().sum(),
+        runs: members.len(),
         imports: found.checkpoints.len(),
-        pool: pools.into_values().max().unwrap_or(0),
+        pool: pool(&members, &|_| None),
+        members,
         sources: builder.sources,
         local: builder.local,
         terms: builder.terms,
@@ -393,6 +389,7 @@ pub(super) fn planned(stage: &'static str, key: String, needs: Vec<usize>, draft
         threads: 1,
         kind: stage.to_owned(),
         work: 1.0,
+        size_unknown: false,
         gradient_equivalents: 0.0,
         draft,
     }

@@ -7,7 +7,7 @@ use std::{
 
 use clmbench_checkpoint::{Folder, model_type};
 use clmbench_protocol::{ArchitectureInfo, CorpusSource, FileRef, Import, Precision, TokeniseCorpus, revision};
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use super::{
     PlanError,
@@ -185,9 +185,15 @@ fn of_folder<'p>(
     }
     files.sort_by(|left, right| left.name.cmp(&right.name));
     let tokenizer = files.iter().filter(|file| TOKENIZER_FILES.contains(&file.name.as_str())).cloned().collect();
-    // Models of one tokenizer may differ in how long a molecule they take.
-    let longest = config.get("max_position_embeddings").map_or_else(String::new, ToString::to_string);
-    Ok((offer, files, (tokenizer, longest)))
+    Ok((offer, files, (tokenizer, limits(&config))))
+}
+
+/// What of a configuration decides how molecules are cut, and which ids are special: models of one tokenizer may differ in both. Too
+/// much of it costs nothing, since cells of one definition are computed once.
+fn limits(config: &Map<String, Value>) -> String {
+    let decides = |key: &str| ["position", "length", "seq", "n_ctx", "token_id"].iter().any(|part| key.contains(part));
+    let found: BTreeMap<&String, &Value> = config.iter().filter(|(key, _)| decides(key)).collect();
+    serde_json::to_string(&found).unwrap_or_default()
 }
 
 /// The architecture that reads a `model_type`.
@@ -299,7 +305,7 @@ impl Builder<'_> {
         let mut cell = planned("import", key, Vec::new(), draft);
         cell.plugins = vec![model.file.clone()];
         cell.threads = threads;
-        cell.work = estimate::pass_work(&model.config);
+        cell.size_unknown = true;
         self.push(cell)
     }
 

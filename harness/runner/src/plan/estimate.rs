@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use clmbench_protocol::{BaselineModel, BaselineProtocol, CellReport, CellSpec, FinetuneProtocol, Protocol};
+use clmbench_protocol::{BaselineModel, BaselineProtocol, CellOutput, CellReport, CellSpec, FinetuneProtocol, Protocol};
 use clmbench_store::{Store, StoreError};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::{
     Finished, Plan, STAGES, Selection, core_parameters,
     cost::{MetricCost, PastCosts},
+    pool::{Pool, pool},
 };
 use crate::identity::identity;
 
@@ -64,12 +65,12 @@ pub(super) fn baseline_kind_and_work(dataset: &str, protocol: &BaselineProtocol)
     (format!("transfer:baseline:{}:{dataset}", protocol.label()), work)
 }
 
-/// Kind and work of a complete definition; the same as those of the planned cell.
-fn kind_and_work(spec: &CellSpec) -> (String, f64) {
-    match spec {
+/// Kind and work of a complete definition; the same as those of the planned cell. None of an import, which says nothing of its size.
+fn kind_and_work(spec: &CellSpec) -> Option<(String, f64)> {
+    Some(match spec {
         CellSpec::TokeniseDataset(_) => ("tokenise".into(), 1.0),
         CellSpec::TokeniseCorpus(spec) => ("tokenise:corpus".into(), corpus_work(spec.size, spec.heldout)),
-        CellSpec::Import(_) => ("import".into(), pass_work(&Map::new())),
+        CellSpec::Import(_) => return None,
         CellSpec::Pretrain(spec) => ("pretrain".into(), pretrain_work(&spec.config, spec.tokens)),
         CellSpec::Embed(spec) => ("embed".into(), pass_work(&spec.checkpoint.config)),
         CellSpec::Measure(spec) => (measure_kind(&spec.metric), pass_work(&spec.checkpoint.config)),
@@ -78,7 +79,7 @@ fn kind_and_work(spec: &CellSpec) -> (String, f64) {
             Protocol::Baseline(protocol) => baseline_kind_and_work(&spec.dataset, protocol),
             Protocol::Finetune(protocol) => (finetune_kind(&spec.dataset), finetune_work(protocol)),
         },
-    }
+    })
 }
 
 /// Seconds and bytes per unit of work, by kind of cell.
@@ -128,8 +129,9 @@ pub fn past_cells(store: &Store) -> Result<Estimator, StoreError> {
         for row in store.cells(suite.id)?.into_iter().filter(|row| row.status.is_finished()) {
             let Some(identity) = row.identity.filter(|identity| seen.insert(identity.clone())) else { continue };
             if let (Some(spec), Some(report)) = (store.spec(&identity)?, store.report(&identity)?) {
-                let (kind, work) = kind_and_work(&spec);
-                estimator.add(&kind, work, report.seconds, bytes(&report));
+                if let Some((kind, work)) = kind_and_work(&spec) {
+                    estimator.add(&kind, work, report.seconds, bytes(&report));
+                }
                 if let CellSpec::Measure(spec) = &spec {
                     estimator.costs.add(spec, &report);
                 }
@@ -159,6 +161,8 @@ pub struct Survey {
     pub stages: Vec<StageSurvey>,
     /// What each metric costs, in the order of their first cells.
     pub metrics: Vec<MetricCost>,
+    /// Most runs of one fit, by the checkpoints of others that were read.
+    pub pool: Pool,
 }
 
 /// How much of a stage is done, and what the rest takes.
@@ -172,7 +176,7 @@ pub struct StageSurvey {
     pub done: usize,
     /// Cells to compute.
     pub todo: usize,
-    /// Cells to compute of whose kind none was ever computed: their time and bytes are not in the sums.
+    /// Cells to compute of whose kind none was ever computed, or of a checkpoint whose size is not known yet: their time and bytes are not in the sums.
     pub unknown: usize,
     /// Wall time in seconds of those that are left and known, on this many workers.
     pub known_seconds: f64,
@@ -196,9 +200,12 @@ pub fn survey(plan: &Plan, store: Option<&Store>, workers: usize, only: Option<&
         .into();
     for (index, cell) in plan.cells.iter().enumerate() {
         let bindable = cell.not_applicable.is_none() && !cell.draft.is_unsettled();
+        let mut work = (!cell.size_unknown).then_some(cell.work);
         let known = if bindable && cell.needs.iter().all(|need| finished[*need].is_some()) {
-            let bound = plan.bind(index, &|need| finished.get(need)?.as_ref());
-            match (store, bound.ok().and_then(|bound| identity(&bound.spec).ok())) {
+            let bound = plan.bind(index, &|need| finished.get(need)?.as_ref()).ok();
+            // A checkpoint of others that was read has a size.
+            work = work.or_else(|| bound.as_ref().and_then(|bound| kind_and_work(&bound.spec)).map(|(_, work)| work));
+            match (store, bound.and_then(|bound| identity(&bound.spec).ok())) {
                 (Some(store), Some(identity)) => store.report(&identity)?.map(|report| Finished { identity, report }),
                 _ => None,
             }
@@ -208,7 +215,7 @@ pub fn survey(plan: &Plan, store: Option<&Store>, workers: usize, only: Option<&
         let counted = cell.not_applicable.is_none() && only.is_none_or(|only| only.holds(index));
         if let Some((stage, bytes)) = stages.iter_mut().find(|(stage, _)| counted && stage.stage == cell.stage) {
             stage.cells += 1;
-            match (&known, past.seconds(&cell.kind, cell.work), past.bytes(&cell.kind)) {
+            match (&known, work.and_then(|work| past.seconds(&cell.kind, work)), past.bytes(&cell.kind)) {
                 (Some(_), _, _) => stage.done += 1,
                 (None, Some(seconds), Some(more)) => {
                     stage.todo += 1;
@@ -226,6 +233,10 @@ pub fn survey(plan: &Plan, store: Option<&Store>, workers: usize, only: Option<&
         .filter(|(stage, _)| stage.cells > 0)
         .map(|(stage, bytes)| StageSurvey { known_bytes: bytes.round() as u64, ..stage })
         .collect();
+    let read = |cell: usize| match &finished.get(cell)?.as_ref()?.report.output {
+        CellOutput::Import(output) => Some(output),
+        _ => None,
+    };
     let all_known = stages.iter().all(|stage| stage.unknown == 0);
     Ok(Survey {
         done: stages.iter().map(|stage| stage.done).sum(),
@@ -234,5 +245,6 @@ pub fn survey(plan: &Plan, store: Option<&Store>, workers: usize, only: Option<&
         disk_bytes: all_known.then(|| stages.iter().map(|stage| stage.known_bytes).sum()),
         stages,
         metrics: plan.metric_costs(&past.costs),
+        pool: pool(&plan.members, &read),
     })
 }

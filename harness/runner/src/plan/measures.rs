@@ -162,7 +162,7 @@ impl Builder<'_> {
         }
         cell.threads = threads(&run.model.config);
         cell.kind = estimate::measure_kind(&metric.info.id);
-        cell.work = estimate::pass_work(&run.model.config);
+        (cell.work, cell.size_unknown) = (estimate::pass_work(&run.model.config), run.imported);
         cell.gradient_equivalents = gradient_equivalents(metric.info.cost, metric.budget);
         self.push(cell);
     }

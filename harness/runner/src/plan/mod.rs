@@ -44,6 +44,7 @@ mod measures;
 mod metrics;
 mod models;
 mod params;
+mod pool;
 mod select;
 mod settle;
 mod split;
@@ -64,6 +65,7 @@ pub(crate) use estimate::bytes;
 pub use estimate::{Estimator, StageSurvey, Survey, past_cells, survey};
 pub use models::{core_parameters, precision, threads};
 pub use params::convert as parameter_value;
+pub use pool::Pool;
 pub use select::{NoMatch, STAGES, Selection};
 
 use crate::{corpora::LocalFile, plugins::Plugin, suite::Suite};
@@ -90,9 +92,11 @@ pub struct Plan {
     pub runs: usize,
     /// Checkpoints of others.
     pub imports: usize,
-    /// Most runs of one objective on one `[[corpus]]` table, whose sizes share their held-out sample: the `n` of a fit of a
-    /// metric that is measured on it. Only metrics that need no sample may have more, from several tables.
-    pub pool: usize,
+    /// Most runs of one objective and tokenizer on one `[[corpus]]` table, whose sizes share their held-out sample: the `n` of a fit
+    /// of a metric that is measured on it. Only metrics that need no sample may have more, from several tables. By the files alone;
+    /// [`Survey::pool`] knows more where checkpoints of others were read.
+    pub pool: Pool,
+    members: Vec<pool::Member>,
 }
 
 /// Where a checkpoint of others comes from, and what the suite says of its training.
@@ -138,6 +142,8 @@ pub struct PlannedCell {
     pub kind: String,
     /// Size of the work within its kind, for estimates only.
     pub work: f64,
+    /// Whether `work` says nothing, since the size of a checkpoint of others is not known before it is read.
+    pub size_unknown: bool,
     /// Estimated cost in gradient-equivalents (measure cells only).
     pub gradient_equivalents: f64,
     draft: Draft,
@@ -175,6 +181,8 @@ pub struct PlanSummary {
     pub training_flops: f64,
     /// Most runs that may stand in one fit of a metric on the held-out sample: see [`Plan::pool`].
     pub pool: usize,
+    /// Whether they are as many only if checkpoints of others that were not read yet have equal tokenizers.
+    pub pool_is_conditional: bool,
     /// Smallest |r| that the runs of such a pool could detect, by the function given; none when too few.
     pub mde: Option<f64>,
     /// Estimated cost of all metrics in gradient-equivalents, by a coarse rule: see [`Plan::gradient_equivalents`].
@@ -256,8 +264,9 @@ impl Plan {
             runs: self.runs,
             imports: self.imports,
             baselines: self.suite.baseline_labels(),
-            pool: self.pool,
-            mde: minimum_detectable(self.pool),
+            pool: self.pool.runs,
+            pool_is_conditional: self.pool.conditional,
+            mde: minimum_detectable(self.pool.runs),
             gradient_equivalents: self.gradient_equivalents(),
         }
     }

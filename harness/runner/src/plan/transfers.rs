@@ -84,7 +84,7 @@ impl Builder<'_> {
         let mut cell = planned("embed", key, vec![run.cell, dataset.cell], draft);
         cell.plugins = vec![run.model.file.clone()];
         cell.threads = threads(&run.model.config);
-        cell.work = estimate::pass_work(&run.model.config);
+        (cell.work, cell.size_unknown) = (estimate::pass_work(&run.model.config), run.imported);
         let index = self.push(cell);
         self.transferred.embeds.insert(place, index);
         index
@@ -144,7 +144,7 @@ impl Builder<'_> {
         cell.plugins = vec![run.model.file.clone()];
         cell.threads = threads(config);
         cell.kind = estimate::finetune_kind(&dataset.dataset);
-        cell.work = work;
+        (cell.work, cell.size_unknown) = (work, run.imported);
         let index = self.push(cell);
         let finetuned =
             Finetuned { name: format!("{}/finetune/seed{seed}", dataset.name), dataset: dataset.name.clone(), cell: index };

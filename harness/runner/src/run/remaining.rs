@@ -11,6 +11,8 @@ pub(super) struct Remaining<'p> {
     estimator: Estimator,
     /// Work not handed out yet, in places x work, by kind. A cell of several threads takes the place of as many workers.
     left: HashMap<&'p str, f64>,
+    /// Cells not handed out yet whose size is not known.
+    unsized_cells: usize,
     slots: f64,
 }
 
@@ -27,7 +29,7 @@ pub(super) struct Underway<'p> {
 impl<'p> Remaining<'p> {
     /// The applicable cells of a plan that are to be computed, on this many workers.
     pub fn new(plan: &'p Plan, only: Option<&Selection>, estimator: Estimator, slots: usize) -> Self {
-        let mut remaining = Self { estimator, left: HashMap::new(), slots: slots.max(1) as f64 };
+        let mut remaining = Self { estimator, left: HashMap::new(), unsized_cells: 0, slots: slots.max(1) as f64 };
         let wanted = |index: usize| only.is_none_or(|only| only.holds(index));
         let cells = plan.cells.iter().enumerate().filter(|(index, cell)| cell.not_applicable.is_none() && wanted(*index));
         cells.for_each(|(_, cell)| remaining.put_back(cell));
@@ -40,21 +42,35 @@ impl<'p> Remaining<'p> {
 
     /// Adds a cell to what is left.
     pub fn put_back(&mut self, cell: &'p PlannedCell) {
+        if cell.size_unknown {
+            self.unsized_cells += 1;
+            return;
+        }
         *self.left.entry(cell.kind.as_str()).or_insert(0.0) += self.places(cell) * cell.work;
     }
 
     /// Takes a cell off what is left.
     pub fn take_off(&mut self, cell: &'p PlannedCell) {
+        if cell.size_unknown {
+            self.unsized_cells = self.unsized_cells.saturating_sub(1);
+            return;
+        }
         *self.left.entry(cell.kind.as_str()).or_insert(0.0) -= self.places(cell) * cell.work;
     }
 
     /// Learns from a computed cell.
     pub fn learn(&mut self, cell: &PlannedCell, report: &CellReport) {
+        if cell.size_unknown {
+            return;
+        }
         self.estimator.add(&cell.kind, cell.work, report.seconds, crate::plan::bytes(report));
     }
 
-    /// Wall time of the rest; none while no pretrain cell has said how fast it is.
+    /// Wall time of the rest; none while no pretrain cell has said how fast it is, and while cells of unknown size are to come.
     pub fn seconds<'a>(&self, underway: impl Iterator<Item = Underway<'a>>) -> Option<f64> {
+        if self.unsized_cells > 0 {
+            return None;
+        }
         let mut seconds = 0.0;
         let mut rate_now = None;
         for Underway { cell, elapsed, fraction } in underway {
@@ -64,7 +80,8 @@ impl<'p> Remaining<'p> {
                 }
                 elapsed * (1.0 - fraction) / fraction
             } else {
-                self.estimator.seconds(&cell.kind, cell.work).map_or(0.0, |whole| (whole - elapsed).max(0.0))
+                let whole = self.estimator.seconds(&cell.kind, cell.work).filter(|_| !cell.size_unknown);
+                whole.map_or(0.0, |whole| (whole - elapsed).max(0.0))
             };
             seconds += rest * self.places(cell);
         }

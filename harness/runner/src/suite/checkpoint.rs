@@ -2,6 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use clmbench_fetch::{
+    FetchError,
+    hub::{HubError, HubPlace, is_commit},
+};
+
 use super::{
     Place, SuiteError,
     parse::{LARGEST, check_name},
@@ -14,8 +19,6 @@ pub(super) const KEYS: [&str; 8] = ["path", "hub", "revision", "name", "architec
 pub const UNPINNED: &str = "unpinned";
 /// Longest sequence in tokens when the suite is silent: that of our own tokenizer.
 const MAX_TOKENS: u32 = 128;
-/// Digits of a commit.
-const COMMIT: usize = 40;
 
 /// A `[[checkpoint]]` table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,13 +103,14 @@ fn origin(section: &Section<'_>) -> Result<CheckpointOrigin, SuiteError> {
         }
         (Some(path), None) => Ok(CheckpointOrigin::Folder(path)),
         (None, Some(repo)) => {
-            if !is_repository(&repo) {
-                let message = format!(
-                    "`{}` is no repository of the hub: `owner/name`, of letters, digits, `-`, `_` and `.`.",
-                    repo.escape_debug()
-                );
-                return Err(section.value_error("hub", message));
-            }
+            // What cannot be fetched is refused here already, with file and line.
+            HubPlace::new(&repo, UNPINNED).map_err(|error| {
+                let why = match &error {
+                    FetchError::Hub(HubError::BadName { why, .. }) => (*why).to_owned(),
+                    other => other.to_string(),
+                };
+                section.value_error("hub", format!("`{}` names no model of a hub: {why}.", repo.escape_debug()))
+            })?;
             let commit = commit(section, &repo)?;
             Ok(CheckpointOrigin::Hub { repo, commit })
         }
@@ -126,23 +130,15 @@ fn commit(section: &Section<'_>, repo: &str) -> Result<Option<String>, SuiteErro
     if written == UNPINNED {
         return Ok(None);
     }
-    if written.len() == COMMIT && written.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Ok(Some(written.to_ascii_lowercase()));
+    let commit = written.to_ascii_lowercase();
+    if is_commit(&commit) {
+        return Ok(Some(commit));
     }
     let message = format!(
         "`{}` is no commit (40 hexadecimal digits). Branches and tags move, so that the suite would not say what it measured: {find}.",
         written.escape_debug()
     );
     Err(section.value_error("revision", message))
-}
-
-/// `owner/name`, both of letters, digits, `-`, `_` and `.`, and not beginning with a dot.
-fn is_repository(repo: &str) -> bool {
-    let plain = |part: &str| {
-        let letters = part.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter));
-        letters && !part.is_empty() && part.len() <= 96 && !part.starts_with('.') && !part.contains("..")
-    };
-    repo.split_once('/').is_some_and(|(owner, name)| plain(owner) && plain(name))
 }
 
 /// The folder's or the repository's name, where it can be part of keys.
@@ -224,8 +220,13 @@ mod tests {
             ),
             (
                 "hub = \"../b\"\nrevision = \"main\"".to_owned(),
-                "sets/s.toml:8: `hub` in [[checkpoint]]: `../b` is no repository of the hub: `owner/name`, of letters, digits, \
-                 `-`, `_` and `.`.",
+                "sets/s.toml:8: `hub` in [[checkpoint]]: `../b` names no model of a hub: owner and name have no `..` and no `--`, and neither \
+                 begin nor end with `.` or `-`.",
+            ),
+            (
+                "hub = \"a--b/c\"\nrevision = \"unpinned\"".to_owned(),
+                "sets/s.toml:8: `hub` in [[checkpoint]]: `a--b/c` names no model of a hub: owner and name have no `..` and no `--`, and \
+                 neither begin nor end with `.` or `-`.",
             ),
             ("path = \"..\"".to_owned(), "sets/s.toml:7: [[checkpoint]] lacks `name`. Add, for example, `name = \"mine\"`."),
             (

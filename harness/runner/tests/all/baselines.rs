@@ -66,7 +66,7 @@ fn a_suite_of_baselines_alone_is_a_suite() {
         "transfer/baseline/linear-ecfp4_2048/bace",
     ];
     assert_eq!(keys, expected);
-    assert_eq!((plan.runs, plan.pool), (0, 0));
+    assert_eq!((plan.runs, plan.pool.runs), (0, 0));
     assert!(plan.cells[2..].iter().all(|cell| cell.threads == 2 && cell.needs.len() == 1 && cell.stage == "transfer"));
     let labels = ["random forest, ecfp4 2048", "random forest, descriptors", "linear, ecfp4 2048"];
     assert_eq!(plan.summary(&|_| None).baselines, labels);

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use clmbench_protocol::CellSpec;
+use clmbench_protocol::{CellSpec, CheckpointRef, Embed, Objective, PluginRef, Precision, Special};
 use clmbench_runner::identity::{canonical, identity};
 use serde_json::{Value, json};
 
@@ -103,4 +103,49 @@ fn changes(value: &Value, path: &str) -> Vec<Value> {
         _ => json!("something"),
     };
     vec![changed]
+}
+
+/// The definition of a checkpoint as it was before special ids and random heads were part of it.
+fn checkpoint() -> CheckpointRef {
+    CheckpointRef {
+        weights_digest: "w".into(),
+        plugin: PluginRef { name: "p".into(), version: "1.0.0".into(), digest: None },
+        architecture: "bert".into(),
+        config: serde_json::Map::new(),
+        objective: Objective::MaskedLm,
+        special: None,
+        head_is_random: false,
+    }
+}
+
+fn embedded(checkpoint: CheckpointRef) -> CellSpec {
+    CellSpec::Embed(Embed {
+        revision: 1,
+        checkpoint,
+        data_digest: "d".into(),
+        tokenizer_digest: "t".into(),
+        pooling: "mean".into(),
+        precision: Precision::Float32,
+        threads: 1,
+    })
+}
+
+#[test]
+fn special_ids_and_a_random_head_make_another_checkpoint_and_their_absence_the_old_one() {
+    let text = "{\"identity_version\":1,\"spec\":{\"checkpoint\":{\"architecture\":\"bert\",\"config\":{},\"objective\":\"masked_lm\",\
+                \"plugin\":{\"name\":\"p\",\"version\":\"1.0.0\"},\"weights_digest\":\"w\"},\"data_digest\":\"d\",\"kind\":\"embed\",\
+                \"pooling\":\"mean\",\"precision\":\"float32\",\"revision\":1,\"threads\":1,\"tokenizer_digest\":\"t\"}}";
+    let own = identity(&embedded(checkpoint())).unwrap();
+    assert_eq!(own, blake3::hash(text.as_bytes()).to_hex().to_string());
+    let special = |mask| Some(Special { mask: Some(mask), ..Special::default() });
+    let others = [
+        CheckpointRef { special: special(7), ..checkpoint() },
+        CheckpointRef { special: special(8), ..checkpoint() },
+        CheckpointRef { head_is_random: true, ..checkpoint() },
+        CheckpointRef { special: special(7), head_is_random: true, ..checkpoint() },
+    ];
+    let mut seen = HashSet::from([own]);
+    for other in others {
+        assert!(seen.insert(identity(&embedded(other.clone())).unwrap()), "{other:?}");
+    }
 }

@@ -6,6 +6,7 @@ mod crashes;
 mod datasets;
 mod executor;
 mod identity;
+mod imports;
 mod plan;
 mod plugins;
 mod run;

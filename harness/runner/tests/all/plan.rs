@@ -32,7 +32,7 @@ pub fn bound_cells(text: &str) -> Vec<(String, CellSpec)> {
 #[test]
 fn the_demo_has_these_cells() {
     let demo = planned(include_str!("../../../../benchmarks/suites/demo.toml"));
-    assert_eq!((demo.runs, demo.pool), (8, 8));
+    assert_eq!((demo.runs, demo.pool.runs), (8, 8));
     assert!(demo.cells.iter().all(|cell| cell.threads == if cell.key.starts_with("transfer/baseline/") { 2 } else { 1 }));
     let stages: Vec<_> = demo.stages().into_iter().collect();
     // 4 datasets + 2 corpora; 8 runs + 4 controls; (8 + 4) x 4 datasets, probed and fine-tuned, and two baselines; 8 x 10 metrics.
@@ -445,7 +445,7 @@ fn a_full_batch_and_other_subsets_of_one_source_are_allowed() {
     {
         let plan = twin(other);
         // Two models x two corpora, which have held-out samples of their own.
-        assert_eq!((plan.runs, plan.pool), (4, 2), "{other}");
+        assert_eq!((plan.runs, plan.pool.runs), (4, 2), "{other}");
     }
 }
 
@@ -453,7 +453,7 @@ fn a_full_batch_and_other_subsets_of_one_source_are_allowed() {
 fn runs_of_two_objectives_are_two_pools() {
     let more = "[[model]]\narchitecture = \"gpt\"\npresets = [\"0.06M\"]\ntokens = 1000\n";
     let plan = planned(&small(more));
-    assert_eq!((plan.runs, plan.pool), (3, 2));
+    assert_eq!((plan.runs, plan.pool.runs), (3, 2));
     assert_eq!(plan.summary(&|runs| Some(runs as f64)).mde, Some(2.0));
 }
 
