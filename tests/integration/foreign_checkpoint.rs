@@ -209,3 +209,55 @@ fn a_copy_and_an_export_of_a_run_of_our_own_are_no_second_runs() {
     let fits = real.clmbench(&["leaderboard", "predictors", "--json"]).code(0).rows();
     assert!(!fits.is_empty() && fits.iter().all(|row| row["n"] == 1), "{fits:?}");
 }
+
+/// The weights of a fixture without those whose names start so, as bytes of a file.
+fn bare(family: &str, start: &str) -> Vec<u8> {
+    let bytes = fs::read(fixtures().join(family).join("model.safetensors")).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let mut header: BTreeMap<String, Value> = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let before = header.len();
+    header.retain(|name, _| !name.starts_with(start));
+    assert!(header.len() < before);
+    let mut data = Vec::new();
+    for (_, entry) in header.iter_mut().filter(|(name, _)| *name != "__metadata__") {
+        let at = |side: usize| 8 + length + entry["data_offsets"][side].as_u64().unwrap() as usize;
+        let (begin, end) = (at(0), at(1));
+        entry["data_offsets"] = serde_json::json!([data.len(), data.len() + end - begin]);
+        data.extend(&bytes[begin..end]);
+    }
+    let header = serde_json::to_vec(&header).unwrap();
+    [&(header.len() as u64).to_le_bytes()[..], &header, &data].concat()
+}
+
+#[test]
+fn a_head_that_is_random_stays_one_through_an_export() {
+    let real = prepared(&["bert"]);
+    let weights = real.path("checkpoints/bert/model.safetensors");
+    fs::write(&weights, bare("bert", "cls.")).unwrap();
+    let check = |name: &str| {
+        let import = real.output(&format!("import/{name}"));
+        assert_eq!(import["head_is_random"], true, "{import}");
+        let loss = real.row(&format!("measure/{name}/checkpoint-0/loss.mlm_loss"));
+        assert_eq!(loss.status, CellStatus::NotApplicable, "{loss:?}");
+        import["checkpoint"]["weights_digest"].clone()
+    };
+    real.clmbench(&["run", "suite.toml"]).code(0);
+    let (digest, before) = (check("bert"), embeddings(&real, "bert"));
+    let row = real.clmbench(&["model", "export", "import/bert", "--out", "again", "--json"]).code(0).rows().remove(0);
+    let left_out: Vec<&str> = row["left_out"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    assert!(left_out.len() == 5 && left_out.iter().all(|name| name.starts_with("cls.predictions.")), "{left_out:?}");
+    let written = fs::read(real.path("again/model.safetensors")).unwrap();
+    let listed = row["files"].as_array().unwrap().iter().find(|file| file["name"] == "model.safetensors").unwrap();
+    assert_eq!(listed["bytes"], written.len(), "{listed}");
+    let length = u64::from_le_bytes(written[..8].try_into().unwrap()) as usize;
+    let header: BTreeMap<String, Value> = serde_json::from_slice(&written[8..8 + length]).unwrap();
+    assert!(!header.keys().any(|name| name.starts_with("cls.")), "{:?}", header.keys());
+    let card = fs::read_to_string(real.path("again/README.md")).unwrap();
+    assert!(card.contains("| not in this folder | cls.predictions."), "{card}");
+    assert!(!real.path("again/model.safetensors.whole").exists());
+
+    let suite = format!("{HEAD}[[checkpoint]]\npath = \"again\"\n").replace("name = \"foreign\"", "name = \"again\"");
+    real.write("again.toml", &suite);
+    real.clmbench(&["run", "again.toml"]).code(0);
+    assert_eq!((check("again"), embeddings(&real, "again")), (digest, before));
+}

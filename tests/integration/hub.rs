@@ -134,7 +134,7 @@ fn what_cannot_be_read_is_refused_with_the_next_step() {
         "error: architecture fake reads model_type fake, but other is `t5`\n  hint: leave --architecture out, or name \
                                the one that reads it"
     );
-    assert!(asked("fack").starts_with("error: no architecture `fack` reads checkpoints of others."), "{}", asked("fack"));
+    assert!(asked("fack").starts_with("error: no plugin offers architecture `fack`. Did you mean `fake`?"), "{}", asked("fack"));
     let offline = refused(&format!("lab/small@{COMMIT}"), 4);
     assert_eq!(
         offline,

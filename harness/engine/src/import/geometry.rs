@@ -41,7 +41,12 @@ fn numbers<'a>(shapes: impl Iterator<Item = &'a [u64]>) -> Option<u64> {
 
 /// The configuration that the architecture reads out of a `config.json`, within the bounds that it declares.
 pub fn imported(module: PluginModuleRef, info: &ArchitectureInfo, config: &Map<String, Value>) -> Result<ImportedConfig> {
-    let mut imported = model::import_config(module, &info.name, config)?;
+    let mut imported = model::import_config(module, &info.name, config).map_err(|failure| match failure.kind {
+        FailureKind::BadInput => {
+            Failure { message: format!("{}{}", failure.message.trim_end_matches('.'), next(info)), ..failure }
+        }
+        _ => failure,
+    })?;
     for (what, value) in [("vocab_size", imported.vocab_size), ("max_positions", imported.max_positions)] {
         if value == 0 || value > LONGEST_TABLE {
             return Err(bad(format!("config.json gives `{what}` = {value}; from 1 to {LONGEST_TABLE} is possible")));
@@ -54,7 +59,7 @@ pub fn imported(module: PluginModuleRef, info: &ArchitectureInfo, config: &Map<S
             return Err(Failure::new(FailureKind::PluginError, text));
         };
         if let Some(needed) = out_of_bounds(parameter, value) {
-            let text = format!("config.json gives `{name}` = {value}; architecture `{}` takes {needed}", info.name);
+            let text = format!("config.json gives `{name}` = {value}; architecture `{}` takes {needed}{}", info.name, next(info));
             return Err(bad(text));
         }
     }
@@ -62,6 +67,15 @@ pub fn imported(module: PluginModuleRef, info: &ArchitectureInfo, config: &Map<S
         imported.config.entry(parameter.name.clone()).or_insert_with(|| parameter.default.clone());
     }
     Ok(imported)
+}
+
+/// What to do about a `config.json` that the architecture refuses.
+fn next(info: &ArchitectureInfo) -> String {
+    format!(
+        "; compare config.json with the model that was saved, or write a plugin for what `{}` does not compute (`clmbench plugin new \
+         architecture` begins one)",
+        info.name
+    )
 }
 
 /// What a parameter takes instead of this value.

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     corpora::{LocalFile, hashed},
     nearest::hint,
-    plugins::{Offer, PluginSet},
+    plugins::{NoReader, Offer, PluginSet},
     suite::{CheckpointEntry, CheckpointOrigin, CorpusEntry, Place, Suite},
 };
 
@@ -88,7 +88,8 @@ pub(super) struct Imports<'s> {
 pub(super) fn imports<'s>(suite: &'s Suite, plugins: &PluginSet, hub: &HubLookup<'_>) -> Result<Imports<'s>, PlanError> {
     let mut found = Imports { checkpoints: Vec::new(), local: Vec::new(), wanted: Vec::new() };
     for entry in &suite.checkpoints {
-        let named = entry.architecture.as_deref().map(|name| named_architecture(entry, name, plugins)).transpose()?;
+        let named = entry.architecture.as_deref().map(|name| plugins.named_reader(name));
+        let named = named.transpose().map_err(|why| no_reader(entry, "", why))?;
         let there = match &entry.origin {
             CheckpointOrigin::Folder(_) => {
                 entry.origin.path(Path::new(&suite.file)).map(|folder| HubModel { folder, sha256: BTreeMap::new() })
@@ -104,7 +105,7 @@ pub(super) fn imports<'s>(suite: &'s Suite, plugins: &PluginSet, hub: &HubLookup
         };
         let (offer, files, tokens) = match there {
             Some(there) => {
-                let (offer, files, tokens) = of_folder(entry, &there, named, plugins, &mut found.local)?;
+                let (offer, files, tokens) = of_folder(entry, &there, plugins, &mut found.local)?;
                 (offer, Some(files), (entry.max_tokens, Some(tokens)))
             }
             None => match named {
@@ -134,19 +135,22 @@ pub(super) fn imports<'s>(suite: &'s Suite, plugins: &PluginSet, hub: &HubLookup
     Ok(found)
 }
 
-/// The architecture that a table names, if it reads folders of others.
-fn named_architecture<'p>(
-    entry: &CheckpointEntry,
-    name: &str,
-    plugins: &'p PluginSet,
-) -> Result<Offer<'p, ArchitectureInfo>, PlanError> {
-    let offer = plugins.architecture(name).map_err(|source| PlanError::NotOffered { place: entry.place.clone(), source })?;
-    if offer.info.hub.is_some() {
-        return Ok(offer);
+/// Why no architecture is known to read a checkpoint, in the words of a suite. `found` is its `model_type`.
+fn no_reader(entry: &CheckpointEntry, found: &str, why: NoReader) -> PlanError {
+    let (place, found) = (entry.place.clone(), found.to_owned());
+    match why {
+        NoReader::NotOffered(source) => PlanError::NotOffered { place, source },
+        NoReader::ReadsNone { architecture, readers } => PlanError::ReadsNoFolders { place, architecture, readers },
+        NoReader::OtherModelType { architecture, known } => PlanError::OtherModelType { place, architecture, known, found },
+        NoReader::Unknown { known } => {
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            PlanError::UnknownModelType { place, hint: hint(&found, &known), found }
+        }
+        NoReader::Several { architectures } => {
+            let names = architectures.iter().map(|name| format!("`architecture = \"{name}\"`")).collect();
+            PlanError::SeveralReaders { place, found, names }
+        }
     }
-    let readers = plugins.architectures().filter(|offer| offer.info.hub.is_some());
-    let readers = readers.map(|offer| offer.info.name.clone()).collect();
-    Err(PlanError::ReadsNoFolders { place: entry.place.clone(), architecture: name.to_owned(), readers })
 }
 
 /// Architecture, hashed files, and what tells the tokens: the tokenizer's files and the longest molecule.
@@ -156,7 +160,6 @@ type OfFolder<'p> = (Offer<'p, ArchitectureInfo>, Vec<FileRef>, (Vec<FileRef>, S
 fn of_folder<'p>(
     entry: &CheckpointEntry,
     there: &HubModel,
-    named: Option<Offer<'p, ArchitectureInfo>>,
     plugins: &'p PluginSet,
     local: &mut Vec<LocalFile>,
 ) -> Result<OfFolder<'p>, PlanError> {
@@ -172,7 +175,7 @@ fn of_folder<'p>(
     let folder = Folder::open(&there.folder).map_err(|error| refused(error.to_string()))?;
     let config = folder.config().map_err(|error| refused(error.to_string()))?;
     let word = model_type(&config).map_err(|error| refused(error.to_string()))?;
-    let offer = architecture(entry, &word, named, plugins)?;
+    let offer = plugins.reader(entry.architecture.as_deref(), &word).map_err(|why| no_reader(entry, &word, why))?;
     let mut files = Vec::new();
     for (name, _) in folder.files() {
         let Some(path) = folder.path(name) else { continue };
@@ -194,39 +197,6 @@ fn limits(config: &Map<String, Value>) -> String {
     let decides = |key: &str| ["position", "length", "seq", "n_ctx", "token_id"].iter().any(|part| key.contains(part));
     let found: BTreeMap<&String, &Value> = config.iter().filter(|(key, _)| decides(key)).collect();
     serde_json::to_string(&found).unwrap_or_default()
-}
-
-/// The architecture that reads a `model_type`.
-fn architecture<'p>(
-    entry: &CheckpointEntry,
-    word: &str,
-    named: Option<Offer<'p, ArchitectureInfo>>,
-    plugins: &'p PluginSet,
-) -> Result<Offer<'p, ArchitectureInfo>, PlanError> {
-    let words = |offer: &Offer<'p, ArchitectureInfo>| offer.info.hub.iter().flat_map(|hub| &hub.model_types).collect::<Vec<_>>();
-    let place = entry.place.clone();
-    if let Some(offer) = named {
-        if words(&offer).into_iter().any(|known| known == word) {
-            return Ok(offer);
-        }
-        let (architecture, known) = (offer.info.name.clone(), words(&offer).into_iter().cloned().collect());
-        return Err(PlanError::OtherModelType { place, architecture, known, found: word.to_owned() });
-    }
-    let readers: Vec<_> = plugins.architectures().filter(|offer| words(offer).into_iter().any(|known| known == word)).collect();
-    match readers.as_slice() {
-        [only] => Ok(*only),
-        [] => {
-            let all: Vec<&String> = plugins.architectures().flat_map(|offer| words(&offer)).collect();
-            let mut known: Vec<&str> = all.into_iter().map(String::as_str).collect();
-            known.sort_unstable();
-            known.dedup();
-            Err(PlanError::UnknownModelType { place, found: word.to_owned(), hint: hint(word, &known) })
-        }
-        several => {
-            let names = several.iter().map(|offer| format!("`architecture = \"{}\"`", offer.info.name)).collect();
-            Err(PlanError::SeveralReaders { place, found: word.to_owned(), names })
-        }
-    }
 }
 
 /// Import cells that share their tokens, and what is tokenised for them.

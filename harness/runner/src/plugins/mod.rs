@@ -4,6 +4,7 @@ mod card;
 mod describe;
 mod discover;
 mod error;
+mod reader;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ pub(crate) use describe::blake3_file;
 pub use describe::{DESCRIBE_SECONDS, Describer};
 pub use discover::{Discovery, PluginFolders, discover};
 pub use error::PluginLoadError;
+pub use reader::NoReader;
 
 use crate::nearest::hint;
 

@@ -11,7 +11,7 @@ use clmbench_fetch::{
 use clmbench_protocol::ArchitectureInfo;
 use clmbench_runner::{
     nearest,
-    plugins::{Offer, PluginSet},
+    plugins::{NoReader, Offer, PluginSet},
 };
 
 use crate::{
@@ -113,70 +113,44 @@ impl Origin {
     /// # Errors
     /// [`CliError::Usage`] with what is known.
     pub fn reader<'a>(&self, asked: Option<&str>, plugins: &'a PluginSet) -> Result<Offer<'a, ArchitectureInfo>, CliError> {
-        let readers: Vec<Offer<'a, ArchitectureInfo>> =
-            plugins.architectures().filter(|offer| offer.info.hub.is_some()).collect();
-        let names: Vec<&str> = readers.iter().map(|offer| offer.info.name.as_str()).collect();
-        if let Some(asked) = asked {
-            let found = readers.iter().find(|offer| offer.info.name == asked).copied().ok_or_else(|| CliError::Usage {
-                message: format!(
-                    "no architecture `{}` reads checkpoints of others.{}",
-                    one_line(asked, 80),
-                    nearest::hint(asked, &names)
-                ),
-                hint: format!("those that do: {}", or_none(&names)),
-            })?;
-            let words: Vec<&str> = found.info.hub.iter().flat_map(|hub| hub.model_types.iter().map(String::as_str)).collect();
-            if words.contains(&self.model_type.as_str()) {
-                return Ok(found);
+        plugins.reader(asked, &self.model_type).map_err(|why| self.no_reader(asked.unwrap_or_default(), why))
+    }
+
+    /// Why there is no architecture for it, in the words of a command.
+    fn no_reader(&self, asked: &str, why: NoReader) -> CliError {
+        let (found, own, asked) = (&self.model_type, one_line(&self.name(), 80), one_line(asked, 80));
+        let (message, hint) = match why {
+            NoReader::NotOffered(why) => {
+                (format!("no plugin offers architecture `{asked}`.{}", why.hint), "`clmbench model list` shows all".to_owned())
             }
-            return Err(CliError::Usage {
-                message: format!(
-                    "architecture {asked} reads model_type {}, but {} is `{}`",
-                    words.join(" or "),
-                    one_line(&self.name(), 80),
-                    self.model_type
-                ),
-                hint: "leave --architecture out, or name the one that reads it".to_owned(),
-            });
-        }
-        let knows = |offer: &&Offer<'a, ArchitectureInfo>| {
-            offer.info.hub.as_ref().is_some_and(|hub| hub.model_types.contains(&self.model_type))
-        };
-        let fitting: Vec<&Offer<'a, ArchitectureInfo>> = readers.iter().filter(knows).collect();
-        match fitting[..] {
-            [one] => Ok(*one),
-            [] => {
-                let words = |offer: &Offer<'a, ArchitectureInfo>| {
-                    offer.info.hub.iter().flat_map(|hub| hub.model_types.clone()).collect::<Vec<_>>()
-                };
-                let mut known: Vec<String> = readers.iter().flat_map(words).collect();
-                known.sort();
-                known.dedup();
-                let known: Vec<&str> = known.iter().map(String::as_str).collect();
-                Err(CliError::Usage {
-                    message: format!(
-                        "no plugin knows checkpoints of model_type `{}`, as {} is",
-                        self.model_type,
-                        one_line(&self.name(), 80)
-                    ),
-                    hint: format!(
-                        "known are {}; `clmbench plugin new architecture` begins a plugin for another",
+            NoReader::ReadsNone { readers, .. } => {
+                (format!("architecture {asked} reads no checkpoints of others"), format!("those that do: {}", or_none(&readers)))
+            }
+            NoReader::OtherModelType { known, .. } => (
+                format!("architecture {asked} reads model_type {}, but {own} is `{found}`", known.join(" or ")),
+                "leave --architecture out, or name the one that reads it".to_owned(),
+            ),
+            NoReader::Unknown { known } => {
+                let near = nearest::nearest(found, known.iter().map(String::as_str));
+                let near = near.map(|near| format!("`{near}` is near; ")).unwrap_or_default();
+                (
+                    format!("no plugin knows checkpoints of model_type `{found}`, as {own} is"),
+                    format!(
+                        "{near}known are {}; `clmbench plugin new architecture` begins a plugin for another",
                         or_none(&known)
                     ),
-                })
+                )
             }
-            _ => {
-                let names: Vec<&str> = fitting.iter().map(|offer| offer.info.name.as_str()).collect();
-                Err(CliError::Usage {
-                    message: format!("several architectures know model_type `{}`: {}", self.model_type, names.join(", ")),
-                    hint: format!("choose one: --architecture {}", names[0]),
-                })
-            }
-        }
+            NoReader::Several { architectures } => (
+                format!("several architectures know model_type `{found}`: {}", architectures.join(", ")),
+                format!("choose one: --architecture {}", architectures.first().map_or("", String::as_str)),
+            ),
+        };
+        CliError::Usage { message, hint }
     }
 }
 
-fn or_none(words: &[&str]) -> String {
+fn or_none(words: &[String]) -> String {
     if words.is_empty() { "none (`clmbench plugin list` shows what is installed)".to_owned() } else { words.join(", ") }
 }
 
