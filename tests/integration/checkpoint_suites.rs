@@ -253,8 +253,8 @@ fn what_else_is_wrong_is_said_before_the_hub_is_asked() {
     let typo = said(&bench, &["run", "suite.toml", "--only", "tranfer"], 2);
     assert!(typo.contains("no cell of the suite is named by `tranfer`") && typo.contains("transfer"), "{typo}");
     let held = Store::open_writer(&bench.store()).unwrap();
-    let busy = said(&bench, &["run", "suite.toml"], 4);
-    assert!(!busy.contains("hub"), "{busy}");
+    let busy = said(&bench, &["run", "suite.toml"], 5);
+    assert!(busy.starts_with("error: the store is in use by process"), "{busy}");
     drop(held);
     let offline = said(&bench, &["run", "suite.toml"], 4);
     assert!(offline.contains("lab--model"), "{offline}");
