@@ -261,3 +261,28 @@ fn a_head_that_is_random_stays_one_through_an_export() {
     real.clmbench(&["run", "again.toml"]).code(0);
     assert_eq!((check("again"), embeddings(&real, "again")), (digest, before));
 }
+
+#[test]
+fn another_mask_token_beside_the_same_weights_and_tokenizer_is_measured_anew() {
+    let real = prepared(&["modernbert"]);
+    let key = "measure/modernbert/checkpoint-0/loss.mlm_loss";
+    let run = || {
+        real.clmbench(&["run", "suite.toml"]).code(0);
+        let import = real.output("import/modernbert");
+        let same = [&import["checkpoint"]["weights_digest"], &import["tokenizer_digest"]].map(Value::to_string);
+        (same, import["special"]["mask"].clone(), real.row(key).identity.unwrap(), real.value(key, "mlm_loss"))
+    };
+    let (before, first, identity, loss) = run();
+    let settings = real.path("checkpoints/modernbert/tokenizer_config.json");
+    let text = fs::read_to_string(&settings).unwrap();
+    let changed = text.replace(r#""mask_token": "[MASK]""#, r#""mask_token": "[UNK]""#);
+    assert_ne!(text, changed);
+    fs::write(&settings, changed).unwrap();
+    let (after, second, other, another) = run();
+    assert_eq!((before, &first, &second), (after, &Value::from(4), &Value::from(0)));
+    assert_ne!((identity, loss.to_bits()), (other, another.to_bits()));
+    assert!((loss - another).abs() > 1e-6, "{loss} and {another}");
+    // With the file as it was, the first value stands again.
+    fs::write(&settings, text).unwrap();
+    assert_eq!(run().3.to_bits(), loss.to_bits());
+}

@@ -103,7 +103,8 @@ impl Architecture for Molformer {
                   attention over 32 random features, rotary positions and a feed-forward layer as wide as the model. Both attention \
                   modes are one: there is no quadratic path. Presets are named by their non-embedding parameters; 43.15M is \
                   the published MoLFormer-XL (46.8M with both tables of its 2,362 tokens). Preset learning rates are starting values, not \
-                  the result of a search."
+                  the result of a search. A folder that says `deterministic_eval` is false, whose own code draws new random features at \
+                  every call, is computed with the features of its file."
                 .into(),
             objective: Objective::MaskedLm,
             parameters: vec![
