@@ -96,6 +96,7 @@ pub const MODELS: [Column; 37] = [
     column("conflicting_labels", Kind::Whole, "molecules with rows whose labels differ"),
     column("heldout_loss", Kind::Number, "held-out loss, nats a token"),
     column("unigram_cross_entropy", Kind::Number, "that of unigram frequencies, nats a token"),
+    column("same_weights_as", Kind::Text, "run whose last weights it repeats"),
     column("flags", Kind::Words, "what to be careful about"),
 ];
 

@@ -49,7 +49,7 @@ pub const COLUMNS: [Column; 47] = [
     column("split_digest", Kind::Text, "BLAKE3 of the split"),
     column("run", Kind::Text, "label of the pretraining run"),
     column("run_cell", Kind::Text, "identity of its cell"),
-    column("source", Kind::Text, "of a checkpoint of others: hub:owner/name@commit or folder:name"),
+    column("source", Kind::Text, "hub:owner/name@commit or folder:name"),
     column("checkpoint", Kind::Text, "folder of the checkpoint in its run"),
     column("checkpoint_tokens", Kind::Whole, "tokens trained on at the checkpoint"),
     column("training_loss", Kind::Number, "training loss there, nats a predicted token"),
