@@ -59,7 +59,7 @@ pub const FITS: [Column; 42] = [
 ];
 
 /// Columns of `models`: the keys of `leaderboard models --json`.
-pub const MODELS: [Column; 37] = [
+pub const MODELS: [Column; 38] = [
     column("dataset", Kind::Text, "dataset"),
     column("task", Kind::Text, "task"),
     column("task_kind", Kind::Text, "regression or classification"),
