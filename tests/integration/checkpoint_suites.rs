@@ -243,7 +243,7 @@ fn a_copy_of_the_weights_is_shown_and_counted_once() {
     let page = bench.clmbench(&["leaderboard", "models"]).code(0).stdout;
     assert!(page.contains("same_weights: copy has those of small, which counts in the fits"), "{page}");
     let page = bench.clmbench(&["leaderboard", "predictors"]).code(0).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(page.contains("Refused: trivial.corpus of 2 checkpoints ("), "{page}");
+    assert!(page.contains("Refused: trivial/corpus of 2 checkpoints ("), "{page}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub struct RefusedTask {
 /// A metric without a value for want of something that is not known of a run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RefusedMetric {
-    /// The metric as keys have it, such as `trivial.tokens`.
+    /// The metric, such as `trivial/tokens`; with what tells it apart where a suite has it twice.
     pub metric: String,
     /// Why.
     pub reason: String,
@@ -42,7 +42,8 @@ pub(crate) fn lacking(cells: &[CellRow]) -> Vec<RefusedMetric> {
         }
     }
     let one = |((metric, reason), cells): ((&str, &str), usize)| RefusedMetric {
-        metric: metric.to_owned(),
+        // Keys write the first slash of an id as a point.
+        metric: metric.replacen('.', "/", 1),
         reason: reason.lines().next().unwrap_or_default().trim_end_matches('.').to_owned(),
         cells,
     };
@@ -107,6 +108,6 @@ mod tests {
         ];
         let found: Vec<_> = lacking(&cells).into_iter().map(|lack| (lack.metric, lack.reason, lack.cells)).collect();
         let of = |metric: &str, reason: &str, cells| (metric.to_owned(), reason.to_owned(), cells);
-        assert_eq!(found, [of("loss.mlm_loss@quick", "the head is random", 1), of("trivial.tokens", "not known", 2)]);
+        assert_eq!(found, [of("loss/mlm_loss@quick", "the head is random", 1), of("trivial/tokens", "not known", 2)]);
     }
 }
