@@ -25,11 +25,12 @@ mod predictors;
 mod refused;
 #[cfg(test)]
 mod sample;
+mod statistics;
 mod twins;
 mod unscored;
 mod variant;
 
-use clmbench_store::{FitRow, Store};
+use clmbench_store::{FitRow, StatisticRow, Store};
 
 pub use details::{Details, ExcludedRun, FitPoint, GainDetails};
 pub use error::AnalysisError;
@@ -43,17 +44,21 @@ pub use points::{Score, ScoreGroup, scores_by_group};
 pub use pool::Pool;
 pub use predictors::{PredictorBoard, PredictorRow, predictor_board};
 pub use refused::{RefusedMetric, RefusedTask};
+pub use statistics::{Fitted, fitted, statistic_rows};
 
 /// Who made a board, for its JSON form.
 pub const GENERATED_BY: &str = concat!("clmbench ", env!("CARGO_PKG_VERSION"));
 
-/// Fits every primary value to every score of the suite's finished cells. Nothing is stored;
-/// [`Store::put_fits`] does that.
+/// Fits every primary value to every score of the suite's finished cells, and computes the statistics beside the fits. Nothing is
+/// stored; [`Store::put_fits`] does that.
 ///
 /// # Errors
 /// The store cannot be read; a measured metric is described by no stored plugin.
-pub fn fit_suite(store: &Store, suite_id: i64) -> Result<Vec<FitRow>, AnalysisError> {
-    fit_rows(&Inputs::read(store, suite_id)?)
+pub fn fit_suite(store: &Store, suite_id: i64) -> Result<(Vec<FitRow>, Vec<StatisticRow>), AnalysisError> {
+    let inputs = Inputs::read(store, suite_id)?;
+    let fits = fit_rows(&inputs)?;
+    let statistics = statistics::statistic_rows(&inputs, &fits)?;
+    Ok((fits, statistics))
 }
 
 /// The leaderboard of predictors, from the suite's stored fits.

@@ -94,10 +94,14 @@ fn filled(dir: &std::path::Path, runs: u64) -> (Store, i64) {
 fn from_rows_to_boards() {
     let dir = tempfile::tempdir().unwrap();
     let (mut store, suite) = filled(dir.path(), 12);
-    let fits = fit_suite(&store, suite).unwrap();
-    assert_eq!(fits, fit_suite(&store, suite).unwrap(), "the same every time");
+    let (fits, statistics) = fit_suite(&store, suite).unwrap();
+    assert_eq!(
+        (&fits, &statistics),
+        (&fit_suite(&store, suite).unwrap().0, &fit_suite(&store, suite).unwrap().1),
+        "the same every time"
+    );
     assert_eq!(fits.len(), 3);
-    store.put_fits(suite, &fits).unwrap();
+    store.put_fits(suite, &fits, &statistics).unwrap();
 
     let board = predictors(&store, suite).unwrap();
     assert!(!board.stale);
@@ -127,7 +131,7 @@ fn nothing_measured_is_no_error() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open_writer(dir.path()).unwrap();
     let suite = store.put_suite(&made_up::suite("empty")).unwrap();
-    assert!(fit_suite(&store, suite).unwrap().is_empty());
+    assert!(fit_suite(&store, suite).unwrap().0.is_empty());
     assert!(predictors(&store, suite).unwrap().rows.is_empty());
     assert!(models(&store, suite).unwrap().rows.is_empty());
     assert!(matches!(fit_suite(&store, suite + 1), Err(AnalysisError::UnknownSuite { .. })));

@@ -3,8 +3,9 @@
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use crate::{
-    FitRow, FitsState, Store, StoreError, clock,
+    FitRow, FitsState, StatisticRow, Store, StoreError, clock,
     plan::require_suite,
+    statistics,
     value::{Float, count, from_json, integer, json, small},
 };
 
@@ -13,11 +14,12 @@ const COLUMNS: &str = "metric, dataset, task, protocol, pool, score, n, n_checkp
     verdict_reason, refusal, reversed, mde, cost_seconds, flags_json, metric_orientation, score_orientation, trivial, n_needed, details_json";
 
 impl Store {
-    /// Stores the fits of a suite in place of earlier ones, with the time and a digest of the finished cells that there are.
+    /// Stores the fits of a suite and the statistics beside them in place of earlier ones, with the time and a digest of the finished
+    /// cells that there are.
     ///
     /// # Errors
     /// [`StoreError::UnknownSuite`].
-    pub fn put_fits(&mut self, suite_id: i64, fits: &[FitRow]) -> Result<(), StoreError> {
+    pub fn put_fits(&mut self, suite_id: i64, fits: &[FitRow], beside: &[StatisticRow]) -> Result<(), StoreError> {
         self.write(|transaction| {
             require_suite(transaction, suite_id)?;
             let (cells, inputs_digest) = inputs(transaction, suite_id)?;
@@ -73,7 +75,7 @@ impl Store {
                     fit.details_json
                 ])?;
             }
-            Ok(())
+            statistics::insert(transaction, suite_id, beside)
         })
     }
 

@@ -94,8 +94,8 @@ pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Resul
         console.note(&format!("left    {left} cells that --only does not name; `clmbench run` without it computes them"));
     }
 
-    let fits = clmbench_analysis::fit_suite(&store, summary.suite_id)?;
-    store.put_fits(summary.suite_id, &fits)?;
+    let (fits, statistics) = clmbench_analysis::fit_suite(&store, summary.suite_id)?;
+    store.put_fits(summary.suite_id, &fits, &statistics)?;
     show_board(&store, &summary, &plan, arguments.json.json, console)?;
     match summary.failures.len() {
         0 => Ok(()),

@@ -8,6 +8,8 @@ mod axis;
 mod data;
 mod failures;
 mod figure;
+#[allow(dead_code)] // until the page shows them
+mod figures;
 mod models;
 mod node;
 mod predictors;

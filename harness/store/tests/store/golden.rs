@@ -195,7 +195,7 @@ fn write_the_golden_file() {
     store.finish("foreign", &report(measure_output(1.25, 0.5))).unwrap();
     store.start("slow").unwrap();
     let fit = FitRow { metric: "loss/mlm_loss".into(), verdict: "cannot_tell".into(), mde: Some(0.85), ..FitRow::default() };
-    store.put_fits(suite_id, &[fit]).unwrap();
+    store.put_fits(suite_id, &[fit], &[]).unwrap();
     // Not dropped: a writer that ends in order leaves no cell running, and one should be in the file.
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/schema_4.sql");
     std::fs::write(path, dump(&folder.path().join("store.sqlite"))).unwrap();

@@ -34,7 +34,7 @@ fn readers_see_committed_cells_while_a_writer_works() {
     assert_eq!(reader.cells(suite_id).unwrap()[0].status, CellStatus::Done);
     assert_eq!(reader.runs(suite_id).unwrap().len(), 1);
     assert!(matches!(reader.start("aaaa"), Err(StoreError::OpenedForReading { .. })));
-    assert!(matches!(reader.put_fits(suite_id, &[]), Err(StoreError::OpenedForReading { .. })));
+    assert!(matches!(reader.put_fits(suite_id, &[], &[]), Err(StoreError::OpenedForReading { .. })));
     drop(writer);
     assert_eq!(reader.cells(suite_id).unwrap().len(), 1);
     drop(reader);

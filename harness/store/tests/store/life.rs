@@ -384,13 +384,13 @@ fn fits_are_replaced_and_know_when_they_are_stale() {
         details_json: "{}".into(),
     };
     let fits = [full.clone(), FitRow { metric: "second".into(), verdict: "refused".into(), ..FitRow::default() }];
-    store.put_fits(suite_id, &fits).unwrap();
+    store.put_fits(suite_id, &fits, &[]).unwrap();
     assert_eq!(store.fits(suite_id).unwrap(), fits);
     let state = store.fits_state(suite_id).unwrap().unwrap();
     assert_eq!((state.cells, state.stale), (1, false));
     store.finish("identity-b", &report(pretrain_output(1, 50, "v", false))).unwrap();
     assert!(store.fits_state(suite_id).unwrap().unwrap().stale);
-    store.put_fits(suite_id, &fits[1..]).unwrap();
+    store.put_fits(suite_id, &fits[1..], &[]).unwrap();
     assert_eq!(store.fits(suite_id).unwrap(), fits[1..]);
     assert!(!store.fits_state(suite_id).unwrap().unwrap().stale);
 }
