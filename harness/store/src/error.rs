@@ -167,6 +167,25 @@ pub enum StoreError {
         /// Keys that hold the word, as they end the sentence; empty if there are none.
         near: String,
     },
+    /// A gate baseline that is not stored.
+    #[error("no gate baseline `{name}` in the store. `clmbench baseline save` stores one; known: {known}")]
+    UnknownBaseline {
+        /// The name asked for.
+        name: String,
+        /// Names that are there.
+        known: String,
+    },
+    /// A gate baseline of this name is stored with another content.
+    #[error(
+        "a gate baseline `{name}` is stored already (on {created}) with another content, and is kept. Choose another name, or replace \
+         it with --replace"
+    )]
+    BaselineExists {
+        /// The name.
+        name: String,
+        /// When the stored one was made.
+        created: String,
+    },
     /// A prefix that several cells have.
     #[error("`{prefix}` is the start of several cells: {matches}. Give more digits")]
     AmbiguousCell {
