@@ -6,7 +6,7 @@ use clmbench_store::{MetricRow, RunRow};
 use crate::{inputs::Inputs, models::ModelRow};
 
 /// The metric whose primary value is the held-out loss of an objective.
-fn heldout_loss(objective: Objective) -> &'static str {
+pub(crate) fn heldout_loss(objective: Objective) -> &'static str {
     match objective {
         Objective::MaskedLm => "loss/mlm_loss",
         Objective::CausalLm => "loss/clm_loss",

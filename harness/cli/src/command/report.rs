@@ -1,5 +1,7 @@
 //! `report`: a suite as one HTML page.
 
+mod inputs;
+
 use std::{
     collections::BTreeMap,
     io::Write,
@@ -42,6 +44,7 @@ pub fn run(arguments: &ReportArguments, global: &Global, console: Console) -> Re
         corpora: &store.corpora(suite.id)?,
         sources: &sources(&store, suite.id)?,
         plugins: &store.suite_plugins(suite.id)?,
+        figures: &inputs::read(&store, suite.id)?,
     });
     let path = place(arguments.out.as_deref(), &suite.name);
     write_to(path.as_deref(), |out| out.write_all(page.as_bytes()).map_err(CliError::Output))?;

@@ -22,6 +22,8 @@ use clmbench_protocol::{CorpusOutput, DatasetOutput, PluginManifest};
 use clmbench_store::{CellRow, FitsState, RunRow, SuiteRow};
 use sha2::{Digest, Sha256};
 
+pub use figures::{ArtifactTable, EmbeddingMap, EmbeddingPoint, FigureInputs, TaskPredictions};
+
 use node::{Element, Node, element, with_text};
 
 const STYLE: &str = include_str!("style.css");
@@ -55,6 +57,8 @@ pub struct Report<'a> {
     pub sources: &'a [CorpusSourceTerms],
     /// The plugins that it uses.
     pub plugins: &'a [PluginManifest],
+    /// What figures need beside all that.
+    pub figures: &'a FigureInputs,
 }
 
 /// How a dataset is split.

@@ -1,6 +1,10 @@
 //! The figures of a page: what the paper and its readers look for. One file a figure (or a family of them).
 
+mod inputs;
+
 use super::{Report, node::Element};
+
+pub use inputs::{ArtifactTable, EmbeddingMap, EmbeddingPoint, FigureInputs, TaskPredictions};
 
 /// A figure with its text alternative and the numbers behind it.
 #[derive(Debug, Clone)]
