@@ -1,4 +1,4 @@
-//! Builds everything, installs the plugins, and runs the demo.
+//! Builds everything, installs the plugins, and runs the demo or another suite.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -28,17 +28,16 @@ pub fn next_step() -> Result<(), XtaskError> {
     Ok(())
 }
 
-/// Builds, then runs the demo suite to its leaderboards; `record` also writes them to `results/<date>-demo/`.
-pub fn demo(store: Option<&Path>, record: bool) -> Result<(), XtaskError> {
+/// Builds, then runs the suite of this file to its leaderboards; `record` also writes them to `results/<date>-<suite>/`.
+pub fn demo(store: Option<&Path>, suite: &Path, record: bool) -> Result<(), XtaskError> {
     run()?;
     let checkout = cargo::checkout()?;
     let target = cargo::metadata(&checkout, false)?.target_directory;
     let executable = target.join("release/clmbench");
     let store = store.map_or_else(|| demo_store(&target), |store| Ok(store.to_owned()))?;
-    let suite = PathBuf::from("benchmarks/suites/demo.toml");
-    let advice = "this checkout is not whole; restore it with git";
-    if !checkout.join(&suite).is_file() {
-        return Err(XtaskError::Missing { path: suite, advice });
+    let advice = "suites are in benchmarks/suites; the path is relative to the checkout";
+    if !checkout.join(suite).is_file() {
+        return Err(XtaskError::Missing { path: suite.to_owned(), advice });
     }
     let clmbench = |words: &[&str]| {
         let mut command = Command::new(&executable);
@@ -48,16 +47,17 @@ pub fn demo(store: Option<&Path>, record: bool) -> Result<(), XtaskError> {
     };
     let begun = store.join("store.sqlite").exists();
     let started = Instant::now();
-    let ran = clmbench(&["run", "benchmarks/suites/demo.toml"]);
+    let file = suite.to_string_lossy();
+    let ran = clmbench(&["run", &file]);
     // 3: finished, with failed cells. There is something to show, and the status says so in the end.
     if !matches!(ran, Ok(()) | Err(XtaskError::Child { code: 3, .. })) {
         return ran;
     }
     clmbench(&["leaderboard", "models"])?;
     let seconds = started.elapsed().as_secs_f64();
-    println!("\nxtask: demo: {seconds:.0} s after the build; results in {}", store.display());
+    println!("\nxtask: {file}: {seconds:.0} s after the build; results in {}", store.display());
     if record {
-        let folder = record::record(&checkout, &executable, &store, &suite, &took(seconds, begun))?;
+        let folder = record::record(&checkout, &executable, &store, suite, &took(seconds, begun))?;
         println!("xtask: recorded in {}", folder.display());
     }
     ran

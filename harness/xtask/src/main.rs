@@ -60,14 +60,17 @@ enum Command {
     Setup(SetupArguments),
     /// Set up, build everything, install the plugins into target/release/plugins.
     Build(SetupArguments),
-    /// Build, then run benchmarks/suites/demo.toml to its two leaderboards.
+    /// Build, then run a suite, benchmarks/suites/demo.toml, to its two leaderboards.
     Demo {
         #[command(flatten)]
         setup: SetupArguments,
         /// Folder for the results; a finished cell in it is not computed again.
         #[arg(long, value_name = "DIR")]
         store: Option<PathBuf>,
-        /// Also write suite, tables and environment to results/<date>-demo/.
+        /// Another suite, such as benchmarks/suites/scaling.toml; relative to the checkout.
+        #[arg(long, value_name = "FILE", default_value = "benchmarks/suites/demo.toml")]
+        suite: PathBuf,
+        /// Also write suite, tables, rows, report and environment to results/<date>-<suite>/.
         #[arg(long)]
         record: bool,
     },
@@ -123,7 +126,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Setup(setup) => setup.run(),
         Command::Build(setup) => setup.run().and_then(|()| build::run()).and_then(|()| build::next_step()),
-        Command::Demo { setup, store, record } => setup.run().and_then(|()| build::demo(store.as_deref(), record)),
+        Command::Demo { setup, store, suite, record } => setup.run().and_then(|()| build::demo(store.as_deref(), &suite, record)),
         Command::Test(setup) => setup.run().and_then(|()| test::run()),
         Command::Perf { setup, what } => setup.run().and_then(|()| build::run()).and_then(|()| perf::run(&what)),
         Command::Verify { what, .. } if !what.needs_build() => verify::run(&what),

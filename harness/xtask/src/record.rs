@@ -8,16 +8,19 @@ use std::{
 
 use crate::{bench::environment, error::XtaskError};
 
-/// Tables and rows that are recorded: file name and command.
-const PARTS: [(&str, &[&str]); 5] = [
+/// Tables, rows and the page that are recorded: file name and command.
+const PARTS: [(&str, &[&str]); 8] = [
     ("predictors.txt", &["leaderboard", "predictors"]),
-    ("predictors.json", &["leaderboard", "predictors", "--json"]),
     ("models.txt", &["leaderboard", "models"]),
-    ("models.json", &["leaderboard", "models", "--json"]),
-    ("cells.json", &["status", "--json"]),
+    ("fits.csv", &["export", "fits"]),
+    ("statistics.csv", &["export", "statistics"]),
+    ("models.csv", &["export", "models"]),
+    ("results.csv", &["export", "results"]),
+    ("cells.csv", &["export", "cells"]),
+    ("report.html", &["report", "--out", "-"]),
 ];
 
-/// Writes the suite, the leaderboards as text and rows, the cells with their times, and what they were computed on.
+/// Writes the suite, the leaderboards, every number, the report, and what they were computed on.
 pub fn record(checkout: &Path, executable: &Path, store: &Path, suite: &Path, took: &str) -> Result<PathBuf, XtaskError> {
     let stem = suite.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let environment = environment(checkout);

@@ -51,6 +51,8 @@ pub enum What {
     Results,
     /// Every fit, with all that `leaderboard predictors --json` says
     Fits,
+    /// Every number beside the fits: pooled over tasks, regressions, reliabilities, saturation, ...
+    Statistics,
     /// Every ranked model, with all that `leaderboard models --json` says
     Models,
     /// Every cell of the plan: status, identity, time, bytes, reason

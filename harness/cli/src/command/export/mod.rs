@@ -5,6 +5,7 @@ mod cells;
 mod datasets;
 mod predictions;
 mod results;
+mod statistics;
 
 use std::{collections::BTreeSet, io::Write};
 
@@ -36,6 +37,10 @@ pub fn run(arguments: &ExportArguments, global: &Global, console: Console) -> Re
         What::Fits => {
             let rows = boards::fits(&store, suite.id, &chosen)?;
             write_to(out, |sink| boards::write(&rows, chosen.writer(sink, "fits", &boards::FITS)?))
+        }
+        What::Statistics => {
+            let rows = statistics::read(&store, suite.id, &chosen)?;
+            write_to(out, |sink| boards::write(&rows, chosen.writer(sink, "statistics", &statistics::COLUMNS)?))
         }
         What::Models => {
             let rows = boards::models(&store, suite.id, &chosen)?;
@@ -123,9 +128,10 @@ that a spreadsheet would take for a formula starts with ' in CSV. A number that 
 NaN, inf or -inf. Columns are added at need, never renamed or removed within a schema number.
 ",
     );
-    let exports: [(&str, &[Column]); 6] = [
+    let exports: [(&str, &[Column]); 7] = [
         ("results", &results::COLUMNS),
         ("fits", &boards::FITS),
+        ("statistics", &statistics::COLUMNS),
         ("models", &boards::MODELS),
         ("cells", &cells::COLUMNS),
         ("predictions", &predictions::COLUMNS),
@@ -152,7 +158,14 @@ mod tests {
             "{:?}",
             page.lines().find(|line| line.chars().count() > 100)
         );
-        let others = [&boards::FITS[..], &boards::MODELS, &cells::COLUMNS, &predictions::COLUMNS, &datasets::COLUMNS];
+        let others = [
+            &boards::FITS[..],
+            &statistics::COLUMNS,
+            &boards::MODELS,
+            &cells::COLUMNS,
+            &predictions::COLUMNS,
+            &datasets::COLUMNS,
+        ];
         for columns in [&results::COLUMNS[..]].into_iter().chain(others) {
             let mut names: Vec<&str> = columns.iter().map(|column| column.name).collect();
             assert!(names.iter().all(|name| page.contains(&format!("  {name} "))));
