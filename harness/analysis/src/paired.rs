@@ -4,7 +4,7 @@
 //! both does not count as uncertainty. Predictions of several transfer seeds (or controls) are scored one by one and their
 //! scores averaged, as the scores themselves are.
 
-use clmbench_stats::{Interval, bca, generator};
+use clmbench_stats::{Interval, ScoreName, Scored, bca, generator};
 
 use crate::fit::SEED;
 
@@ -26,79 +26,20 @@ pub(crate) struct Difference {
 }
 
 /// Predictions of one model for the molecules of the pair, in one order.
-struct Scored {
+struct Ordered {
     /// Rows of the dataset.
     row: Vec<u64>,
-    label: Vec<f64>,
-    prediction: Vec<f64>,
-    /// Places by falling prediction.
-    order: Vec<usize>,
+    scored: Scored,
 }
 
-impl Scored {
+impl Ordered {
     fn new(predictions: &Predictions) -> Self {
         let mut rows: Vec<&(u64, f64, f64)> = predictions.iter().filter(|(_, label, _)| !label.is_nan()).collect();
         rows.sort_by_key(|(row, _, _)| *row);
         let row = rows.iter().map(|(row, _, _)| *row).collect();
-        let label: Vec<f64> = rows.iter().map(|(_, label, _)| *label).collect();
-        let prediction: Vec<f64> = rows.iter().map(|(_, _, prediction)| *prediction).collect();
-        let mut order: Vec<usize> = (0..prediction.len()).collect();
-        order.sort_by(|left, right| prediction[*right].total_cmp(&prediction[*left]));
-        Self { row, label, prediction, order }
+        let label = rows.iter().map(|(_, label, _)| *label).collect();
+        Self { row, scored: Scored::new(label, rows.iter().map(|(_, _, prediction)| *prediction).collect()) }
     }
-
-    /// The score when each molecule counts so often; none where it does not exist.
-    fn score(&self, name: &str, counts: &[f64]) -> Option<f64> {
-        let value = match name {
-            "rmse" => (self.sum(counts, |label, prediction| (label - prediction).powi(2)) / total(counts)).sqrt(),
-            "mae" => self.sum(counts, |label, prediction| (label - prediction).abs()) / total(counts),
-            "r2" => {
-                let mean = self.sum(counts, |label, _| label) / total(counts);
-                let around = self.sum(counts, |label, _| (label - mean).powi(2));
-                1.0 - self.sum(counts, |label, prediction| (label - prediction).powi(2)) / around
-            }
-            "roc_auc" => self.ranked(counts).0,
-            "pr_auc" => self.ranked(counts).1,
-            _ => return None,
-        };
-        value.is_finite().then_some(value)
-    }
-
-    fn sum(&self, counts: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
-        let pairs = self.label.iter().zip(&self.prediction);
-        pairs.zip(counts).map(|((label, prediction), count)| count * term(*label, *prediction)).sum()
-    }
-
-    /// ROC-AUC and average precision, by one walk down the predictions; equal ones are one threshold.
-    fn ranked(&self, counts: &[f64]) -> (f64, f64) {
-        let positives = self.sum(counts, |label, _| f64::from(label > 0.5));
-        let negatives = total(counts) - positives;
-        let (mut found, mut passed, mut pairs, mut precision, mut start) = (0.0, 0.0, 0.0, 0.0, 0);
-        while start < self.order.len() {
-            let threshold = self.prediction[self.order[start]];
-            let (mut positive, mut negative) = (0.0, 0.0);
-            while start < self.order.len() && self.prediction[self.order[start]] == threshold {
-                let place = self.order[start];
-                if self.label[place] > 0.5 {
-                    positive += counts[place]
-                } else {
-                    negative += counts[place]
-                }
-                start += 1;
-            }
-            pairs += negative * (found + positive / 2.0);
-            found += positive;
-            passed += negative;
-            if positive > 0.0 {
-                precision += positive * found / (found + passed);
-            }
-        }
-        (pairs / (positives * negatives), precision / positives)
-    }
-}
-
-fn total(counts: &[f64]) -> f64 {
-    counts.iter().sum()
 }
 
 /// Predictions of one side, and its stored score.
@@ -115,24 +56,25 @@ pub(crate) struct Side<'a> {
 /// # Errors
 /// Why there is no interval, in words.
 pub(crate) fn difference(name: &str, sign: f64, first: &Side<'_>, second: &Side<'_>, label: &str) -> Result<Difference, String> {
-    let scored = |side: &Side<'_>| side.predictions.iter().map(|rows| Scored::new(rows)).collect::<Vec<_>>();
+    let scored = |side: &Side<'_>| side.predictions.iter().map(|rows| Ordered::new(rows)).collect::<Vec<_>>();
     let (ours, others) = (scored(first), scored(second));
-    let Some(molecules) = ours.first().map(|one| one.label.len()) else { return Err("no stored predictions".into()) };
-    let molecule = |one: &Scored| -> Vec<(u64, u64)> {
-        one.row.iter().zip(&one.label).map(|(row, label)| (*row, label.to_bits())).collect()
+    let Some(molecules) = ours.first().map(|one| one.row.len()) else { return Err("no stored predictions".into()) };
+    let molecule = |one: &Ordered| -> Vec<(u64, u64)> {
+        one.row.iter().zip(one.scored.labels()).map(|(row, label)| (*row, label.to_bits())).collect()
     };
     let reference = molecule(&ours[0]);
     if others.is_empty() || ours.iter().chain(&others).any(|one| molecule(one) != reference) {
         return Err("the stored predictions are not of the same test molecules".into());
     }
-    if ours.iter().chain(&others).any(|one| one.prediction.iter().any(|prediction| !prediction.is_finite())) {
+    if ours.iter().chain(&others).any(|one| one.scored.predictions().iter().any(|prediction| !prediction.is_finite())) {
         return Err("some stored predictions are not finite".into());
     }
     if molecules < SMALLEST {
         return Err(format!("an interval needs {SMALLEST} test molecules and has {molecules}"));
     }
-    let mean = |side: &[Scored], counts: &[f64]| -> Option<f64> {
-        let scores: Option<Vec<f64>> = side.iter().map(|one| one.score(name, counts)).collect();
+    let kind = ScoreName::from_word(name).ok_or_else(|| format!("`{name}` cannot be computed from stored predictions"))?;
+    let mean = |side: &[Ordered], counts: &[f64]| -> Option<f64> {
+        let scores: Option<Vec<f64>> = side.iter().map(|one| one.scored.score(kind, counts)).collect();
         scores.map(|scores| scores.iter().sum::<f64>() / scores.len() as f64)
     };
     let once = vec![1.0; molecules];

@@ -11,13 +11,15 @@
 //! | what could this design have seen? | [`power`], [`random_band`] |
 //! | does the metric add to size, tokens and corpus? | [`gain`] |
 //! | what may be said? | [`verdict`] |
-//! | how well are two classes told apart? | [`auc`] |
+//! | how well are two classes told apart? | [`auc`], [`scored`] (each molecule counted several times) |
+//! | is a candidate worse than a gate baseline? | [`gate`](mod@gate) |
 
 pub mod auc;
 pub mod bootstrap;
 pub mod correlation;
 pub mod cross_validation;
 pub mod gain;
+pub mod gate;
 pub mod holm;
 pub mod numeric;
 pub mod ols;
@@ -26,6 +28,7 @@ pub mod permutation;
 pub mod power;
 pub mod random_band;
 pub mod refusal;
+pub mod scored;
 pub mod seed;
 pub mod verdict;
 
@@ -34,11 +37,13 @@ pub use bootstrap::{Interval, SMALLEST_N_FOR_INTERVALS, bca, spearman_interval};
 pub use correlation::{average_ranks, kendall_tau_b, pearson, spearman};
 pub use cross_validation::q2_by_groups;
 pub use gain::{Gain, GainVerdict, gain};
+pub use gate::{GateJudgement, GateVerdict, judge_gate, judge_task};
 pub use holm::holm;
 pub use ols::{Column, Ols, ols};
 pub use permutation::{PermutationTest, permutation_test};
 pub use power::{minimum_detectable_r, runs_needed};
 pub use random_band::{RandomBand, random_band};
 pub use refusal::Refusal;
+pub use scored::{ScoreName, Scored};
 pub use seed::generator;
 pub use verdict::{Evidence, Judgement, Verdict, judge};

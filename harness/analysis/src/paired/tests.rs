@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-use clmbench_stats::{average_precision, delong_paired, roc_auc};
+use clmbench_stats::{delong_paired, roc_auc};
 use rand::Rng as _;
 
 use super::*;
@@ -18,30 +18,6 @@ fn classified(n: u64, shift: f64, name: &str) -> Predictions {
 
 fn columns(rows: &Predictions) -> (Vec<bool>, Vec<f64>) {
     (rows.iter().map(|row| row.1 > 0.5).collect(), rows.iter().map(|row| row.2).collect())
-}
-
-#[test]
-fn weighted_scores_are_those_of_repeated_molecules() {
-    let rows = classified(60, 1.0, "weights");
-    let mut rng = generator(2, "counts");
-    let counts: Vec<f64> = rows.iter().map(|_| f64::from(rng.random_range(0..4u8))).collect();
-    let repeated: Predictions =
-        rows.iter().zip(&counts).flat_map(|(row, count)| std::iter::repeat_n(*row, *count as usize)).collect();
-    let (labels, scores) = columns(&repeated);
-    let scored = Scored::new(&rows);
-    let close = |left: f64, right: f64| assert!((left - right).abs() < 1e-12, "{left} {right}");
-    // `stats` computes both by ranks and has oracles of its own.
-    close(scored.score("roc_auc", &counts).unwrap(), roc_auc(&labels, &scores).unwrap());
-    close(scored.score("pr_auc", &counts).unwrap(), average_precision(&labels, &scores).unwrap());
-    let errors: Vec<f64> = repeated.iter().map(|row| row.1 - row.2).collect();
-    let n = errors.len() as f64;
-    close(scored.score("rmse", &counts).unwrap(), (errors.iter().map(|e| e * e).sum::<f64>() / n).sqrt());
-    close(scored.score("mae", &counts).unwrap(), errors.iter().map(|e| e.abs()).sum::<f64>() / n);
-    let mean = repeated.iter().map(|row| row.1).sum::<f64>() / n;
-    let around: f64 = repeated.iter().map(|row| (row.1 - mean).powi(2)).sum();
-    close(scored.score("r2", &counts).unwrap(), 1.0 - errors.iter().map(|e| e * e).sum::<f64>() / around);
-    assert_eq!(scored.score("spearman", &counts), None);
-    assert_eq!(scored.score("roc_auc", &[0.0; 60]), None, "no molecules, no score");
 }
 
 #[test]

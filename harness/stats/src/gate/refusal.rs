@@ -1,0 +1,122 @@
+//! Why two sides are not compared.
+
+use serde::{Deserialize, Serialize};
+
+/// A side of the comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateSide {
+    /// The gate baseline.
+    Baseline,
+    /// The candidate.
+    Candidate,
+}
+
+impl std::fmt::Display for GateSide {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Baseline => "the gate baseline",
+            Self::Candidate => "the candidate",
+        })
+    }
+}
+
+/// A comparison that was refused: its verdict is `cannot_tell`. Shown to users word for word.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "refusal", rename_all = "snake_case")]
+pub enum GateRefusal {
+    /// A side without predictions.
+    #[error("{side} has no stored predictions of it")]
+    NoPredictions {
+        /// Which.
+        side: GateSide,
+    },
+    /// A side whose cells did not end well.
+    #[error("{side} has no score of it: {reason}")]
+    NoScore {
+        /// Which.
+        side: GateSide,
+        /// Why, in words.
+        reason: String,
+    },
+    /// Another split.
+    #[error(
+        "the splits differ: {baseline} in the gate baseline, {candidate} of the candidate; scores of other molecules are not compared"
+    )]
+    OtherSplit {
+        /// Digest in the gate baseline.
+        baseline: String,
+        /// Digest of the candidate.
+        candidate: String,
+    },
+    /// Other molecules or labels.
+    #[error("the test molecules differ: {baseline} in the gate baseline, {candidate} of the candidate, or others among them")]
+    OtherMolecules {
+        /// Molecules of the gate baseline.
+        baseline: usize,
+        /// Molecules of the candidate.
+        candidate: usize,
+    },
+    /// Too few molecules for an interval.
+    #[error("an interval needs {needed} test molecules and has {n}")]
+    TooFewMolecules {
+        /// Molecules there are.
+        n: usize,
+        /// Molecules it takes.
+        needed: usize,
+    },
+    /// NaN or an infinity.
+    #[error("{} not finite", .side.map_or("a value is".to_owned(), |side| format!("some predictions of {side} are")))]
+    NotFinite {
+        /// Which side; none for a value of both.
+        side: Option<GateSide>,
+    },
+    /// A protocol with seeds and only one of them.
+    #[error("{side} was fine-tuned with {seeds} seed{}: how far another seed would move the score is not known", if *seeds == 1 { "" } else { "s" })]
+    OneSeed {
+        /// Which.
+        side: GateSide,
+        /// Transfer seeds.
+        seeds: usize,
+    },
+    /// The score does not exist.
+    #[error("the score does not exist in {what}")]
+    Undefined {
+        /// Where, such as `most resamples of the test molecules (one class only)`.
+        what: String,
+    },
+    /// A margin that is none.
+    #[error("the margin {margin} is not above 0")]
+    Margin {
+        /// As given.
+        margin: f64,
+    },
+    /// Values that were not measured alike.
+    #[error("not measured alike: {reason}")]
+    NotAlike {
+        /// In what they differ.
+        reason: String,
+    },
+    /// Nothing to judge.
+    #[error("no task could be compared")]
+    Nothing,
+}
+
+impl GateRefusal {
+    /// The stored word, such as `one_seed`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::NoPredictions { .. } => "no_predictions",
+            Self::NoScore { .. } => "no_score",
+            Self::OtherSplit { .. } => "other_split",
+            Self::OtherMolecules { .. } => "other_molecules",
+            Self::TooFewMolecules { .. } => "too_few_molecules",
+            Self::NotFinite { .. } => "not_finite",
+            Self::OneSeed { .. } => "one_seed",
+            Self::Undefined { .. } => "undefined",
+            Self::Margin { .. } => "margin",
+            Self::NotAlike { .. } => "not_alike",
+            Self::Nothing => "nothing",
+        }
+    }
+}

@@ -1,0 +1,254 @@
+#![allow(clippy::unwrap_used)]
+use rand::Rng;
+use statrs::distribution::{ContinuousCDF, Normal};
+
+use super::*;
+use crate::delong_paired;
+
+/// Regression whose RMSE is `errors[run][seed]` in every resample: all uncertainty is of the seeds.
+fn exact(errors: &[&[f64]]) -> GatePredictions {
+    errors
+        .iter()
+        .map(|seeds| seeds.iter().map(|error| labels(40).iter().map(|label| label + error).collect()).collect())
+        .collect()
+}
+
+fn labels(n: usize) -> Vec<f64> {
+    (0..n).map(|row| (row % 7) as f64).collect()
+}
+
+fn task(
+    score: ScoreName,
+    margin: f64,
+    labels: Vec<f64>,
+    baseline: GatePredictions,
+    candidate: GatePredictions,
+) -> TaskComparison {
+    TaskComparison { score, margin, seeded: false, block: 0, places: (0..labels.len()).collect(), labels, baseline, candidate }
+}
+
+fn rmse(margin: f64, seeded: bool, baseline: &[&[f64]], candidate: &[&[f64]]) -> TaskComparison {
+    TaskComparison { seeded, ..task(ScoreName::Rmse, margin, labels(40), exact(baseline), exact(candidate)) }
+}
+
+fn normal(rng: &mut impl Rng) -> f64 {
+    (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt() * (std::f64::consts::TAU * rng.random::<f64>()).cos()
+}
+
+/// Classes by row, and predictions that separate them by `shift`, with noise of which the share `shared` is that of all sides.
+fn classified(n: usize, shift: f64, shared: &[f64], rng: &mut impl Rng) -> Vec<f64> {
+    (0..n).map(|row| shared[row] + 0.5 * normal(rng) + if row % 3 == 0 { shift } else { 0.0 }).collect()
+}
+
+fn classes(n: usize) -> Vec<f64> {
+    (0..n).map(|row| f64::from(u8::from(row % 3 == 0))).collect()
+}
+
+fn two_auc(n: usize, first: f64, second: f64, label: &str) -> (Vec<f64>, Vec<f64>) {
+    let mut rng = generator(11, label);
+    let shared: Vec<f64> = (0..n).map(|_| normal(&mut rng)).collect();
+    (classified(n, first, &shared, &mut rng), classified(n, second, &shared, &mut rng))
+}
+
+#[test]
+fn without_seeds_the_interval_is_about_that_of_delong() {
+    let (baseline, candidate) = two_auc(400, 1.2, 1.0, "delong");
+    let of_class: Vec<bool> = classes(400).iter().map(|label| *label > 0.5).collect();
+    let (a, b, covariance) = delong_paired(&of_class, &baseline, &candidate).unwrap();
+    let se = (covariance[0][0] + covariance[1][1] - 2.0 * covariance[0][1]).sqrt();
+    let found =
+        judge_task(task(ScoreName::RocAuc, 0.02, classes(400), vec![vec![baseline]], vec![vec![candidate]]), RESAMPLES, 1);
+    let estimate = found.estimate.unwrap();
+    assert!((estimate.difference - (b - a)).abs() < 1e-12);
+    assert!((estimate.se_test / se - 1.0).abs() < 0.08, "{} {se}", estimate.se_test);
+    let (low, high) = (b - a - 1.96 * se, b - a + 1.96 * se);
+    assert!((estimate.low95 - low).abs() < 0.25 * se && (estimate.high95 - high).abs() < 0.25 * se, "{estimate:?} {low} {high}");
+    let p = Normal::new(0.0, 1.0).unwrap().cdf((b - a) / se);
+    assert!((estimate.p_worse - p).abs() < 0.02, "{} {p}", estimate.p_worse);
+    assert_eq!(estimate.se_seed, None);
+}
+
+#[test]
+fn with_seeds_the_interval_is_that_of_welch() {
+    // scipy.stats.ttest_ind(baseline, candidate, equal_var=False): both ends, p of alternative = "less", degrees of freedom.
+    const WELCH: (f64, f64, f64, f64) =
+        (-0.110_590_325_586_931_05, -0.037_743_007_746_402_386, 0.001_686_667_551_792_894_8, 4.996_769_368_830_393);
+    let baseline: &[f64] = &[0.60, 0.63, 0.61];
+    let candidate: &[f64] = &[0.70, 0.66, 0.71, 0.68];
+    for found in [
+        judge_task(rmse(0.02, true, &[baseline], &[candidate]), 199, 1),
+        judge_task(rmse(0.02, false, &[&[0.60], &[0.63], &[0.61]], &[&[0.70], &[0.66], &[0.71], &[0.68]]), 199, 1),
+    ] {
+        let estimate = found.estimate.unwrap();
+        let close = |left: f64, right: f64| assert!((left - right).abs() < 1e-9, "{left} {right}");
+        close(estimate.difference, -0.074_166_666_666_666_67);
+        assert!(estimate.se_test < 1e-12);
+        close(estimate.low95, WELCH.0);
+        close(estimate.high95, WELCH.1);
+        close(estimate.p_worse, WELCH.2);
+        close(estimate.degrees_of_freedom.unwrap(), WELCH.3);
+        assert_eq!(found.verdict, GateVerdict::Worse);
+    }
+}
+
+#[test]
+fn claims_need_three_runs_on_each_side() {
+    let judge = |baseline: &[&[f64]], candidate: &[&[f64]]| {
+        let group = GateGroup { name: "g".into(), molecules: 40, tasks: vec![Ok(rmse(0.02, false, baseline, candidate))] };
+        judge_gate(&[group], &[], 199, 1)
+    };
+    let three: &[&[f64]] = &[&[0.60], &[0.61], &[0.62]];
+    assert_eq!(judge(three, three).claim, Claim::Recipe);
+    let of_checkpoint = judge(three, &three[..1]);
+    assert_eq!(of_checkpoint.claim, Claim::Checkpoint);
+    assert_eq!(of_checkpoint.tasks[0].estimate.as_ref().unwrap().se_seed, None, "a closed-form probe has no seeds");
+}
+
+#[test]
+fn the_rule_in_its_order() {
+    let of = |low95: f64, high95: f64| Estimate {
+        difference: (low95 + high95) / 2.0,
+        low95,
+        high95,
+        se_test: 0.0,
+        se_seed: None,
+        degrees_of_freedom: None,
+        p_worse: 0.5,
+    };
+    assert_eq!(verdict(&of(-0.01, 0.03), 0.02), GateVerdict::NotWorse);
+    // Surely worse, and surely by less than the margin: not worse wins.
+    assert_eq!(verdict(&of(-0.015, -0.005), 0.02), GateVerdict::NotWorse);
+    assert_eq!(verdict(&of(-0.05, -0.001), 0.02), GateVerdict::Worse);
+    assert_eq!(verdict(&of(-0.02, 0.01), 0.02), GateVerdict::CannotTell);
+}
+
+#[test]
+fn the_same_predictions_are_not_worse() {
+    let (same, _) = two_auc(60, 1.0, 1.0, "same");
+    let found = judge_task(task(ScoreName::RocAuc, 0.02, classes(60), vec![vec![same.clone()]], vec![vec![same]]), RESAMPLES, 1);
+    let estimate = found.estimate.unwrap();
+    assert_eq!((estimate.difference, estimate.low95, estimate.high95, estimate.p_worse), (0.0, 0.0, 0.0, 1.0));
+    assert_eq!(found.verdict, GateVerdict::NotWorse);
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused_by_name() {
+    let word = |task: TaskComparison| judge_task(task, 199, 1).estimate.map(|_| ()).map_err(|refusal| refusal.word());
+    let one: &[&[f64]] = &[&[0.6]];
+    assert_eq!(word(rmse(0.02, false, one, one)), Ok(()));
+    assert_eq!(word(rmse(0.02, true, one, &[&[0.6, 0.7]])), Err("one_seed"));
+    assert_eq!(word(rmse(0.0, false, one, one)), Err("margin"));
+    assert_eq!(word(rmse(f64::NAN, false, one, one)), Err("margin"));
+    assert_eq!(word(rmse(0.02, false, one, &[])), Err("no_predictions"));
+    assert_eq!(word(rmse(0.02, false, &[&[]], one)), Err("no_predictions"));
+    assert_eq!(word(rmse(0.02, false, one, &[&[f64::NAN]])), Err("not_finite"));
+    let mut other = rmse(0.02, false, one, one);
+    other.candidate[0][0].pop();
+    assert_eq!(word(other), Err("other_molecules"));
+    let few = |n: usize| task(ScoreName::Rmse, 0.02, labels(n), vec![vec![labels(n)]], vec![vec![labels(n)]]);
+    assert_eq!((word(few(7)), word(few(1)), word(few(8))), (Err("too_few_molecules"), Err("too_few_molecules"), Ok(())));
+    let one_class = task(ScoreName::RocAuc, 0.02, vec![1.0; 9], vec![vec![labels(9)]], vec![vec![labels(9)]]);
+    assert_eq!(word(one_class), Err("undefined"));
+    assert_eq!(judge_gate(&[], &[], 199, 1).mean.unwrap_err().word(), "nothing");
+}
+
+/// Tasks of one group whose predictions agree are one task told twice; in two groups they would be two.
+#[test]
+fn tasks_on_the_same_molecules_are_resampled_together() {
+    let (baseline, candidate) = two_auc(200, 1.0, 1.0, "joint");
+    let one = || Ok(task(ScoreName::RocAuc, 0.02, classes(200), vec![vec![baseline.clone()]], vec![vec![candidate.clone()]]));
+    let group = |name: &str, tasks| GateGroup { name: name.to_owned(), molecules: 200, tasks };
+    let se = |groups: &[GateGroup]| judge_gate(groups, &[], RESAMPLES, 1).mean.unwrap().se_test;
+    let (alone, together) = (se(&[group("a", vec![one()])]), se(&[group("a", vec![one(), one()])]));
+    let apart = se(&[group("a", vec![one()]), group("b", vec![one()])]);
+    assert!((together / alone - 1.0).abs() < 1e-9, "{together} {alone}");
+    assert!((apart / alone - 0.5f64.sqrt()).abs() < 0.05, "{apart} {alone}");
+}
+
+/// Runs that are better in one task and as much worse in another: over tasks they do not differ.
+#[test]
+fn a_run_moves_its_tasks_together() {
+    let of = |first: [f64; 3], second: [f64; 3]| {
+        let tasks = [first, second].map(|errors| {
+            let runs: Vec<Vec<f64>> = errors.iter().map(|error| vec![*error]).collect();
+            let runs: Vec<&[f64]> = runs.iter().map(Vec::as_slice).collect();
+            Ok(rmse(0.01, false, &runs, &runs))
+        });
+        let group = GateGroup { name: "g".into(), molecules: 40, tasks: tasks.into() };
+        judge_gate(&[group], &[], 199, 1).mean.unwrap().se_seed.unwrap()
+    };
+    assert!(of([0.60, 0.62, 0.64], [0.44, 0.42, 0.40]) < 1e-9);
+    // Moved together: sd .02 / sqrt(3) on each side, in margins of .01.
+    assert!((of([0.60, 0.62, 0.64], [0.40, 0.42, 0.44]) - 2.0 * (2.0f64 / 3.0).sqrt()).abs() < 1e-9);
+}
+
+#[test]
+fn the_overall_verdict() {
+    let good: &[&[f64]] = &[&[0.60, 0.601, 0.602]];
+    let bad: &[&[f64]] = &[&[0.80, 0.801, 0.802]];
+    let judge = |tasks: Vec<Result<TaskComparison, GateRefusal>>, values: &[Result<ValueComparison, GateRefusal>]| {
+        let group = GateGroup { name: "g".into(), molecules: 40, tasks };
+        judge_gate(&[group], values, 199, 1).verdict
+    };
+    let same = || Ok(rmse(0.02, true, good, good));
+    let value = |difference: f64| ValueComparison { difference, std_error: 0.1, degrees_of_freedom: None, margin: 0.5 };
+    assert_eq!(judge(vec![same(), same()], &[]), GateVerdict::NotWorse);
+    assert_eq!(judge(vec![same(), Ok(rmse(0.02, true, good, bad))], &[]), GateVerdict::Worse);
+    assert_eq!(judge(vec![same(), Err(GateRefusal::Nothing)], &[]), GateVerdict::CannotTell);
+    assert_eq!(judge(vec![same()], &[Ok(value(0.0))]), GateVerdict::NotWorse);
+    assert_eq!(judge(vec![same()], &[Ok(value(-0.5))]), GateVerdict::Worse);
+    assert_eq!(judge(vec![same()], &[Ok(value(-0.1)), Err(GateRefusal::Nothing)]), GateVerdict::CannotTell);
+    assert_eq!(judge(vec![], &[Ok(value(0.0))]), GateVerdict::NotWorse);
+    assert_eq!(judge(vec![], &[]), GateVerdict::CannotTell);
+}
+
+/// One of many tasks at p = .01 alone is `worse` by itself, and not after Holm.
+#[test]
+fn holm_is_over_everything_that_is_gated() {
+    let value = |difference: f64| Ok(ValueComparison { difference, std_error: 0.1, degrees_of_freedom: None, margin: 0.1 });
+    // z = -2.326: p = .01.
+    let found = judge_gate(&[], &[value(-0.232_634_787)], 199, 1);
+    assert_eq!(found.verdict, GateVerdict::Worse);
+    let mut many = vec![value(-0.232_634_787)];
+    many.extend((0..9).map(|_| value(0.3)));
+    let found = judge_gate(&[], &many, 199, 1);
+    assert_eq!((found.verdict, found.values[0].verdict), (GateVerdict::CannotTell, GateVerdict::Worse));
+    assert!((found.values[0].holm_p.unwrap() - 0.1).abs() < 1e-6);
+}
+
+#[test]
+fn what_would_settle_it() {
+    // Spread .02 over three seeds of each side, the same mean, margin .02; t(df) x .02 sqrt(2 / k) < .02 from k = 9 on:
+    // t(16) = 2.120, x sqrt(2 / 9) = .9993; at 8, t(14) = 2.145 x .5 = 1.07.
+    let seeds: &[&[f64]] = &[&[0.58, 0.60, 0.62]];
+    let found = judge_task(rmse(0.02, true, seeds, seeds), 199, 1);
+    assert_eq!((found.verdict, found.settle), (GateVerdict::CannotTell, Some(Settle::Seeds { each: 9 })));
+    let one: &[&[f64]] = &[&[0.6]];
+    let found = judge_task(rmse(0.02, true, one, one), 199, 1);
+    assert_eq!((found.verdict, found.settle), (GateVerdict::CannotTell, Some(Settle::FirstSeeds { each: 3 })));
+    let (baseline, candidate) = two_auc(90, 1.0, 1.0, "settle");
+    let found = judge_task(task(ScoreName::RocAuc, 0.01, classes(90), vec![vec![baseline]], vec![vec![candidate]]), RESAMPLES, 1);
+    let estimate = found.estimate.unwrap();
+    let wanted = (0.01 + estimate.difference).max(-estimate.difference);
+    // t(89) = 1.987.
+    let needed = 90.0 * (1.987 * estimate.se_test / wanted).powi(2);
+    let Some(Settle::TestMolecules { molecules }) = found.settle else { panic!("{:?}", found.settle) };
+    assert!((molecules as f64 / needed - 1.0).abs() < 0.01, "{molecules} {needed}");
+}
+
+/// 200 draws of two equal models: `worse` in about 2.5 %, and the interval covers 0 in about 95 %.
+#[test]
+fn error_rates_smoke() {
+    let (mut worse, mut covered) = (0, 0);
+    for draw in 0..200 {
+        let (baseline, candidate) = two_auc(120, 1.0, 1.0, &format!("smoke {draw}"));
+        let found =
+            judge_task(task(ScoreName::RocAuc, 0.02, classes(120), vec![vec![baseline]], vec![vec![candidate]]), 299, draw);
+        let estimate = found.estimate.unwrap();
+        worse += usize::from(found.verdict == GateVerdict::Worse);
+        covered += usize::from(estimate.low95 <= 0.0 && estimate.high95 >= 0.0);
+        assert_eq!(estimate.high95 < 0.0, estimate.p_worse < LEVEL, "{estimate:?}");
+    }
+    assert!(worse <= 13, "{worse}");
+    assert!((180..=199).contains(&covered), "{covered}");
+}
