@@ -1,9 +1,9 @@
-//! Stores written by schemas 1 to 4, as committed SQL, are read by this version.
+//! Stores written by schemas 1 to 5, as committed SQL, are read by this version.
 
 use std::{fmt::Write as _, path::Path};
 
 use clmbench_protocol::{CellOutput, CellSpec, Number};
-use clmbench_store::{CellStatus, FitRow, NewCell, Store};
+use clmbench_store::{CellStatus, FitRow, NewCell, StatisticRow, Store};
 use tempfile::tempdir;
 
 use crate::made_up::{
@@ -131,6 +131,71 @@ fn a_store_of_schema_4_is_read() {
     assert_eq!((checkpoint.step, checkpoint.tokens, checkpoint.training_loss, checkpoint.annealed), (None, None, None, true));
 }
 
+#[test]
+fn a_store_of_schema_5_is_read() {
+    let folder = tempdir().unwrap();
+    let connection = rusqlite::Connection::open(folder.path().join("store.sqlite")).unwrap();
+    connection.execute_batch(include_str!("../golden/schema_5.sql")).unwrap();
+    drop(connection);
+    let store = Store::open_writer(folder.path()).unwrap();
+    let suite = store.suite(Some("golden")).unwrap();
+    // As text, since NaN is not equal to itself.
+    assert_eq!(format!("{:?}", store.statistics(suite.id).unwrap()), format!("{:?}", statistics()));
+    let fit = store.fits(suite.id).unwrap().remove(0);
+    assert_eq!((fit.metric.as_str(), fit.verdict.as_str(), fit.mde), ("loss/mlm_loss", "cannot_tell", Some(0.85)));
+    let baseline = store.gate_baseline("main").unwrap();
+    assert_eq!(baseline.content_json, GATE_BASELINE);
+    let judgement = store.gate_judgements().unwrap().remove(0);
+    assert_eq!((judgement.id, judgement.candidate.as_str(), judgement.verdict.as_str()), (1, "folder:damaged", "worse"));
+    assert_eq!((judgement.baseline, judgement.baseline_digest), (baseline.name, baseline.digest));
+}
+
+/// The gate baseline of the golden file.
+const GATE_BASELINE: &str = "{\"margins\":{\"freesolv\":0.19}}";
+
+/// The statistics of the golden file: one of a fit, one refused, one of the whole suite.
+fn statistics() -> [StatisticRow; 3] {
+    let of_fit = StatisticRow {
+        kind: "regression".into(),
+        metric: Some("loss/mlm_loss".into()),
+        dataset: Some("freesolv".into()),
+        task: Some("expt".into()),
+        protocol: Some("probe".into()),
+        pool: Some("a pool".into()),
+        score: Some("rmse".into()),
+        name: "partial_r2".into(),
+        term: Some("log tokens".into()),
+        value: Some(0.1 + 0.2),
+        std_error: Some(f64::NAN),
+        low90: Some(0.25),
+        high90: Some(f64::INFINITY),
+        low95: Some(f64::NEG_INFINITY),
+        high95: Some(0.75),
+        p_raw: Some(0.01),
+        p_value: Some(0.05),
+        n: 24,
+        details_json: Some("{\"terms\":3}".into()),
+        ..StatisticRow::default()
+    };
+    let refused = StatisticRow {
+        name: "intercept".into(),
+        value: None,
+        refusal: Some("too_few".into()),
+        reason: Some("2 runs; 4 are needed".into()),
+        n: 2,
+        ..of_fit.clone()
+    };
+    let of_suite = StatisticRow {
+        kind: "stability".into(),
+        name: "kendall".into(),
+        value: Some(0.5),
+        n: 32,
+        verdict: Some("cannot_tell".into()),
+        ..StatisticRow::default()
+    };
+    [of_fit, refused, of_suite]
+}
+
 /// The baseline of the golden file: definition and result.
 fn forest() -> (CellSpec, CellOutput) {
     (baseline_spec(5_000), baseline_output(1.75, false))
@@ -150,7 +215,7 @@ fn cells() -> [(&'static str, CellSpec, CellOutput); 5] {
 /// Writes the golden file of the newest schema anew. Only for a schema that no release has written yet:
 /// `cargo test -p clmbench-store -- --ignored write_the_golden_file`.
 #[test]
-#[ignore = "writes tests/golden/schema_4.sql"]
+#[ignore = "writes tests/golden/schema_5.sql"]
 fn write_the_golden_file() {
     let folder = tempdir().unwrap();
     let mut store = Store::open_writer(folder.path()).unwrap();
@@ -195,9 +260,12 @@ fn write_the_golden_file() {
     store.finish("foreign", &report(measure_output(1.25, 0.5))).unwrap();
     store.start("slow").unwrap();
     let fit = FitRow { metric: "loss/mlm_loss".into(), verdict: "cannot_tell".into(), mde: Some(0.85), ..FitRow::default() };
-    store.put_fits(suite_id, &[fit], &[]).unwrap();
+    store.put_fits(suite_id, &[fit], &statistics()).unwrap();
+    store.put_gate_baseline("main", GATE_BASELINE, false).unwrap();
+    let digest = store.gate_baseline("main").unwrap().digest;
+    store.put_gate_judgement("main", &digest, "folder:damaged", "worse", "{\"tasks\":[]}").unwrap();
     // Not dropped: a writer that ends in order leaves no cell running, and one should be in the file.
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/schema_4.sql");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/schema_5.sql");
     std::fs::write(path, dump(&folder.path().join("store.sqlite"))).unwrap();
     drop(store);
 }

@@ -10,3 +10,5 @@ mod life;
 mod made_up;
 mod queries;
 mod scale;
+mod schema;
+mod views;
