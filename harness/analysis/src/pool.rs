@@ -32,6 +32,12 @@ impl Pool {
         format!("{objective} tokenizer:{tokenizer} sample:{evaluation} split:{split} {}", self.protocol)
     }
 
+    /// Short form for what is pooled over tasks, each of which has a split of its own.
+    pub fn name_over_tasks(&self) -> String {
+        let split = format!(" split:{}", short(&self.split_digest));
+        self.name().replacen(&split, "", 1)
+    }
+
     /// The family of tests that a fit in this pool belongs to: its suite's primary values x datasets under one protocol,
     /// objective and tokenizer.
     ///

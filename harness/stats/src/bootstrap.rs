@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::{
-    correlation::{check_pair, spearman_if_defined},
+    correlation::check_pair,
+    counted_ranks::SortedPair,
     numeric::{mean, quantile_of_sorted},
     refusal::{Refusal, check_size},
 };
@@ -81,10 +82,8 @@ pub fn bca(
 /// As [`bca`], and a constant, non-finite or unequally long column.
 pub fn spearman_interval(x: &[f64], y: &[f64], rng: &mut impl Rng) -> Result<Interval, Refusal> {
     check_pair(x, y, "an interval", SMALLEST_N_FOR_INTERVALS)?;
-    bca(x.len(), RESAMPLES, rng, |indices| {
-        let pick = |values: &[f64]| indices.iter().map(|&index| values[index]).collect::<Vec<f64>>();
-        spearman_if_defined(&pick(x), &pick(y))
-    })
+    let pair = SortedPair::new(x, y);
+    bca(x.len(), RESAMPLES, rng, |indices| pair.spearman_at(indices))
 }
 
 /// Acceleration from leave-one-out values: skewness of the estimate over runs, a sixth of it; 0 if they are all equal.
@@ -131,7 +130,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::seed::generator;
+    use crate::{correlation::spearman_if_defined, seed::generator};
 
     #[test]
     fn none_below_eight_runs() {

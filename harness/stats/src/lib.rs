@@ -8,7 +8,10 @@
 //! | how does the score move with the metric? | [`ols`] (coefficients by linfa, inference here) |
 //! | how well is an unseen run predicted? | [`cross_validation`] |
 //! | do they rank alike? | [`correlation`], [`permutation`], [`bootstrap`], [`holm`] |
+//! | over all tasks together? | [`joint_permutation`], [`two_way_bootstrap`] |
 //! | what could this design have seen? | [`power`], [`random_band`] |
+//! | how much of it is noise? | [`reliability`] |
+//! | what does choosing by the metric cost? | [`mod@selection`] |
 //! | does the metric add to size, tokens and corpus? | [`gain`] |
 //! | what may be said? | [`verdict`] |
 //! | how well are two classes told apart? | [`auc`], [`scored`] (each molecule counted several times) |
@@ -17,10 +20,12 @@
 pub mod auc;
 pub mod bootstrap;
 pub mod correlation;
+mod counted_ranks;
 pub mod cross_validation;
 pub mod gain;
 pub mod gate;
 pub mod holm;
+pub mod joint_permutation;
 pub mod numeric;
 pub mod ols;
 mod orthogonal;
@@ -28,8 +33,11 @@ pub mod permutation;
 pub mod power;
 pub mod random_band;
 pub mod refusal;
+pub mod reliability;
 pub mod scored;
 pub mod seed;
+pub mod selection;
+pub mod two_way_bootstrap;
 pub mod verdict;
 
 pub use auc::{average_precision, delong, delong_paired, roc_auc};
@@ -39,11 +47,15 @@ pub use cross_validation::q2_by_groups;
 pub use gain::{Gain, GainVerdict, gain};
 pub use gate::{GateJudgement, GateVerdict, judge_gate, judge_task};
 pub use holm::holm;
+pub use joint_permutation::{Pooled, Task, joint_permutation_test, pooled_spearman};
 pub use ols::{Column, Ols, ols};
 pub use permutation::{PermutationTest, permutation_test};
 pub use power::{minimum_detectable_r, runs_needed};
 pub use random_band::{RandomBand, random_band};
 pub use refusal::Refusal;
+pub use reliability::{Attenuation, AttenuationIntervals, Noisy, Source, attenuation_intervals};
 pub use scored::{ScoreName, Scored};
 pub use seed::generator;
+pub use selection::{Selection, SelectionIntervals, selection, selection_intervals};
+pub use two_way_bootstrap::{TwoWay, resampled_counts, two_way_interval};
 pub use verdict::{Evidence, Judgement, Verdict, judge};

@@ -57,7 +57,7 @@ pub fn permutation_test(x: &[f64], y: &[f64], rng: &mut impl Rng) -> Result<Perm
 }
 
 /// Calls `visit` with every order of `items` (Heap 1963).
-fn for_each_order(items: &mut [i64], mut visit: impl FnMut(&[i64])) {
+pub(crate) fn for_each_order<T>(items: &mut [T], mut visit: impl FnMut(&[T])) {
     let mut counters = vec![0usize; items.len()];
     visit(items);
     let mut level = 1;

@@ -16,6 +16,26 @@ pub enum Refusal {
         /// Runs it takes.
         needed: usize,
     },
+    /// Fewer tasks than the computation needs.
+    #[error("{what} needs {needed} tasks and has {n}")]
+    TooFewTasks {
+        /// What was asked for.
+        what: String,
+        /// Tasks there are.
+        n: usize,
+        /// Tasks it takes.
+        needed: usize,
+    },
+    /// A column that is nearly all noise.
+    #[error("the reliability of the {name} is {value:.2}: below {needed} nothing can be said of it without its noise")]
+    Unreliable {
+        /// The column.
+        name: String,
+        /// Its reliability.
+        value: f64,
+        /// The least that is needed.
+        needed: f64,
+    },
     /// A class with too few molecules.
     #[error(
         "{what} needs at least {needed} molecule{} of each class and has {positives} of class 1 and {negatives} of class 0",
@@ -94,6 +114,8 @@ impl Refusal {
     pub fn word(&self) -> &'static str {
         match self {
             Self::TooFew { .. } => "too_few",
+            Self::TooFewTasks { .. } => "too_few_tasks",
+            Self::Unreliable { .. } => "unreliable",
             Self::Classes { .. } => "classes",
             Self::NoValues { .. } => "no_values",
             Self::Constant { .. } => "constant",

@@ -22,6 +22,12 @@ pub struct Fitted<'a> {
 }
 
 impl Fitted<'_> {
+    /// What tells this fit from all others, for streams of random numbers.
+    pub(super) fn label(&self, purpose: &str) -> String {
+        let FitRow { metric, dataset, task, score, pool, .. } = self.row;
+        format!("{purpose} {metric} {dataset} {task} {score} {pool}")
+    }
+
     /// A row of this kind and name about this fit, without a value.
     pub fn statistic(&self, kind: &str, name: &str) -> StatisticRow {
         StatisticRow {

@@ -4,10 +4,17 @@
 //! once: [`fitted`] gives the oriented columns of every fit that has points.
 
 mod fitted;
+mod numbers;
+mod over_tasks;
+mod pooled;
+mod reliability;
+mod selection;
 
 use clmbench_store::{FitRow, StatisticRow};
 
 pub use fitted::{Fitted, fitted};
+use over_tasks::OverTasks;
+use rayon::prelude::*;
 
 use crate::{AnalysisError, inputs::Inputs};
 
@@ -17,8 +24,11 @@ use crate::{AnalysisError, inputs::Inputs};
 /// The details of a fit cannot be understood.
 pub fn statistic_rows(inputs: &Inputs, fits: &[FitRow]) -> Result<Vec<StatisticRow>, AnalysisError> {
     let fitted = fitted(inputs, fits)?;
-    let rows = Vec::new();
+    let over_tasks = OverTasks::all(&fitted);
+    let mut rows = Vec::new();
     // Kinds are added here, one line each: `rows.extend(regression::rows(&fitted));`
-    drop(fitted);
+    rows.extend(pooled::rows(&over_tasks, inputs.useful_effect));
+    rows.par_extend(fitted.par_iter().flat_map_iter(reliability::rows));
+    rows.par_extend(fitted.par_iter().flat_map_iter(selection::rows));
     Ok(rows)
 }
