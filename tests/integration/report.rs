@@ -34,20 +34,24 @@ fn the_page_says_what_was_run_and_what_came_out() {
         assert!(page.contains(words), "`{words}` is not in the page");
     }
     assert!(!page.contains(bench.path("").to_str().unwrap()), "no path of this machine");
-    // Every number of the tables: r and its interval as the leaderboard prints them.
+    // Every number of the tables: r and its interval as the leaderboard prints them, and sorted by the whole number.
     for row in bench.clmbench(&["leaderboard", "predictors", "--json"]).code(0).rows() {
         let Some(r) = row["spearman"].as_f64() else { continue };
-        let range = format!("[{:.2}, {:.2}]", row["spearman_low"].as_f64().unwrap(), row["spearman_high"].as_f64().unwrap());
-        assert!(page.contains(&format!("<td class=\"number\">{r:.2}</td><td class=\"number\">{range}</td>")), "{row}");
+        let (low, high) = (row["spearman_low"].as_f64().unwrap(), row["spearman_high"].as_f64().unwrap());
+        let key = |value: f64| format!("{value:?}").trim_end_matches(".0").to_owned();
+        let cell = format!("<td class=\"number\" data-v=\"{}\">{r:.2}</td>", key(r));
+        let range = format!("<td class=\"number\" data-v=\"{}\">[{low:.2}, {high:.2}]</td>", key(low));
+        assert!(page.contains(&(cell + &range)), "{row}");
     }
     // A figure for every predictor with points, a point for every run: 6 predictors, 8 runs; and the intervals of five.
-    let (figures, marks) = (page.matches("<figure>").count(), page.matches("<circle").count() + page.matches("<path").count());
+    let (figures, marks) = (page.matches("<figure id=\"").count(), page.matches("<circle").count() + page.matches("<path").count());
     assert_eq!((figures, marks), (1 + 6, 6 * 8 + 5));
     assert_eq!(page.matches("<figcaption>").count(), figures);
-    assert_eq!(page.matches("<svg ").count(), page.matches("role=\"img\" aria-label=\"").count());
+    assert_eq!(page.matches("<svg ").count(), page.matches("role=\"img\" aria-labelledby=\"").count());
     assert_eq!(page.matches("<table>").count(), page.matches("<caption>").count());
     assert_eq!(page.matches("<th ").count(), page.matches("scope=\"").count());
-    for foreign in ["http://", "https://", "<script", "<link", "<img", "@import", "url("] {
+    assert_eq!(page.matches("<script>").count(), 1, "the page's own");
+    for foreign in ["http://", "https://", "<script ", "<link", "<img", "@import", "url("] {
         assert!(!page.contains(foreign), "{foreign}: the page loads nothing");
     }
 }

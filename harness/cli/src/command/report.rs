@@ -1,4 +1,4 @@
-//! `report`: a suite as one HTML page.
+//! `report`: a suite as one HTML page, and its figures as files.
 
 mod inputs;
 
@@ -10,7 +10,7 @@ use std::{
 
 use clmbench_fetch::catalogue;
 use clmbench_protocol::{CellSpec, SplitSpec, split as words};
-use clmbench_report::html::{CorpusSourceTerms, DatasetSplit, Report, html_page};
+use clmbench_report::html::{CorpusSourceTerms, DatasetSplit, FigureFile, Report, figure_files, html_page};
 use clmbench_store::{Store, StoreError};
 
 use crate::{
@@ -30,28 +30,54 @@ pub fn run(arguments: &ReportArguments, global: &Global, console: Console) -> Re
     let predictors = clmbench_analysis::predictors(&store, suite.id)?;
     let expected = suite.expect.as_deref().filter(|_| !predictors.rows.is_empty());
     let expectation = expected.map(|expect| clmbench_analysis::expectation(&predictors, expect)).transpose()?;
-    let page = html_page(&Report {
+    let fitted = store.fits_state(suite.id)?;
+    let models = clmbench_analysis::models(&store, suite.id)?;
+    let (runs, cells, datasets) = (store.runs(suite.id)?, store.cells(suite.id)?, store.datasets(suite.id)?);
+    let (splits, corpora, sources) = (splits(&store, suite.id)?, store.corpora(suite.id)?, sources(&store, suite.id)?);
+    let plugins = store.suite_plugins(suite.id)?;
+    let figures = inputs::read(&store, suite.id)?;
+    let report = Report {
         generated_by: concat!("clmbench ", env!("CARGO_PKG_VERSION")),
         suite: &suite,
-        fitted: store.fits_state(suite.id)?.as_ref(),
+        fitted: fitted.as_ref(),
         predictors: &predictors,
-        models: &clmbench_analysis::models(&store, suite.id)?,
+        models: &models,
         expectation: expectation.as_ref(),
-        runs: &store.runs(suite.id)?,
-        cells: &store.cells(suite.id)?,
-        datasets: &store.datasets(suite.id)?,
-        splits: &splits(&store, suite.id)?,
-        corpora: &store.corpora(suite.id)?,
-        sources: &sources(&store, suite.id)?,
-        plugins: &store.suite_plugins(suite.id)?,
-        figures: &inputs::read(&store, suite.id)?,
-    });
+        runs: &runs,
+        cells: &cells,
+        datasets: &datasets,
+        splits: &splits,
+        corpora: &corpora,
+        sources: &sources,
+        plugins: &plugins,
+        figures: &figures,
+    };
+    let page = html_page(&report);
     let path = place(arguments.out.as_deref(), &suite.name);
     write_to(path.as_deref(), |out| out.write_all(page.as_bytes()).map_err(CliError::Output))?;
-    match path {
-        Some(path) => console.print(&path.display().to_string()),
+    if let Some(path) = path {
+        console.print(&path.display().to_string())?;
+    }
+    match &arguments.figures {
+        Some(folder) => save(&figure_files(&report), folder, arguments.out.as_deref() == Some(Path::new("-")), console),
         None => Ok(()),
     }
+}
+
+/// Writes the figures, and says where unless standard output is the page.
+fn save(files: &[FigureFile], folder: &Path, quiet: bool, console: Console) -> Result<(), CliError> {
+    std::fs::create_dir_all(folder).map_err(|error| CliError::file(folder, error))?;
+    for file in files {
+        for (ending, text) in [("svg", &file.svg), ("csv", &file.csv)] {
+            let path = folder.join(format!("{}.{ending}", file.name));
+            write_to(Some(&path), |out| out.write_all(text.as_bytes()).map_err(CliError::Output))?;
+        }
+    }
+    if quiet {
+        return Ok(());
+    }
+    let word = if files.len() == 1 { "figure" } else { "figures" };
+    console.print(&format!("{} {word} in {} (SVG and CSV)", files.len(), folder.display()))
 }
 
 /// The file to write; none for standard output.

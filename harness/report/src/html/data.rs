@@ -38,7 +38,8 @@ pub(crate) fn section(report: &Report<'_>) -> Vec<Node> {
         let columns = [
             column("source", Set::Name, |source: &CorpusSourceTerms| source.group.clone()),
             column("corpus", Set::Word, |source: &CorpusSourceTerms| source.corpus.clone()),
-            column("files", Set::Number, |source: &CorpusSourceTerms| source.files.to_string()),
+            column("files", Set::Number, |source: &CorpusSourceTerms| source.files.to_string())
+                .by(|source| Some(source.files as f64)),
             column("licence", Set::Long, |source: &CorpusSourceTerms| source.licence.clone()),
             column("citation", Set::Long, |source: &CorpusSourceTerms| source.citation.clone()),
         ];
@@ -66,18 +67,22 @@ fn datasets(report: &Report<'_>) -> Node {
         column("train / validation / test", Set::Number, |output: &DatasetOutput| {
             let (train, validation, test) = output.counts;
             format!("{train} / {validation} / {test}")
-        }),
+        })
+        .by(|output| Some(output.counts.0 as f64)),
         column("split", Set::Word, |output: &DatasetOutput| {
             let split = report.splits.iter().find(|split| split.source == output.source && split.dataset == output.dataset);
             split.map_or_else(String::new, |split| split.split.clone())
         }),
-        column("rows", Set::Number, |output: &DatasetOutput| output.rows.to_string()),
-        column("invalid", Set::Number, |output: &DatasetOutput| output.invalid.len().to_string()),
-        column("leaked", Set::Number, |output: &DatasetOutput| output.leaked.to_string()),
+        column("rows", Set::Number, |output: &DatasetOutput| output.rows.to_string()).by(|output| Some(output.rows as f64)),
+        column("invalid", Set::Number, |output: &DatasetOutput| output.invalid.len().to_string())
+            .by(|output| Some(output.invalid.len() as f64)),
+        column("leaked", Set::Number, |output: &DatasetOutput| output.leaked.to_string()).by(|output| Some(output.leaked as f64)),
         column("conflicting", Set::Number, |output: &DatasetOutput| {
             output.checks.iter().map(|check| check.conflicting).max().map_or_else(String::new, |most| most.to_string())
-        }),
-        column("truncated", Set::Number, |output: &DatasetOutput| output.truncated.to_string()),
+        })
+        .by(|output| output.checks.iter().map(|check| check.conflicting).max().map(|most| most as f64)),
+        column("truncated", Set::Number, |output: &DatasetOutput| output.truncated.to_string())
+            .by(|output| Some(output.truncated as f64)),
         column("tasks (score)", Set::Long, tasks),
         column("licence", Set::Long, said(|info| &info.licence)),
         column("citation", Set::Long, said(|info| &info.citation)),
@@ -95,15 +100,21 @@ fn corpora(rows: &[CorpusOutput]) -> Node {
     let entropy = |value: f64, error: f64| if value.is_finite() { format!("{value:.3} ± {error:.3}") } else { String::new() };
     let columns = [
         column("corpus", Set::Name, |corpus: &CorpusOutput| format!("{} {}", corpus.corpus, count(corpus.molecules))),
-        column("molecules", Set::Number, |corpus: &CorpusOutput| corpus.molecules.to_string()),
-        column("tokens", Set::Number, |corpus: &CorpusOutput| corpus.tokens.to_string()),
-        column("held out", Set::Number, |corpus: &CorpusOutput| corpus.heldout_molecules.to_string()),
-        column("excluded", Set::Number, |corpus: &CorpusOutput| corpus.excluded.to_string()),
-        column("unigram", Set::Number, move |corpus: &CorpusOutput| entropy(corpus.unigram_cross_entropy.0, corpus.unigram_se.0)),
-        column("bigram", Set::Number, move |corpus: &CorpusOutput| entropy(corpus.bigram_cross_entropy.0, corpus.bigram_se.0)),
+        column("molecules", Set::Number, |corpus: &CorpusOutput| corpus.molecules.to_string())
+            .by(|corpus| Some(corpus.molecules as f64)),
+        column("tokens", Set::Number, |corpus: &CorpusOutput| corpus.tokens.to_string()).by(|corpus| Some(corpus.tokens as f64)),
+        column("held out", Set::Number, |corpus: &CorpusOutput| corpus.heldout_molecules.to_string())
+            .by(|corpus| Some(corpus.heldout_molecules as f64)),
+        column("excluded", Set::Number, |corpus: &CorpusOutput| corpus.excluded.to_string())
+            .by(|corpus| Some(corpus.excluded as f64)),
+        column("unigram", Set::Number, move |corpus: &CorpusOutput| entropy(corpus.unigram_cross_entropy.0, corpus.unigram_se.0))
+            .by(|corpus| Some(corpus.unigram_cross_entropy.0)),
+        column("bigram", Set::Number, move |corpus: &CorpusOutput| entropy(corpus.bigram_cross_entropy.0, corpus.bigram_se.0))
+            .by(|corpus| Some(corpus.bigram_cross_entropy.0)),
         column("two neighbours", Set::Number, move |corpus: &CorpusOutput| {
             entropy(corpus.two_neighbour_cross_entropy.0, corpus.two_neighbour_se.0)
-        }),
+        })
+        .by(|corpus| Some(corpus.two_neighbour_cross_entropy.0)),
         column("share of molecules with tokens or lengths it never shows", Set::Long, |corpus: &CorpusOutput| {
             let share = |entry: &clmbench_protocol::Coverage| {
                 let shares = [entry.unknown_token_share, entry.untrained_token_share, entry.untrained_position_share];

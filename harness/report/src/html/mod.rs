@@ -1,21 +1,25 @@
 //! A suite as one self-contained HTML page: what was run, the leaderboards, figures, what failed, where the data are from.
 //!
-//! The page loads nothing and runs no script: its policy is `default-src 'none'` with the hash of its one style sheet. All
-//! foreign text is escaped by one function (`node`); nothing of it becomes markup, an attribute's name or an address. The
-//! same store gives the same bytes: no clock is read.
+//! The page loads nothing: its policy is `default-src 'none'` with the hashes of its one style sheet and its one script, which sorts
+//! and filters tables and saves figures; without it the page says the same. All foreign text is escaped by one function (`node`);
+//! nothing of it becomes markup, an attribute's name or an address. The same store gives the same bytes: no clock is read.
 
 mod axis;
 mod data;
 mod failures;
 mod figure;
-#[allow(dead_code)] // until the page shows them
+#[allow(dead_code)] // until all that is read is drawn
 mod figures;
+mod frame;
 mod models;
 mod node;
 mod predictors;
 mod reading;
+mod statistics;
 mod summary;
 mod table;
+
+use std::collections::BTreeSet;
 
 use clmbench_analysis::{Expectation, ModelBoard, PredictorBoard};
 use clmbench_protocol::{CorpusOutput, DatasetOutput, PluginManifest};
@@ -24,9 +28,14 @@ use sha2::{Digest, Sha256};
 
 pub use figures::{ArtifactTable, EmbeddingMap, EmbeddingPoint, FigureInputs, TaskPredictions};
 
+use figures::Figure;
+use frame::Room;
 use node::{Element, Node, element, with_text};
 
+pub use frame::FigureFile;
+
 const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("page.js");
 
 /// Everything a page says.
 #[derive(Debug)]
@@ -87,6 +96,24 @@ pub struct CorpusSourceTerms {
     pub citation: String,
 }
 
+/// The figures of the page, each as SVG and CSV.
+pub fn figure_files(report: &Report<'_>) -> Vec<FigureFile> {
+    let of_fits = predictors::figures(report).into_iter().flat_map(|group| group.figures);
+    named(figures::all(report)).into_iter().chain(of_fits).map(|figure| frame::file(&figure)).collect()
+}
+
+/// The figures, each with a name of its own.
+fn named(figures: Vec<Figure>) -> Vec<Figure> {
+    let mut taken = BTreeSet::new();
+    let renamed = figures.into_iter().map(|figure| {
+        let name = frame::slug(&figure.id);
+        let again = (2..).map(|number| format!("{name}-{number}"));
+        let id = std::iter::once(name.clone()).chain(again).find(|id| taken.insert(id.clone())).unwrap_or(name);
+        Figure { id, ..figure }
+    });
+    renamed.collect()
+}
+
 /// The page.
 pub fn html_page(report: &Report<'_>) -> String {
     let title = format!("clmbench report: {}", report.suite.name);
@@ -98,10 +125,17 @@ pub fn html_page(report: &Report<'_>) -> String {
         .child(element("meta").attribute("name", "referrer").attribute("content", "no-referrer"))
         .child(with_text("title", title.clone()))
         .child(Node::Style(STYLE));
+    let mut room = Room::new();
+    let drawn: Vec<Element> = named(figures::all(report)).iter().map(|figure| frame::framed(figure, &mut room)).collect();
+    let notes = report.figures.notes.iter().map(note);
+    let drawn = (!drawn.is_empty())
+        .then(|| std::iter::once(element("div").class("figures").children(drawn).into()).chain(notes).collect::<Vec<Node>>());
     let sections = [
         Some(("reading", "How to read this", reading::section(report))),
-        Some(("predictors", "Predictors of transfer", predictors::section(report))),
+        drawn.map(|nodes| ("figures", "Figures", nodes)),
+        Some(("predictors", "Predictors of transfer", predictors::section(report, &mut room))),
         Some(("models", "Models by score", models::section(report))),
+        statistics::section(report).map(|nodes| ("statistics", "Statistics", nodes)),
         Some(("failures", "What failed, was refused or diverged", failures::section(report))),
         Some(("data", "Data, licences and citations", data::section(report))),
         Some(("metrics", "What was measured", data::metrics(report))),
@@ -124,17 +158,19 @@ pub fn html_page(report: &Report<'_>) -> String {
         .child(element("p").class("note").text(format!(
             "Written by {}. Every number of this page: clmbench export fits, models, results, cells or predictions.",
             report.generated_by
-        )));
+        )))
+        .child(Node::Script(SCRIPT));
     let mut page = String::from("<!DOCTYPE html>\n");
     Node::from(element("html").attribute("lang", "en").child(head).child(body)).write(&mut page);
     page.push('\n');
     page
 }
 
-/// Nothing may be loaded, run or sent; the one style sheet is named by its hash.
+/// Nothing may be loaded or sent; the one style sheet and the one script are named by their hashes.
 fn policy() -> String {
-    let digest = base64(&Sha256::digest(STYLE.as_bytes()));
-    format!("default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'")
+    let digest = |text: &str| base64(&Sha256::digest(text.as_bytes()));
+    let (style, script) = (digest(STYLE), digest(SCRIPT));
+    format!("default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'")
 }
 
 /// RFC 4648, with padding.
@@ -202,5 +238,14 @@ mod tests {
     #[test]
     fn the_style_holds_no_markup_and_no_address() {
         assert!(!STYLE.contains('<') && !STYLE.contains("url(") && !STYLE.contains("@import"));
+    }
+
+    #[test]
+    fn the_script_is_short_and_makes_no_markup() {
+        assert!(SCRIPT.len() < 10_000, "{}", SCRIPT.len());
+        // Without `<` nothing in it can end it or open another.
+        for word in ["<", "innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval", "fetch("] {
+            assert!(!SCRIPT.contains(word), "{word}");
+        }
     }
 }

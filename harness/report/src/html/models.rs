@@ -54,13 +54,16 @@ fn ranked(caption: &str, rows: &[ModelRow]) -> Node {
     let size = |value: Option<u64>| value.map_or_else(String::new, count);
     let columns = [
         column("model", Set::Name, |row: &ModelRow| row.label.clone()),
-        column("#", Set::Number, |row: &ModelRow| row.rank.map_or_else(|| MISSING.to_owned(), |rank| rank.to_string())),
+        column("#", Set::Number, |row: &ModelRow| row.rank.map_or_else(|| MISSING.to_owned(), |rank| rank.to_string()))
+            .by(|row| row.rank.map(|rank| rank as f64)),
         column("kind", Set::Word, |row: &ModelRow| kind(row.kind).to_owned()),
-        column("parameters", Set::Number, move |row: &ModelRow| size(row.non_embedding_parameters)),
-        column("tokens", Set::Number, move |row: &ModelRow| size(row.tokens)),
-        column("corpus", Set::Number, move |row: &ModelRow| size(row.corpus_molecules)),
-        column(&rows[0].score, Set::Number, move |row: &ModelRow| number(row.value)),
-        column("± se", Set::Number, move |row: &ModelRow| number(row.std_error)),
+        column("parameters", Set::Number, move |row: &ModelRow| size(row.non_embedding_parameters))
+            .by(|row| row.non_embedding_parameters.map(|number| number as f64)),
+        column("tokens", Set::Number, move |row: &ModelRow| size(row.tokens)).by(|row| row.tokens.map(|number| number as f64)),
+        column("corpus", Set::Number, move |row: &ModelRow| size(row.corpus_molecules))
+            .by(|row| row.corpus_molecules.map(|number| number as f64)),
+        column(&rows[0].score, Set::Number, move |row: &ModelRow| number(row.value)).by(|row| row.value),
+        column("± se", Set::Number, move |row: &ModelRow| number(row.std_error)).by(|row| row.std_error),
         column("over control [95 %]", Set::Number, move |row: &ModelRow| match (row.kind, row.control_difference) {
             (ModelKind::Run, Some(value)) => {
                 let ends = row.control_difference_low.zip(row.control_difference_high);
@@ -69,7 +72,8 @@ fn ranked(caption: &str, rows: &[ModelRow]) -> Node {
             }
             (ModelKind::Run, None) => MISSING.to_owned(),
             _ => String::new(),
-        }),
+        })
+        .by(|row| row.control_difference.filter(|_| row.kind == ModelKind::Run)),
         column("over baseline [95 %]", Set::Number, move |row: &ModelRow| {
             let found = Over::baseline(row);
             match (row.kind, found.value) {
@@ -81,17 +85,21 @@ fn ranked(caption: &str, rows: &[ModelRow]) -> Node {
                 }
                 _ => String::new(),
             }
-        }),
-        column("se test", Set::Number, move |row: &ModelRow| part(row.se_test)),
-        column("se seed", Set::Number, move |row: &ModelRow| part(row.se_seed)),
-        column("sd pretrain", Set::Number, move |row: &ModelRow| part(row.se_pretrain)),
-        column("seeds", Set::Number, |row: &ModelRow| row.transfer_seeds.to_string()),
+        })
+        .by(|row| Over::baseline(row).value.filter(|_| row.kind == ModelKind::Run)),
+        column("se test", Set::Number, move |row: &ModelRow| part(row.se_test)).by(|row| row.se_test),
+        column("se seed", Set::Number, move |row: &ModelRow| part(row.se_seed)).by(|row| row.se_seed),
+        column("sd pretrain", Set::Number, move |row: &ModelRow| part(row.se_pretrain)).by(|row| row.se_pretrain),
+        column("seeds", Set::Number, |row: &ModelRow| row.transfer_seeds.to_string())
+            .by(|row| Some(f64::from(row.transfer_seeds))),
         column("held-out loss", Set::Number, |row: &ModelRow| {
             row.heldout_loss.map_or_else(String::new, |loss| format!("{loss:.3}"))
-        }),
+        })
+        .by(|row| row.heldout_loss),
         column("unigrams", Set::Number, |row: &ModelRow| {
             row.unigram_cross_entropy.map_or_else(String::new, |loss| format!("{loss:.3}"))
-        }),
+        })
+        .by(|row| row.unigram_cross_entropy),
         column("flags", Set::Long, |row: &ModelRow| row.flags.join(", ")),
         column("± contains", Set::Long, |row: &ModelRow| row.std_error_contains.clone()),
     ];
@@ -127,20 +135,25 @@ pub(crate) fn runs(report: &Report<'_>) -> Vec<Node> {
             }
             .to_owned()
         }),
-        column("parameters", Set::Number, |run: &RunRow| count(run.non_embedding_parameters)),
-        column("with embeddings", Set::Number, |run: &RunRow| count(run.total_parameters)),
+        column("parameters", Set::Number, |run: &RunRow| count(run.non_embedding_parameters))
+            .by(|run| Some(run.non_embedding_parameters as f64)),
+        column("with embeddings", Set::Number, |run: &RunRow| count(run.total_parameters))
+            .by(|run| Some(run.total_parameters as f64)),
         column("corpus", Set::Word, |run: &RunRow| format!("{} {}", run.corpus, known(run.corpus_molecules)).trim().to_owned()),
-        column("tokens", Set::Number, |run: &RunRow| known(run.tokens)),
-        column("epochs", Set::Number, |run: &RunRow| run.epochs.map_or_else(String::new, |epochs| format!("{epochs:.2}"))),
+        column("tokens", Set::Number, |run: &RunRow| known(run.tokens)).by(|run| run.tokens.map(|number| number as f64)),
+        column("epochs", Set::Number, |run: &RunRow| run.epochs.map_or_else(String::new, |epochs| format!("{epochs:.2}")))
+            .by(|run| run.epochs),
         column("learning rate", Set::Number, |run: &RunRow| {
             run.learning_rate.map_or_else(String::new, |rate| format!("{rate:.2e}"))
-        }),
-        column("seed", Set::Number, |run: &RunRow| run.seed.map_or_else(String::new, |seed| seed.to_string())),
-        column("checkpoints", Set::Number, |run: &RunRow| run.n_checkpoints.to_string()),
+        })
+        .by(|run| run.learning_rate),
+        column("seed", Set::Number, |run: &RunRow| run.seed.map_or_else(String::new, |seed| seed.to_string()))
+            .by(|run| run.seed.map(|seed| seed as f64)),
+        column("checkpoints", Set::Number, |run: &RunRow| run.n_checkpoints.to_string()).by(|run| Some(run.n_checkpoints as f64)),
         column("precision", Set::Word, |run: &RunRow| run.precision.clone()),
         column("device", Set::Word, |run: &RunRow| run.device.clone()),
         column("libtorch", Set::Word, |run: &RunRow| run.libtorch.clone()),
-        column("time", Set::Number, |run: &RunRow| seconds(Some(run.seconds))),
+        column("time", Set::Number, |run: &RunRow| seconds(Some(run.seconds))).by(|run| Some(run.seconds)),
         column("diverged", Set::Long, |run: &RunRow| match (run.diverged, &run.divergence) {
             (true, Some(rule)) => rule.clone(),
             (true, None) => "yes".to_owned(),

@@ -17,6 +17,8 @@ pub(crate) enum Node {
     Text(String),
     /// The page's own style sheet.
     Style(&'static str),
+    /// The page's own script.
+    Script(&'static str),
 }
 
 /// An element with attributes and children.
@@ -41,6 +43,29 @@ impl Element {
     /// The same with an attribute.
     pub fn attribute(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.attributes.push((name, value.into()));
+        self
+    }
+
+    /// The same with an attribute, in place of one of that name.
+    pub fn set(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.attributes.retain(|(known, _)| *known != name);
+        self.attribute(name, value)
+    }
+
+    /// The same without an attribute.
+    pub fn without(mut self, name: &str) -> Self {
+        self.attributes.retain(|(known, _)| *known != name);
+        self
+    }
+
+    /// The value of an attribute.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The same with a child before all others.
+    pub fn first(mut self, child: impl Into<Node>) -> Self {
+        self.children.insert(0, child.into());
         self
     }
 
@@ -80,6 +105,7 @@ impl Node {
         match self {
             Self::Text(text) => out.push_str(&escape(text)),
             Self::Style(text) => _ = write!(out, "<style>{text}</style>"),
+            Self::Script(text) => _ = write!(out, "<script>{text}</script>"),
             Self::Element(element) => {
                 _ = write!(out, "<{}", element.name);
                 for (name, value) in &element.attributes {

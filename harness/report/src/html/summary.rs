@@ -176,14 +176,21 @@ fn overview(rows: &[PredictorRow]) -> Vec<Node> {
             },
         )];
         for (_, place) in targets.iter().filter(|(of, _)| of == protocol) {
-            columns.push(column(place, Set::Word, move |(_, name): &(bool, &str)| {
-                let found: Vec<String> = rows
-                    .iter()
-                    .filter(|row| row.fit.metric == *name && row.fit.protocol == protocol && target(row) == *place)
-                    .map(cell)
-                    .collect();
-                found.join("; ")
-            }));
+            columns.push(
+                column(place, Set::Word, move |(_, name): &(bool, &str)| {
+                    let found: Vec<String> = rows
+                        .iter()
+                        .filter(|row| row.fit.metric == *name && row.fit.protocol == protocol && target(row) == *place)
+                        .map(cell)
+                        .collect();
+                    found.join("; ")
+                })
+                .by(move |(_, name): &(bool, &str)| {
+                    let fit =
+                        |row: &&PredictorRow| row.fit.metric == *name && row.fit.protocol == protocol && target(row) == *place;
+                    rows.iter().find(fit).and_then(|row| row.fit.spearman)
+                }),
+            );
         }
         nodes.push(table(&format!("All fits, protocol {protocol}: r [95 % interval] and verdict"), &names, columns).into());
     }

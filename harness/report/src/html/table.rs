@@ -20,11 +20,23 @@ pub(crate) struct Column<'a, R> {
     header: &'a str,
     set: Set,
     cell: Box<dyn Fn(&R) -> String + 'a>,
+    value: Option<Value<'a, R>>,
+}
+
+/// What a column is sorted by.
+type Value<'a, R> = Box<dyn Fn(&R) -> Option<f64> + 'a>;
+
+impl<'a, R> Column<'a, R> {
+    /// The same, sorted by this number: the text of a cell is rounded, or holds more than one. Without it, it is sorted by its text.
+    pub fn by(mut self, value: impl Fn(&R) -> Option<f64> + 'a) -> Self {
+        self.value = Some(Box::new(value));
+        self
+    }
 }
 
 /// A column.
 pub(crate) fn column<'a, R>(header: &'a str, set: Set, cell: impl Fn(&R) -> String + 'a) -> Column<'a, R> {
-    Column { header, set, cell: Box::new(cell) }
+    Column { header, set, cell: Box::new(cell), value: None }
 }
 
 /// The table. Columns whose cells are all empty are left out.
@@ -45,9 +57,15 @@ pub(crate) fn table<'a, R: 'a>(caption: &str, rows: &[R], columns: impl IntoIter
     };
     let headers = filled.iter().map(|(column, _)| class(with_text("th", column.header).attribute("scope", "col"), column.set));
     let lines = (0..rows.len()).map(|index| {
-        element("tr").children(filled.iter().map(|(column, cells)| match column.set {
-            Set::Name => with_text("th", cells[index].clone()).attribute("scope", "row"),
-            set => class(with_text("td", cells[index].clone()), set),
+        element("tr").children(filled.iter().map(|(column, cells)| {
+            let cell = match column.set {
+                Set::Name => with_text("th", cells[index].clone()).attribute("scope", "row"),
+                set => class(with_text("td", cells[index].clone()), set),
+            };
+            match column.value.as_ref().and_then(|value| value(&rows[index])).filter(|value| value.is_finite()) {
+                Some(value) => cell.attribute("data-v", format!("{value:?}").trim_end_matches(".0")),
+                None => cell,
+            }
         }))
     });
     let drawn = element("table")
@@ -71,7 +89,8 @@ mod tests {
     fn cells_have_headers_and_empty_columns_go() {
         let columns = vec![
             column("name", Set::Name, |row: &(&str, u8)| row.0.to_owned()),
-            column("count", Set::Number, |row: &(&str, u8)| row.1.to_string()),
+            column("count", Set::Number, |row: &(&str, u8)| row.1.to_string())
+                .by(|row| (row.1 > 1).then_some(f64::from(row.1) / 8.0)),
             column("nothing", Set::Long, |_: &(&str, u8)| String::new()),
         ];
         let mut text = String::new();
@@ -81,7 +100,9 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("<th scope=\"row\">&lt;b&gt;</th><td class=\"number\">2</td>") && !text.contains("nothing"),
+            text.contains("<th scope=\"row\">&lt;b&gt;</th><td class=\"number\" data-v=\"0.25\">2</td>")
+                && text.contains("<td class=\"number\">1</td>")
+                && !text.contains("nothing"),
             "{text}"
         );
     }

@@ -1,0 +1,278 @@
+//! Figures in the page and as files: a frame with title, drawing, caption and the numbers; an SVG that stands alone; a CSV.
+
+use std::fmt::Write as _;
+
+use clmbench_protocol::is_unsafe_to_show;
+
+use super::{
+    STYLE,
+    figures::{Data, Figure},
+    node::{Element, Node, element, with_text},
+    note,
+};
+
+/// Rows of a figure's data that stand in the page as a table.
+const MOST_ROWS: usize = 10;
+/// Characters of the data of one figure that the page carries beyond its table.
+const MOST_TEXT: usize = 30_000;
+/// Characters of the data of all figures that the page carries beyond their tables.
+const MOST_TEXT_OF_ALL: usize = 700_000;
+
+/// A figure as two files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FigureFile {
+    /// Name without ending: letters, digits and `-`.
+    pub name: String,
+    /// The drawing, with its colours, for a light background.
+    pub svg: String,
+    /// The numbers that are drawn.
+    pub csv: String,
+}
+
+/// The figure as files.
+pub(crate) fn file(figure: &Figure) -> FigureFile {
+    FigureFile { name: figure.id.clone(), svg: standalone(figure), csv: csv(&figure.data) }
+}
+
+/// Letters and digits in small, others as one `-`: the part of a name of a file that foreign text makes.
+pub(crate) fn slug(text: &str) -> String {
+    let mut slug = String::new();
+    for letter in text.chars().take(60) {
+        match letter {
+            letter if letter.is_ascii_alphanumeric() => slug.push(letter.to_ascii_lowercase()),
+            _ if slug.is_empty() || slug.ends_with('-') => {}
+            _ => slug.push('-'),
+        }
+    }
+    slug.trim_end_matches('-').to_owned()
+}
+
+/// What the frames of a page may still carry.
+pub(crate) struct Room(usize);
+
+impl Room {
+    /// That of a page without figures.
+    pub fn new() -> Self {
+        Self(MOST_TEXT_OF_ALL)
+    }
+}
+
+/// The figure with its title, its caption, what it says to those who do not see it, and its numbers.
+pub(crate) fn framed(figure: &Figure, room: &mut Room) -> Element {
+    let (title, text) = (format!("{}-title", figure.id), format!("{}-text", figure.id));
+    let drawing = drawing(figure).set("aria-labelledby", title.clone()).set("aria-describedby", text.clone());
+    let numbers = element("details")
+        .child(with_text("summary", "In words and numbers"))
+        .child(with_text("p", figure.alternative.clone()).attribute("id", text))
+        .children(table(figure, room));
+    element("figure")
+        .attribute("id", figure.id.clone())
+        .child(with_text("p", figure.title.clone()).class("title").attribute("id", title))
+        .child(drawing)
+        .child(with_text("figcaption", figure.caption.clone()))
+        .child(numbers)
+}
+
+/// The drawing as an image that its title names; a label of its own would be read in the title's place.
+fn drawing(figure: &Figure) -> Element {
+    figure.drawing.clone().without("aria-label").set("role", "img")
+}
+
+/// The first rows, and the rest as CSV out of sight where there is room for it: what the page offers as a file is whole.
+fn table(figure: &Figure, room: &mut Room) -> Vec<Node> {
+    let data = &figure.data;
+    let cells = |name: &'static str, row: &[String]| {
+        let cell = |cell: &String| match cell.parse::<f64>() {
+            Ok(value) if value.is_finite() => {
+                with_text(name, short(cell, value)).class("number").attribute("data-v", cell.clone())
+            }
+            _ => with_text(name, cell.clone()),
+        };
+        element("tr").children(row.iter().map(cell))
+    };
+    let headers = data.columns.iter().map(|name| with_text("th", name.clone()).attribute("scope", "col"));
+    let shown = data.rows.len().min(MOST_ROWS);
+    let caption = format!("Numbers of the figure: {}", figure.title);
+    let drawn = element("table")
+        .child(with_text("caption", caption.clone()))
+        .child(element("thead").child(element("tr").children(headers)))
+        .child(element("tbody").children(data.rows[..shown].iter().map(|row| cells("td", row))));
+    let scroll = element("div").class("scroll").attribute("tabindex", "0").attribute("role", "region");
+    let mut nodes: Vec<Node> = vec![scroll.attribute("aria-label", caption).child(drawn).into()];
+    if shown < data.rows.len() {
+        let rest = lines(&data.rows[shown..]);
+        let more = data.rows.len() - shown;
+        if rest.len() <= MOST_TEXT.min(room.0) {
+            room.0 -= rest.len();
+            nodes.push(note(format!("{more} more in {}.csv.", figure.id)));
+            nodes.push(with_text("pre", rest).class("rest").attribute("hidden", "hidden").into());
+        } else {
+            let words = format!("{more} more in {}.csv, which clmbench report --figures DIR writes.", figure.id);
+            nodes.push(with_text("p", words).class("note elsewhere").into());
+        }
+    }
+    nodes
+}
+
+/// At most five digits of a number in a table; its digits are in the attribute.
+fn short(text: &str, value: f64) -> String {
+    if text.trim_start_matches('-').len() <= 8 {
+        return text.to_owned();
+    }
+    let size = value.abs();
+    if size == 0.0 || (1e-3..1e5).contains(&size) {
+        let digits = (4 - size.max(1e-3).log10().floor() as i32).clamp(0, 7) as usize;
+        format!("{value:.digits$}")
+    } else {
+        format!("{value:.4e}")
+    }
+}
+
+/// RFC 4180 with a header; cells that a spreadsheet would compute begin with an apostrophe.
+fn csv(data: &Data) -> String {
+    lines(std::slice::from_ref(&data.columns)) + &lines(&data.rows)
+}
+
+fn lines(rows: &[Vec<String>]) -> String {
+    let mut text = String::new();
+    for row in rows {
+        for (place, cell) in row.iter().enumerate() {
+            if place > 0 {
+                text.push(',');
+            }
+            quoted(&mut text, cell);
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn quoted(text: &mut String, cell: &str) {
+    let cell: String =
+        cell.chars().map(|letter| if letter != '\n' && is_unsafe_to_show(letter) { '\u{fffd}' } else { letter }).collect();
+    let formula = cell.trim_start().starts_with(['=', '+', '-', '@']) && cell.parse::<f64>().is_err();
+    let cell = if formula { format!("'{cell}") } else { cell };
+    if cell.contains([',', '"', '\n']) {
+        _ = write!(text, "\"{}\"", cell.replace('"', "\"\""));
+    } else {
+        text.push_str(&cell);
+    }
+}
+
+/// The drawing as a file of its own: its rules of style with the colours of a light page, on white.
+fn standalone(figure: &Figure) -> String {
+    let view = figure.drawing.get("viewBox").unwrap_or("0 0 360 250").to_owned();
+    let mut size = view.split(' ').skip(2).map(str::to_owned);
+    let (width, height) = (size.next().unwrap_or_default(), size.next().unwrap_or_default());
+    let back = element("rect").attribute("width", "100%").attribute("height", "100%").attribute("fill", "var(--paper)");
+    let drawing = drawing(figure)
+        .set("xmlns", "http://www.w3.org/2000/svg")
+        .set("width", width)
+        .set("height", height)
+        .first(back)
+        .first(Node::Style(RULES))
+        .first(with_text("desc", figure.alternative.clone()))
+        .first(with_text("title", figure.title.clone()));
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    Node::from(drawing).write(&mut text);
+    let rules: String = STYLE.lines().filter(|line| line.starts_with("svg")).collect::<Vec<_>>().join(" ");
+    light(&text.replacen(RULES, &rules, 1))
+}
+
+/// Stands for the rules of style until they are put in.
+const RULES: &str = "/*rules*/";
+
+/// The text with the page's colours on a light background by value.
+fn light(text: &str) -> String {
+    let root = STYLE.lines().find(|line| line.starts_with(":root")).unwrap_or_default();
+    let declarations = root.trim_start_matches(":root {").trim_end_matches('}').split(';');
+    let colours = declarations.filter_map(|declaration| declaration.trim().split_once(": "));
+    colours
+        .filter(|(name, _)| name.starts_with("--"))
+        .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("var({name})"), value))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn figure(rows: usize) -> Figure {
+        let point = element("circle").class("dot").attribute("cx", "5").attribute("fill", "var(--mark)");
+        Figure {
+            id: "loss-against-size".into(),
+            title: "Loss <b>".into(),
+            caption: "Dots are runs.".into(),
+            alternative: "It falls.".into(),
+            drawing: element("svg").attribute("viewBox", "0 0 360 250").attribute("aria-label", "old").child(point),
+            data: Data {
+                columns: vec!["run".into(), "loss".into()],
+                rows: (0..rows).map(|row| vec![format!("=run {row}"), format!("{}", 1.0 / (row as f64 + 3.0))]).collect(),
+            },
+        }
+    }
+
+    fn page(figure: &Figure) -> String {
+        let mut text = String::new();
+        Node::from(framed(figure, &mut Room::new())).write(&mut text);
+        text
+    }
+
+    #[test]
+    fn a_frame_has_a_name_a_description_and_the_numbers() {
+        let text = page(&figure(3));
+        assert!(
+            text.contains("role=\"img\" aria-labelledby=\"loss-against-size-title\" aria-describedby=\"loss-against-size-text\"")
+        );
+        assert!(
+            text.contains("id=\"loss-against-size-text\">It falls.") && !text.contains("old") && !text.contains("hidden"),
+            "{text}"
+        );
+        assert!(text.contains("data-v=\"0.3333333333333333\">0.33333<") && text.contains("Loss &lt;b&gt;"), "{text}");
+        let long = page(&figure(30));
+        assert_eq!(long.matches("data-v").count(), MOST_ROWS);
+        assert!(long.contains("20 more in loss-against-size.csv.") && long.contains("&#39;=run 29,0.03125\n"), "{long}");
+        let huge = page(&figure(5_000));
+        assert!(
+            huge.contains("4990 more in loss-against-size.csv, which") && !huge.contains("<pre"),
+            "no more than there is room for"
+        );
+    }
+
+    #[test]
+    fn files_stand_alone() {
+        let files = file(&figure(2));
+        assert_eq!(files.csv, "run,loss\n'=run 0,0.3333333333333333\n'=run 1,0.25\n");
+        assert!(
+            files.svg.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg viewBox=\"0 0 360 250\" role=\"img\" xmlns="),
+            "{}",
+            files.svg
+        );
+        assert!(files.svg.contains("fill=\"#0b57a4\"") && files.svg.contains(".dot { fill: #0b57a4"), "{}", files.svg);
+        assert!(files.svg.contains("width=\"360\" height=\"250\"><title>Loss &lt;b&gt;</title>"), "{}", files.svg);
+        assert!(!files.svg.contains("var(") && !files.svg.contains(RULES), "{}", files.svg);
+    }
+
+    #[test]
+    fn names_of_files_are_made_of_letters() {
+        assert_eq!(slug("hessian/trace_hutchinson[probes=8]"), "hessian-trace-hutchinson-probes-8");
+        assert_eq!(slug("../</script>\u{1b}"), "script");
+        assert_eq!(slug("é"), "");
+    }
+
+    #[test]
+    fn cells_are_quoted() {
+        let row = |cells: &[&str]| lines(&[cells.iter().map(|cell| (*cell).to_owned()).collect()]);
+        assert_eq!(
+            row(&["a,b", "say \"x\"", "-1.5", "-x", "two\nlines", "\u{1b}"]),
+            "\"a,b\",\"say \"\"x\"\"\",-1.5,'-x,\"two\nlines\",\u{fffd}\n"
+        );
+    }
+
+    #[test]
+    fn numbers_in_tables_are_short() {
+        let shown = |value: f64| short(&format!("{value}"), value);
+        assert_eq!((shown(0.25), shown(1.0 / 3.0), shown(1e10 / 3.0)), ("0.25".into(), "0.33333".into(), "3.3333e9".into()));
+        assert_eq!((shown(-12345.678912), shown(1e-9 / 3.0)), ("-12346".into(), "3.3333e-10".into()));
+    }
+}
