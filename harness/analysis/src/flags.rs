@@ -13,12 +13,10 @@
 //! | `incomplete` | runs without a value of the metric or without a score were left out, or scores are means over different numbers of transfer seeds (some failed) |
 //! | `tokens_vary_with_corpus` | tokens and corpus size rise together: their effects cannot be told apart |
 //! | `fixed_learning_rate` | runs of several sizes all had one learning rate, or were fine-tuned with one that was not searched for: scores that flatten with size may be its doing |
-//! | `short_interval` | nearly perfect agreement (r from .9 up) of a metric that is the same in several runs: the interval is too short |
-//! | `zero_width_interval` | every resample gave the same correlation (perfect agreement): the interval is too short |
 
 use std::collections::BTreeSet;
 
-use clmbench_stats::{Interval, spearman};
+use clmbench_stats::spearman;
 use clmbench_store::RunRow;
 
 use crate::{
@@ -37,17 +35,12 @@ pub(crate) const OUT_OF_VOCABULARY: &str = "out_of_vocabulary";
 /// Share of a dataset's molecules that a corpus may leave untrained before the row is flagged.
 pub const LARGEST_UNTRAINED_SHARE: f64 = 0.20;
 
-/// From this |Spearman| on, simulated intervals of a metric with few values cover far less than their level.
-const NEARLY_PERFECT: f64 = 0.9;
-
 /// Flags of a fit.
 pub(crate) fn flags(
     points: &[Point<'_>],
     excluded: &[ExcludedRun],
     inputs: &Inputs,
     (group, leaked): (&ScoreGroup, bool),
-    rho: Option<f64>,
-    interval: Option<&Interval>,
 ) -> Vec<String> {
     let mut flags = Vec::new();
     let mut set = |flag: &str, on: bool| {
@@ -84,10 +77,6 @@ pub(crate) fn flags(
     let pretrained = learning_rates.len() == points.len() && distinct(sizes) > 1 && distinct(learning_rates.into_iter()) == 1;
     let tuned = points.iter().any(|point| point.score.fixed_learning_rate);
     set("fixed_learning_rate", pretrained || tuned);
-    let values = points.iter().map(|point| point.metric.value.to_bits());
-    let near_perfect = rho.is_some_and(|rho| rho.abs() >= NEARLY_PERFECT);
-    set("short_interval", interval.is_some() && near_perfect && distinct(values) < points.len());
-    set("zero_width_interval", interval.is_some_and(|interval| interval.high95 - interval.low95 < 1e-12));
     flags
 }
 

@@ -109,7 +109,7 @@ fn from_rows_to_boards() {
     let loss = &board.rows[0];
     assert_eq!((loss.fit.metric.as_str(), loss.fit.n, loss.fit.n_checkpoints, loss.rank), ("loss/mlm_loss", 12, 24, 1));
     assert_eq!(loss.fit.spearman, Some(1.0), "only last checkpoints of runs that did not diverge");
-    assert_eq!(loss.fit.flags, ["diverged_runs", "fixed_learning_rate", "zero_width_interval"]);
+    assert_eq!(loss.fit.flags, ["diverged_runs", "fixed_learning_rate"]);
     let excluded: Vec<&str> = loss.details.excluded.iter().map(|run| run.reason.as_str()).collect();
     assert_eq!(excluded, ["diverged"]);
     assert_eq!(board.rows[1].fit.metric, "trivial/corpus");

@@ -171,9 +171,7 @@ fn footer(board: &PredictorBoard, shared: &Shared, left_out: &[String]) -> Vec<S
         if rows.iter().any(|row| row.fit.trivial) { " *: trivial predictor, which gains are measured over." } else { "" },
         if rows.iter().any(|row| row.fit.reversed) { " !: reversed, significant against its claim." } else { "" },
     ));
-    lines.push(
-        "r: Spearman, above 0 as claimed. Intervals: 95 % BCa over whole runs; designs and splits are not in it.".to_owned(),
-    );
+    lines.push("r: Spearman, above 0 as claimed. Intervals: 95 %, over whole runs; designs and splits are not in it.".to_owned());
     if shown("p") {
         lines.extend(p_line(rows));
     }
@@ -388,8 +386,6 @@ pub(crate) fn flag_meaning(flag: &str) -> &'static str {
         "incomplete" => "runs without a value or a score are not counted, or some lack transfer seeds",
         "fixed_learning_rate" => "one learning rate for all sizes, not searched for: scores may flatten with size because of it",
         "tokens_vary_with_corpus" => "tokens rise with the corpus: their effects cannot be told apart",
-        "short_interval" => "few values and nearly perfect agreement: the interval is too short",
-        "zero_width_interval" => "every resample agrees perfectly: the interval is too short",
         _ => "see the documentation",
     }
 }

@@ -44,7 +44,7 @@ pub(crate) fn check_pair(x: &[f64], y: &[f64], what: &str, needed: usize) -> Res
 }
 
 /// Pearson's r without any check; NaN where a column is constant.
-fn pearson_unchecked(x: &[f64], y: &[f64]) -> f64 {
+pub(crate) fn pearson_unchecked(x: &[f64], y: &[f64]) -> f64 {
     let (centre_x, centre_y) = (mean(x), mean(y));
     let (mut xy, mut xx, mut yy) = (0.0, 0.0, 0.0);
     for (&a, &b) in x.iter().zip(y) {

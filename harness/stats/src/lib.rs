@@ -7,7 +7,7 @@
 //! |---|---|
 //! | how does the score move with the metric? | [`ols`] (coefficients by linfa, inference here) |
 //! | how well is an unseen run predicted? | [`cross_validation`] |
-//! | do they rank alike? | [`correlation`], [`permutation`], [`bootstrap`], [`holm`] |
+//! | do they rank alike? | [`correlation`], [`permutation`], [`mod@spearman_interval`], [`bootstrap`], [`holm`] |
 //! | over all tasks together? | [`joint_permutation`], [`two_way_bootstrap`] |
 //! | what could this design have seen? | [`power`], [`random_band`] |
 //! | how much of it is noise? | [`reliability`] |
@@ -37,11 +37,12 @@ pub mod reliability;
 pub mod scored;
 pub mod seed;
 pub mod selection;
+pub mod spearman_interval;
 pub mod two_way_bootstrap;
 pub mod verdict;
 
 pub use auc::{average_precision, delong, delong_paired, roc_auc};
-pub use bootstrap::{Interval, SMALLEST_N_FOR_INTERVALS, bca, spearman_interval};
+pub use bootstrap::{Interval, SMALLEST_N_FOR_INTERVALS, bca};
 pub use correlation::{average_ranks, kendall_tau_b, pearson, spearman};
 pub use cross_validation::q2_by_groups;
 pub use gain::{Gain, GainVerdict, gain};
@@ -57,5 +58,6 @@ pub use reliability::{Attenuation, AttenuationIntervals, Noisy, Source, attenuat
 pub use scored::{ScoreName, Scored};
 pub use seed::generator;
 pub use selection::{Selection, SelectionIntervals, selection, selection_intervals};
+pub use spearman_interval::spearman_interval;
 pub use two_way_bootstrap::{TwoWay, resampled_counts, two_way_interval};
 pub use verdict::{Evidence, Judgement, Verdict, judge};

@@ -4,7 +4,7 @@
 use clmbench_stats::{
     Column, average_ranks,
     bootstrap::{acceleration, ends},
-    generator, holm, kendall_tau_b, ols, pearson, permutation_test, q2_by_groups, spearman,
+    generator, holm, kendall_tau_b, ols, pearson, permutation_test, q2_by_groups, spearman, spearman_interval,
 };
 use serde_json::Value;
 
@@ -97,6 +97,20 @@ fn bca_ends_agree_with_scipy() {
             let (low, high) = ends(estimate, &draws, accelerated, confidence).unwrap();
             close(low, case[format!("low{name}")].as_f64().unwrap(), "lower BCa end");
             close(high, case[format!("high{name}")].as_f64().unwrap(), "upper BCa end");
+        }
+    }
+}
+
+#[test]
+fn intervals_of_spearman_agree_with_scipy() {
+    let golden: Value = serde_json::from_str(include_str!("fixtures/intervals.json")).unwrap();
+    let cases = golden["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 36);
+    for (number, case) in cases.iter().enumerate() {
+        let found = spearman_interval(&list(&case["x"]), &list(&case["y"]), &mut generator(1, "unused")).unwrap();
+        for (value, name) in [(found.low90, "low90"), (found.high90, "high90"), (found.low95, "low95"), (found.high95, "high95")]
+        {
+            close(value, case[name].as_f64().unwrap(), &format!("{name} of case {number}"));
         }
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn section(report: &Report<'_>) -> Vec<Node> {
             .to_owned(),
         format!(
             "r is the Spearman correlation over runs, oriented: above 0 means that the metric points the way it claims. Its \
-             interval is a 95 % BCa bootstrap over whole runs; none is shown below {SMALLEST_N_FOR_INTERVALS} runs. Designs and \
+             interval is 95 %, by leaving out whole runs; none is shown below {SMALLEST_N_FOR_INTERVALS} runs. Designs and \
              splits are not in it."
         ),
         "p is a two-sided permutation test over runs, adjusted by Holm for all metrics and datasets of the suite under one \
