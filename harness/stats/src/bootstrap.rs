@@ -113,13 +113,11 @@ pub fn ends(estimate: f64, sorted: &[f64], acceleration: f64, confidence: f64) -
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::{correlation::spearman_if_defined, seed::generator};
+    use crate::{counted_ranks::SortedPair, seed::generator};
 
     fn rho_interval(x: &[f64], y: &[f64]) -> Result<Interval, Refusal> {
-        bca(x.len(), 999, &mut generator(1, "i"), |indices| {
-            let pick = |values: &[f64]| indices.iter().map(|&index| values[index]).collect::<Vec<f64>>();
-            spearman_if_defined(&pick(x), &pick(y))
-        })
+        let pair = SortedPair::new(x, y);
+        bca(x.len(), 999, &mut generator(1, "i"), |indices| pair.spearman_at(indices))
     }
 
     #[test]

@@ -76,6 +76,7 @@ impl SortedPair {
     }
 
     /// The same for the runs at these places, with repeats.
+    #[cfg(test)]
     pub fn spearman_at(&self, indices: &[usize]) -> Option<f64> {
         let mut counts = vec![0u32; self.runs];
         indices.iter().for_each(|&index| counts[index] += 1);

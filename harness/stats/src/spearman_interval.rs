@@ -25,6 +25,7 @@ use rand::Rng;
 use crate::{
     bootstrap::{Interval, SMALLEST_N_FOR_INTERVALS},
     correlation::{average_ranks, check_pair, pearson_unchecked, spearman_if_defined},
+    counted_ranks::SortedPair,
     numeric::sum_of_squares,
     refusal::Refusal,
 };
@@ -69,9 +70,15 @@ pub fn spearman_interval(x: &[f64], y: &[f64], _rng: &mut impl Rng) -> Result<In
 
 /// Rho without each of the runs.
 fn leave_one_out(x: &[f64], y: &[f64]) -> Result<Vec<f64>, Refusal> {
-    let n = x.len();
-    let without = |values: &[f64], left_out: usize| [&values[..left_out], &values[left_out + 1..]].concat();
-    let values: Vec<f64> = (0..n).filter_map(|run| spearman_if_defined(&without(x, run), &without(y, run))).collect();
+    let (n, pair) = (x.len(), SortedPair::new(x, y));
+    let mut counts = vec![1; n];
+    let mut without = |run: usize| {
+        counts[run] = 0;
+        let rho = pair.spearman(&counts);
+        counts[run] = 1;
+        rho
+    };
+    let values: Vec<f64> = (0..n).filter_map(&mut without).collect();
     if values.len() == n { Ok(values) } else { Err(Refusal::Degenerate { usable: values.len(), draws: n }) }
 }
 
