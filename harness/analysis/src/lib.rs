@@ -46,7 +46,7 @@ pub use points::{Score, ScoreGroup, scores_by_group};
 pub use pool::Pool;
 pub use predictors::{PredictorBoard, PredictorRow, predictor_board};
 pub use refused::{RefusedMetric, RefusedTask};
-pub use statistics::{Fitted, fitted, statistic_rows};
+pub use statistics::{Along, Fitted, POWER_LAW, PowerLawDetails, fitted, loss_pool, statistic_rows};
 
 /// Who made a board, for its JSON form.
 pub const GENERATED_BY: &str = concat!("clmbench ", env!("CARGO_PKG_VERSION"));

@@ -9,6 +9,7 @@
 //! | how well is an unseen run predicted? | [`cross_validation`] |
 //! | do they rank alike? | [`correlation`], [`permutation`], [`mod@spearman_interval`], [`bootstrap`], [`holm`] |
 //! | over all tasks together? | [`joint_permutation`], [`two_way_bootstrap`] |
+//! | how does the loss fall with size, data or computation? | [`power_law`] |
 //! | what could this design have seen? | [`power`], [`random_band`] |
 //! | how much of it is noise? | [`reliability`] |
 //! | what does choosing by the metric cost? | [`mod@selection`] |
@@ -31,6 +32,7 @@ pub mod ols;
 mod orthogonal;
 pub mod permutation;
 pub mod power;
+pub mod power_law;
 pub mod random_band;
 pub mod refusal;
 pub mod reliability;
@@ -52,6 +54,7 @@ pub use joint_permutation::{Pooled, Task, joint_permutation_test, pooled_spearma
 pub use ols::{Column, Ols, ols};
 pub use permutation::{PermutationTest, permutation_test};
 pub use power::{minimum_detectable_r, runs_needed};
+pub use power_law::{PowerLaw, power_law};
 pub use random_band::{RandomBand, random_band};
 pub use refusal::Refusal;
 pub use reliability::{Attenuation, AttenuationIntervals, Noisy, Source, attenuation_intervals};

@@ -87,6 +87,24 @@ pub enum Refusal {
         /// The length of the score.
         wanted: usize,
     },
+    /// A value that must be above 0.
+    #[error("`{name}` is not above 0 at point {index}")]
+    NotPositive {
+        /// The column.
+        name: String,
+        /// Position of the first such point, from 0.
+        index: usize,
+    },
+    /// Too few different values across.
+    #[error("{what} needs {needed} different values across and has {distinct}")]
+    FewDistinct {
+        /// What was asked for.
+        what: String,
+        /// Different values there are.
+        distinct: usize,
+        /// Different values it takes.
+        needed: usize,
+    },
     /// Too many resamples in which the statistic does not exist.
     #[error("only {usable} of {draws} resamples of the runs gave a value: too few runs to resample")]
     Degenerate {
@@ -122,6 +140,8 @@ impl Refusal {
             Self::RankDeficient { .. } => "rank_deficient",
             Self::NonFinite { .. } => "non_finite",
             Self::Lengths { .. } => "lengths",
+            Self::NotPositive { .. } => "not_positive",
+            Self::FewDistinct { .. } => "few_distinct",
             Self::Degenerate { .. } => "degenerate",
             Self::Fold { .. } => "fold",
             Self::Solver { .. } => "solver",

@@ -7,6 +7,7 @@ mod fitted;
 mod numbers;
 mod over_tasks;
 mod pooled;
+mod power_law;
 mod reliability;
 mod selection;
 
@@ -14,6 +15,7 @@ use clmbench_store::{FitRow, StatisticRow};
 
 pub use fitted::{Fitted, fitted};
 use over_tasks::OverTasks;
+pub use power_law::{Along, POWER_LAW, PowerLawDetails, loss_pool};
 use rayon::prelude::*;
 
 use crate::{AnalysisError, inputs::Inputs};
@@ -30,5 +32,6 @@ pub fn statistic_rows(inputs: &Inputs, fits: &[FitRow]) -> Result<Vec<StatisticR
     rows.extend(pooled::rows(&over_tasks, inputs.useful_effect));
     rows.par_extend(fitted.par_iter().flat_map_iter(reliability::rows));
     rows.par_extend(fitted.par_iter().flat_map_iter(selection::rows));
+    rows.extend(power_law::rows(inputs)?);
     Ok(rows)
 }

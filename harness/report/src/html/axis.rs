@@ -50,14 +50,44 @@ impl Axis {
         Self { low, high, from, to, logarithmic: false, ticks: round_ticks(low, high) }
     }
 
+    /// A logarithmic axis (base 10) over the positive values; linear if there is none. Ends of error bars widen it where they are positive.
+    pub fn logarithmic_over(values: &[(f64, f64)], from: f64, to: f64) -> Self {
+        let ends = values.iter().flat_map(|(value, error)| {
+            let error = if error.is_finite() { *error } else { 0.0 };
+            [*value, value - error, value + error]
+        });
+        let positive = || ends.clone().filter(|value| value.is_finite() && *value > 0.0);
+        let (least, most) = (positive().fold(f64::INFINITY, f64::min), positive().fold(f64::NEG_INFINITY, f64::max));
+        if least > most {
+            return Self::linear_over(values, from, to);
+        }
+        Self::logarithmic(least, most, from, to)
+    }
+
     fn logarithmic(least: f64, most: f64, from: f64, to: f64) -> Self {
         let (low, high) = (least.log10(), most.log10());
-        let room = 0.05 * (high - low);
+        let room = if high > low { 0.05 * (high - low) } else { 0.1 };
         let (low, high) = (low - room, high + room);
-        let powers = (low.ceil() as i32)..=(high.floor() as i32);
-        let step = (powers.clone().count() / 5 + 1) as i32;
-        let whole = powers.filter(|power| power.rem_euclid(step) == 0).map(|power| 10f64.powi(power));
-        let ticks = whole.map(|value| (value, short(value, value))).collect();
+        let inside = |value: &f64| (low..=high).contains(&value.log10());
+        let powers = (low.floor() as i32)..=(high.ceil() as i32);
+        let whole: Vec<f64> = powers.clone().map(|power| 10f64.powi(power)).filter(inside).collect();
+        let ticks: Vec<f64> = match whole.len() {
+            0..=2 => {
+                let finer = powers.flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10f64.powi(power)));
+                finer.filter(inside).collect()
+            }
+            count => {
+                let step = count / 6 + 1;
+                whole.into_iter().filter(|value| (value.log10().round() as i64).rem_euclid(step as i64) == 0).collect()
+            }
+        };
+        let mut ticks: Vec<(f64, String)> = match ticks.iter().all(|value| (1e-3..1e5).contains(value)) {
+            true => ticks.into_iter().map(|value| (value, short(value, value))).collect(),
+            false => ticks.into_iter().map(|value| (value, format!("{value:.0e}"))).collect(),
+        };
+        if ticks.len() < 2 {
+            ticks = round_ticks(10f64.powf(low), 10f64.powf(high));
+        }
         Self { low, high, from, to, logarithmic: true, ticks }
     }
 
@@ -125,8 +155,23 @@ mod tests {
     fn wide_positive_values_are_logarithmic() {
         let axis = Axis::over(&[(6e4, 0.0), (4.8e6, 0.0)], 0.0, 100.0);
         assert!(axis.logarithmic);
-        assert_eq!(labels(&axis), ["1e5", "1e6"]);
+        assert_eq!(labels(&axis), ["5e4", "1e5", "2e5", "5e5", "1e6", "2e6", "5e6"]);
         assert!(axis.place(6e4) > 0.0 && axis.place(4.8e6) < 100.0 && axis.place(-1.0) == 0.0);
+    }
+
+    #[test]
+    fn logarithmic_axes_have_ticks_however_narrow_or_wide_they_are() {
+        let axis = |values: &[(f64, f64)]| Axis::logarithmic_over(values, 0.0, 100.0);
+        assert_eq!(labels(&axis(&[(1.0, 0.0), (100.0, 0.0)])), ["1", "10", "100"]);
+        assert_eq!(
+            labels(&axis(&[(1e-9, 0.0), (1e6, 0.0), (-1.0, 0.0), (f64::NAN, 0.0)])),
+            ["1e-9", "1e-6", "1e-3", "1e0", "1e3", "1e6"]
+        );
+        assert!((2..=9).contains(&axis(&[(2.1, 0.05), (2.4, 0.05)]).ticks.len()));
+        assert!(axis(&[(3.0, 0.0)]).place(3.0) == 50.0);
+        // 10 is half way from 1 to 100.
+        assert_eq!(axis(&[(1.0, 0.0), (100.0, 0.0)]).place(10.0), 50.0);
+        assert!(!axis(&[(-1.0, 0.0)]).logarithmic);
     }
 
     #[test]

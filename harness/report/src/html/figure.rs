@@ -3,6 +3,7 @@
 use super::{
     axis::{Axis, short},
     node::{Element, element, with_text},
+    plot::{canvas, cut, line, px, words},
 };
 
 /// A point with the ends of its error bars.
@@ -37,32 +38,6 @@ pub(crate) enum Mark {
     Ring,
     /// A cross.
     Cross,
-}
-
-fn px(value: f64) -> String {
-    let text = format!("{value:.1}");
-    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
-}
-
-fn line(class: &'static str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> Element {
-    element("line").class(class).attribute("x1", px(x1)).attribute("y1", px(y1)).attribute("x2", px(x2)).attribute("y2", px(y2))
-}
-
-fn words(x: f64, y: f64, anchor: &'static str, text: &str) -> Element {
-    element("text").attribute("x", px(x)).attribute("y", px(y)).attribute("text-anchor", anchor).text(text)
-}
-
-fn canvas(width: f64, height: f64, title: &str) -> Element {
-    let size = format!("0 0 {} {}", px(width), px(height));
-    element("svg").attribute("viewBox", size).attribute("role", "img").attribute("aria-label", title)
-}
-
-/// At most `most` characters.
-fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    text.chars().take(most - 1).chain(['…']).collect()
 }
 
 /// Points with error bars of one standard error. None if no point has two finite values.
@@ -105,7 +80,7 @@ pub(crate) fn scatter(title: &str, x_label: &str, y_label: &str, dots: &[Dot]) -
     Some(figure.child(words((left + right) / 2.0, HEIGHT - 5.0, "middle", &below)).child(words(4.0, 13.0, "start", &above)))
 }
 
-fn with_error((value, error): (f64, f64)) -> String {
+pub(crate) fn with_error((value, error): (f64, f64)) -> String {
     let step = if error > 0.0 && error.is_finite() { error / 10.0 } else { value.abs().max(1e-9) / 1e4 };
     let value = short(value, step);
     if error > 0.0 && error.is_finite() { format!("{value} ± {}", short(error, step)) } else { value }

@@ -13,6 +13,8 @@ mod figures;
 mod frame;
 mod models;
 mod node;
+#[allow(dead_code)] // until the figures that use it are there
+mod plot;
 mod predictors;
 mod reading;
 mod statistics;

@@ -1,5 +1,5 @@
 //! The figures of a page: what the paper and its readers look for. One file a figure (or a family of them).
-
+mod heat_map;
 mod inputs;
 
 use super::{Report, node::Element};
@@ -32,7 +32,73 @@ pub(crate) struct Data {
     pub rows: Vec<Vec<String>>,
 }
 
+impl Data {
+    /// A table without rows.
+    fn new(columns: &[&str]) -> Self {
+        Self { columns: columns.iter().map(|name| (*name).to_owned()).collect(), rows: Vec::new() }
+    }
+}
+
 /// All figures that the results have data for, in the order of the page.
-pub(crate) fn all(_report: &Report<'_>) -> Vec<Figure> {
-    Vec::new()
+pub(crate) fn all(report: &Report<'_>) -> Vec<Figure> {
+    let (inputs, rows) = (report.figures, &report.predictors.rows);
+    let figures = heat_map::figures(rows, &inputs.statistics);
+    figures
+}
+
+/// A number with all its digits; nothing for none.
+fn digits(value: Option<f64>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}
+
+/// A name as part of an anchor: lower-case letters, digits and `-`.
+fn slug(text: &str) -> String {
+    let letters = text.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' });
+    letters.collect::<String>().split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// The pooled statistic of a metric under a protocol: of its own pool where there are several.
+fn pooled<'a>(
+    statistics: &'a [clmbench_store::StatisticRow],
+    fit: &clmbench_store::FitRow,
+) -> Option<&'a clmbench_store::StatisticRow> {
+    let same = |row: &&clmbench_store::StatisticRow| {
+        row.kind == "pooled"
+            && row.name == "spearman"
+            && row.metric.as_deref() == Some(&fit.metric)
+            && row.protocol.as_deref() == Some(&fit.protocol)
+    };
+    let found: Vec<_> = statistics.iter().filter(same).collect();
+    // Over tasks, each with a split of its own, the pool has none.
+    let pool = fit.pool.split(' ').filter(|part| !part.starts_with("split:")).collect::<Vec<_>>().join(" ");
+    found.iter().find(|row| row.pool.as_deref() == Some(pool.as_str())).or(found.first()).copied()
+}
+
+/// The dataset, with the task where the dataset has several.
+fn task_name<'a>(dataset: &str, task: &str, all: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut tasks: Vec<&str> = all.filter(|(of, _)| *of == dataset).map(|(_, task)| task).collect();
+    tasks.sort_unstable();
+    tasks.dedup();
+    if tasks.len() > 1 { format!("{dataset} {task}") } else { dataset.to_owned() }
+}
+
+#[cfg(test)]
+mod made_up;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_anchors_are_plain() {
+        assert_eq!(slug("hessian/trace_hutchinson[probes=16]"), "hessian-trace-hutchinson-probes-16");
+        assert_eq!(slug("<b>\u{e9}--"), "b");
+    }
+
+    #[test]
+    fn tasks_are_named_where_there_are_several() {
+        let all = [("tox21", "NR-AR"), ("tox21", "SR-p53"), ("esol", "log solubility"), ("esol", "log solubility")];
+        assert_eq!(task_name("tox21", "NR-AR", all.into_iter()), "tox21 NR-AR");
+        assert_eq!(task_name("esol", "log solubility", all.into_iter()), "esol");
+    }
 }

@@ -1,0 +1,292 @@
+//! What figures are drawn with: panels with axes, marks that differ by shape as well as by colour, lines, bands and legends.
+//!
+//! Colours are classes (`s0` to `s5`, see the style sheet), so that they follow the page; each has its own shape and its own dashes.
+
+use super::{
+    axis::Axis,
+    node::{Element, element, with_text},
+};
+
+/// Kinds of marks and lines that can be told apart.
+pub(crate) const STYLES: usize = 6;
+
+/// Classes of full marks, rings, lines and bands, by style.
+const FULL: [&str; STYLES] = ["mark s0", "mark s1", "mark s2", "mark s3", "mark s4", "mark s5"];
+const RING: [&str; STYLES] = ["ring s0", "ring s1", "ring s2", "ring s3", "ring s4", "ring s5"];
+const CURVE: [&str; STYLES] = ["curve s0", "curve s1 d1", "curve s2 d2", "curve s3 d3", "curve s4 d4", "curve s5 d5"];
+const THIN: [&str; STYLES] =
+    ["curve thin s0", "curve thin s1", "curve thin s2", "curve thin s3", "curve thin s4", "curve thin s5"];
+const BAND: [&str; STYLES] = ["band s0", "band s1", "band s2", "band s3", "band s4", "band s5"];
+const BAR: [&str; STYLES] = ["whisker s0", "whisker s1", "whisker s2", "whisker s3", "whisker s4", "whisker s5"];
+
+/// A number of pixels, to a tenth.
+pub(crate) fn px(value: f64) -> String {
+    let text = format!("{value:.1}");
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+}
+
+/// A straight line.
+pub(crate) fn line(class: &'static str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> Element {
+    element("line").class(class).attribute("x1", px(x1)).attribute("y1", px(y1)).attribute("x2", px(x2)).attribute("y2", px(y2))
+}
+
+/// Words at a place.
+pub(crate) fn words(x: f64, y: f64, anchor: &'static str, text: &str) -> Element {
+    element("text").attribute("x", px(x)).attribute("y", px(y)).attribute("text-anchor", anchor).text(text)
+}
+
+/// A rectangle.
+pub(crate) fn rectangle(class: &'static str, x: f64, y: f64, width: f64, height: f64) -> Element {
+    let rectangle = element("rect").class(class).attribute("x", px(x)).attribute("y", px(y));
+    rectangle.attribute("width", px(width)).attribute("height", px(height))
+}
+
+/// An empty drawing of this size. One that is wider than a telephone is not made smaller than can be read.
+pub(crate) fn canvas(width: f64, height: f64, title: &str) -> Element {
+    let size = format!("0 0 {} {}", px(width), px(height));
+    let drawing = element("svg").attribute("viewBox", size).attribute("role", "img").attribute("aria-label", title);
+    if width > 480.0 { drawing.class("wide") } else { drawing }
+}
+
+/// At most `most` characters.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// A mark of a style at a place; `full` or only its outline.
+pub(crate) fn mark(style: usize, full: bool, x: f64, y: f64) -> Element {
+    let class = if full { FULL[style % STYLES] } else { RING[style % STYLES] };
+    let size = if full { 4.0 } else { 3.2 };
+    let (left, top, long) = (px(x - size), px(y - size), px(2.0 * size));
+    let path = |steps: String| element("path").class(class).attribute("d", steps);
+    match style % STYLES {
+        0 => element("circle").class(class).attribute("cx", px(x)).attribute("cy", px(y)).attribute("r", px(size)),
+        1 => path(format!("M{left} {top}h{long}v{long}h-{long}z")),
+        2 => path(format!("M{} {top}l{} {long}h-{}z", px(x), px(1.15 * size), px(2.3 * size))),
+        3 => {
+            let half = px(1.3 * size);
+            path(format!("M{} {}l{half} {half}l-{half} {half}l-{half} -{half}z", px(x), px(y - 1.3 * size)))
+        }
+        4 => path(format!("M{} {}l-{} -{long}h{}z", px(x), px(y + size), px(1.15 * size), px(2.3 * size))),
+        _ => path(format!("M{} {}h{long}M{} {top}v{long}", left, px(y), px(x))),
+    }
+}
+
+/// A line through points, in their order.
+pub(crate) fn curve(style: usize, thin: bool, points: &[(f64, f64)]) -> Element {
+    let class = if thin { THIN[style % STYLES] } else { CURVE[style % STYLES] };
+    element("path").class(class).attribute("d", steps(points))
+}
+
+/// The area between two lines with the same places across.
+pub(crate) fn band(style: usize, upper: &[(f64, f64)], lower: &[(f64, f64)]) -> Element {
+    let around: Vec<(f64, f64)> = upper.iter().chain(lower.iter().rev()).copied().collect();
+    element("path").class(BAND[style % STYLES]).attribute("d", format!("{}z", steps(&around)))
+}
+
+/// An error bar.
+pub(crate) fn bar(style: usize, from: (f64, f64), to: (f64, f64)) -> Element {
+    line(BAR[style % STYLES], from, to)
+}
+
+fn steps(points: &[(f64, f64)]) -> String {
+    let mut text = String::new();
+    for (index, (x, y)) in points.iter().enumerate() {
+        text.push(if index == 0 { 'M' } else { 'L' });
+        text.push_str(&format!("{} {}", px(*x), px(*y)));
+    }
+    text
+}
+
+/// Where the axes of a panel lie, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Area {
+    pub left: f64,
+    pub right: f64,
+    pub top: f64,
+    pub bottom: f64,
+}
+
+impl Area {
+    /// That of a panel of this size, with room for labels.
+    pub fn of(width: f64, height: f64) -> Self {
+        Self { left: 54.0, right: width - 12.0, top: 24.0, bottom: height - 36.0 }
+    }
+}
+
+/// Axes with marks between them.
+#[derive(Debug, Clone)]
+pub(crate) struct Plot {
+    pub x: Axis,
+    pub y: Axis,
+    area: Area,
+    marks: Vec<Element>,
+}
+
+impl Plot {
+    /// An empty one; the axes are over the area.
+    pub fn new(area: Area, x: Axis, y: Axis) -> Self {
+        Self { x, y, area, marks: Vec::new() }
+    }
+
+    /// The pixels of a point.
+    pub fn at(&self, x: f64, y: f64) -> (f64, f64) {
+        (self.x.place(x), self.y.place(y))
+    }
+
+    /// Puts something into it.
+    pub fn add(&mut self, mark: Element) {
+        self.marks.push(mark);
+    }
+
+    /// A point with its text and the error bars that are finite.
+    pub fn point(&mut self, style: usize, full: bool, text: String, x: (f64, f64), y: (f64, f64)) {
+        let (across, up) = self.at(x.0, y.0);
+        let mut group = element("g").child(with_text("title", text));
+        if x.1 > 0.0 && x.1.is_finite() {
+            group = group.child(bar(style, (self.x.place(x.0 - x.1), up), (self.x.place(x.0 + x.1), up)));
+        }
+        if y.1 > 0.0 && y.1.is_finite() {
+            group = group.child(bar(style, (across, self.y.place(y.0 - y.1)), (across, self.y.place(y.0 + y.1))));
+        }
+        self.marks.push(group.child(mark(style, full, across, up)));
+    }
+
+    /// A line through values; points that are not finite are left out.
+    pub fn line(&mut self, style: usize, thin: bool, text: &str, values: &[(f64, f64)]) {
+        let finite = values.iter().filter(|(x, y)| x.is_finite() && y.is_finite());
+        let points: Vec<(f64, f64)> = finite.map(|(x, y)| self.at(*x, *y)).collect();
+        if points.len() > 1 {
+            self.marks.push(element("g").child(with_text("title", text)).child(curve(style, thin, &points)));
+        }
+    }
+
+    /// A dashed line across at a value, with its name above it at the right.
+    pub fn level(&mut self, value: f64, name: &str) {
+        let up = self.y.place(value);
+        let drawn = line("dash", (self.area.left, up), (self.area.right, up));
+        let label = words(self.area.right - 2.0, up - 3.0, "end", name).class("small");
+        self.marks.push(element("g").child(with_text("title", name)).child(drawn).child(label));
+    }
+
+    /// The panel: axes, marks, its name above and the names of its axes. The name of the upright axis stands above it.
+    pub fn finish(self, name: &str, x_label: &str, y_label: &str) -> Element {
+        let Area { left, right, top, bottom } = self.area;
+        let mut panel = element("g");
+        for (value, label) in &self.x.ticks {
+            let place = self.x.place(*value);
+            panel = panel.child(line("grid", (place, top), (place, bottom))).child(words(place, bottom + 14.0, "middle", label));
+        }
+        for (value, label) in &self.y.ticks {
+            let place = self.y.place(*value);
+            panel = panel.child(line("grid", (left, place), (right, place))).child(words(left - 5.0, place + 4.0, "end", label));
+        }
+        panel = panel.child(line("axis", (left, bottom), (right, bottom))).child(line("axis", (left, top), (left, bottom)));
+        panel = panel.children(self.marks);
+        let most = ((right - left + 50.0) / 6.0) as usize;
+        let above = if name.is_empty() { y_label.to_owned() } else { format!("{name}: {y_label}") };
+        panel.child(words(4.0, 13.0, "start", &cut(&above, most + 6)).class("name")).child(words(
+            (left + right) / 2.0,
+            bottom + 29.0,
+            "middle",
+            &cut(x_label, most),
+        ))
+    }
+}
+
+/// Panels side by side and below each other, with a legend under them.
+pub(crate) fn sheet(title: &str, columns: usize, size: (f64, f64), panels: Vec<Element>, legend: &[(usize, String)]) -> Element {
+    let columns = columns.min(panels.len()).max(1);
+    let rows = panels.len().div_ceil(columns);
+    let width = columns as f64 * size.0;
+    let entries = Legend::of(legend, width);
+    let mut drawing = canvas(width, rows as f64 * size.1 + entries.height(), title);
+    for (index, panel) in panels.into_iter().enumerate() {
+        let (right, down) = ((index % columns) as f64 * size.0, (index / columns) as f64 * size.1);
+        drawing = match index {
+            0 => drawing.child(panel),
+            _ => drawing.child(panel.attribute("transform", format!("translate({} {})", px(right), px(down)))),
+        };
+    }
+    drawing.children(entries.drawn(rows as f64 * size.1))
+}
+
+/// Marks with their meaning, in columns.
+struct Legend<'a> {
+    entries: &'a [(usize, String)],
+    columns: usize,
+    width: f64,
+}
+
+impl<'a> Legend<'a> {
+    fn of(entries: &'a [(usize, String)], width: f64) -> Self {
+        let longest = entries.iter().map(|(_, text)| text.chars().count()).max().unwrap_or(1);
+        let columns = ((width - 8.0) / (longest as f64 * 6.0 + 46.0)).floor().max(1.0) as usize;
+        Self { entries, columns, width }
+    }
+
+    fn height(&self) -> f64 {
+        if self.entries.is_empty() { 0.0 } else { 8.0 + 16.0 * self.entries.len().div_ceil(self.columns) as f64 }
+    }
+
+    fn drawn(&self, top: f64) -> Vec<Element> {
+        let wide = (self.width - 8.0) / self.columns as f64;
+        let most = ((wide - 40.0) / 5.8) as usize;
+        let entry = |(index, (style, text)): (usize, &(usize, String))| {
+            let (left, middle) = (8.0 + wide * (index % self.columns) as f64, top + 12.0 + 16.0 * (index / self.columns) as f64);
+            let drawn = element("g").child(curve(*style, false, &[(left, middle), (left + 26.0, middle)]));
+            drawn.child(mark(*style, true, left + 13.0, middle)).child(words(
+                left + 32.0,
+                middle + 4.0,
+                "start",
+                &cut(text, most),
+            ))
+        };
+        self.entries.iter().enumerate().map(entry).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::html::node::Node;
+
+    fn drawn(figure: Element) -> String {
+        let mut out = String::new();
+        Node::from(figure).write(&mut out);
+        out
+    }
+
+    #[test]
+    fn marks_differ_by_shape() {
+        let shapes: Vec<String> = (0..STYLES).map(|style| drawn(mark(style, true, 10.0, 20.0))).collect();
+        assert_eq!(shapes[0], "<circle class=\"mark s0\" cx=\"10\" cy=\"20\" r=\"4\"></circle>");
+        assert!(shapes[1].contains("M6 16h8v8h-8z"), "{}", shapes[1]);
+        assert!(shapes[2].contains("M10 16l4.6 8h-9.2z"), "{}", shapes[2]);
+        assert!(shapes[4].contains("M10 24l-4.6 -8h9.2z"), "{}", shapes[4]);
+        assert!(shapes[5].contains("M6 20h8M10 16v8"), "{}", shapes[5]);
+    }
+
+    #[test]
+    fn a_plot_places_values_where_its_axes_say() {
+        let area = Area { left: 0.0, right: 110.0, top: 0.0, bottom: 110.0 };
+        let axis = |from, to| Axis::linear(0.0, 10.0, from, to);
+        let mut plot = Plot::new(area, axis(0.0, 110.0), axis(110.0, 0.0));
+        plot.point(0, true, "<i>".into(), (5.0, f64::NAN), (10.0, 1.0));
+        plot.line(1, false, "fit", &[(0.0, 0.0), (f64::NAN, 1.0), (10.0, 10.0)]);
+        let text = drawn(plot.finish("a", "x", "y"));
+        assert!(text.contains("cx=\"55\" cy=\"5\"") && text.contains("&lt;i&gt;"), "{text}");
+        assert!(text.contains("d=\"M5 105L105 5\"") && !text.contains("NaN"), "{text}");
+    }
+
+    #[test]
+    fn panels_and_legend_have_their_room() {
+        let legend: Vec<(usize, String)> = (0..3).map(|style| (style, format!("series {style}"))).collect();
+        let text = drawn(sheet("t", 2, (100.0, 80.0), vec![element("g"), element("g"), element("g")], &legend));
+        assert!(text.contains("viewBox=\"0 0 200 200\"") && text.contains("translate(0 80)"), "{text}");
+        assert_eq!(text.matches("series").count(), 3);
+    }
+}
