@@ -10,6 +10,7 @@ use clmbench_stats::{
     verdict::{SMALLEST_N_FOR_FIT, SMALLEST_N_FOR_VERDICT},
 };
 use clmbench_store::FitRow;
+use rayon::prelude::*;
 
 use crate::{
     AnalysisError,
@@ -17,7 +18,7 @@ use crate::{
     flags::flags,
     inputs::Inputs,
     labels::Faults,
-    points::{Point, PoolPoints, ScoreGroup, pools, scores_by_group},
+    points::{Point, PoolPoints, Score, ScoreGroup, pools, scores_by_group},
     variant::{Variant, variants},
 };
 
@@ -42,20 +43,22 @@ struct Draft {
 /// # Errors
 /// A measured metric is described by no plugin.
 pub fn fit_rows(inputs: &Inputs) -> Result<Vec<FitRow>, AnalysisError> {
-    let groups = scores_by_group(&inputs.scores);
-    let mut drafts = Vec::new();
+    let groups: Vec<(ScoreGroup, BTreeMap<String, Score>)> = scores_by_group(&inputs.scores).into_iter().collect();
     let measured = inputs.metrics.iter().map(Variant::of);
+    let mut pairs = Vec::new();
     for (variant, name) in variants(measured.chain(inputs.failed.iter().map(|cell| cell.variant.clone()))) {
         let info = inputs.info(&variant.metric)?;
-        if matches!(info.scope, Scope::Pair | Scope::Transfer) {
-            continue;
-        }
-        for (group, scores) in &groups {
-            for pool in pools(inputs, &variant, info.comparable, group, scores) {
-                drafts.push(draft(inputs, (&name, &variant), info, group, &pool));
-            }
+        if !matches!(info.scope, Scope::Pair | Scope::Transfer) {
+            pairs.extend((0..groups.len()).map(|group| (variant.clone(), name.clone(), info, group)));
         }
     }
+    // Each fit has random numbers of its own, so they come out the same on any number of threads.
+    let of_pair = |(variant, name, info, group): &(Variant, String, &MetricInfo, usize)| {
+        let (group, scores) = &groups[*group];
+        let pools = pools(inputs, variant, info.comparable, group, scores);
+        pools.iter().map(|pool| draft(inputs, (name, variant), info, group, pool)).collect::<Vec<Draft>>()
+    };
+    let mut drafts: Vec<Draft> = pairs.par_iter().flat_map_iter(of_pair).collect();
     adjust(&mut drafts);
     drafts.into_iter().map(|draft| finish(draft, inputs.useful_effect)).collect()
 }

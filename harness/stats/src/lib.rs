@@ -13,6 +13,8 @@
 //! | what could this design have seen? | [`power`], [`random_band`] |
 //! | how much of it is noise? | [`reliability`] |
 //! | what does choosing by the metric cost? | [`mod@selection`] |
+//! | does the score still rise where loss is lowest? | [`mod@saturation`] |
+//! | how far does a ranking of metrics hold? | [`mod@rank_stability`] |
 //! | does the metric add to size, tokens and corpus? | [`gain`] |
 //! | what may be said? | [`verdict`] |
 //! | how well are two classes told apart? | [`auc`], [`scored`] (each molecule counted several times) |
@@ -34,8 +36,10 @@ pub mod permutation;
 pub mod power;
 pub mod power_law;
 pub mod random_band;
+pub mod rank_stability;
 pub mod refusal;
 pub mod reliability;
+pub mod saturation;
 pub mod scored;
 pub mod seed;
 pub mod selection;
@@ -56,8 +60,10 @@ pub use permutation::{PermutationTest, permutation_test};
 pub use power::{minimum_detectable_r, runs_needed};
 pub use power_law::{PowerLaw, power_law};
 pub use random_band::{RandomBand, random_band};
+pub use rank_stability::{RankSpread, RankStability, rank_stability};
 pub use refusal::Refusal;
 pub use reliability::{Attenuation, AttenuationIntervals, Noisy, Source, attenuation_intervals};
+pub use saturation::{Saturation, SaturationVerdict, broken_line, halvings, saturation};
 pub use scored::{ScoreName, Scored};
 pub use seed::generator;
 pub use selection::{Selection, SelectionIntervals, selection, selection_intervals};

@@ -216,7 +216,7 @@ pub fn attenuation_intervals(noisy: &Noisy<'_>, source: Source, rng: &mut impl R
     };
     let what = match source {
         Source::Errors => "an interval",
-        Source::Seeds => "an interval over configurations, which count as",
+        Source::Seeds => "an interval over configurations (each counted as one run)",
     };
     check_size(what, units.len(), SMALLEST_N_FOR_INTERVALS)?;
     let estimate = noisy.attenuation(source)?;

@@ -3,13 +3,17 @@
 //! Each file computes one kind and returns rows ([`StatisticRow`]). They start from fits, so that what stands in which fit is decided
 //! once: [`fitted`] gives the oriented columns of every fit that has points.
 
+#[cfg(test)]
+mod bertology;
 mod fitted;
 mod numbers;
 mod over_tasks;
 mod pooled;
 mod power_law;
 mod reliability;
+mod saturation;
 mod selection;
+mod stability;
 
 use clmbench_store::{FitRow, StatisticRow};
 
@@ -33,5 +37,7 @@ pub fn statistic_rows(inputs: &Inputs, fits: &[FitRow]) -> Result<Vec<StatisticR
     rows.par_extend(fitted.par_iter().flat_map_iter(reliability::rows));
     rows.par_extend(fitted.par_iter().flat_map_iter(selection::rows));
     rows.extend(power_law::rows(inputs)?);
+    rows.extend(saturation::rows(inputs, &fitted));
+    rows.extend(stability::rows(&over_tasks));
     Ok(rows)
 }

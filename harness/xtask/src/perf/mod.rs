@@ -3,6 +3,7 @@
 mod curvature;
 mod pretrain;
 mod scores;
+mod statistics;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,8 @@ pub enum Perf {
     Pretrain(PretrainArguments),
     /// Seconds of each score of embeddings and labels on 10,000 made-up molecules at width 512; all together within 10 s.
     Scores(ScoreArguments),
+    /// Seconds of the resampling statistics of 50 metrics x 20 tasks over 32 runs; all permutation tests within 10 s.
+    Statistics(StatisticsArguments),
     /// Trace and top eigenvalues of the Hessian at 0.83M and 4.87M parameters: values, deviations of a probe, seconds to 5 %.
     ///
     /// Trains both sizes for 200,000 tokens first. With --peer, PyHessian (benchmarks/perf/peers/curvature.py) runs on the same weights
@@ -37,6 +40,14 @@ pub struct CurvatureArguments {
     #[arg(long, value_name = "PYTHON")]
     pub peer: Option<PathBuf>,
     /// Also write the tables to benchmarks/perf/CURVATURE.md.
+    #[arg(long)]
+    pub write: bool,
+}
+
+/// Arguments of `perf statistics`.
+#[derive(Debug, Args)]
+pub struct StatisticsArguments {
+    /// Also write the table to benchmarks/perf/STATISTICS.md.
     #[arg(long)]
     pub write: bool,
 }
@@ -69,5 +80,6 @@ pub fn run(what: &Perf) -> Result<(), XtaskError> {
         Perf::Pretrain(arguments) => pretrain::run(arguments),
         Perf::Curvature(arguments) => curvature::run_all(arguments),
         Perf::Scores(arguments) => scores::run(arguments),
+        Perf::Statistics(arguments) => statistics::run(arguments),
     }
 }
