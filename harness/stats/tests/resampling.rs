@@ -78,7 +78,7 @@ fn permutations(items: &mut [f64; 9], size: usize, visit: &mut impl FnMut(&[f64;
     }
     for index in 0..size {
         permutations(items, size - 1, visit);
-        items.swap(if size % 2 == 0 { index } else { 0 }, size - 1);
+        items.swap(if size.is_multiple_of(2) { index } else { 0 }, size - 1);
     }
 }
 
