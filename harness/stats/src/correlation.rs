@@ -1,6 +1,7 @@
 //! Correlations of two columns: Pearson, Spearman with average ranks, Kendall's tau-b.
 
 use crate::{
+    inference::jackknife_error,
     numeric::{is_constant, mean},
     refusal::{Refusal, check_column, check_size},
 };
@@ -108,6 +109,16 @@ pub fn kendall_tau_b(x: &[f64], y: &[f64]) -> Result<f64, Refusal> {
         }
     }
     Ok(balance as f64 / ((untied_x as f64).sqrt() * (untied_y as f64).sqrt()))
+}
+
+/// Jackknife standard error of [`kendall_tau_b`] over runs; none where it does not exist without one of them.
+pub fn kendall_error(x: &[f64], y: &[f64]) -> Option<f64> {
+    let without = |values: &[f64], left_out: usize| -> Vec<f64> {
+        values.iter().enumerate().filter(|(run, _)| *run != left_out).map(|(_, value)| *value).collect()
+    };
+    let values: Option<Vec<f64>> =
+        (0..x.len()).map(|left_out| kendall_tau_b(&without(x, left_out), &without(y, left_out)).ok()).collect();
+    values.map(|values| jackknife_error(&values))
 }
 
 fn sign(difference: f64) -> i64 {

@@ -13,13 +13,13 @@ use crate::{
 /// A run whose copies hold more than this of their own prediction cannot be predicted without them.
 const LARGEST_LEVERAGE: f64 = 1.0 - 1e-9;
 
-/// Q2 of `y` on an intercept and `columns`, leaving out all rows of one group at a time; every fold is refitted by
+/// Predictions of `y` from an intercept and `columns`, leaving out all rows of one group at a time; every fold is refitted by
 /// linfa. `columns` may be empty (the mean of the other groups predicts).
 ///
 /// # Errors
 /// Fewer than 3 groups; unequal lengths, non-finite values, a constant score, a collinear design; [`Refusal::Fold`]
 /// where the design without one group cannot be fitted.
-pub fn q2_by_groups(columns: &[Column<'_>], y: &[f64], groups: &[usize]) -> Result<f64, Refusal> {
+pub fn predictions_by_groups(columns: &[Column<'_>], y: &[f64], groups: &[usize]) -> Result<Vec<f64>, Refusal> {
     let n = y.len();
     if groups.len() != n {
         return Err(Refusal::Lengths { name: "groups".to_owned(), found: groups.len(), wanted: n });
@@ -32,7 +32,7 @@ pub fn q2_by_groups(columns: &[Column<'_>], y: &[f64], groups: &[usize]) -> Resu
     if is_constant(y) {
         return Err(Refusal::Constant { name: "score".to_owned() });
     }
-    let mut press = 0.0;
+    let mut predictions = vec![f64::NAN; n];
     for &left_out in &distinct {
         let kept = |values: &[f64]| -> Vec<f64> {
             values.iter().zip(groups).filter(|(_, group)| **group != left_out).map(|(value, _)| *value).collect()
@@ -52,10 +52,19 @@ pub fn q2_by_groups(columns: &[Column<'_>], y: &[f64], groups: &[usize]) -> Resu
         let estimates = solve(&fold, &target)?;
         for row in (0..n).filter(|row| groups[*row] == left_out) {
             let slopes = estimates[1..].iter().zip(columns);
-            let predicted = estimates[0] + slopes.map(|(slope, column)| slope * column.values[row]).sum::<f64>();
-            press += (y[row] - predicted).powi(2);
+            predictions[row] = estimates[0] + slopes.map(|(slope, column)| slope * column.values[row]).sum::<f64>();
         }
     }
+    Ok(predictions)
+}
+
+/// Q2 of [`predictions_by_groups`].
+///
+/// # Errors
+/// As [`predictions_by_groups`].
+pub fn q2_by_groups(columns: &[Column<'_>], y: &[f64], groups: &[usize]) -> Result<f64, Refusal> {
+    let predictions = predictions_by_groups(columns, y, groups)?;
+    let press: f64 = y.iter().zip(predictions).map(|(value, predicted)| (value - predicted).powi(2)).sum();
     Ok(1.0 - press / sum_of_squares(y))
 }
 

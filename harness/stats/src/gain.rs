@@ -112,8 +112,8 @@ pub fn gain(score: &[f64], metric: &[f64], trivial: &[Column<'_>], rng: &mut imp
     })
 }
 
-/// The columns that widen the span, one after the other, and the rest.
-fn independent<'a>(columns: &[Column<'a>], n: usize) -> (Vec<Column<'a>>, Vec<Column<'a>>) {
+/// The columns that widen the span, one after the other, and the rest: constants, and combinations of those before them.
+pub fn independent<'a>(columns: &[Column<'a>], n: usize) -> (Vec<Column<'a>>, Vec<Column<'a>>) {
     let weights = vec![1.0; n];
     let mut used: Vec<Column<'a>> = Vec::new();
     let mut dropped = Vec::new();

@@ -10,6 +10,7 @@ use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::{
+    inference::{Inference, student},
     numeric::{is_constant, mean, sample_sd, sum_of_squares},
     orthogonal::{Orthonormal, orthonormalise},
     refusal::{Refusal, check_column, check_size},
@@ -17,6 +18,9 @@ use crate::{
 
 /// Heteroscedasticity-consistent errors are given from this many runs on.
 pub const SMALLEST_N_FOR_HC3: usize = 20;
+
+/// Runs that a multiple regression takes for each coefficient, the intercept among them.
+pub const RUNS_PER_COEFFICIENT: usize = 5;
 
 /// A named predictor with one value a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,6 +73,47 @@ pub struct Ols {
     pub residuals: Vec<f64>,
     /// Leverages (diagonal of the hat matrix).
     pub leverage: Vec<f64>,
+}
+
+impl Ols {
+    /// Inference of one coefficient (0 is the intercept) under the classical linear model.
+    ///
+    /// # Errors
+    /// No such coefficient.
+    pub fn inference(&self, index: usize) -> Result<Inference, Refusal> {
+        let coefficient = self.coefficient(index)?;
+        student(coefficient.estimate, coefficient.std_error, self.df)
+    }
+
+    /// The same with the HC3 standard error, which holds where the spread of the score varies, and Student's t with the fit's degrees of
+    /// freedom.
+    ///
+    /// # Errors
+    /// No such coefficient; fewer than 20 runs; a run that alone holds up a column.
+    pub fn hc3(&self, index: usize) -> Result<Inference, Refusal> {
+        let coefficient = self.coefficient(index)?;
+        check_size("an HC3 standard error", self.n, SMALLEST_N_FOR_HC3)?;
+        let held = || Refusal::Fold { reason: format!("a run alone holds up `{}`", coefficient.name) };
+        student(coefficient.estimate, coefficient.hc3_std_error.ok_or_else(held)?, self.df)
+    }
+
+    fn coefficient(&self, index: usize) -> Result<&Coefficient, Refusal> {
+        let missing = || Refusal::Parameter { what: format!("coefficient {index} of {}", self.coefficients.len()) };
+        self.coefficients.get(index).ok_or_else(missing)
+    }
+}
+
+/// [`ols`] on several columns, with the runs that it takes: 5 x (columns + 1).
+///
+/// # Errors
+/// Fewer runs than that; everything that [`ols`] refuses.
+pub fn multiple_regression(columns: &[Column<'_>], y: &[f64], confidence: f64) -> Result<Ols, Refusal> {
+    let what = match columns.len() {
+        1 => "a multiple regression on 1 column".to_owned(),
+        columns => format!("a multiple regression on {columns} columns"),
+    };
+    check_size(&what, y.len(), RUNS_PER_COEFFICIENT * (columns.len() + 1))?;
+    ols(columns, y, confidence)
 }
 
 /// Checks a design and returns its orthonormal form.

@@ -119,6 +119,23 @@ pub enum Refusal {
         /// Why the fold was refused.
         reason: String,
     },
+    /// Nothing is left to explain.
+    #[error("the fit is perfect: its residuals are rounding")]
+    PerfectFit,
+    /// A penalised fit did not come close to its optimum.
+    #[error("the elastic net did not converge: its duality gap is {gap:.1e} of the score's sum of squares, wanted {wanted:.1e}")]
+    NotConverged {
+        /// Gap reached, as a share of the score's sum of squares.
+        gap: f64,
+        /// Gap wanted.
+        wanted: f64,
+    },
+    /// A setting outside its range.
+    #[error("{what}")]
+    Parameter {
+        /// Which, and what it may be.
+        what: String,
+    },
     /// The solver failed on a design that passed every check.
     #[error("the least-squares solver failed: {message}")]
     Solver {
@@ -144,6 +161,9 @@ impl Refusal {
             Self::FewDistinct { .. } => "few_distinct",
             Self::Degenerate { .. } => "degenerate",
             Self::Fold { .. } => "fold",
+            Self::PerfectFit => "perfect_fit",
+            Self::NotConverged { .. } => "not_converged",
+            Self::Parameter { .. } => "parameter",
             Self::Solver { .. } => "solver",
         }
     }
