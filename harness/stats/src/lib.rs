@@ -13,6 +13,7 @@
 //! | how many tests were made? | [`mod@holm`], [`mod@benjamini_hochberg`] |
 //! | over all tasks together? | [`joint_permutation`], [`two_way_bootstrap`] |
 //! | how does the loss fall with size, data or computation? | [`power_law`] |
+//! | how do points lie in a plane? | [`mod@principal_components`] |
 //! | what could this design have seen? | [`power`], [`random_band`] |
 //! | how much of it is noise? | [`reliability`] |
 //! | what does choosing by the metric cost? | [`mod@selection`] |
@@ -45,6 +46,7 @@ pub mod permutation;
 pub mod power;
 pub mod power_law;
 pub mod predicted;
+pub mod principal_components;
 pub mod random_band;
 pub mod rank_stability;
 pub mod refusal;
@@ -78,6 +80,7 @@ pub use permutation::{PermutationTest, permutation_test};
 pub use power::{minimum_detectable_r, runs_needed};
 pub use power_law::{PowerLaw, power_law};
 pub use predicted::{PredictedQ2, q2_of_predictions};
+pub use principal_components::{PrincipalComponents, principal_components};
 pub use random_band::{RandomBand, random_band};
 pub use rank_stability::{RankSpread, RankStability, rank_stability};
 pub use refusal::Refusal;

@@ -16,6 +16,7 @@ mod baselines;
 mod clock;
 mod database;
 mod error;
+mod files;
 mod fit_row;
 mod fits;
 mod garbage;
@@ -37,6 +38,7 @@ mod value;
 
 pub use baselines::BaselineRow;
 pub use error::StoreError;
+pub use files::CellFile;
 pub use fit_row::{FitRow, FitsState};
 pub use garbage::{Garbage, GarbageKind};
 pub use gate::{GateBaselineRow, GateJudgementRow};

@@ -1,5 +1,7 @@
 //! `report`: a suite as one HTML page, and its figures as files.
 
+mod artifact;
+mod embeddings;
 mod inputs;
 
 use std::{

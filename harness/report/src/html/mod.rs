@@ -8,12 +8,10 @@ mod axis;
 mod data;
 mod failures;
 mod figure;
-#[allow(dead_code)] // until all that is read is drawn
 mod figures;
 mod frame;
 mod models;
 mod node;
-#[allow(dead_code)] // until the figures that use it are there
 mod plot;
 mod predictors;
 mod reading;

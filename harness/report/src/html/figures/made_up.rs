@@ -97,3 +97,19 @@ pub fn predictor(metric: &str, dataset: &str, spearman: f64) -> PredictorRow {
         },
     }
 }
+
+/// A table of a metric.
+pub fn table(file: &str, run: &str, header: &str, rows: &str) -> super::ArtifactTable {
+    let cells = |line: &str| line.split(',').map(str::to_owned).collect::<Vec<_>>();
+    super::ArtifactTable {
+        file: file.into(),
+        metric: "a/b".into(),
+        run: run.into(),
+        parameters: 58_560,
+        tokens: Some(1_000_000),
+        last: true,
+        loss: Some(1.5),
+        columns: cells(header),
+        rows: rows.lines().map(cells).collect(),
+    }
+}

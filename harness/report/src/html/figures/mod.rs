@@ -1,6 +1,15 @@
 //! The figures of a page: what the paper and its readers look for. One file a figure (or a family of them).
+mod calibration;
+mod cost;
+mod embedding;
 mod heat_map;
 mod inputs;
+mod landscape;
+mod loss_scaling;
+mod metric_scores;
+mod paths;
+mod score_loss;
+mod spectrum;
 
 use super::{Report, node::Element};
 
@@ -42,7 +51,16 @@ impl Data {
 /// All figures that the results have data for, in the order of the page.
 pub(crate) fn all(report: &Report<'_>) -> Vec<Figure> {
     let (inputs, rows) = (report.figures, &report.predictors.rows);
-    let figures = heat_map::figures(rows, &inputs.statistics);
+    let mut figures = heat_map::figures(rows, &inputs.statistics);
+    figures.extend(loss_scaling::figures(&inputs.losses, &inputs.statistics));
+    figures.extend(score_loss::figures(report));
+    figures.extend(cost::figures(rows, &inputs.statistics));
+    figures.extend(metric_scores::figures(rows, &inputs.statistics, &report.models.rows));
+    figures.extend(spectrum::figures(&inputs.tables));
+    figures.extend(landscape::figures(&inputs.tables));
+    figures.extend(calibration::figures(&inputs.predictions));
+    figures.extend(paths::figures(&inputs.tables));
+    figures.extend(inputs.embedding.as_ref().and_then(embedding::figure));
     figures
 }
 
