@@ -107,7 +107,7 @@ fn checkpoints_are_tokenised_once_a_tokenizer_and_each_has_a_control() {
     let begun = bench.begun().len();
     let again = bench.run();
     assert_eq!(bench.begun().len(), begun);
-    assert!(again.stderr.contains("6 refused, since a checkpoint of others lacks what they need"), "{}", again.stderr);
+    assert!(again.stderr.contains("6 refused, since a run or checkpoint lacks what they need"), "{}", again.stderr);
     bench.check_artifacts();
 }
 

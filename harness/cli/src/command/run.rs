@@ -270,7 +270,7 @@ fn said(summary: &RunSummary, took: Duration) -> String {
         (summary.failed, "failed"),
         (summary.diverged, "diverged"),
         (summary.refused - summary.lacking, "refused, since they need such a one"),
-        (summary.lacking, "refused, since a checkpoint of others lacks what they need"),
+        (summary.lacking, "refused, since a run or checkpoint lacks what they need"),
     ];
     parts.extend(more.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")));
     format!("cells: {}, in {}", parts.join(", "), show_seconds(took.as_secs_f64()))

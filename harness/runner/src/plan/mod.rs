@@ -53,7 +53,7 @@ mod transfers;
 use std::{collections::BTreeMap, path::PathBuf};
 
 use clmbench_fetch::Wanted;
-use clmbench_protocol::{FileRef, OptIn, PluginFile};
+use clmbench_protocol::{FileRef, OptIn, PluginFile, Scope};
 use serde::Serialize;
 
 pub use bind::{Bound, Finished, Input, Refusal};
@@ -210,10 +210,10 @@ impl Plan {
         })
     }
 
-    /// Whether a cell measures a checkpoint of others.
-    pub(crate) fn measures_import(&self, index: usize) -> bool {
+    /// Whether a cell measures a checkpoint of others or a whole run, which may lack what its metric needs.
+    pub(crate) fn may_lack(&self, index: usize) -> bool {
         match &self.cells[index].draft {
-            Draft::Measure { run, .. } => self.cells[*run].provenance().is_some(),
+            Draft::Measure { run, scope, .. } => *scope == Scope::Run || self.cells[*run].provenance().is_some(),
             _ => false,
         }
     }

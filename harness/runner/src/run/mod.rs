@@ -78,9 +78,9 @@ pub struct RunSummary {
     pub skipped: usize,
     /// Cells that failed, now or in an earlier run.
     pub failed: usize,
-    /// Cells that need one that failed, diverged or was refused, or that a checkpoint of others lacks something for.
+    /// Cells that need one that failed, diverged or was refused, or that a checkpoint of others or a run lacks something for.
     pub refused: usize,
-    /// Those of the refused whose metric found that a checkpoint of others lacks what it needs.
+    /// Those of the refused whose metric found that a checkpoint of others or a run lacks what it needs.
     pub lacking: usize,
     /// Cells that do not apply.
     pub not_applicable: usize,

@@ -394,7 +394,7 @@ impl<'r> Walk<'r> {
                 match outcome {
                     Ok(report) => self.computed(running.index, *report, running.started.elapsed()),
                     Err(failure) if self.tries_again(running.index, &failure) => Ok(()),
-                    // What a metric needs and a checkpoint of others lacks is known only once it is read: no fault of either.
+                    // What a metric needs and a checkpoint of others or a run lacks is known only once it is read: no fault of either.
                     Err(failure) if self.is_lacking(running.index, &failure) => self.lacking(running.index, &failure),
                     Err(failure) => self.record_failure(running.index, failure),
                 }

@@ -163,6 +163,22 @@ fn what_each_metric_costs_is_told_by_class_and_then_by_past_cells() {
 }
 
 #[test]
+fn what_a_run_lacks_for_a_metric_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    let plan = planned(&small("[[metric]]\nid = \"hostile/unsupported_run\"\n[[metric]]\nid = \"hostile/unsupported\"\n"));
+    for started in [8, 0] {
+        let mut diary = Diary::default();
+        let summary = go(&mut store, &plan, &RunOptions::default(), &mut diary).unwrap();
+        let told = diary.lines.iter().filter(|line| line.starts_with("started measure") && line.contains("hostile")).count();
+        assert_eq!((summary.failed, summary.lacking, told), (4, 4, started), "of a checkpoint it is one");
+    }
+    let rows = store.cells(store.suite(None).unwrap().id).unwrap();
+    let run = rows.iter().find(|row| row.key.ends_with("hostile.unsupported_run")).unwrap();
+    assert_eq!((run.status, run.reason.as_deref()), (CellStatus::Refused, Some("a path needs 3 checkpoints")));
+}
+
+#[test]
 fn a_failure_costs_its_cell_and_what_needs_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open_writer(folder.path()).unwrap();

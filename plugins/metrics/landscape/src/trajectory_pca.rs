@@ -48,7 +48,7 @@ impl Metric for TrajectoryPca {
         if count < LEAST {
             let text =
                 format!("the run has {count} checkpoint(s); a path needs {LEAST} or more: set checkpoints in its [[model]]");
-            return Err(PluginError::Input(text));
+            return Err(PluginError::Unsupported(text));
         }
         let mut points = Vec::new();
         for index in 0..count {

@@ -1,4 +1,5 @@
-//! Metrics that need what a checkpoint of others lacks: known only once a worker has read it, and no fault of either.
+//! Metrics that need what a checkpoint of others, or a run, lacks (such as a third checkpoint): known only once a worker has read it,
+//! and no fault of either.
 
 use clmbench_protocol::{Failure, FailureKind};
 
@@ -6,7 +7,7 @@ use super::Walk;
 use crate::run::RunError;
 
 impl Walk<'_> {
-    /// A metric does not apply to a checkpoint of others, as its worker found.
+    /// A metric does not apply to a checkpoint of others or to a run, as its worker found.
     pub(super) fn lacking(&mut self, index: usize, failure: &Failure) -> Result<(), RunError> {
         let Some(identity) = self.known.get(&index).map(|known| known.identity.clone()) else { return Ok(()) };
         self.store.fail(&identity, failure)?;
@@ -20,8 +21,8 @@ impl Walk<'_> {
         self.refuse(index, reason.trim_end_matches('.'))
     }
 
-    /// Whether a metric failed for want of something that a checkpoint of others lacks.
+    /// Whether a metric failed for want of something that a checkpoint of others, or a run, lacks.
     pub(super) fn is_lacking(&self, index: usize, failure: &Failure) -> bool {
-        failure.kind == FailureKind::Unsupported && self.plan.measures_import(index)
+        failure.kind == FailureKind::Unsupported && self.plan.may_lack(index)
     }
 }

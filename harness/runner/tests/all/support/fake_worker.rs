@@ -137,6 +137,10 @@ fn serve() {
                 say(&Event::Failed(Failure::new(FailureKind::NonFinite, "the value is NaN")));
                 continue;
             }
+            "unsupported" | "unsupported_run" => {
+                say(&Event::Failed(Failure::new(FailureKind::Unsupported, "a path needs 3 checkpoints.")));
+                continue;
+            }
             "slow" => std::thread::sleep(Duration::from_millis(300)),
             _ => {}
         }

@@ -139,6 +139,8 @@ pub fn plugins() -> PluginSet {
         MetricInfo { tasks: vec![TaskKind::Classification], ..scoped("scope/classes", Scope::CheckpointDataset) },
         MetricInfo { tasks: vec![TaskKind::Regression], ..scoped("scope/classes_q5", Scope::CheckpointDataset) },
         scoped("scope/run", Scope::Run),
+        scoped("hostile/unsupported_run", Scope::Run),
+        scoped("hostile/unsupported", Scope::Checkpoint),
         scoped("scope/pair", Scope::Pair),
         scoped("scope/transfer", Scope::Transfer),
     ];

@@ -309,7 +309,7 @@ fn what_has_no_other_weights_is_told() {
     assert_eq!(on_others(&TaskVectorCosine, &own, &[same, other]), input(words));
     assert_eq!(on_others(&InterpolationBarrier, &own, &[same]), input(words));
     let words = "the run has 2 checkpoint(s); a path needs 3 or more: set checkpoints in its [[model]]";
-    assert_eq!(on_others(&TrajectoryPca, &own, &[same, other]), input(words));
+    assert_eq!(on_others(&TrajectoryPca, &own, &[same, other]), Err(PluginError::Unsupported(words.into())));
     let words = "all 3 checkpoints have the same weights: there is no path";
     assert_eq!(on_others(&TrajectoryPca, &own, &[same, same, same]), input(words));
     let words = "all weights of the checkpoint are 0";
