@@ -13,8 +13,10 @@ use serde::Serialize;
 use crate::{
     bootstrap::{Interval, SMALLEST_N_FOR_INTERVALS, ends},
     correlation::spearman_if_defined,
+    counted_ranks::SortedPair,
     numeric::{is_constant, mean, sum_of_squares},
     refusal::{Refusal, check_column, check_size},
+    two_way_bootstrap::resampled_counts,
 };
 
 /// Below this reliability of either column nothing is disattenuated.
@@ -62,11 +64,8 @@ pub fn intraclass_correlation(values: &[f64], groups: &[usize]) -> Result<f64, R
     let means: Vec<f64> = sums.iter().zip(&counts).map(|(sum, &count)| sum / count as f64).collect();
     let between: f64 = means.iter().zip(&counts).map(|(mean, &count)| count as f64 * (mean - grand).powi(2)).sum();
     let within: f64 = groups.iter().zip(values).map(|(&group, value)| (value - means[group]).powi(2)).sum();
-    let between = between / (configurations - 1.0);
-    let within = within / (total - configurations);
     let squares: f64 = counts.iter().map(|&count| (count as f64).powi(2)).sum();
-    let size = (total - squares / total) / (configurations - 1.0);
-    Ok(((between - within) / (between + (size - 1.0) * within)).max(0.0))
+    Ok(one_way(between, within, total, configurations, squares).max(0.0))
 }
 
 /// Runs of each group, groups numbered from 0 without gaps.
@@ -154,37 +153,81 @@ impl Noisy<'_> {
         let r = disattenuated(r, metric, score).unwrap_or(f64::NAN);
         Ok(Attenuation { metric, score, ceiling: noise_ceiling(metric, score), r })
     }
+}
 
-    /// The columns of a resample of runs (or of whole configurations, each draw a configuration of its own).
-    fn resample(&self, units: &[Vec<usize>], drawn: &[usize]) -> Written {
-        let mut written = Written::default();
-        for (copy, &unit) in drawn.iter().enumerate() {
-            for &run in &units[unit] {
-                written.metric.push(self.metric[run]);
-                written.metric_errors.push(self.metric_errors[run]);
-                written.score.push(self.score[run]);
-                written.score_errors.push(self.score_errors[run]);
-                written.groups.push(copy);
+/// Columns of which everything that resamples share is computed once.
+struct Resampled<'a> {
+    noisy: &'a Noisy<'a>,
+    source: Source,
+    pair: SortedPair,
+    /// Runs that are drawn together: one, or all of a configuration.
+    units: Vec<Vec<usize>>,
+}
+
+impl<'a> Resampled<'a> {
+    fn new(noisy: &'a Noisy<'a>, source: Source) -> Self {
+        let units = match source {
+            Source::Errors => (0..noisy.score.len()).map(|run| vec![run]).collect(),
+            Source::Seeds => {
+                let mut members = vec![Vec::new(); counts(noisy.groups).len()];
+                noisy.groups.iter().enumerate().for_each(|(run, &group)| members[group].push(run));
+                members
             }
+        };
+        Self { noisy, source, pair: SortedPair::new(noisy.metric, noisy.score), units }
+    }
+
+    /// The same as of the columns written out, where unit i counts `drawn[i]` times (its copies are configurations of their own).
+    fn attenuation(&self, drawn: &[u32]) -> Option<Attenuation> {
+        let mut runs = vec![0; self.noisy.score.len()];
+        for (unit, &count) in self.units.iter().zip(drawn) {
+            unit.iter().for_each(|&run| runs[run] = count);
         }
-        written
+        let metric = self.reliability(self.noisy.metric, self.noisy.metric_errors, drawn, &runs)?;
+        let score = self.reliability(self.noisy.score, self.noisy.score_errors, drawn, &runs)?;
+        let r = disattenuated(self.pair.spearman(&runs)?, metric, score).unwrap_or(f64::NAN);
+        Some(Attenuation { metric, score, ceiling: noise_ceiling(metric, score), r })
+    }
+
+    fn reliability(&self, values: &[f64], errors: &[f64], drawn: &[u32], runs: &[u32]) -> Option<f64> {
+        let counted = || runs.iter().zip(values).filter(|(count, _)| **count > 0);
+        let (low, high) = counted().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (_, v)| (low.min(*v), high.max(*v)));
+        if high - low <= 1e-12 * low.abs().max(high.abs()) {
+            return None;
+        }
+        let total: f64 = runs.iter().map(|count| f64::from(*count)).sum();
+        let grand = counted().map(|(count, value)| f64::from(*count) * value).sum::<f64>() / total;
+        let found = match self.source {
+            Source::Errors => {
+                let squares = counted().map(|(count, value)| f64::from(*count) * (value - grand).powi(2)).sum::<f64>();
+                let noise = runs.iter().zip(errors).map(|(count, error)| f64::from(*count) * error * error).sum::<f64>() / total;
+                1.0 - noise / (squares / (total - 1.0))
+            }
+            Source::Seeds => {
+                let (mut configurations, mut between, mut within, mut squares) = (0.0, 0.0, 0.0, 0.0);
+                for (unit, &count) in self.units.iter().zip(drawn).filter(|(_, count)| **count > 0) {
+                    let (count, size) = (f64::from(count), unit.len() as f64);
+                    let centre = unit.iter().map(|&run| values[run]).sum::<f64>() / size;
+                    configurations += count;
+                    between += count * size * (centre - grand).powi(2);
+                    within += count * unit.iter().map(|&run| (values[run] - centre).powi(2)).sum::<f64>();
+                    squares += count * size * size;
+                }
+                if configurations < 2.0 || total <= configurations {
+                    return None;
+                }
+                one_way(between, within, total, configurations, squares)
+            }
+        };
+        Some(found.max(0.0))
     }
 }
 
-#[derive(Default)]
-struct Written {
-    metric: Vec<f64>,
-    metric_errors: Vec<f64>,
-    score: Vec<f64>,
-    score_errors: Vec<f64>,
-    groups: Vec<usize>,
-}
-
-impl Written {
-    fn attenuation(&self, source: Source) -> Option<Attenuation> {
-        let Self { metric, metric_errors, score, score_errors, groups } = self;
-        Noisy { metric, metric_errors, score, score_errors, groups }.attenuation(source).ok()
-    }
+/// ICC(1) from sums of squares between and within configurations; `squares` is the sum of their squared sizes.
+fn one_way(between: f64, within: f64, total: f64, configurations: f64, squares: f64) -> f64 {
+    let (between, within) = (between / (configurations - 1.0), within / (total - configurations));
+    let size = (total - squares / total) / (configurations - 1.0);
+    (between - within) / (between + (size - 1.0) * within)
 }
 
 /// Intervals of an [`Attenuation`].
@@ -206,19 +249,13 @@ pub struct AttenuationIntervals {
 /// # Errors
 /// Fewer than 8 runs or configurations to resample; nothing to be had from the runs themselves.
 pub fn attenuation_intervals(noisy: &Noisy<'_>, source: Source, rng: &mut impl Rng) -> Result<AttenuationIntervals, Refusal> {
-    let units: Vec<Vec<usize>> = match source {
-        Source::Errors => (0..noisy.score.len()).map(|run| vec![run]).collect(),
-        Source::Seeds => {
-            let mut members = vec![Vec::new(); counts(noisy.groups).len()];
-            noisy.groups.iter().enumerate().for_each(|(run, &group)| members[group].push(run));
-            members
-        }
-    };
+    let resampled = Resampled::new(noisy, source);
+    let units = resampled.units.len();
     let what = match source {
         Source::Errors => "an interval",
         Source::Seeds => "an interval over configurations (each counted as one run)",
     };
-    check_size(what, units.len(), SMALLEST_N_FOR_INTERVALS)?;
+    check_size(what, units, SMALLEST_N_FOR_INTERVALS)?;
     let estimate = noisy.attenuation(source)?;
     let mut found = Vec::with_capacity(RESAMPLES);
     let mut tried = 0;
@@ -227,8 +264,7 @@ pub fn attenuation_intervals(noisy: &Noisy<'_>, source: Source, rng: &mut impl R
             return Err(Refusal::Degenerate { usable: found.len(), draws: tried });
         }
         tried += 1;
-        let drawn: Vec<usize> = (0..units.len()).map(|_| rng.random_range(0..units.len())).collect();
-        found.extend(noisy.resample(&units, &drawn).attenuation(source));
+        found.extend(resampled.attenuation(&resampled_counts(units, rng)));
     }
     let of = |get: fn(&Attenuation) -> f64| -> Result<Interval, Refusal> {
         let mut values: Vec<f64> = found.iter().map(get).filter(|value| value.is_finite()).collect();
@@ -250,81 +286,4 @@ pub fn attenuation_intervals(noisy: &Noisy<'_>, source: Source, rng: &mut impl R
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::seed::generator;
-
-    fn normal(rng: &mut impl Rng) -> f64 {
-        (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt() * (std::f64::consts::TAU * rng.random::<f64>()).cos()
-    }
-
-    #[test]
-    fn by_hand() {
-        // Variance 5/3, mean squared error .25.
-        let found = reliability_from_errors(&[1.0, 2.0, 3.0, 4.0], &[0.5; 4]).unwrap();
-        assert!((found - 0.85).abs() < 1e-12);
-        assert_eq!(reliability_from_errors(&[1.0, 2.0, 3.0], &[5.0; 3]).unwrap(), 0.0, "a negative one is 0");
-        assert!((disattenuated(0.4, 0.64, 0.25).unwrap() - 1.0).abs() < 1e-12);
-        let refused = disattenuated(0.4, 0.64, 0.05);
-        assert_eq!(refused, Err(Refusal::Unreliable { name: "score".into(), value: 0.05, needed: 0.1 }));
-    }
-
-    #[test]
-    fn what_never_varies_over_seeds_is_wholly_reliable() {
-        let groups = [0, 0, 1, 1, 2, 2];
-        assert_eq!(intraclass_correlation(&[1.0, 1.0, 2.0, 2.0, 4.0, 4.0], &groups), Ok(1.0));
-        assert_eq!(intraclass_correlation(&[1.0, 2.0, 1.0, 2.0, 1.0, 2.0], &groups), Ok(0.0));
-        let alone = intraclass_correlation(&[1.0, 2.0, 3.0], &[0, 1, 2]);
-        assert!(matches!(alone, Err(Refusal::NoValues { .. })));
-        assert!(matches!(intraclass_correlation(&[1.0, 2.0], &[0, 0]), Err(Refusal::TooFew { n: 1, needed: 2, .. })));
-    }
-
-    /// Configurations of two seeds, true correlation .8 between them, known noise.
-    #[test]
-    fn both_sources_find_the_correlation_without_noise() {
-        let mut rng = generator(12, "attenuation");
-        let (configurations, noise) = (400, 0.7);
-        let (mut metric, mut score, mut groups) = (vec![], vec![], vec![]);
-        for configuration in 0..configurations {
-            let x = normal(&mut rng);
-            let y = 0.8 * x + 0.6 * normal(&mut rng);
-            for _ in 0..2 {
-                metric.push(x + noise * normal(&mut rng));
-                score.push(y + noise * normal(&mut rng));
-                groups.push(configuration);
-            }
-        }
-        let errors = vec![noise; metric.len()];
-        let noisy = Noisy { metric: &metric, metric_errors: &errors, score: &score, score_errors: &errors, groups: &groups };
-        // Spearman's rho of normal columns with correlation .8 is .786.
-        for source in [Source::Seeds, Source::Errors] {
-            let found = noisy.attenuation(source).unwrap();
-            assert!((found.metric - 1.0 / 1.49).abs() < 0.06 && (found.score - 1.0 / 1.49).abs() < 0.06, "{found:?}");
-            assert!((found.r - 0.78).abs() < 0.08, "{found:?}");
-        }
-        let some = Noisy {
-            metric: &metric[..40],
-            metric_errors: &errors[..40],
-            score: &score[..40],
-            score_errors: &errors[..40],
-            groups: &groups[..40],
-        };
-        for source in [Source::Seeds, Source::Errors] {
-            let estimate = some.attenuation(source).unwrap();
-            let intervals = attenuation_intervals(&some, source, &mut generator(1, "i")).unwrap();
-            let (r, ceiling) = (intervals.r.unwrap(), intervals.ceiling.unwrap());
-            assert!(r.low95 <= estimate.r && estimate.r <= r.high95 && r.high95 > r.low95 + 0.1, "{r:?}");
-            assert!(ceiling.low95 < estimate.ceiling && ceiling.high95 <= 1.0, "{ceiling:?}");
-        }
-        let few = Noisy {
-            metric: &metric[..14],
-            metric_errors: &errors[..14],
-            score: &score[..14],
-            score_errors: &errors[..14],
-            groups: &groups[..14],
-        };
-        let refused = attenuation_intervals(&few, Source::Seeds, &mut generator(1, "i"));
-        assert!(matches!(refused, Err(Refusal::TooFew { n: 7, needed: 8, .. })), "seven configurations of two");
-    }
-}
+mod tests;

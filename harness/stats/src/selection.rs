@@ -11,6 +11,7 @@ use crate::{
     correlation::doubled_ranks,
     numeric::quantile_of_sorted,
     refusal::{Refusal, check_column, check_size},
+    two_way_bootstrap::resampled_counts,
     verdict::SMALLEST_N_FOR_FIT,
 };
 
@@ -43,70 +44,102 @@ pub fn selection(metric: &[f64], score: &[f64], k: usize) -> Result<Selection, R
     check_column("metric", metric, score.len())?;
     check_column("score", score, score.len())?;
     check_size(&format!("a choice of {k}"), score.len(), SMALLEST_N_FOR_FIT.max(k + 1))?;
-    evaluate(metric, score, k).ok_or(Refusal::Constant { name: "score".to_owned() })
+    let every_run = vec![1; score.len()];
+    Ranked::new(metric, score).choose(&every_run, k).ok_or(Refusal::Constant { name: "score".to_owned() })
 }
 
-/// Of clean columns; none where all scores are the same.
-fn evaluate(metric: &[f64], score: &[f64], k: usize) -> Option<Selection> {
-    let best = score.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let by_metric = chances(metric, k);
-    let by_score = chances(score, k);
-    let regret = best - expected_best(metric, score, k);
-    let random_regret = best - expected_best(&vec![0.0; score.len()], score, k);
-    let recall = by_metric.iter().zip(&by_score).map(|(chosen, best)| chosen * best).sum::<f64>() / k as f64;
-    let differ = score.iter().any(|value| *value < best);
-    differ.then(|| Selection {
-        k,
+/// Runs in falling order of both columns, sorted once for all resamples.
+struct Ranked<'a> {
+    score: &'a [f64],
+    /// Runs that tie in the metric, the best groups first, and within a group those with the best scores.
+    by_metric: Vec<Vec<usize>>,
+    /// Runs that tie in the score, the best groups first.
+    by_score: Vec<Vec<usize>>,
+    /// All runs, those with the best scores first.
+    all: Vec<usize>,
+}
+
+impl<'a> Ranked<'a> {
+    fn new(metric: &[f64], score: &'a [f64]) -> Self {
+        let mut all: Vec<usize> = (0..score.len()).collect();
+        all.sort_by(|&left, &right| score[right].total_cmp(&score[left]));
+        Self { score, by_metric: tied(metric, &all), by_score: tied(score, &all), all }
+    }
+
+    /// The choice of k where run i counts `counts[i]` times; none where all scores are the same.
+    fn choose(&self, counts: &[u32], k: usize) -> Option<Selection> {
+        let mut present = self.all.iter().filter(|run| counts[**run] > 0).map(|run| self.score[*run]);
+        let best = present.next()?;
+        if present.next_back().is_none_or(|worst| worst >= best) {
+            return None;
+        }
+        let size: u32 = counts.iter().sum();
+        let (by_metric, by_score) = (chances(&self.by_metric, counts, k), chances(&self.by_score, counts, k));
+        let both = by_metric.iter().zip(&by_score).zip(counts);
+        let recall = both.map(|((chosen, best), count)| chosen * best * f64::from(*count)).sum::<f64>() / k as f64;
         // Rounding of the mean over choices.
-        regret: regret.max(0.0),
-        random_regret,
-        regret_share: (random_regret > 1e-12 * best.abs()).then(|| regret.max(0.0) / random_regret),
-        recall,
-        random_recall: k as f64 / score.len() as f64,
-    })
+        let regret = (best - self.expected_best(&self.by_metric, counts, k)).max(0.0);
+        let random_regret = (best - self.expected_best(std::slice::from_ref(&self.all), counts, k)).max(0.0);
+        Some(Selection {
+            k,
+            regret,
+            random_regret,
+            regret_share: (random_regret > 1e-12 * best.abs()).then(|| regret / random_regret),
+            recall,
+            random_recall: k as f64 / f64::from(size),
+        })
+    }
+
+    /// Mean over all choices of the best score among the k chosen, group by group.
+    fn expected_best(&self, groups: &[Vec<usize>], counts: &[u32], k: usize) -> f64 {
+        let (mut chosen, mut floor) = (0, f64::NEG_INFINITY);
+        for group in groups {
+            let copies = || group.iter().flat_map(|&run| std::iter::repeat_n(self.score[run], counts[run] as usize));
+            let tied = group.iter().map(|&run| counts[run] as usize).sum::<usize>();
+            let open = k - chosen;
+            if open >= tied {
+                floor = copies().next().map_or(floor, |score| floor.max(score));
+                chosen += tied;
+                continue;
+            }
+            if open == 0 {
+                break;
+            }
+            // The j-th best of m tied ones is the best chosen with chance: none of the j before, then this one.
+            let (mut none_so_far, mut mean) = (1.0, 0.0);
+            for (place, score) in copies().enumerate() {
+                let taken = (open as f64 / (tied - place) as f64).min(1.0);
+                mean += none_so_far * taken * score.max(floor);
+                none_so_far *= 1.0 - taken;
+                if none_so_far <= 0.0 {
+                    break;
+                }
+            }
+            return mean;
+        }
+        floor
+    }
 }
 
-/// Chance of each run to be among the k largest, ties broken at random.
-fn chances(values: &[f64], k: usize) -> Vec<f64> {
-    let (larger, tied) = above(values);
-    let chance = |(&larger, &tied): (&usize, &usize)| ((k as f64 - larger as f64) / tied as f64).clamp(0.0, 1.0);
-    larger.iter().zip(&tied).map(chance).collect()
-}
-
-/// For each value how many are larger, and how many equal (itself among them).
-fn above(values: &[f64]) -> (Vec<usize>, Vec<usize>) {
-    // Twice the average rank of a value with `below` smaller and `tied` equal ones is 2 below + tied + 1.
+/// Runs that tie, the largest values first; within a group as in `order`.
+fn tied(values: &[f64], order: &[usize]) -> Vec<Vec<usize>> {
     let ranks = doubled_ranks(values);
-    let mut sorted = ranks.clone();
-    sorted.sort_unstable();
-    let tied: Vec<usize> = ranks
-        .iter()
-        .map(|rank| sorted.partition_point(|other| other <= rank) - sorted.partition_point(|other| other < rank))
-        .collect();
-    let larger = ranks.iter().map(|rank| sorted.len() - sorted.partition_point(|other| other <= rank)).collect();
-    (larger, tied)
+    let mut falling = order.to_vec();
+    // A stable sort: `order` holds within a group.
+    falling.sort_by_key(|&run| std::cmp::Reverse(ranks[run]));
+    falling.chunk_by(|&left, &right| ranks[left] == ranks[right]).map(<[usize]>::to_vec).collect()
 }
 
-/// Mean over all choices of the best score among the k chosen.
-fn expected_best(metric: &[f64], score: &[f64], k: usize) -> f64 {
-    let chances = chances(metric, k);
-    let certain = chances.iter().zip(score).filter(|(chance, _)| **chance >= 1.0);
-    let (number, floor) = certain.fold((0, f64::NEG_INFINITY), |(number, best), (_, score)| (number + 1, score.max(best)));
-    let mut tied: Vec<f64> = chances.iter().zip(score).filter(|(c, _)| **c > 0.0 && **c < 1.0).map(|(_, s)| *s).collect();
-    tied.sort_by(|left, right| right.total_cmp(left));
-    let open = k - number;
-    if open == 0 || tied.is_empty() {
-        return floor;
+/// Chance of each copy of a run to be among the k largest, ties broken at random.
+fn chances(groups: &[Vec<usize>], counts: &[u32], k: usize) -> Vec<f64> {
+    let (mut chances, mut larger) = (vec![0.0; counts.len()], 0);
+    for group in groups {
+        let tied: u32 = group.iter().map(|&run| counts[run]).sum();
+        let chance = ((k as f64 - f64::from(larger)) / f64::from(tied)).clamp(0.0, 1.0);
+        group.iter().filter(|run| counts[**run] > 0).for_each(|&run| chances[run] = chance);
+        larger += tied;
     }
-    // The j-th best of m tied ones is the best chosen with chance: none of the j before, then this one.
-    let (mut none_so_far, mut mean) = (1.0, 0.0);
-    for (place, value) in tied.iter().enumerate() {
-        let left = tied.len() - place;
-        let taken = (open as f64 / left as f64).min(1.0);
-        mean += none_so_far * taken * value.max(floor);
-        none_so_far *= 1.0 - taken;
-    }
-    mean
+    chances
 }
 
 /// Intervals of a [`Selection`].
@@ -132,17 +165,13 @@ pub fn selection_intervals(metric: &[f64], score: &[f64], k: usize, rng: &mut im
     check_size("an interval", n, SMALLEST_N_FOR_INTERVALS)?;
     let mut found = Vec::with_capacity(RESAMPLES);
     let mut tried = 0;
-    let (mut metrics, mut scores) = (vec![0.0; n], vec![0.0; n]);
+    let ranked = Ranked::new(metric, score);
     while found.len() < RESAMPLES {
         if tried >= 2 * RESAMPLES {
             return Err(Refusal::Degenerate { usable: found.len(), draws: tried });
         }
         tried += 1;
-        for place in 0..n {
-            let run = rng.random_range(0..n);
-            (metrics[place], scores[place]) = (metric[run], score[run]);
-        }
-        found.extend(evaluate(&metrics, &scores, k));
+        found.extend(ranked.choose(&resampled_counts(n, rng), k));
     }
     let of = |get: fn(&Selection) -> Option<f64>| {
         let mut values: Vec<f64> = found.iter().filter_map(get).collect();
@@ -159,86 +188,4 @@ pub fn selection_intervals(metric: &[f64], score: &[f64], k: usize, rng: &mut im
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::seed::generator;
-
-    #[test]
-    fn without_ties_by_hand() {
-        let score = [1.0, 5.0, 2.0, 4.0];
-        let metric = [1.0, 2.0, 4.0, 3.0];
-        let first = selection(&metric, &score, 1).unwrap();
-        assert_eq!((first.regret, first.recall, first.random_recall), (3.0, 0.0, 0.25));
-        // A random one has 3 on average.
-        assert!((first.random_regret - 2.0).abs() < 1e-12 && (first.regret_share.unwrap() - 1.5).abs() < 1e-12);
-        let three = selection(&metric, &score, 3).unwrap();
-        assert_eq!((three.regret, three.recall), (0.0, 1.0));
-    }
-
-    /// All ways to choose k of the runs in which no run is chosen before one with a larger value.
-    fn choices(values: &[f64], k: usize) -> Vec<Vec<usize>> {
-        let n = values.len();
-        let subsets = (0u32..1 << n).filter(|mask| mask.count_ones() as usize == k);
-        let members = |mask: u32, wanted: bool| (0..n).filter(move |run| (mask >> run & 1 == 1) == wanted);
-        let fair =
-            |mask: &u32| members(*mask, true).all(|chosen| members(*mask, false).all(|left| values[chosen] >= values[left]));
-        subsets.filter(fair).map(|mask| members(mask, true).collect()).collect()
-    }
-
-    #[test]
-    fn with_ties_as_all_choices_enumerated() {
-        let mut rng = generator(4, "ties");
-        for _ in 0..50 {
-            let metric: Vec<f64> = (0..8).map(|_| f64::from(rng.random_range(0..3))).collect();
-            let score: Vec<f64> = (0..8).map(|_| f64::from(rng.random_range(0..6))).collect();
-            let best = score.iter().copied().fold(0.0, f64::max);
-            let average = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
-            let regret = |of: &[f64], k| {
-                let among = |chosen: &Vec<usize>| chosen.iter().map(|&run| score[run]).fold(f64::NEG_INFINITY, f64::max);
-                average(choices(of, k).iter().map(|chosen| best - among(chosen)).collect())
-            };
-            for k in [1, 3, 5] {
-                let Ok(found) = selection(&metric, &score, k) else { panic!("{score:?}") };
-                let (by_metric, by_score) = (choices(&metric, k), choices(&score, k));
-                let shared = |left: &Vec<usize>, right: &Vec<usize>| left.iter().filter(|run| right.contains(run)).count() as f64;
-                let both = by_metric.iter().flat_map(|left| by_score.iter().map(move |right| shared(left, right) / k as f64));
-                assert!((found.regret - regret(&metric, k)).abs() < 1e-10, "{found:?}");
-                assert!((found.random_regret - regret(&[0.0; 8], k)).abs() < 1e-10, "{found:?}");
-                assert!((found.recall - average(both.collect())).abs() < 1e-10, "{found:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn no_information_is_a_random_choice() {
-        let score = [0.3, 0.1, 0.9, 0.5, 0.2, 0.7, 0.4, 0.8];
-        let found = selection(&[1.0; 8], &score, 3).unwrap();
-        assert!((found.regret_share.unwrap() - 1.0).abs() < 1e-12 && (found.recall - 0.375).abs() < 1e-12);
-    }
-
-    #[test]
-    fn intervals_hold_the_value_and_repeat() {
-        let mut rng = generator(9, "selection");
-        let score: Vec<f64> = (0..16).map(|_| rng.random::<f64>()).collect();
-        let metric: Vec<f64> = score.iter().map(|score| score + 0.5 * rng.random::<f64>()).collect();
-        let found = selection(&metric, &score, 3).unwrap();
-        let intervals = selection_intervals(&metric, &score, 3, &mut generator(1, "i")).unwrap();
-        assert_eq!(intervals, selection_intervals(&metric, &score, 3, &mut generator(1, "i")).unwrap());
-        assert!(intervals.regret.low95 <= found.regret && found.regret <= intervals.regret.high95);
-        assert!(
-            intervals.recall.low95 <= found.recall && found.recall <= intervals.recall.high95 && intervals.recall.high95 <= 1.0
-        );
-        assert!(intervals.regret_share.low95 >= 0.0);
-    }
-
-    #[test]
-    fn refusals_are_typed() {
-        let few = selection(&[1.0, 2.0, 3.0], &[1.0, 2.0, 3.0], 1);
-        assert!(matches!(few, Err(Refusal::TooFew { n: 3, needed: 4, .. })));
-        let all = selection(&[1.0; 5], &[1.0, 2.0, 3.0, 4.0, 5.0], 5);
-        assert!(matches!(all, Err(Refusal::TooFew { n: 5, needed: 6, .. })));
-        assert_eq!(selection(&[1.0, 2.0, 3.0, 4.0], &[1.0; 4], 1), Err(Refusal::Constant { name: "score".into() }));
-        assert!(matches!(selection(&[f64::NAN; 4], &[1.0; 4], 1), Err(Refusal::NonFinite { .. })));
-    }
-}
+mod tests;

@@ -126,7 +126,8 @@ impl<'a> OverTasks<'a> {
             protocol: Some(self.first.row.protocol.clone()),
             pool: Some(self.pool()),
             name: name.to_owned(),
-            n: self.runs.len() as u32,
+            // Where no task is pooled, the runs of its first fit.
+            n: if self.fits.is_empty() { self.first.row.n } else { self.runs.len() as u32 },
             ..StatisticRow::default()
         }
     }

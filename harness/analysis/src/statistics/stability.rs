@@ -73,7 +73,10 @@ fn ranking(family: &str, metrics: &[&OverTasks<'_>]) -> Vec<StatisticRow> {
             rows.extend(three.map(|row| refused(row, &none)));
             continue;
         };
-        let (spread, [mut rank, top1, top3]) = (&found.entries[place], three);
+        let (spread, [mut rank, mut top1, mut top3]) = (&found.entries[place], three);
+        for chance in [&mut top1, &mut top3] {
+            chance.reason = Some(format!("a share of {RESAMPLES} resampled pools: itself the uncertainty of the rank"));
+        }
         (rank.low90, rank.high90) = (Some(spread.low90), Some(spread.high90));
         (rank.low95, rank.high95) = (Some(spread.low95), Some(spread.high95));
         let details = json!({
