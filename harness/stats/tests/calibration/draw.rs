@@ -21,6 +21,8 @@ pub enum Design {
     HeavyTails,
     /// The noise of the score grows with the metric.
     GrowingSpread,
+    /// Poor runs agree, good ones hardly (the copula of Clayton 1978). The interval was chosen without it.
+    PoorRunsAgree,
 }
 
 impl Design {
@@ -31,6 +33,7 @@ impl Design {
             Self::Grid => "sizes x corpora",
             Self::HeavyTails => "heavy tails",
             Self::GrowingSpread => "growing spread",
+            Self::PoorRunsAgree => "poor runs agree",
         }
     }
 
@@ -62,6 +65,17 @@ impl Design {
             Self::GrowingSpread => {
                 let metric = normal(rng);
                 (metric, r * metric + rest * normal(rng) * (0.5 * metric - 0.125).exp())
+            }
+            Self::PoorRunsAgree => {
+                // Kendall's tau of normal runs with this r.
+                let tau = 2.0 / std::f64::consts::PI * r.asin();
+                let theta = 2.0 * tau / (1.0 - tau);
+                let (metric, other) = (1.0 - rng.random::<f64>(), 1.0 - rng.random::<f64>());
+                if theta == 0.0 {
+                    return (metric, other);
+                }
+                let score = (metric.powf(-theta) * (other.powf(-theta / (1.0 + theta)) - 1.0) + 1.0).powf(-1.0 / theta);
+                (metric, score)
             }
         };
         (0..n).map(one).unzip()

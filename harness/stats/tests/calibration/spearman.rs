@@ -32,7 +32,9 @@ pub fn sizes(plan: &Plan) -> Vec<Row> {
 /// of them, so it may be above 97 % by that much, never below 93 %.
 pub fn coverage(plan: &Plan) -> Vec<Row> {
     let mut rows = Vec::new();
-    for design in [Design::Normal, Design::FourSizes, Design::Grid, Design::HeavyTails, Design::GrowingSpread] {
+    let designs =
+        [Design::Normal, Design::FourSizes, Design::Grid, Design::HeavyTails, Design::GrowingSpread, Design::PoorRunsAgree];
+    for design in designs {
         for &r in plan.choose(&[0.0, 0.5, 0.8, 0.95], &[0.0, 0.8]) {
             let truth = design.rho(r);
             for &n in plan.runs() {

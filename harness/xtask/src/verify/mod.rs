@@ -1,6 +1,7 @@
 //! `cargo xtask verify`: slow checks, whose tables are committed.
 
 mod anchors;
+mod calibration;
 mod crash;
 mod fuzz;
 mod heldout_loss;
@@ -33,6 +34,10 @@ pub enum Verify {
     ///
     /// The metric families' own tests/oracles.rs at their full size. Fails where a value is off, and where a metric has no oracle.
     Oracles(oracles::OracleArguments),
+    /// Size of every test, coverage of every interval, error rates of the verdicts and the gate, by simulation; minutes.
+    ///
+    /// Fails where one is outside its band. Needs no build and no libtorch.
+    Calibration(calibration::CalibrationArguments),
     /// Scores of embeddings and labels beside independent numpy on the same problems.
     Peers(peers::PeerArguments),
     /// Hidden states, logits and gradients of every architecture beside the `transformers` package, imported and exported; minutes.
@@ -73,7 +78,7 @@ pub struct SearchArguments {
 impl Verify {
     /// Whether it runs what `cargo xtask build` builds.
     pub fn needs_build(&self) -> bool {
-        !matches!(self, Self::Fuzz(_))
+        !matches!(self, Self::Fuzz(_) | Self::Calibration(_))
     }
 }
 
@@ -84,6 +89,7 @@ pub fn run(what: &Verify) -> Result<(), XtaskError> {
         Verify::Loss(arguments) => heldout_loss::run(arguments),
         Verify::Crash(arguments) => crash::run_crashes(arguments),
         Verify::Oracles(arguments) => oracles::run_oracles(arguments),
+        Verify::Calibration(arguments) => calibration::run_calibration(arguments),
         Verify::Peers(arguments) => peers::run_peers(arguments),
         Verify::Parity(arguments) => parity::run_parity(arguments),
         Verify::Fuzz(arguments) => fuzz::run_fuzz(arguments),
