@@ -51,7 +51,7 @@ impl Design {
                 (metric, r * metric + rest * normal(rng))
             }
             Self::Grid => {
-                let corpus = if (run / 4) % 2 == 0 { 0.3 } else { -0.3 };
+                let corpus = if (run / 4).is_multiple_of(2) { 0.3 } else { -0.3 };
                 let metric = ((run % 4) as f64 + corpus) / 1.34f64.sqrt();
                 (metric, r * metric + rest * normal(rng))
             }
