@@ -184,7 +184,7 @@ fn draft(
 }
 
 /// A refusal in which the column `metric` bears the metric's own name.
-fn named(mut refusal: Refusal, metric: &str) -> Refusal {
+pub(crate) fn named(mut refusal: Refusal, metric: &str) -> Refusal {
     if let Refusal::Constant { name } | Refusal::NonFinite { name, .. } | Refusal::RankDeficient { name } = &mut refusal
         && name == "metric"
     {

@@ -1,6 +1,6 @@
 //! What a column says beyond the others: partial R2 and partial correlations.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     correlation::average_ranks,
@@ -20,7 +20,7 @@ pub fn partial_r2(fit: &Ols) -> Vec<f64> {
 }
 
 /// A correlation with covariates held fixed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PartialCorrelation {
     /// Correlation of what the covariates leave of both columns.
     pub r: f64,
@@ -28,8 +28,8 @@ pub struct PartialCorrelation {
     pub df: usize,
     /// Two-sided p of r sqrt(df / (1 - r^2)) under Student's t; of the term in the multiple regression too.
     pub p_value: f64,
-    /// Interval by Fisher's z; none with fewer than 8 runs beside the covariates.
-    pub ends: Option<Ends>,
+    /// Interval by Fisher's z; refused with fewer than 8 runs beside the covariates, and for a perfect correlation.
+    pub ends: Result<Ends, Refusal>,
 }
 
 /// Pearson's correlation of `x` and `y` given `covariates`.
@@ -81,7 +81,7 @@ fn partial(x: Column<'_>, y: &[f64], covariates: &[Column<'_>], of: Correlated) 
     let r = dot(&left, &right).clamp(-1.0, 1.0);
     let df = n - 2 - covariates.len();
     let tested = student(r, ((1.0 - r * r) / df as f64).sqrt(), df)?;
-    Ok(PartialCorrelation { r, df, p_value: tested.p_value, ends: fisher(r, n, covariates.len(), of).ok() })
+    Ok(PartialCorrelation { r, df, p_value: tested.p_value, ends: fisher(r, n, covariates.len(), of) })
 }
 
 #[cfg(test)]
@@ -120,6 +120,7 @@ mod tests {
         let short = column("size", &SIZE[..3]);
         assert!(matches!(of(&METRIC[..3], &SCORE[..3], &[short]), Refusal::TooFew { n: 3, needed: 4, .. }));
         // Eight runs and a covariate: a value and no interval.
-        assert_eq!(partial_spearman(column("metric", &METRIC), &SCORE, &[size]).unwrap().ends, None);
+        let ends = partial_spearman(column("metric", &METRIC), &SCORE, &[size]).unwrap().ends;
+        assert!(matches!(ends, Err(Refusal::TooFew { n: 8, needed: 9, .. })));
     }
 }

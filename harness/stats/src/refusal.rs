@@ -120,7 +120,7 @@ pub enum Refusal {
         reason: String,
     },
     /// Nothing is left to explain.
-    #[error("the fit is perfect: its residuals are rounding")]
+    #[error("the fit is perfect: nothing is left to estimate its error from")]
     PerfectFit,
     /// A penalised fit did not come close to its optimum.
     #[error("the elastic net did not converge: its duality gap is {gap:.1e} of the score's sum of squares, wanted {wanted:.1e}")]

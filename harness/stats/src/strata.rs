@@ -1,13 +1,15 @@
 //! Rank correlation among runs that share something (a size, a corpus), so that what differs between the strata cannot make it.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::{
-    bootstrap::SMALLEST_N_FOR_INTERVALS,
+    bootstrap::{Interval, SMALLEST_N_FOR_INTERVALS},
     correlation::spearman,
-    inference::{Correlated, Ends, fisher, fisher_of},
+    inference::{Correlated, Ends, fisher_of},
     refusal::{Refusal, check_column, check_size},
+    seed::generator,
+    spearman_interval::spearman_interval,
     verdict::SMALLEST_N_FOR_FIT,
 };
 
@@ -18,12 +20,12 @@ pub struct Stratum {
     pub n: usize,
     /// Correlation; refused below 4 runs, or where a column is constant.
     pub spearman: Result<f64, Refusal>,
-    /// Interval by Fisher's z; from 8 runs on.
-    pub ends: Option<Ends>,
+    /// Interval as that of all runs ([`mod@crate::spearman_interval`]); from 8 runs on.
+    pub ends: Result<Interval, Refusal>,
 }
 
 /// Correlations averaged over strata.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Within {
     /// Mean weighted by runs.
     pub r: f64,
@@ -34,7 +36,7 @@ pub struct Within {
     /// Two-sided p: within a stratum the permutation variance is 1 / (n - 1) whatever the ties, and the mean is taken as normal.
     pub p_value: f64,
     /// Interval by Fisher's z with the sum of n - 3 over strata; from 8 runs on.
-    pub ends: Option<Ends>,
+    pub ends: Result<Ends, Refusal>,
 }
 
 /// Strata and their mean.
@@ -71,7 +73,7 @@ pub fn strata(x: &[f64], y: &[f64], groups: &[usize]) -> Result<Strata, Refusal>
         let n = x.len();
         let enough = check_size("a correlation within one stratum", n, SMALLEST_N_FOR_FIT);
         let spearman = enough.and_then(|()| spearman(&x, &y));
-        let ends = spearman.as_ref().ok().and_then(|r| fisher(*r, n, 0, Correlated::Ranks).ok());
+        let ends = spearman_interval(&x, &y, &mut generator(0, "needs no random numbers"));
         (group, Stratum { n, spearman, ends })
     };
     let strata: Vec<(usize, Stratum)> = distinct.into_iter().map(of).collect();
@@ -93,13 +95,13 @@ fn within<'a>(strata: impl Iterator<Item = &'a Stratum>) -> Result<Within, Refus
     let spread = known.iter().map(|(_, runs)| (runs / n).powi(2) / (runs - 1.0)).sum::<f64>().sqrt();
     let normal = Normal::new(0.0, 1.0).map_err(|error| Refusal::Solver { message: error.to_string() })?;
     let weight: f64 = known.iter().map(|(_, runs)| runs - 3.0).sum();
-    let wide_enough = n as usize >= SMALLEST_N_FOR_INTERVALS;
+    let wide_enough = check_size("an interval", n as usize, SMALLEST_N_FOR_INTERVALS);
     Ok(Within {
         r,
         n: n as usize,
         strata: known.len(),
         p_value: (2.0 * normal.sf((r / spread).abs())).min(1.0),
-        ends: if wide_enough { Some(fisher_of(r, weight, Correlated::Ranks)?) } else { None },
+        ends: wide_enough.and_then(|()| fisher_of(r, weight, Correlated::Ranks)),
     })
 }
 
@@ -109,7 +111,6 @@ mod tests {
     use rand::Rng;
 
     use super::*;
-    use crate::seed::generator;
 
     #[test]
     fn what_differs_between_strata_does_not_count() {
@@ -117,13 +118,14 @@ mod tests {
         let x = [1.0, 2.0, 3.0, 4.0, 11.0, 12.0, 13.0, 14.0, 21.0, 22.0];
         let y = [4.0, 3.0, 2.0, 1.0, 14.0, 13.0, 12.0, 11.0, 30.0, 29.0];
         let found = strata(&x, &y, &[7, 7, 7, 7, 8, 8, 8, 8, 9, 9]).unwrap();
-        assert_eq!(found.strata[0], (7, Stratum { n: 4, spearman: Ok(-1.0), ends: None }));
+        assert_eq!((found.strata[0].0, found.strata[0].1.n, &found.strata[0].1.spearman), (7, 4, &Ok(-1.0)));
+        assert!(matches!(found.strata[0].1.ends, Err(Refusal::TooFew { n: 4, needed: 8, .. })));
         assert!(matches!(found.strata[2].1.spearman, Err(Refusal::TooFew { n: 2, needed: 4, .. })));
         let within = found.within.unwrap();
         assert_eq!((within.r, within.n, within.strata), (-1.0, 8, 2));
         // Two strata of variance 1/3 and weight 1/2: z = sqrt(6), p = .0143.
         assert!((within.p_value - 0.014_305_878_435_429_641).abs() < 1e-9, "{}", within.p_value);
-        assert_eq!(within.ends.unwrap().low95, -1.0);
+        assert_eq!(within.ends, Err(Refusal::PerfectFit));
     }
 
     #[test]

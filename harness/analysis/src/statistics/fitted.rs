@@ -2,9 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use clmbench_stats::{
+    Refusal,
+    numeric::{mean, sample_sd},
+    spearman,
+    verdict::SMALLEST_N_FOR_FIT,
+};
 use clmbench_store::{FitRow, RunRow, StatisticRow};
 
-use crate::{AnalysisError, details::Details, inputs::Inputs};
+use crate::{AnalysisError, details::Details, fit::named, inputs::Inputs};
 
 /// A stored fit with its points: one entry a run, oriented so that larger is better in both columns.
 #[derive(Debug, Clone)]
@@ -26,6 +32,26 @@ impl Fitted<'_> {
     pub(super) fn label(&self, purpose: &str) -> String {
         let FitRow { metric, dataset, task, score, pool, .. } = self.row;
         format!("{purpose} {metric} {dataset} {task} {score} {pool}")
+    }
+
+    /// Refuses what no number can be given for: fewer than 4 runs, a constant metric or score.
+    pub(super) fn usable(&self) -> Result<(), Refusal> {
+        let n = self.runs.len();
+        if n < SMALLEST_N_FOR_FIT {
+            return Err(Refusal::TooFew { what: "a fit".to_owned(), n, needed: SMALLEST_N_FOR_FIT });
+        }
+        spearman(&self.metric, &self.score).map(|_| ()).map_err(|refusal| self.named(refusal))
+    }
+
+    /// A refusal in which the column `metric` bears the metric's own name.
+    pub(super) fn named(&self, refusal: Refusal) -> Refusal {
+        named(refusal, &self.row.metric)
+    }
+
+    /// The metric in standard deviations from its mean.
+    pub(super) fn standardised(&self) -> Vec<f64> {
+        let (centre, spread) = (mean(&self.metric), sample_sd(&self.metric));
+        self.metric.iter().map(|value| (value - centre) / spread).collect()
     }
 
     /// A row of this kind and name about this fit, without a value.
@@ -72,8 +98,6 @@ pub fn fitted<'a>(inputs: &'a Inputs, fits: &'a [FitRow]) -> Result<Vec<Fitted<'
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use clmbench_stats::spearman;
-
     use super::*;
     use crate::{fit::fit_rows, sample::suite};
 

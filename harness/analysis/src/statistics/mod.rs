@@ -5,17 +5,27 @@
 
 #[cfg(test)]
 mod bertology;
+mod correlation;
+mod covariates;
+mod elastic_net;
 mod fitted;
+mod influence;
 mod numbers;
 mod over_tasks;
 mod pooled;
 mod power_law;
+mod q2;
+#[cfg(test)]
+mod regress_tests;
+mod regression;
 mod reliability;
 mod saturation;
 mod selection;
 mod stability;
+mod stratum;
 
 use clmbench_store::{FitRow, StatisticRow};
+use covariates::Losses;
 
 pub use fitted::{Fitted, fitted};
 use over_tasks::OverTasks;
@@ -33,6 +43,14 @@ pub fn statistic_rows(inputs: &Inputs, fits: &[FitRow]) -> Result<Vec<StatisticR
     let over_tasks = OverTasks::all(&fitted);
     let mut rows = Vec::new();
     // Kinds are added here, one line each: `rows.extend(regression::rows(&fitted));`
+    rows.par_extend(fitted.par_iter().flat_map_iter(regression::rows));
+    rows.par_extend(fitted.par_iter().flat_map_iter(influence::rows));
+    rows.par_extend(fitted.par_iter().flat_map_iter(q2::rows));
+    let losses = Losses::of(inputs);
+    rows.par_extend(fitted.par_iter().flat_map_iter(|fit| correlation::rows(fit, &losses)));
+    rows.extend(correlation::false_discoveries(&fitted));
+    rows.par_extend(fitted.par_iter().flat_map_iter(stratum::rows));
+    rows.extend(elastic_net::rows(&fitted));
     rows.extend(pooled::rows(&over_tasks, inputs.useful_effect));
     rows.par_extend(fitted.par_iter().flat_map_iter(reliability::rows));
     rows.par_extend(fitted.par_iter().flat_map_iter(selection::rows));
