@@ -12,6 +12,7 @@ mod error;
 mod expectation;
 mod fit;
 mod flags;
+pub mod gate;
 mod inputs;
 #[cfg(test)]
 mod labelled;

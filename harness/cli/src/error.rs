@@ -22,6 +22,10 @@ pub enum Exit {
     Environment = 4,
     /// The store cannot be used.
     Store = 5,
+    /// The gate: the candidate is worse.
+    Worse = 10,
+    /// The gate cannot tell.
+    CannotTell = 11,
     /// A fault of clmbench itself.
     Fault = 70,
     /// Stopped by the user.
@@ -211,6 +215,22 @@ pub enum CliError {
         /// Why.
         why: String,
     },
+    /// The gate's candidate is worse; everything was shown already.
+    #[error("the candidate is worse: {reason}")]
+    GateWorse {
+        /// On what.
+        reason: String,
+    },
+    /// The gate cannot tell; everything was shown already.
+    #[error("cannot tell whether the candidate is worse: {reason}")]
+    GateCannotTell {
+        /// Why.
+        reason: String,
+        /// What would settle it.
+        settle: Option<String>,
+        /// Whether that counts as worse.
+        fails: bool,
+    },
     /// Stopped by a signal.
     #[error("stopped; finished cells are kept")]
     Interrupted,
@@ -254,6 +274,8 @@ impl CliError {
             Self::CellsFailed { .. } | Self::ChecksFailed { .. } | Self::TryFailed { .. } | Self::DataRefused { .. } => {
                 Exit::Failed
             }
+            Self::GateWorse { .. } | Self::GateCannotTell { fails: true, .. } => Exit::Worse,
+            Self::GateCannotTell { .. } => Exit::CannotTell,
             Self::Interrupted => Exit::Interrupted,
         }
     }
@@ -303,7 +325,8 @@ impl CliError {
             ),
             Self::DataRefused { .. } => Some("the lines above say why; `clmbench data fetch NAME --again` fetches its files anew".to_owned()),
             Self::ChecksFailed { .. } => Some("mend what the FAILED lines say, `clmbench plugin build`, and check again".to_owned()),
-            Self::File { .. } | Self::Output(_) => None,
+            Self::File { .. } | Self::Output(_) | Self::GateWorse { .. } => None,
+            Self::GateCannotTell { settle, .. } => settle.clone(),
             // Most readers are outside the checkout: a path of theirs.
             Self::Suite(clmbench_runner::suite::SuiteError::Read { .. }) => crate::places::checkout()
                 .map(|root| format!("a suite to start from is {}", root.join("benchmarks/suites/demo.toml").display())),
@@ -335,6 +358,7 @@ fn store_exit(error: &clmbench_store::StoreError) -> Exit {
     use clmbench_store::StoreError as E;
     match error {
         E::UnknownSuite { .. } | E::UnknownCell { .. } | E::AmbiguousCell { .. } => Exit::Usage,
+        E::UnknownBaseline { .. } | E::BaselineExists { .. } => Exit::Usage,
         _ => Exit::Store,
     }
 }

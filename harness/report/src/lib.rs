@@ -5,6 +5,7 @@
 //! stands in the footer.
 
 mod expectation;
+mod gate;
 pub mod html;
 mod layout;
 mod models;
@@ -14,6 +15,7 @@ mod predictors;
 mod text;
 
 pub use expectation::expectation_text;
+pub use gate::{gate_junit, gate_markdown, gate_table};
 pub use layout::{table, table_in};
 pub use models::model_table;
 pub use predictors::predictor_table;

@@ -106,6 +106,21 @@ impl Store {
         })
     }
 
+    /// Makes a stored suite the newest again.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownSuite`].
+    pub fn make_newest(&mut self, suite_id: i64) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            require_suite(transaction, suite_id)?;
+            transaction.execute(
+                "UPDATE suite SET used = (SELECT max(used) + 1 FROM suite) WHERE id = ?1 AND used < (SELECT max(used) FROM suite)",
+                [suite_id],
+            )?;
+            Ok(())
+        })
+    }
+
     /// All suites, the newest first.
     ///
     /// # Errors

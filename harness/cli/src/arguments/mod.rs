@@ -3,6 +3,7 @@
 mod board;
 mod data;
 mod export;
+mod gate;
 mod gc;
 mod metric;
 mod model;
@@ -17,12 +18,13 @@ use clap::{Args, Parser, Subcommand};
 pub use board::{BoardArguments, Leaderboard};
 pub use data::{Data, DataCheckArguments, DescribeArguments, FetchArguments, Fractions, SplitArguments, SplitWay};
 pub use export::{ExportArguments, Format, What};
+pub use gate::{Baseline, GateArguments, Inconclusive, ListBaselines, RemoveBaseline, SaveBaseline, ShowBaseline};
 pub use gc::GcArguments;
 pub use metric::Metric;
 pub use model::{DescribeModelArguments, ExportModelArguments, ImportArguments, Model, Reading};
 pub use plugin::{BuildArguments, CheckArguments, FileArguments, Kind, NewArguments, Plugin, TryArguments};
 pub use report::ReportArguments;
-pub use run::{Device, PlanArguments, RunArguments};
+pub use run::{Computing, Device, PlanArguments, RunArguments};
 
 /// Measure which numbers of a pretrained chemical language model tell how well it will transfer.
 ///
@@ -44,7 +46,7 @@ pub use run::{Device, PlanArguments, RunArguments};
 
 Exit status:
   0 done   2 usage   3 finished with failed cells or checks   4 environment   5 store
-  70 a fault of clmbench itself   130 interrupted"
+  10 gate: worse   11 gate: cannot tell   70 a fault of clmbench itself   130 interrupted"
 )]
 pub struct Arguments {
     /// Options of every command.
@@ -150,6 +152,24 @@ Exit status 3 if cells failed (each is listed with its reason), 130 if interrupt
     /// Rank what was computed: metrics that predict transfer, or models by their scores
     #[command(subcommand)]
     Leaderboard(Leaderboard),
+
+    /// Freeze what a candidate is compared with by `gate`
+    #[command(subcommand)]
+    Baseline(Baseline),
+
+    /// Say whether a candidate is worse than a gate baseline, by exit status
+    ///
+    /// Runs the transfer cells that are missing, then judges every task and all together: worse (exit 10), not worse (0), cannot tell (11,
+    /// with what would settle it). The test molecules are the same on both sides; 95 % intervals, Holm over everything that is gated.
+    #[command(after_help = "Example:
+  clmbench gate --baseline main --candidate ./new-model
+  clmbench gate --baseline main.json --candidate owner/name@REVISION --junit gate.xml --markdown gate.md
+  clmbench gate --baseline main --candidate seed0/ --candidate seed1/ --candidate seed2/     a claim about the recipe
+  clmbench gate --baseline main --candidate ./new-model --metric loss/mlm_loss=0.02 --speed 20%
+
+Exit status: 0 not worse, 10 worse, 11 cannot tell (0 with --inconclusive pass, 10 with --inconclusive fail), 3 if cells failed and
+the candidate is not worse elsewhere; the text always says which of the three it is.")]
+    Gate(GateArguments),
 
     /// Write results out for other programs: every number, as CSV or JSON
     Export(ExportArguments),

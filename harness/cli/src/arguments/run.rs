@@ -27,6 +27,17 @@ pub struct RunArguments {
     /// as `status --cells` lists it, or a key with `*` and `?`; repeatable
     #[arg(long, value_name = "PATTERN")]
     pub only: Vec<String>,
+    /// How it is computed.
+    #[command(flatten)]
+    pub how: Computing,
+    /// JSON or table.
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// How cells are computed.
+#[derive(Debug, Clone, Args)]
+pub struct Computing {
     /// Cells computed at the same time, each in a worker process of its own; by default as many as the cores allow
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
@@ -54,9 +65,6 @@ pub struct RunArguments {
     /// Most memory of one worker, such as 512MiB or 4GiB; its share of four fifths of the machine's, at least 1.5 GiB, if left out
     #[arg(long, value_name = "SIZE", value_parser = crate::units::bytes)]
     pub memory_limit: Option<u64>,
-    /// JSON or table.
-    #[command(flatten)]
-    pub json: Json,
 }
 
 /// Where cells are computed, as asked for.

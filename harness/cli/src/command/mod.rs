@@ -1,9 +1,11 @@
 //! The commands, one file each.
 
+mod baseline;
 mod data;
 mod device;
 mod doctor;
 mod export;
+mod gate;
 mod gc;
 mod hub_models;
 mod leaderboard;
@@ -48,6 +50,8 @@ pub fn run(arguments: &Arguments, console: Console) -> Result<(), CliError> {
         Command::Data(of) => data::run(of, global, console),
         Command::Metric(of) => metric::run(of, global, console),
         Command::Model(of) => model::run(of, global, console),
+        Command::Baseline(of) => baseline::run(of, global, console),
+        Command::Gate(of) => gate::run(of, global, console),
         Command::Export(of) => export::run(of, global, console),
         Command::Report(of) => report::run(of, global, console),
         Command::Show(of) => show::run(of, global, console),

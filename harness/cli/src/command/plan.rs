@@ -85,7 +85,14 @@ impl Reader {
     /// # Errors
     /// [`CliError::Suite`]; [`CliError::PluginsLeftOut`] when none can be used.
     pub fn new(suite: &std::path::Path, global: &Global, console: Console) -> Result<Self, CliError> {
-        let suite = Suite::read(suite)?;
+        Self::of(Suite::read(suite)?, global, console)
+    }
+
+    /// [`Reader::new`] of a suite that is read already.
+    ///
+    /// # Errors
+    /// [`CliError::PluginsLeftOut`] when no plugin can be used.
+    pub fn of(suite: Suite, global: &Global, console: Console) -> Result<Self, CliError> {
         let discovery = plugins::find(global)?;
         if discovery.plugins.plugins().is_empty() && !discovery.errors.is_empty() {
             return Err(CliError::PluginsLeftOut(discovery.errors));

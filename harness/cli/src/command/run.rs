@@ -8,7 +8,7 @@ use std::{
 
 use clmbench_analysis::PredictorBoard;
 use clmbench_fetch::{AcceptedLicences, Fetcher, Found, Wanted};
-use clmbench_protocol::FileRef;
+use clmbench_protocol::{Failure, FileRef};
 use clmbench_runner::{
     LocalExecutor, LocalOptions, Plan, RunError, RunOptions, RunSummary,
     executor::{Limits, total_memory},
@@ -24,7 +24,7 @@ use super::{
     summary::Summary,
 };
 use crate::{
-    arguments::{Device, Global, RunArguments},
+    arguments::{Computing, Device, Global, RunArguments},
     console::Console,
     error::CliError,
     interrupt,
@@ -42,22 +42,61 @@ const LEAST_MEMORY: u64 = 3 << 29;
 /// What `plan` says, [`CliError::Fetch`], [`CliError::Run`], [`CliError::Interrupted`], and [`CliError::CellsFailed`] once
 /// everything else is done.
 pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Result<(), CliError> {
-    let start = Instant::now();
     interrupt::listen();
-    let accepted = AcceptedLicences::from_environment().and(&arguments.accept_licence);
+    let reader = Reader::new(&arguments.suite, global, console)?;
+    let Computed { mut store, summary, plan } = compute_suite(&reader, &arguments.only, &arguments.how, global, console)?;
+    let (fits, statistics) = clmbench_analysis::fit_suite(&store, summary.suite_id)?;
+    store.put_fits(summary.suite_id, &fits, &statistics)?;
+    show_board(&store, &summary, &plan, arguments.json.json, console)?;
+    match failed(&summary) {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// A suite whose cells are computed, as far as they could be.
+pub struct Computed {
+    /// The store, opened for writing.
+    pub store: Store,
+    /// What was done.
+    pub summary: RunSummary,
+    /// Its plan.
+    pub plan: Plan,
+}
+
+/// The cells that failed, as an error; none if none did.
+pub fn failed(summary: &RunSummary) -> Option<CliError> {
+    let failure = |(key, failure): &(String, Failure)| (key.clone(), failure.kind.word(), failure.message.clone());
+    let failures: Vec<_> = summary.failures.iter().map(failure).collect();
+    (!failures.is_empty()).then(|| CliError::CellsFailed { failures, refused: summary.refused - summary.lacking })
+}
+
+/// Computes what is missing of a suite, or of the cells that `patterns` name; stops where [`interrupt`] says so.
+///
+/// # Errors
+/// As [`run`], but for cells that failed.
+pub fn compute_suite(
+    reader: &Reader,
+    patterns: &[String],
+    how: &Computing,
+    global: &Global,
+    console: Console,
+) -> Result<Computed, CliError> {
+    let start = Instant::now();
+    let accepted = AcceptedLicences::from_environment().and(&how.accept_licence);
     let mut store = None;
     // Whatever else is wrong is said before anything is fetched.
-    let mut plan = Reader::new(&arguments.suite, global, console)?.plan_and_fetch(console, |plan| {
-        let needed = plan.map_or(Ok(true), |plan| check(plan, &arguments.only, &accepted))?;
+    let mut plan = reader.plan_and_fetch(console, |plan| {
+        let needed = plan.map_or(Ok(true), |plan| check(plan, patterns, &accepted))?;
         store = Some(Store::open_writer(&global.store)?);
         Ok(needed)
     })?;
-    let only = select(&plan, &arguments.only)?;
+    let only = select(&plan, patterns)?;
     let mut store = match store {
         Some(store) => store,
         None => Store::open_writer(&global.store)?,
     };
-    let workers = arguments.workers.map_or_else(default_workers, usize::from);
+    let workers = how.workers.map_or_else(default_workers, usize::from);
     let mut facts = Facts::new(&plan, plan::survey(&plan, Some(&store), workers, None)?).accepting(&plan, &accepted);
     console.note(&facts.page(console.style));
     let mut todo = facts.todo();
@@ -69,7 +108,7 @@ pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Resul
     }
 
     // A named device is asked for before anything is computed; `auto` only when there is something to compute.
-    let device = match &arguments.device {
+    let device = match &how.device {
         Device::Auto if todo == 0 => "cpu".to_owned(),
         device => device::resolve(device, || worker::hello(&worker::path()))?,
     };
@@ -85,29 +124,15 @@ pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Resul
         facts = Facts::new(&plan, plan::survey(&plan, Some(&store), workers, None)?).accepting(&plan, &accepted);
         todo = plan::survey(&plan, Some(&store), workers, only.as_ref())?.todo;
     }
-    let options = Options { arguments, device, workers, accepted, only, todo };
+    let options = Options { how, device, workers, accepted, only, todo };
     let summary = compute(&options, &plan, &facts, &sources, &mut store, console)?;
     say_doubtful(&plan, &summary, &sources, console);
     console.note(&said(&summary, start.elapsed()));
-    if !arguments.only.is_empty() {
+    if !patterns.is_empty() {
         let left = store.cells(summary.suite_id)?.iter().filter(|cell| cell.status == CellStatus::Todo).count();
         console.note(&format!("left    {left} cells that --only does not name; `clmbench run` without it computes them"));
     }
-
-    let (fits, statistics) = clmbench_analysis::fit_suite(&store, summary.suite_id)?;
-    store.put_fits(summary.suite_id, &fits, &statistics)?;
-    show_board(&store, &summary, &plan, arguments.json.json, console)?;
-    match summary.failures.len() {
-        0 => Ok(()),
-        _ => Err(CliError::CellsFailed {
-            failures: summary
-                .failures
-                .iter()
-                .map(|(key, failure)| (key.clone(), failure.kind.word(), failure.message.clone()))
-                .collect(),
-            refused: summary.refused - summary.lacking,
-        }),
-    }
+    Ok(Computed { store, summary, plan })
 }
 
 /// Checks a plan whose checkpoints of the hub are still missing: that patterns name cells, and that terms are accepted. Says whether a
@@ -185,7 +210,7 @@ fn say_doubtful(plan: &Plan, summary: &RunSummary, sources: &Sources, console: C
 
 /// How to compute.
 struct Options<'a> {
-    arguments: &'a RunArguments,
+    how: &'a Computing,
     device: String,
     workers: usize,
     accepted: AcceptedLicences,
@@ -195,30 +220,30 @@ struct Options<'a> {
 }
 
 fn compute(
-    how: &Options<'_>,
+    options: &Options<'_>,
     plan: &Plan,
     facts: &Facts,
     sources: &Sources,
     store: &mut Store,
     console: Console,
 ) -> Result<RunSummary, CliError> {
-    let (arguments, workers) = (how.arguments, how.workers);
+    let (how, workers) = (options.how, options.workers);
     let mut local = LocalOptions::new(worker::path(), store.root().join("logs"));
     local.workers = workers;
-    local.isolate = arguments.isolate;
-    let memory_bytes = arguments.memory_limit.or_else(|| usual_memory(workers));
+    local.isolate = how.isolate;
+    let memory_bytes = how.memory_limit.or_else(|| usual_memory(workers));
     local.memory_bytes = memory_bytes;
     let mut limits = Limits { memory_bytes, ..Limits::default() };
-    limits.time = arguments.time_limit.map(Duration::from_secs).or(limits.time);
-    let options = RunOptions {
+    limits.time = how.time_limit.map(Duration::from_secs).or(limits.time);
+    let run_options = RunOptions {
         limits,
-        retry_failed: arguments.retry_failed,
-        verify: arguments.verify,
-        accept_digest: arguments.accept_digest,
+        retry_failed: how.retry_failed,
+        verify: how.verify,
+        accept_digest: how.accept_digest,
         // Who says how many workers there are to be gets them.
-        threads: arguments.workers.is_none().then(|| u32::try_from(LocalOptions::cores()).unwrap_or(u32::MAX)),
-        only: how.only.clone(),
-        device: how.device.clone(),
+        threads: how.workers.is_none().then(|| u32::try_from(LocalOptions::cores()).unwrap_or(u32::MAX)),
+        only: options.only.clone(),
+        device: options.device.clone(),
         plan_json: serde_json::to_string(facts).unwrap_or_else(|_| "{}".to_owned()),
     };
     // A finished cell whose files are damaged is computed again, which can need a source although nothing was to do.
@@ -228,12 +253,12 @@ fn compute(
         }
         let source = plan.sources.iter().find(|source| source.reference == *file);
         let source = source.ok_or("the plan names no such file")?;
-        Ok(Fetcher::from_environment()?.get(source, &how.accepted, &mut |_| ())?.path)
+        Ok(Fetcher::from_environment()?.get(source, &options.accepted, &mut |_| ())?.path)
     };
     let sources: &SourceLookup<'_> = &lookup;
     let mut executor = LocalExecutor::new(local);
-    let mut progress = Progress::new(console, how.todo);
-    let outcome = clmbench_runner::run(store, plan, sources, &mut executor, &options, &mut progress, interrupt::flag());
+    let mut progress = Progress::new(console, options.todo);
+    let outcome = clmbench_runner::run(store, plan, sources, &mut executor, &run_options, &mut progress, interrupt::flag());
     progress.close();
     match outcome {
         Err(RunError::Interrupted(_)) => Err(CliError::Interrupted),

@@ -1,5 +1,7 @@
 //! Which run of the store is meant, and its checkpoints.
 
+use std::path::PathBuf;
+
 use clmbench_protocol::{
     ArchitectureInfo, CellOutput, CellReport, CellSpec, CheckpointOutput, ImportOutput, Objective, Pretrain, PretrainOutput,
 };
@@ -155,6 +157,17 @@ impl Run {
         let info = fitting.find_map(|manifest| manifest.architectures.into_iter().find(|info| info.name == name));
         Ok((info, reference.name.clone(), reference.version.clone()))
     }
+}
+
+/// Folder of the last checkpoint of a run, by its identity; none if it has no checkpoint.
+///
+/// # Errors
+/// As [`Run::find`].
+pub fn last_checkpoint(store: &Store, identity: &str) -> Result<Option<PathBuf>, CliError> {
+    let Some(run) = Run::find(store, identity, None)? else { return Ok(None) };
+    let checkpoints = run.checkpoints();
+    let last = checkpoints.iter().find(|checkpoint| checkpoint.last).or(checkpoints.last());
+    Ok(last.map(|checkpoint| store.artifact_dir(identity).join(&checkpoint.folder)))
 }
 
 /// What a suite says of a checkpoint of others; nothing of a run of our own.

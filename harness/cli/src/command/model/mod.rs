@@ -13,7 +13,7 @@ mod page;
 mod tokens;
 
 pub use architecture::bounds;
-pub use chosen::{Given, given};
+pub use chosen::{Given, given, last_checkpoint};
 
 use crate::{
     arguments::{Global, Model},

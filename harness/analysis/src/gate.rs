@@ -1,0 +1,22 @@
+//! The gate: what of a suite is frozen as a gate baseline, what of a candidate is compared with it, and what came out.
+//!
+//! [`freeze`] reads one side from the store: scores, stored predictions, splits, metrics and embedding times of chosen runs.
+//! [`GateBaseline`] is one side with its margins and its suite; [`judge`] compares another side with it. The decision itself is
+//! [`clmbench_stats::judge_gate`].
+
+mod compare;
+mod freeze;
+mod judge;
+mod margins;
+mod record;
+mod report;
+#[cfg(test)]
+mod tests;
+
+pub use freeze::{LeftOut, choose, freeze};
+pub use judge::{Asked, judge};
+pub use margins::{GivenMargin, MarginError, margins};
+pub use record::{
+    BASELINE_SCHEMA, GateBaseline, Margin, MetricRecord, RunRecord, SeedRecord, SideRecord, SpeedRecord, SuiteRecord, TaskRecord,
+};
+pub use report::{GateOverall, GateReport, GateRow, GateRowKind};

@@ -1,0 +1,344 @@
+//! A candidate against a gate baseline.
+
+use clmbench_protocol::{Comparable, Direction};
+use clmbench_stats::{
+    gate::{
+        Claim, Estimate, GateRefusal, GateSide, GateVerdict, RESAMPLES, SEEDS_OF_A_RECIPE, TaskJudgement, ValueComparison,
+        judge_gate,
+    },
+    numeric::{mean, sample_sd},
+};
+
+use super::{
+    compare::{counterpart, groups},
+    freeze::LeftOut,
+    record::{GateBaseline, MetricRecord, SideRecord, SpeedRecord, TaskRecord},
+    report::{GateOverall, GateReport, GateRow, GateRowKind},
+};
+use crate::GENERATED_BY;
+
+/// Seed of the resamples.
+const SEED: u64 = 0;
+/// Datasets that a claim about speed needs.
+const DATASETS_FOR_SPEED: usize = 3;
+
+/// What is gated beside the scores, and names.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Asked {
+    /// Name of the gate baseline.
+    pub baseline: String,
+    /// Its digest.
+    pub baseline_digest: String,
+    /// The candidate, as it was named.
+    pub candidate: String,
+    /// Metrics by id, with a margin in their own units.
+    pub metrics: Vec<(String, f64)>,
+    /// How much slower may the embedding be, as a share; none = speed is not gated.
+    pub speed: Option<f64>,
+    /// What a reader should know.
+    pub notes: Vec<String>,
+}
+
+/// Judges every task of the baseline, and what else is asked. `left_out` says why the candidate lacks something; an entry without a
+/// dataset speaks for all.
+pub fn judge(baseline: &GateBaseline, candidate: &SideRecord, left_out: &[LeftOut], asked: &Asked) -> GateReport {
+    let grouped = groups(baseline, candidate, left_out);
+    let values: Vec<Value> = values(baseline, candidate, asked);
+    let comparisons: Vec<Result<ValueComparison, GateRefusal>> = values.iter().map(|value| value.comparison.clone()).collect();
+    let groups: Vec<_> = grouped.iter().map(|(group, _)| group.clone()).collect();
+    let judged = judge_gate(&groups, &comparisons, RESAMPLES, SEED);
+    let places = grouped.iter().flat_map(|(_, places)| places.iter().copied());
+    let mut rows: Vec<(usize, GateRow)> = places
+        .zip(&judged.tasks)
+        .map(|(place, found)| (place, score_row(baseline, candidate, place, judged.claim, found)))
+        .collect();
+    rows.sort_by_key(|(place, _)| *place);
+    let mut rows: Vec<GateRow> = rows.into_iter().map(|(_, row)| row).collect();
+    rows.extend(values.into_iter().zip(&judged.values).map(|(value, found)| filled(value.row, found)));
+    let mean = judged.mean.as_ref().ok();
+    let overall = GateOverall {
+        verdict: judged.verdict,
+        reason: reason(judged.verdict, &rows, judged.mean.as_ref()),
+        settle: judged.settle.as_ref().map(ToString::to_string),
+        difference_in_margins: mean.map(|mean| mean.difference),
+        low95: mean.map(|mean| mean.low95),
+        high95: mean.map(|mean| mean.high95),
+        claim: judged.claim,
+        claim_text: claim_text(judged.claim, baseline.side.runs.len(), candidate.runs.len()),
+        baseline: asked.baseline.clone(),
+        baseline_digest: asked.baseline_digest.clone(),
+        candidate: asked.candidate.clone(),
+        notes: asked.notes.clone(),
+    };
+    GateReport { schema: "clmbench/gate/1".to_owned(), generated_by: GENERATED_BY.to_owned(), rows, overall }
+}
+
+fn claim_text(claim: Claim, baseline: usize, candidate: usize) -> String {
+    match claim {
+        Claim::Recipe => format!(
+            "about the recipe: {candidate} pretraining seeds of the candidate, {baseline} of the gate baseline, their spread in the intervals"
+        ),
+        Claim::Checkpoint if candidate < 2 && baseline < 2 => {
+            "about this checkpoint: another pretraining seed could come out otherwise, and no interval contains that".to_owned()
+        }
+        Claim::Checkpoint => format!(
+            "about these checkpoints ({candidate} of the candidate, {baseline} of the gate baseline): a claim about the recipe needs \
+             {SEEDS_OF_A_RECIPE} pretraining seeds of each"
+        ),
+    }
+}
+
+fn reason(verdict: GateVerdict, rows: &[GateRow], mean: Result<&Estimate, &GateRefusal>) -> String {
+    let compared = rows.iter().filter(|row| row.holm_p.is_some()).count();
+    let scores = rows.iter().filter(|row| row.kind == GateRowKind::Score && row.refusal.is_none()).count();
+    let refused: Vec<String> = rows.iter().filter(|row| row.refusal.is_some()).map(GateRow::about).collect();
+    let of_mean = mean.map(|mean| {
+        format!(
+            "the mean difference over {scores} task{} is {:+.2} margins [{:+.2}, {:+.2}]",
+            if scores == 1 { "" } else { "s" },
+            mean.difference,
+            mean.low95,
+            mean.high95
+        )
+    });
+    match (verdict, of_mean) {
+        (GateVerdict::Worse, _) => {
+            let worse = |row: &&GateRow| {
+                row.verdict == GateVerdict::Worse && row.holm_p.is_some_and(|p| p <= clmbench_stats::gate::LEVEL)
+            };
+            let names: Vec<String> = rows.iter().filter(worse).map(GateRow::about).collect();
+            format!(
+                "worse on {}, after Holm over {compared} comparison{}",
+                names.join(", "),
+                if compared == 1 { "" } else { "s" }
+            )
+        }
+        (GateVerdict::NotWorse, Ok(of_mean)) => format!("{of_mean}, above -1"),
+        (GateVerdict::NotWorse, Err(_)) => "every gated value is not worse".to_owned(),
+        (GateVerdict::CannotTell, Ok(of_mean)) if !refused.is_empty() => {
+            format!("{} could not be compared ({of_mean})", refused.join(", "))
+        }
+        (GateVerdict::CannotTell, Err(_)) if !refused.is_empty() => format!("{} could not be compared", refused.join(", ")),
+        (GateVerdict::CannotTell, Err(refusal)) => refusal.to_string(),
+        (GateVerdict::CannotTell, Ok(of_mean)) => {
+            let undecided = |row: &&GateRow| row.kind != GateRowKind::Score && row.verdict != GateVerdict::NotWorse;
+            match rows.iter().find(undecided) {
+                Some(row) => format!("{of_mean}, and {} is undecided", row.about()),
+                None => format!("{of_mean}: it reaches below -1"),
+            }
+        }
+    }
+}
+
+/// Mean over runs of the means over seeds, and their numbers.
+fn summary(task: Option<&TaskRecord>) -> (Option<f64>, (u32, u32)) {
+    let Some(task) = task else { return (None, (0, 0)) };
+    let of_run = |seeds: &Vec<super::record::SeedRecord>| mean(&seeds.iter().map(|seed| seed.score.0).collect::<Vec<_>>());
+    let value = mean(&task.runs.iter().map(of_run).collect::<Vec<_>>());
+    let seeds = task.runs.iter().map(Vec::len).min().unwrap_or(0);
+    (Some(value).filter(|value| value.is_finite()), (task.runs.len() as u32, seeds as u32))
+}
+
+fn score_row(baseline: &GateBaseline, candidate: &SideRecord, place: usize, claim: Claim, found: &TaskJudgement) -> GateRow {
+    let task = &baseline.side.tasks[place];
+    let (first, second) = (summary(Some(task)), summary(counterpart(task, candidate)));
+    let margin = baseline.margins.get(place);
+    let contains = match (claim, &found.estimate) {
+        (_, Err(refusal)) => refusal.to_string(),
+        (Claim::Recipe, Ok(_)) => "test molecules and pretraining seeds".to_owned(),
+        (Claim::Checkpoint, Ok(estimate)) if estimate.se_seed.is_some() => "test molecules and transfer seeds".to_owned(),
+        (Claim::Checkpoint, Ok(_)) => "test molecules".to_owned(),
+    };
+    let row = GateRow {
+        name: task.dataset.clone(),
+        task: task.task.clone(),
+        protocol: task.protocol.clone(),
+        score: task.score.clone(),
+        unit: task.unit.clone(),
+        baseline: first.0,
+        candidate: second.0,
+        margin: margin.map_or(0.0, |margin| margin.value),
+        margin_from: margin.map_or_else(String::new, |margin| margin.from.clone()),
+        contains,
+        n_test: task.rows.len() as u64,
+        baseline_seeds: first.1,
+        candidate_seeds: second.1,
+        ..empty(GateRowKind::Score)
+    };
+    filled(row, found)
+}
+
+fn filled(row: GateRow, found: &TaskJudgement) -> GateRow {
+    let estimate = found.estimate.as_ref().ok();
+    GateRow {
+        difference: estimate.map(|estimate| estimate.difference),
+        low95: estimate.map(|estimate| estimate.low95),
+        high95: estimate.map(|estimate| estimate.high95),
+        verdict: found.verdict,
+        p_worse: estimate.map(|estimate| estimate.p_worse),
+        holm_p: found.holm_p,
+        se_test: estimate.map(|estimate| estimate.se_test),
+        se_seed: estimate.and_then(|estimate| estimate.se_seed),
+        contains: found.estimate.as_ref().err().map_or(row.contains, ToString::to_string),
+        refusal: found.estimate.as_ref().err().map(|refusal| refusal.word().to_owned()),
+        settle: found.settle.as_ref().map(ToString::to_string),
+        ..row
+    }
+}
+
+fn empty(kind: GateRowKind) -> GateRow {
+    GateRow {
+        kind,
+        name: String::new(),
+        task: String::new(),
+        protocol: String::new(),
+        score: String::new(),
+        unit: String::new(),
+        baseline: None,
+        candidate: None,
+        difference: None,
+        low95: None,
+        high95: None,
+        margin: 0.0,
+        margin_from: String::new(),
+        verdict: GateVerdict::CannotTell,
+        p_worse: None,
+        holm_p: None,
+        se_test: None,
+        se_seed: None,
+        contains: String::new(),
+        refusal: None,
+        settle: None,
+        n_test: 0,
+        baseline_seeds: (0, 0),
+        candidate_seeds: (0, 0),
+    }
+}
+
+/// A gated value that is no score.
+struct Value {
+    row: GateRow,
+    comparison: Result<ValueComparison, GateRefusal>,
+}
+
+fn values(baseline: &GateBaseline, candidate: &SideRecord, asked: &Asked) -> Vec<Value> {
+    let mut values = Vec::new();
+    for (id, margin) in &asked.metrics {
+        let mut records = baseline.side.metrics.iter().filter(|record| record.metric == *id).peekable();
+        if records.peek().is_none() {
+            let row =
+                GateRow { name: id.clone(), margin: *margin, margin_from: "given".to_owned(), ..empty(GateRowKind::Metric) };
+            values.push(Value { row, comparison: Err(GateRefusal::NoPredictions { side: GateSide::Baseline }) });
+        }
+        values.extend(records.map(|record| of_metric(record, candidate, *margin)));
+    }
+    values.extend(asked.speed.map(|share| of_speed(&baseline.side.speed, &candidate.speed, share)));
+    values
+}
+
+/// Mean, squared standard error and degrees of freedom of a metric over runs. Of three runs or more the spread over runs counts (it
+/// contains the errors of measurement), else these alone.
+fn over_runs(values: &[(f64, f64)]) -> (f64, f64, Option<f64>) {
+    let (centre, n) = (mean(&values.iter().map(|value| value.0).collect::<Vec<_>>()), values.len() as f64);
+    if values.len() >= SEEDS_OF_A_RECIPE {
+        let spread = sample_sd(&values.iter().map(|value| value.0).collect::<Vec<_>>());
+        return (centre, spread * spread / n, Some(n - 1.0));
+    }
+    (centre, values.iter().map(|value| value.1 * value.1).sum::<f64>() / (n * n), None)
+}
+
+fn of_metric(record: &MetricRecord, candidate: &SideRecord, margin: f64) -> Value {
+    let same = |other: &&MetricRecord| {
+        (&other.metric, &other.params_json, other.budget, &other.dataset)
+            == (&record.metric, &record.params_json, record.budget, &record.dataset)
+    };
+    let other = candidate.metrics.iter().find(same);
+    let task = record.dataset.as_ref().map(|(.., task)| task.clone()).unwrap_or_default();
+    let row = GateRow {
+        name: record.metric.clone(),
+        task,
+        score: "value".to_owned(),
+        unit: record.unit.clone(),
+        margin,
+        margin_from: "given".to_owned(),
+        contains: "the errors of measurement".to_owned(),
+        baseline_seeds: (record.values.len() as u32, 0),
+        ..empty(GateRowKind::Metric)
+    };
+    let Some(other) = other else {
+        return Value { row, comparison: Err(GateRefusal::NoPredictions { side: GateSide::Candidate }) };
+    };
+    let known = |record: &MetricRecord| -> Option<Vec<(f64, f64)>> {
+        record.values.iter().map(|value| value.map(|(value, error)| (value.0, error.0))).collect()
+    };
+    let row = GateRow { candidate_seeds: (other.values.len() as u32, 0), ..row };
+    let (Some(first), Some(second)) = (known(record), known(other)) else {
+        let reason = "not every run has a value".to_owned();
+        return Value { row, comparison: Err(GateRefusal::NotAlike { reason }) };
+    };
+    let (first, second) = (over_runs(&first), over_runs(&second));
+    let finite = |value: f64| Some(value).filter(|value| value.is_finite());
+    let row = GateRow { baseline: finite(first.0), candidate: finite(second.0), ..row };
+    if record.comparable == Comparable::SameEvaluation
+        && (&record.heldout_digest, &record.tokenizer_digest) != (&other.heldout_digest, &other.tokenizer_digest)
+    {
+        let reason = "another tokenizer or held-out sample".to_owned();
+        return Value { row, comparison: Err(GateRefusal::NotAlike { reason }) };
+    }
+    let sign = if record.direction == Direction::HigherIsBetter { 1.0 } else { -1.0 };
+    let variance = first.1 + second.1;
+    let degrees_of_freedom = match (first.2, second.2) {
+        (Some(first_df), Some(second_df)) if variance > 0.0 => {
+            Some(variance * variance / (first.1 * first.1 / first_df + second.1 * second.1 / second_df))
+        }
+        (None, None) | (Some(_), Some(_)) => None,
+        // Spread over runs on one side only: its degrees of freedom, the stricter reading.
+        (one, other) => one.or(other),
+    };
+    let row = match degrees_of_freedom {
+        Some(_) => GateRow { contains: "pretraining seeds".to_owned(), ..row },
+        None => row,
+    };
+    let comparison =
+        ValueComparison { difference: sign * (second.0 - first.0), std_error: variance.sqrt(), degrees_of_freedom, margin };
+    Value { row, comparison: Ok(comparison) }
+}
+
+/// The mean over datasets of -log(seconds of the candidate / seconds of the baseline), its spread over datasets.
+fn of_speed(baseline: &[SpeedRecord], candidate: &[SpeedRecord], share: f64) -> Value {
+    let row = GateRow {
+        name: "embedding".to_owned(),
+        score: "log seconds".to_owned(),
+        margin: share.ln_1p(),
+        margin_from: format!("{}% slower", share * 100.0),
+        contains: "spread over datasets of the ratio of wall times".to_owned(),
+        ..empty(GateRowKind::Speed)
+    };
+    let refuse = |row: GateRow, reason: String| Value { row, comparison: Err(GateRefusal::NotAlike { reason }) };
+    let pairs: Vec<(&SpeedRecord, &SpeedRecord)> = baseline
+        .iter()
+        .filter_map(|first| Some((first, candidate.iter().find(|other| other.dataset == first.dataset)?)))
+        .collect();
+    if let Some((first, second)) = pairs.iter().find(|(first, second)| first.measured_with != second.measured_with) {
+        return refuse(row, format!("`{}` and `{}`", first.measured_with, second.measured_with));
+    }
+    let same: Vec<_> = pairs.into_iter().filter(|(first, second)| first.molecules == second.molecules).collect();
+    if same.len() < DATASETS_FOR_SPEED {
+        return refuse(
+            row,
+            format!("speed needs embeddings of {DATASETS_FOR_SPEED} datasets on both sides, and there are {}", same.len()),
+        );
+    }
+    let (first, second): (Vec<f64>, Vec<f64>) =
+        same.iter().map(|(first, second)| (mean(&first.seconds), mean(&second.seconds))).unzip();
+    let ratios: Vec<f64> = first.iter().zip(&second).map(|(first, second)| (first / second).ln()).collect();
+    let n = ratios.len() as f64;
+    let row = GateRow { baseline: Some(first.iter().sum()), candidate: Some(second.iter().sum()), unit: "s".to_owned(), ..row };
+    let comparison = ValueComparison {
+        difference: mean(&ratios),
+        std_error: sample_sd(&ratios) / n.sqrt(),
+        degrees_of_freedom: Some(n - 1.0),
+        margin: share.ln_1p(),
+    };
+    Value { row, comparison: Ok(comparison) }
+}

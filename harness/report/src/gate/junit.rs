@@ -1,0 +1,102 @@
+//! JUnit XML, as CI systems read it: one test case a row and one for all together.
+
+use clmbench_analysis::gate::{GateReport, GateRow};
+use clmbench_stats::gate::{GateVerdict, LEVEL};
+
+use super::{interval, signed};
+use crate::text::plain;
+
+/// The judgement as JUnit XML. `worse` is a failure; `cannot tell` is skipped, or a failure if `inconclusive_fails`; so
+/// is a row that is worse by itself and not after Holm. The case `overall` is what the exit status says.
+pub fn gate_junit(report: &GateReport, inconclusive_fails: bool) -> String {
+    let overall = &report.overall;
+    let outcome = |verdict: GateVerdict| match verdict {
+        GateVerdict::NotWorse => Outcome::Passed,
+        GateVerdict::Worse => Outcome::Failed,
+        GateVerdict::CannotTell if inconclusive_fails => Outcome::Failed,
+        GateVerdict::CannotTell => Outcome::Skipped,
+    };
+    let mut cases: Vec<(String, String, Outcome, String, String)> = report
+        .rows
+        .iter()
+        .map(|row| {
+            let name = format!("{} {}", row.about(), row.score);
+            let survives = row.holm_p.is_some_and(|p| p <= LEVEL);
+            let (outcome, words) = match outcome(row.verdict) {
+                Outcome::Failed if row.verdict == GateVerdict::Worse && !survives => {
+                    (Outcome::Skipped, "worse, but not after Holm")
+                }
+                outcome => (outcome, row.verdict.words()),
+            };
+            ("clmbench.gate".to_owned(), name, outcome, words.to_owned(), said(row))
+        })
+        .collect();
+    let reason = [Some(overall.reason.clone()), overall.settle.clone(), Some(format!("a claim {}", overall.claim_text))];
+    cases.push((
+        "clmbench.gate".to_owned(),
+        "overall".to_owned(),
+        outcome(overall.verdict),
+        overall.verdict.words().to_owned(),
+        reason.into_iter().flatten().collect::<Vec<_>>().join("; "),
+    ));
+    let count = |wanted: Outcome| cases.iter().filter(|case| case.2 == wanted).count();
+    let (failed, skipped) = (count(Outcome::Failed), count(Outcome::Skipped));
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    text.push_str(&format!("<testsuites tests=\"{}\" failures=\"{failed}\" skipped=\"{skipped}\" errors=\"0\">\n", cases.len()));
+    let name = escape(&format!("clmbench gate: {} against {}", overall.candidate, overall.baseline));
+    text.push_str(&format!(
+        "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{failed}\" skipped=\"{skipped}\" errors=\"0\">\n",
+        cases.len()
+    ));
+    for (class, name, outcome, verdict, said) in &cases {
+        let head = format!("    <testcase classname=\"{}\" name=\"{}\"", escape(class), escape(name));
+        let (message, body) = (escape(verdict), escape(said));
+        text.push_str(&match outcome {
+            Outcome::Passed => format!("{head}>\n      <system-out>{message}: {body}</system-out>\n    </testcase>\n"),
+            Outcome::Failed => {
+                format!("{head}>\n      <failure type=\"{message}\" message=\"{body}\"/>\n    </testcase>\n")
+            }
+            Outcome::Skipped => format!("{head}>\n      <skipped message=\"{message}: {body}\"/>\n    </testcase>\n"),
+        });
+    }
+    text.push_str("  </testsuite>\n</testsuites>\n");
+    text
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Passed,
+    Failed,
+    Skipped,
+}
+
+fn said(row: &GateRow) -> String {
+    let mut parts = match row.difference {
+        Some(_) => vec![format!(
+            "difference {} {}, margin {}",
+            signed(row.difference, row),
+            interval(row),
+            super::number(Some(row.margin), row)
+        )],
+        None => vec![row.contains.clone()],
+    };
+    parts.extend(row.settle.clone());
+    parts.join("; ")
+}
+
+/// Foreign text as an attribute or a text of XML 1.0, without characters that it forbids.
+pub(super) fn escape(text: &str) -> String {
+    let allowed = |letter: &char| !matches!(letter, '\u{fffe}' | '\u{ffff}');
+    let mut safe = String::new();
+    for letter in plain(text).chars().filter(allowed) {
+        match letter {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&apos;"),
+            other => safe.push(other),
+        }
+    }
+    safe
+}
