@@ -31,13 +31,14 @@ fn a_model_from_nothing_to_a_comparison_in_ci_and_what_goes_wrong() {
     let missing = real.clmbench(&["run", "ci.toml"]).code(2).stderr;
     let demo = checkout().join("benchmarks/suites/demo.toml");
     assert!(missing.contains(&format!("Check the path.\n  hint: a suite to start from is {}", demo.display())), "{missing}");
-    assert!(real.clmbench(&["gate"]).code(2).stderr.contains("unrecognized"), "README promises no such command");
+    assert!(real.clmbench(&["gate"]).code(2).stderr.contains("--baseline"), "it says what it needs");
 
     let walked = shell(&real, &section());
     let said = words(&walked);
     assert!(walked.status.success(), "{said}");
     assert!(said.contains("installed clmbench-plugin-mymodel 0.1.0-dev") && !said.contains("FAILED"), "{said}");
-    assert!(said.contains("freesolv expt probe rmse gain "), "{said}");
+    assert!(said.contains("Gate: mymodel-tiny/moses-500 against gate baseline bert") && said.contains("Overall: "), "{said}");
+    assert!(said.contains("A claim about this checkpoint") && said.contains("freesolv expt (probe)"), "{said}");
     let said = words(&shell(&real, "clmbench run ci.toml"));
     assert!(said.contains("0 computed"), "a second run computes nothing: {said}");
     assert!(!said.contains("mixed_precision"), "{said}");
@@ -49,8 +50,8 @@ fn a_model_from_nothing_to_a_comparison_in_ci_and_what_goes_wrong() {
         &real,
         "clmbench -q plugin build mymodel && cd mymodel && { clmbench plugin try mymodel; echo try $?; \
          clmbench plugin check ~/.local/share/clmbench/plugins/clmbench-plugin-mymodel; echo check $?; cd ..; \
-         clmbench run ci.toml; echo run $?; clmbench status; clmbench leaderboard models; clmbench leaderboard models --json > models.json; \
-         python3 compare.py; echo compare $?; }",
+         clmbench run ci.toml; echo run $?; clmbench status; clmbench leaderboard models; \
+         clmbench gate --baseline bert --candidate mymodel-tiny/moses-500; echo gate $?; }",
     );
     let said = words(&broken);
     // The details of checks are wrapped to the width.
@@ -64,8 +65,8 @@ fn a_model_from_nothing_to_a_comparison_in_ci_and_what_goes_wrong() {
         "diverged pretrain/mymodel-tiny/moses-500/seed0\n  the training loss of step 1 is NaN",
         "next: `clmbench show CELL --log`",
         "mymodel-tiny/moses-500/seed0 (diverged: ",
-        "a score is missing",
-        "compare 1\n",
+        "mymodel-tiny/moses-500/seed0 diverged",
+        "gate 2\n",
     ] {
         assert!(said.contains(part) || flat.contains(part), "{part}: {said}");
     }
@@ -87,7 +88,7 @@ fn a_model_from_nothing_to_a_comparison_in_ci_and_what_goes_wrong() {
     let mended = shell(
         &real,
         "set -e; clmbench -q plugin build mymodel; clmbench -q run ci.toml; cp -r store cached; clmbench --store cached run ci.toml; \
-         clmbench leaderboard models --json > models.json; python3 compare.py",
+         clmbench gate --baseline bert.json --candidate mymodel-tiny/moses-500 || test $? -ge 10",
     );
     let said = words(&mended);
     assert!(mended.status.success() && said.contains("0 computed"), "{said}");

@@ -18,6 +18,7 @@ mod first_hour_author;
 mod first_hour_developer;
 mod first_hour_researcher;
 mod foreign_checkpoint;
+mod gate;
 mod gc;
 mod golden;
 mod hostile;

@@ -1,1 +1,233 @@
+#![allow(clippy::unwrap_used)]
+use clmbench_protocol::{Budget, Comparable, Direction, ErrorKind, Number, TaskKind};
+use clmbench_stats::{gate::GateVerdict, generator};
+use rand::Rng as _;
+use serde_json::json;
 
+use super::*;
+use crate::GENERATED_BY;
+
+/// A regression task whose predictions err by so much, with noise that all sides share.
+fn task(name: &str, protocol: &str, errors: &[&[f64]]) -> TaskRecord {
+    let mut rng = generator(1, name);
+    let labels: Vec<f64> = (0..40).map(|_| rng.random_range(-2.0..2.0)).collect();
+    let seed = |error: &f64| SeedRecord {
+        cell: "cell".into(),
+        seed: 0,
+        score: Number(*error),
+        // Errors of one size and both signs: the RMSE is that size in every resample.
+        predictions: labels
+            .iter()
+            .enumerate()
+            .map(|(row, label)| Number(label + if row % 2 == 0 { *error } else { -*error }))
+            .collect(),
+    };
+    TaskRecord {
+        dataset: name.into(),
+        task: "expt".into(),
+        task_kind: TaskKind::Regression,
+        protocol: protocol.into(),
+        score: "rmse".into(),
+        unit: "kcal/mol".into(),
+        split_digest: "split".into(),
+        content_digest: format!("content of {name}"),
+        train_sd: Some(Number(2.0)),
+        settings: json!({ "revision": 1, "protocol": protocol }),
+        rows: (0..40).collect(),
+        labels: labels.iter().copied().map(Number).collect(),
+        runs: errors.iter().map(|seeds| seeds.iter().map(seed).collect()).collect(),
+    }
+}
+
+fn side(tasks: Vec<TaskRecord>) -> SideRecord {
+    SideRecord { tasks, ..SideRecord::default() }
+}
+
+fn baseline(tasks: Vec<TaskRecord>) -> GateBaseline {
+    GateBaseline {
+        schema: BASELINE_SCHEMA.into(),
+        generated_by: GENERATED_BY.into(),
+        suite: SuiteRecord { name: "s".into(), digest: "d".into(), toml: String::new() },
+        margins: margins(&tasks, &[]).unwrap(),
+        side: side(tasks),
+    }
+}
+
+fn refusal(baseline: &GateBaseline, candidate: TaskRecord) -> String {
+    let report = judge(baseline, &side(vec![candidate]), &[], &Asked::default());
+    assert_eq!((report.rows.len(), report.overall.verdict), (1, GateVerdict::CannotTell));
+    report.rows[0].refusal.clone().unwrap_or_default()
+}
+
+#[test]
+fn margins_are_the_defaults_or_the_most_exact_name() {
+    let mut tasks = vec![task("freesolv", "probe", &[&[0.5]]), task("bace", "probe", &[&[0.5]])];
+    tasks[1].score = "roc_auc".into();
+    let given = |texts: &[&str]| texts.iter().map(|text| GivenMargin::parse(text).unwrap()).collect::<Vec<_>>();
+    let values = |texts: &[&str]| margins(&tasks, &given(texts)).unwrap().iter().map(|margin| margin.value).collect::<Vec<_>>();
+    // 5 % of a standard deviation of 2; .02 of an AUC.
+    assert_eq!(values(&[]), [0.1, 0.02]);
+    assert_eq!(values(&["rmse=10%", "roc_auc=0.01"]), [0.2, 0.01]);
+    assert_eq!(values(&["rmse=10%", "freesolv=0.3"]), [0.3, 0.02]);
+    assert_eq!(values(&["freesolv=0.3", "freesolv/expt=0.4"]), [0.4, 0.02]);
+    assert_eq!(
+        margins(&tasks, &given(&["freesolf=1"])).unwrap_err().to_string(),
+        "no score, dataset or task of the suite is called `freesolf`, which a margin names. There are bace, freesolv, rmse, roc_auc"
+    );
+    tasks[1].score = "r2".into();
+    assert!(matches!(margins(&tasks, &[]), Err(MarginError::NotNamed { .. })));
+    tasks[0].train_sd = None;
+    assert!(matches!(margins(&tasks[..1], &[]), Err(MarginError::NoDeviation { .. })));
+}
+
+#[test]
+fn each_side_is_matched_by_task_and_protocol() {
+    let tasks =
+        || vec![task("a", "probe", &[&[0.5]]), task("a", "finetune", &[&[0.5, 0.51, 0.5]]), task("b", "probe", &[&[0.7]])];
+    let mut candidate = tasks();
+    candidate.reverse();
+    candidate[2] = task("a", "probe", &[&[0.9]]);
+    let report = judge(&baseline(tasks()), &side(candidate), &[], &Asked::default());
+    let about: Vec<(String, GateVerdict)> = report.rows.iter().map(|row| (row.about(), row.verdict)).collect();
+    let expected = [
+        ("a expt (probe)", GateVerdict::Worse),
+        ("a expt (finetune)", GateVerdict::NotWorse),
+        ("b expt (probe)", GateVerdict::NotWorse),
+    ];
+    assert_eq!(about, expected.map(|(name, verdict)| (name.to_owned(), verdict)));
+    assert_eq!(report.overall.reason, "worse on a expt (probe), after Holm over 3 comparisons");
+    // The difference by hand: -(.9 - .5).
+    assert!((report.rows[0].difference.unwrap() + 0.4).abs() < 1e-9);
+    assert_eq!(report.rows[1].contains, "test molecules and transfer seeds");
+    assert_eq!(report.rows[1].candidate_seeds, (1, 3));
+}
+
+#[test]
+fn what_is_not_the_same_is_refused() {
+    let frozen = baseline(vec![task("a", "probe", &[&[0.5]])]);
+    let same = || task("a", "probe", &[&[0.5]]);
+    let refused = |change: &dyn Fn(&mut TaskRecord)| {
+        let mut other = same();
+        change(&mut other);
+        refusal(&frozen, other)
+    };
+    assert_eq!(refused(&|task| task.split_digest = "another".into()), "other_split");
+    assert_eq!(refused(&|task| task.content_digest = "another".into()), "not_alike");
+    assert_eq!(refused(&|task| task.settings = json!({ "revision": 2, "protocol": "probe" })), "not_alike");
+    assert_eq!(refused(&|task| task.rows[3] = 99), "other_molecules");
+    assert_eq!(refused(&|task| task.labels[3] = Number(9.0)), "other_molecules");
+    assert_eq!(refused(&|task| task.runs[0][0].score = Number(0.6)), "not_alike");
+    assert_eq!(refused(&|task| task.runs[0][0].predictions[5] = Number(f64::NAN)), "not_finite");
+    assert_eq!(refused(&|task| drop(task.runs[0][0].predictions.pop())), "other_molecules");
+    assert_eq!(refused(&|task| task.runs[0].clear()), "no_predictions");
+    assert_eq!(refused(&|task| task.dataset = "z".into()), "no_predictions");
+    let few = |task: &mut TaskRecord| {
+        (task.rows.truncate(1), task.labels.truncate(1), task.runs[0][0].predictions.truncate(1));
+    };
+    let (mut first, mut second) = (same(), same());
+    few(&mut first);
+    few(&mut second);
+    assert_eq!(refusal(&baseline(vec![first]), second), "too_few_molecules");
+    let tuned = baseline(vec![task("a", "finetune", &[&[0.5]])]);
+    assert_eq!(refusal(&tuned, task("a", "finetune", &[&[0.5]])), "one_seed");
+    // Why the candidate has no score is said, not that it has none.
+    let why = LeftOut { dataset: String::new(), task: String::new(), protocol: String::new(), reason: "cell x failed".into() };
+    let report = judge(&frozen, &SideRecord::default(), &[why], &Asked::default());
+    assert_eq!(report.rows[0].contains, "the candidate has no score of it: cell x failed");
+}
+
+fn metric(value: f64, error: f64) -> MetricRecord {
+    MetricRecord {
+        metric: "loss/mlm_loss".into(),
+        params_json: "{}".into(),
+        budget: Budget::Quick,
+        unit: "nats".into(),
+        direction: Direction::LowerIsBetter,
+        comparable: Comparable::SameEvaluation,
+        heldout_digest: "sample".into(),
+        tokenizer_digest: "tokens".into(),
+        dataset: None,
+        values: vec![Some((Number(value), Number(error)))],
+        error_kind: ErrorKind::Statistical,
+    }
+}
+
+#[test]
+fn a_metric_is_gated_by_its_direction_and_its_own_errors() {
+    let mut frozen = baseline(vec![]);
+    frozen.side.metrics = vec![metric(1.0, 0.03)];
+    let asked = |margin: f64| Asked { metrics: vec![("loss/mlm_loss".into(), margin)], ..Asked::default() };
+    let judged = |value: f64, margin: f64| {
+        let candidate = SideRecord { metrics: vec![metric(value, 0.04)], ..SideRecord::default() };
+        judge(&frozen, &candidate, &[], &asked(margin)).rows.remove(0)
+    };
+    let worse = judged(1.2, 0.05);
+    // Errors .03 and .04 make .05; 1.96 x .05 = .098.
+    assert!((worse.low95.unwrap() + 0.298).abs() < 1e-4 && (worse.high95.unwrap() + 0.102).abs() < 1e-4, "{worse:?}");
+    assert_eq!((worse.verdict, judged(1.05, 0.2).verdict), (GateVerdict::Worse, GateVerdict::NotWorse));
+    let mut other = metric(1.0, 0.04);
+    other.heldout_digest = "another".into();
+    let candidate = SideRecord { metrics: vec![other], ..SideRecord::default() };
+    let refused = judge(&frozen, &candidate, &[], &asked(0.1));
+    assert_eq!(refused.rows[0].refusal.as_deref(), Some("not_alike"));
+    assert_eq!(refused.overall.verdict, GateVerdict::CannotTell);
+}
+
+#[test]
+fn speed_is_compared_where_it_was_measured_alike() {
+    let record = |dataset: &str, seconds: f64, with: &str| SpeedRecord {
+        dataset: dataset.into(),
+        molecules: 100,
+        seconds: vec![seconds],
+        measured_with: with.into(),
+    };
+    let of = |factors: [f64; 3], with: &str| SideRecord {
+        speed: ["a", "b", "c"].iter().zip(factors).map(|(name, factor)| record(name, factor, with)).collect(),
+        ..SideRecord::default()
+    };
+    let mut frozen = baseline(vec![]);
+    frozen.side.speed = of([1.0, 1.0, 1.0], "cpu").speed;
+    let asked = Asked { speed: Some(0.2), ..Asked::default() };
+    let judged = |candidate: &SideRecord| judge(&frozen, candidate, &[], &asked).rows.remove(0);
+    assert_eq!(judged(&of([1.01, 1.02, 1.0], "cpu")).verdict, GateVerdict::NotWorse);
+    let worse = judged(&of([2.0, 2.02, 1.98], "cpu"));
+    assert_eq!(worse.verdict, GateVerdict::Worse);
+    assert!((worse.difference.unwrap() + 2f64.ln()).abs() < 1e-3, "{worse:?}");
+    assert_eq!(judged(&of([1.0, 1.0, 1.0], "cuda:0")).refusal.as_deref(), Some("not_alike"));
+    let mut two = of([1.0, 1.0, 1.0], "cpu");
+    two.speed.pop();
+    assert_eq!(judged(&two).refusal.as_deref(), Some("not_alike"));
+}
+
+#[test]
+fn the_json_form_is_read_back() {
+    let frozen = baseline(vec![task("a", "probe", &[&[0.5]])]);
+    let text = serde_json::to_string(&frozen).unwrap();
+    assert_eq!(serde_json::from_str::<GateBaseline>(&text).unwrap(), frozen);
+    let again: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(again["schema"], BASELINE_SCHEMA);
+    let report = judge(&frozen, &frozen.side, &[], &Asked::default());
+    let text = serde_json::to_string(&report).unwrap();
+    assert_eq!(serde_json::from_str::<GateReport>(&text).unwrap(), report);
+}
+
+#[test]
+fn runs_are_chosen_by_label_key_or_configuration() {
+    let runs: Vec<_> = (0..4)
+        .map(|number| {
+            let mut run = crate::sample::run_row(number);
+            run.label = format!("bert/mixed/seed{number}");
+            run.control = number == 3;
+            run
+        })
+        .collect();
+    let chosen = |labels: &[&str]| {
+        let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
+        choose(&runs, &labels).map(|runs| runs.iter().map(|run| run.seed.unwrap()).collect::<Vec<_>>())
+    };
+    assert_eq!(chosen(&[]).unwrap(), [0, 1, 2]);
+    assert_eq!(chosen(&["bert/mixed"]).unwrap(), [0, 1, 2]);
+    assert_eq!(chosen(&["pretrain/bert/mixed/seed1", "bert/mixed/seed1"]).unwrap(), [1]);
+    assert_eq!(chosen(&["bert/mixed/seed3"]).unwrap_err().0, "bert/mixed/seed3", "a control is no model");
+    assert_eq!(chosen(&["bert"]).unwrap_err().1.len(), 3);
+}

@@ -79,6 +79,11 @@ impl Found {
             let runs = store.runs(suite.id)?;
             let Ok(chosen) = choose(&runs, &[text.to_owned()]) else { continue };
             for run in chosen {
+                if run.diverged {
+                    let rule = run.divergence.as_deref().map(|rule| format!(": {rule}")).unwrap_or_default();
+                    let message = one_line(&format!("run {} diverged{rule}", run.label), 400);
+                    return Err(CliError::Usage { message, hint: "a run that diverged has no score that could be judged".to_owned() });
+                }
                 let Some(folder) = last_checkpoint(&store, &run.run)? else {
                     let message = format!("run {} has no checkpoint", one_line(&run.label, 200));
                     return Err(CliError::Usage { message, hint: "name another run, or a folder".to_owned() });
