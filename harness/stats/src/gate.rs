@@ -184,8 +184,10 @@ pub fn judge_gate(
     adjust(&mut tasks, &mut others);
     let mean = overall::mean(groups, &parts, claim);
     let verdict = overall::verdict(&tasks, &others, mean.as_ref());
-    let settle = match (&mean, verdict) {
-        (Ok(mean), GateVerdict::CannotTell) => settle::settle(mean, 1.0),
+    let settle = match &mean {
+        Ok(mean) if verdict == GateVerdict::CannotTell && self::verdict(&mean.estimate, 1.0) == verdict => {
+            settle::settle(mean, 1.0)
+        }
         _ => None,
     };
     GateJudgement { claim, tasks, values: others, mean: mean.map(|mean| mean.estimate), verdict, settle }

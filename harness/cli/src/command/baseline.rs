@@ -141,7 +141,8 @@ fn unknown(text: &str, known: &[String], looks_like_a_file: bool) -> CliError {
     let shown = one_line(text, 200);
     let near = nearest(text, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`? "));
     let known = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
-    let what = if looks_like_a_file { "file, and the store has no gate baseline of that name" } else { "gate baseline in the store" };
+    let what =
+        if looks_like_a_file { "file, and the store has no gate baseline of that name" } else { "gate baseline in the store" };
     CliError::Usage {
         message: format!("there is no such {what}: `{shown}`"),
         hint: format!("{}{known}; `clmbench baseline save NAME` stores one", near.unwrap_or_default()),
@@ -196,7 +197,8 @@ fn save(arguments: &SaveBaseline, global: &Global, console: Console) -> Result<(
         let message = format!("suite {} has no finished scores of these runs{}", suite.name, one_line(&why, 300));
         return Err(refuse(message, "`clmbench run SUITE` computes them"));
     }
-    let margins = margins(&side.tasks, &arguments.margin).map_err(|error| refuse(error.to_string(), "see `clmbench baseline save --help`"))?;
+    let margins = margins(&side.tasks, &arguments.margin)
+        .map_err(|error| refuse(error.to_string(), "see `clmbench baseline save --help`"))?;
     let content = GateBaseline {
         schema: BASELINE_SCHEMA.to_owned(),
         generated_by: clmbench_analysis::GENERATED_BY.to_owned(),
@@ -276,7 +278,8 @@ fn one_model<'a>(runs: &'a [RunRow], labels: &[String], suite: &str) -> Result<V
         return Err(refuse(format!("suite {suite} has no runs"), hint));
     };
     // Of checkpoints of others nothing is known that would contradict who names them together.
-    let alike = |run: &&RunRow| run.configuration == first.configuration || (run.imported && first.imported && !labels.is_empty());
+    let alike =
+        |run: &&RunRow| run.configuration == first.configuration || (run.imported && first.imported && !labels.is_empty());
     if !chosen.iter().all(alike) {
         let names: Vec<String> = chosen.iter().map(|run| run.label.clone()).collect();
         return Err(CliError::Usage {

@@ -44,7 +44,11 @@ const LEAST_MEMORY: u64 = 3 << 29;
 pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Result<(), CliError> {
     interrupt::listen();
     let reader = Reader::new(&arguments.suite, global, console)?;
-    let Computed { mut store, summary, plan } = compute_suite(&reader, &arguments.only, &arguments.how, global, console)?;
+    let Computed { mut store, summary, plan } = compute_suite(&reader, &arguments.only, &arguments.how, global, console, true)?;
+    if !arguments.only.is_empty() {
+        let left = store.cells(summary.suite_id)?.iter().filter(|cell| cell.status == CellStatus::Todo).count();
+        console.note(&format!("left    {left} cells that --only does not name; `clmbench run` without it computes them"));
+    }
     let (fits, statistics) = clmbench_analysis::fit_suite(&store, summary.suite_id)?;
     store.put_fits(summary.suite_id, &fits, &statistics)?;
     show_board(&store, &summary, &plan, arguments.json.json, console)?;
@@ -71,7 +75,7 @@ pub fn failed(summary: &RunSummary) -> Option<CliError> {
     (!failures.is_empty()).then(|| CliError::CellsFailed { failures, refused: summary.refused - summary.lacking })
 }
 
-/// Computes what is missing of a suite, or of the cells that `patterns` name; stops where [`interrupt`] says so.
+/// Computes what is missing of a suite, or of the cells that `patterns` name, with its plan before it if `shows_plan`; stops where [`interrupt`] says so.
 ///
 /// # Errors
 /// As [`run`], but for cells that failed.
@@ -81,6 +85,7 @@ pub fn compute_suite(
     how: &Computing,
     global: &Global,
     console: Console,
+    shows_plan: bool,
 ) -> Result<Computed, CliError> {
     let start = Instant::now();
     let accepted = AcceptedLicences::from_environment().and(&how.accept_licence);
@@ -98,13 +103,18 @@ pub fn compute_suite(
     };
     let workers = how.workers.map_or_else(default_workers, usize::from);
     let mut facts = Facts::new(&plan, plan::survey(&plan, Some(&store), workers, None)?).accepting(&plan, &accepted);
-    console.note(&facts.page(console.style));
+    if shows_plan {
+        console.note(&facts.page(console.style));
+    }
     let mut todo = facts.todo();
     if only.is_some() {
         let survey = plan::survey(&plan, Some(&store), workers, only.as_ref())?;
         todo = survey.todo;
-        let words = (survey.done + survey.todo, survey.done, survey.todo);
-        console.note(&format!("only    {} of the cells: {} done, {} to do; the others are left", words.0, words.1, words.2));
+        let (all, done) = (survey.done + survey.todo, survey.done);
+        console.note(&match shows_plan {
+            true => format!("only    {all} of the cells: {done} done, {todo} to do; the others are left"),
+            false => format!("{all} cells are wanted: {done} done, {todo} to do"),
+        });
     }
 
     // A named device is asked for before anything is computed; `auto` only when there is something to compute.
@@ -128,10 +138,6 @@ pub fn compute_suite(
     let summary = compute(&options, &plan, &facts, &sources, &mut store, console)?;
     say_doubtful(&plan, &summary, &sources, console);
     console.note(&said(&summary, start.elapsed()));
-    if !patterns.is_empty() {
-        let left = store.cells(summary.suite_id)?.iter().filter(|cell| cell.status == CellStatus::Todo).count();
-        console.note(&format!("left    {left} cells that --only does not name; `clmbench run` without it computes them"));
-    }
     Ok(Computed { store, summary, plan })
 }
 

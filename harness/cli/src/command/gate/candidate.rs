@@ -82,7 +82,10 @@ impl Found {
                 if run.diverged {
                     let rule = run.divergence.as_deref().map(|rule| format!(": {rule}")).unwrap_or_default();
                     let message = one_line(&format!("run {} diverged{rule}", run.label), 400);
-                    return Err(CliError::Usage { message, hint: "a run that diverged has no score that could be judged".to_owned() });
+                    return Err(CliError::Usage {
+                        message,
+                        hint: "a run that diverged has no score that could be judged".to_owned(),
+                    });
                 }
                 let Some(folder) = last_checkpoint(&store, &run.run)? else {
                     let message = format!("run {} has no checkpoint", one_line(&run.label, 200));
@@ -101,11 +104,14 @@ fn of_hub(text: &str) -> Result<Candidate, CliError> {
     let place = match HubPlace::parse(text) {
         Ok(place) if !text.starts_with(['.', '/', '~']) => place,
         _ => {
-            let message =
-                format!("there is no folder {}, no run of the store is called so, and it names no model of a hub", one_line(text, 200));
-            let hint = "name a folder as `transformers` writes it, the label of a run (`clmbench leaderboard models` shows them), or \
+            let message = format!(
+                "there is no folder {}, no run of the store is called so, and it names no model of a hub",
+                one_line(text, 200)
+            );
+            let hint =
+                "name a folder as `transformers` writes it, the label of a run (`clmbench leaderboard models` shows them), or \
                         owner/name@REVISION"
-                .to_owned();
+                    .to_owned();
             return Err(CliError::Usage { message, hint });
         }
     };

@@ -108,7 +108,7 @@ fn side(baseline: &Named, arguments: &GateArguments, global: &Global, console: C
     let suite = Suite::parse(&file.display().to_string(), &wanted.toml)?;
     let reader = Reader::of(suite, global, console)?;
     let newest = newest(global);
-    let computed = compute_suite(&reader, &wanted.patterns, &arguments.how, global, console);
+    let computed = compute_suite(&reader, &wanted.patterns, &arguments.how, global, console, false);
     let Computed { mut store, summary, .. } = match computed {
         Ok(computed) => computed,
         Err(error) => {

@@ -46,7 +46,8 @@ impl CandidateSuite {
             .collect();
         let mut tables = Vec::new();
         for (label, candidate) in labels.iter().zip(candidates) {
-            let mut table: Table = candidate.table()?.into_iter().map(|(key, value)| (key.to_owned(), Value::from(value))).collect();
+            let mut table: Table =
+                candidate.table()?.into_iter().map(|(key, value)| (key.to_owned(), Value::from(value))).collect();
             table.insert("name".to_owned(), Value::from(label.clone()));
             table.insert("max_tokens".to_owned(), Value::from(i64::from(arguments.reading.max_tokens)));
             if let Some(architecture) = &arguments.reading.architecture {
@@ -123,7 +124,8 @@ fn metrics(records: &[MetricRecord], arguments: &GateArguments) -> Result<Vec<Va
 pub fn is_complete(baseline: &SideRecord, candidate: &SideRecord, arguments: &GateArguments) -> bool {
     let task = |task: &clmbench_analysis::gate::TaskRecord| {
         candidate.tasks.iter().any(|other| {
-            (&other.dataset, &other.task, &other.protocol, &other.score) == (&task.dataset, &task.task, &task.protocol, &task.score)
+            (&other.dataset, &other.task, &other.protocol, &other.score)
+                == (&task.dataset, &task.task, &task.protocol, &task.score)
         })
     };
     let metric = |(id, _): &(String, f64)| candidate.metrics.iter().any(|record| record.metric == *id);
