@@ -67,7 +67,7 @@ pub fn rows(plan: &Plan) -> Vec<Row> {
             let truth =
                 mean(&simulate(&format!("mean gain {} {n}", weights.name), 20_000, |rng| suite(n, weights, rng).estimate()));
             let design = format!("{}: mean gain {truth:.2}", weights.name);
-            let found = simulate(&format!("gain {} {n}", weights.name), plan.one_in(8), |rng| {
+            let found = simulate(&format!("gain {} {n}", weights.name), plan.one_in(4), |rng| {
                 let found = suite(n, weights, rng).gain(rng);
                 let covered = found.interval.is_some_and(|interval| interval.low95 <= truth && truth <= interval.high95);
                 (covered, found.verdict == GainVerdict::Better)
