@@ -21,11 +21,11 @@ seed = 7
 [[corpus]]
 name = "moses"
 sizes = [2000]
-heldout = 128
+heldout = 64
 [[model]]
 architecture = "bert"
 overrides = [{ layers = 1, width = 64 }]
-tokens = 200_000
+tokens = 100_000
 batch = 32
 seeds = 6
 [[dataset]]
@@ -152,7 +152,7 @@ fn a_damaged_checkpoint_is_worse() {
     assert!(markdown.starts_with("### Gate: worse\n"), "{markdown}");
     // `--inconclusive` is about what cannot be told alone; and nothing is computed a second time.
     let again = real.clmbench(&["gate", "--baseline", "one.json", "--candidate", "reseeded", "--inconclusive", "pass"]).code(10);
-    assert!(!again.stderr.contains("computed,"), "{}", again.stderr);
+    assert!(again.stderr.contains("cells: 0 computed, 4 finished before"), "{}", again.stderr);
     assert!(again.stdout.lines().all(|line| line.chars().count() <= 120), "{}", again.stdout);
     let store = Store::open_reader(&real.store()).unwrap();
     let judgements = store.gate_judgements().unwrap();

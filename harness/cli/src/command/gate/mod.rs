@@ -113,7 +113,9 @@ fn side(baseline: &Named, arguments: &GateArguments, global: &Global, console: C
         Ok(computed) => computed,
         Err(error) => {
             // Commands that mean the newest suite mean the user's.
-            if let (Some(newest), Ok(mut store)) = (newest, Store::open_writer(&global.store)) {
+            if let Some(newest) = newest
+                && let Ok(mut store) = Store::open_writer(&global.store)
+            {
                 store.make_newest(newest)?;
             }
             return Err(error);
