@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use clmbench_protocol::{CellSpec, CorpusOutput, DatasetOutput, MetricInfo};
 use clmbench_store::{BaselineRow, CellStatus, MetricRow, RefusedTaskRow, RunRow, ScoreRow, Store, SuiteRow};
 
-use crate::{AnalysisError, LARGEST_UNTRAINED_SHARE, paired::Predictions, points::ScoreGroup, variant::Variant};
+use crate::{
+    AnalysisError, LARGEST_UNTRAINED_SHARE, comparisons::Compared, paired::Predictions, points::ScoreGroup, variant::Variant,
+};
 
 /// The finished cells of a suite.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,18 +101,23 @@ impl Inputs {
         self
     }
 
-    /// Reads the test predictions that primary scores at last checkpoints rest on.
+    /// Reads the test predictions that the comparisons of models rest on.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn with_predictions(mut self, store: &Store) -> Result<Self, AnalysisError> {
-        let scores = self.scores.iter().filter(|row| row.primary && row.last).map(|row| (&row.cell, &row.task));
-        let baselines = self.baselines.iter().filter(|row| row.primary).map(|row| (&row.cell, &row.task));
+    pub fn with_predictions(mut self, store: &Store, compared: &Compared) -> Result<Self, AnalysisError> {
+        if !compared.allows(&self) {
+            return Ok(self);
+        }
+        let mut found: BTreeMap<(String, String), Predictions> = BTreeMap::new();
+        let scores = compared.scores(&self).map(|row| (&row.cell, &row.task));
+        let baselines = compared.baselines(&self).map(|row| (&row.cell, &row.task));
         for (cell, task) in scores.chain(baselines) {
-            if let Entry::Vacant(place) = self.predictions.entry((cell.clone(), task.clone())) {
+            if let Entry::Vacant(place) = found.entry((cell.clone(), task.clone())) {
                 place.insert(store.predictions(cell, task)?);
             }
         }
+        self.predictions = found;
         Ok(self)
     }
 
@@ -217,7 +224,7 @@ mod tests {
         let inputs = apart.by_content();
         assert_eq!(scores_by_group(&inputs.scores).len(), 1);
         assert_eq!(inputs.datasets.len(), 1, "one dataset");
-        let board = model_board(&inputs);
+        let board = model_board(&inputs, &Compared::default());
         assert_eq!(board.rows.iter().filter_map(|row| row.rank).max(), Some(7), "six runs and the mean predictor");
         let flagged: Vec<&str> =
             board.rows.iter().filter(|row| row.flags.contains(&"imported".to_owned())).map(|row| row.label.as_str()).collect();
@@ -236,7 +243,7 @@ mod tests {
             (inputs.datasets[1].unknown_token_molecules, inputs.datasets[1].truncated) = (unknown, truncated);
             let inputs = inputs.by_content();
             let flag = "out_of_vocabulary".to_owned();
-            let board = model_board(&inputs);
+            let board = model_board(&inputs, &Compared::default());
             for row in board.rows.iter().filter(|row| row.run.is_some()) {
                 let theirs = row.flags.contains(&"imported".to_owned());
                 assert_eq!(row.flags.contains(&flag), theirs && flagged, "{unknown} {truncated} {}", row.label);
@@ -264,7 +271,7 @@ mod tests {
             (theirs.tokenizer_digest, theirs.heldout_digest) = ("theirs".into(), "their sample".into());
             theirs.unigram_cross_entropy = entropy.into();
             inputs.corpora.push(theirs);
-            let board = model_board(&inputs.by_content());
+            let board = model_board(&inputs.by_content(), &Compared::default());
             let row = board.rows.iter().find(|row| row.run.as_ref() == others.first()).unwrap();
             assert!(row.heldout_loss.is_some());
             judged.push((row.unigram_cross_entropy, row.flags.contains(&"above_unigram".to_owned())));

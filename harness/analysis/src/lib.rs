@@ -7,6 +7,7 @@
 //! values only. A metric that failed everywhere has a refused row, not none. Exploratory values are stored but not fitted for now. Controls and diverged runs are never counted.
 
 mod baselines;
+mod comparisons;
 mod details;
 mod error;
 mod expectation;
@@ -23,10 +24,12 @@ mod models;
 mod paired;
 mod points;
 mod pool;
+mod pooled;
 mod predictors;
 mod refused;
 #[cfg(test)]
 mod sample;
+mod standings;
 mod statistics;
 mod twins;
 mod unscored;
@@ -34,6 +37,7 @@ mod variant;
 
 use clmbench_store::{FitRow, StatisticRow, Store};
 
+pub use comparisons::Compared;
 pub use details::{Details, ExcludedRun, FitPoint, GainDetails};
 pub use error::AnalysisError;
 pub use expectation::{Expectation, Unexpected, expectation};
@@ -45,8 +49,10 @@ pub use losses::{CheckpointLoss, checkpoint_losses};
 pub use models::{ModelBoard, ModelKind, ModelRow, model_board};
 pub use points::{Score, ScoreGroup, scores_by_group};
 pub use pool::Pool;
+pub use pooled::PooledRow;
 pub use predictors::{PredictorBoard, PredictorRow, predictor_board};
 pub use refused::{RefusedMetric, RefusedTask};
+pub use standings::{MixedSplits, Place, Standing, StandingTask, Standings, standings};
 pub use statistics::{Along, Fitted, POWER_LAW, PowerLawDetails, fitted, loss_pool, statistic_rows};
 
 /// Who made a board, for its JSON form.
@@ -71,6 +77,7 @@ pub fn fit_suite(store: &Store, suite_id: i64) -> Result<(Vec<FitRow>, Vec<Stati
 pub fn predictors(store: &Store, suite_id: i64) -> Result<PredictorBoard, AnalysisError> {
     let suite = inputs::suite(store, suite_id)?;
     let mut board = predictor_board(&suite.name, suite.expect, suite.useful_effect, store.fits(suite_id)?)?;
+    board.pooled = pooled::rows(&board.rows, &store.statistics(suite_id)?)?;
     board.refused = refused::refused(&store.refused_tasks(suite_id)?);
     board.lacking = refused::lacking(&store.cells(suite_id)?);
     board.look_over(store.datasets(suite_id)?);
@@ -78,12 +85,21 @@ pub fn predictors(store: &Store, suite_id: i64) -> Result<PredictorBoard, Analys
     Ok(board)
 }
 
-/// The leaderboard of models: runs, controls, baselines and the mean predictor by primary score.
+/// The leaderboard of models with the comparisons of every ranking, unless there are very many scores.
 ///
 /// # Errors
 /// The store cannot be read.
 pub fn models(store: &Store, suite_id: i64) -> Result<ModelBoard, AnalysisError> {
-    let mut board = model_board(&Inputs::read(store, suite_id)?.with_predictions(store)?);
+    compared_models(store, suite_id, &Compared::default())
+}
+
+/// The leaderboard of models: runs, controls, baselines and the mean predictor by primary score. The models of the rankings that are
+/// asked for are compared pair by pair on their test molecules; of very many scores only those of one dataset.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn compared_models(store: &Store, suite_id: i64, compared: &Compared) -> Result<ModelBoard, AnalysisError> {
+    let mut board = model_board(&Inputs::read(store, suite_id)?.with_predictions(store, compared)?, compared);
     unscored::explain(&mut board.missing, &store.cells(suite_id)?);
     Ok(board)
 }

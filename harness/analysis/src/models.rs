@@ -6,19 +6,19 @@
 use std::collections::BTreeMap;
 
 use clmbench_protocol::TaskKind;
-use clmbench_stats::{Interval, numeric::sample_sd};
+use clmbench_stats::numeric::sample_sd;
 use clmbench_store::RunRow;
 use serde::Serialize;
 
 use crate::{
     GENERATED_BY,
     baselines::Baselines,
+    comparisons::{Compared, Comparisons},
     details::ExcludedRun,
     flags::{IMPORTED, OUT_OF_VOCABULARY, is_out_of_vocabulary},
     inputs::Inputs,
     labels::{self, Faults, LEAKED, LabelNote},
     learning,
-    paired::{self, Side},
     points::{Score, ScoreGroup, scores_by_group},
     refused::{self, RefusedTask},
     twins::{self, SAME_WEIGHTS},
@@ -91,6 +91,8 @@ pub struct ModelRow {
     pub label: String,
     /// Identity of the run's pretrain cell; none for baselines and the mean predictor.
     pub run: Option<String>,
+    /// What the runs share that differ by the pretraining seed alone; none for baselines and the mean predictor.
+    pub configuration: Option<String>,
     /// Parameters without embeddings.
     pub non_embedding_parameters: Option<u64>,
     /// Tokens trained on.
@@ -132,6 +134,24 @@ pub struct ModelRow {
     pub baseline_difference_high: Option<f64>,
     /// What that interval contains, or why there is none.
     pub baseline_difference_contains: String,
+    /// Score minus that of the best of the ranking: 0 for the best, else negative.
+    pub best_difference: Option<f64>,
+    /// Lower end of its 95 % interval over test molecules, both scored on the same ones.
+    pub best_difference_low: Option<f64>,
+    /// Upper end of that interval.
+    pub best_difference_high: Option<f64>,
+    /// What that interval contains, or why there is none.
+    pub best_difference_contains: String,
+    /// Whether it cannot be told from the best: that interval holds 0 (the best itself: true); null without one.
+    pub tied_with_best: Option<bool>,
+    /// Score minus that of the next one below, which is not negative; none for the last.
+    pub next_difference: Option<f64>,
+    /// Lower end of its 95 % interval over test molecules, both scored on the same ones.
+    pub next_difference_low: Option<f64>,
+    /// Upper end of that interval.
+    pub next_difference_high: Option<f64>,
+    /// What that interval contains, or why there is none.
+    pub next_difference_contains: String,
     /// Labelled test molecules of the task that have a label in training or validation too; null if that was not counted.
     pub leaked_test_molecules: Option<u64>,
     /// Molecules with several rows whose labels of the task differ; null if that was not counted.
@@ -150,16 +170,26 @@ pub struct ModelRow {
     pub flags: Vec<String>,
 }
 
-/// Ranks every run, control, baseline and the mean predictor by primary score, best first.
-pub fn model_board(inputs: &Inputs) -> ModelBoard {
+/// Ranks every run, control, baseline and the mean predictor by primary score, best first, and compares those of the rankings that
+/// are asked for on their test molecules.
+pub fn model_board(inputs: &Inputs, compared: &Compared) -> ModelBoard {
     let mut groups = scores_by_group(&inputs.scores);
     let baselines = Baselines::new(&inputs.baselines);
     let alone: Vec<ScoreGroup> = baselines.alone(&groups).cloned().collect();
     groups.extend(alone.into_iter().map(|group| (group, BTreeMap::new())));
     let runs: BTreeMap<&str, &RunRow> = inputs.runs.iter().map(|run| (run.run.as_str(), run)).collect();
     let mut rows = Vec::new();
+    let allowed = compared.allows(inputs);
     for (group, scores) in &groups {
-        let ranked = Ranked { inputs, group, runs: &runs, scores, baselines: baselines.of(group).collect() };
+        let models = scores.iter().map(|(run, score)| (run.clone(), score));
+        let comparisons = match allowed && compared.names(group) {
+            true => {
+                let models = models.chain(baselines.of(group).map(|(label, score)| (baseline_name(label), score)));
+                Comparisons::new(inputs, group, models)
+            }
+            false => Comparisons::none(group),
+        };
+        let ranked = Ranked { inputs, group, runs: &runs, scores, baselines: baselines.of(group).collect(), comparisons };
         let mut ranking: Vec<ModelRow> =
             scores.iter().filter_map(|(run, score)| Some(ranked.row(runs.get(run.as_str())?, score))).collect();
         ranking.extend(ranked.baselines.iter().map(|(label, score)| ranked.baseline(label, score)));
@@ -179,6 +209,7 @@ pub fn model_board(inputs: &Inputs) -> ModelBoard {
                 row.rank = Some(place);
             }
         }
+        ranked.over_others(&mut ranking);
         rows.extend(ranking);
     }
     let scored = |run: &RunRow| groups.values().any(|scores| scores.contains_key(&run.run));
@@ -215,6 +246,12 @@ struct Ranked<'a> {
     runs: &'a BTreeMap<&'a str, &'a RunRow>,
     scores: &'a BTreeMap<String, Score>,
     baselines: Vec<(&'a String, &'a Score)>,
+    comparisons: Comparisons,
+}
+
+/// What a baseline is called among the models that are compared; a run by its identity.
+fn baseline_name(label: &str) -> String {
+    format!("baseline {label}")
 }
 
 impl Ranked<'_> {
@@ -222,6 +259,7 @@ impl Ranked<'_> {
         let mut row = self.empty(if run.control { ModelKind::Control } else { ModelKind::Run });
         row.label = run.label.clone();
         row.run = Some(run.run.clone());
+        row.configuration = Some(run.configuration.clone());
         row.non_embedding_parameters = Some(run.non_embedding_parameters);
         row.tokens = run.tokens;
         row.corpus_molecules = run.corpus_molecules;
@@ -282,13 +320,14 @@ impl Ranked<'_> {
                 && other.config_json == run.config_json
                 && other.tokenizer_digest == run.tokenizer_digest
         };
-        let controls: Vec<&Score> =
-            self.runs.values().copied().filter(same_model).filter_map(|other| self.scores.get(&other.run)).collect();
+        let scored = self.runs.values().copied().filter(same_model);
+        let controls: Vec<(String, f64)> =
+            scored.filter_map(|other| Some((other.run.clone(), self.scores.get(&other.run)?.value))).collect();
         if controls.is_empty() {
             row.control_difference_contains = "no control of the same size has a score".to_owned();
             return;
         }
-        let found = self.over("over control", run, score, &controls);
+        let found = self.comparisons.over((&run.run, score.value), &controls);
         row.control_difference = found.value;
         (row.control_difference_low, row.control_difference_high) = found.ends();
         row.control_difference_contains = found.contains;
@@ -297,37 +336,59 @@ impl Ranked<'_> {
     /// Against the best baseline by the same score: the best of several on these test molecules, so a little too hard to beat.
     fn over_baseline(&self, run: &RunRow, score: &Score, row: &mut ModelRow) {
         let sign = if self.group.higher_is_better { 1.0 } else { -1.0 };
-        let scored = self.baselines.iter().map(|(_, score)| *score).filter(|score| score.value.is_finite());
-        let Some(best) = scored.max_by(|left, right| (sign * left.value).total_cmp(&(sign * right.value))) else {
+        let scored = self.baselines.iter().filter(|(_, score)| score.value.is_finite());
+        let Some((label, best)) = scored.max_by(|(_, left), (_, right)| (sign * left.value).total_cmp(&(sign * right.value)))
+        else {
             row.baseline_difference_contains = "no baseline has a score".to_owned();
             return;
         };
-        let found = self.over("over baseline", run, score, &[best]);
+        let found = self.comparisons.over((&run.run, score.value), &[(baseline_name(label), best.value)]);
         row.baseline_difference = found.value;
         (row.baseline_difference_low, row.baseline_difference_high) = found.ends();
         row.baseline_difference_contains = found.contains;
     }
 
-    /// The score of a run against the mean of others on the same test molecules; `what` names the random stream.
-    fn over(&self, what: &str, run: &RunRow, score: &Score, others: &[&Score]) -> Over {
-        let group = self.group;
-        let sign = if group.higher_is_better { 1.0 } else { -1.0 };
-        let mean = others.iter().map(|score| score.value).sum::<f64>() / others.len() as f64;
-        let cells = others.iter().flat_map(|score| &score.cells).collect::<Vec<_>>();
-        let side = |cells: &[&String], score: f64| {
-            let key = |cell: &&String| ((*cell).clone(), group.task.clone());
-            let predictions = cells.iter().filter_map(|cell| self.inputs.predictions.get(&key(cell))).collect();
-            Side { predictions, score }
+    /// Each against the best of the ranking and against the next one below, on the same test molecules. The best was chosen on these
+    /// molecules, so it is a little too hard to tie with.
+    fn over_others(&self, ranking: &mut [ModelRow]) {
+        const CONSTANT: &str = "a constant predictor has no stored predictions";
+        let named = |row: &ModelRow| match (row.kind, &row.run) {
+            (ModelKind::MeanPredictor, _) => None,
+            (_, Some(run)) => Some(run.clone()),
+            (_, None) => Some(baseline_name(&row.label)),
         };
-        let ours = side(&score.cells.iter().collect::<Vec<_>>(), score.value);
-        let theirs = side(&cells, mean);
-        let label = format!("{what} {} {} {} {}", run.run, group.dataset, group.task, group.protocol);
-        let value = finite(sign * (score.value - mean));
-        match paired::difference(&group.score, sign, &ours, &theirs, &label) {
-            Err(contains) => Over { value, interval: None, contains },
-            Ok(found) => {
-                let contains = "test molecules, the same for both; no seeds are in it".to_owned();
-                Over { value, interval: Some(found.interval), contains }
+        let models: Vec<(Option<String>, Option<f64>)> = ranking.iter().map(|row| (named(row), row.value)).collect();
+        let over = |first: usize, second: usize| match (&models[first], &models[second]) {
+            ((_, None), _) | (_, (_, None)) => (None, (None, None), "its score is not finite".to_owned()),
+            ((Some(ours), Some(score)), (Some(other), Some(value))) => {
+                let found = self.comparisons.over((ours, *score), &[(other.clone(), *value)]);
+                (found.value, found.ends(), found.contains)
+            }
+            ((_, Some(score)), (_, Some(value))) => {
+                let sign = if self.group.higher_is_better { 1.0 } else { -1.0 };
+                (Some(sign * (score - value)), (None, None), CONSTANT.to_owned())
+            }
+        };
+        for (place, row) in ranking.iter_mut().enumerate() {
+            if place == 0 {
+                let is_best = row.value.is_some();
+                row.best_difference = is_best.then_some(0.0);
+                row.tied_with_best = is_best.then_some(true);
+                row.best_difference_contains = if is_best { "it is the best" } else { "its score is not finite" }.to_owned();
+            } else {
+                let (value, ends, contains) = over(place, 0);
+                row.best_difference = value;
+                (row.best_difference_low, row.best_difference_high) = ends;
+                row.best_difference_contains = contains;
+                row.tied_with_best = ends.0.zip(ends.1).map(|(low, high)| low <= 0.0 && high >= 0.0);
+            }
+            if models.get(place + 1).is_some_and(|(_, value)| value.is_some()) {
+                let (value, ends, contains) = over(place, place + 1);
+                row.next_difference = value;
+                (row.next_difference_low, row.next_difference_high) = ends;
+                row.next_difference_contains = contains;
+            } else {
+                row.next_difference_contains = "it is the last".to_owned();
             }
         }
     }
@@ -363,6 +424,7 @@ impl Ranked<'_> {
             kind,
             label: String::new(),
             run: None,
+            configuration: None,
             non_embedding_parameters: None,
             tokens: None,
             corpus_molecules: None,
@@ -383,6 +445,15 @@ impl Ranked<'_> {
             baseline_difference_low: None,
             baseline_difference_high: None,
             baseline_difference_contains: String::new(),
+            best_difference: None,
+            best_difference_low: None,
+            best_difference_high: None,
+            best_difference_contains: String::new(),
+            tied_with_best: None,
+            next_difference: None,
+            next_difference_low: None,
+            next_difference_high: None,
+            next_difference_contains: String::new(),
             leaked_test_molecules: faults.leaked,
             conflicting_labels: faults.conflicting,
             heldout_loss: None,
@@ -390,22 +461,6 @@ impl Ranked<'_> {
             unigram_cross_entropy: None,
             flags,
         }
-    }
-}
-
-/// A difference of two scores, positive if better.
-struct Over {
-    value: Option<f64>,
-    interval: Option<Interval>,
-    /// What the interval contains, or why there is none.
-    contains: String,
-}
-
-impl Over {
-    /// Ends of the 95 % interval.
-    fn ends(&self) -> (Option<f64>, Option<f64>) {
-        let end = |get: fn(&Interval) -> f64| self.interval.as_ref().map(get).and_then(finite);
-        (end(|interval| interval.low95), end(|interval| interval.high95))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     details::Details,
     inputs::{contents, named_by_content},
     labels::{Faults, LEAKED, LabelNote, notes},
+    pooled::PooledRow,
     refused::{RefusedMetric, RefusedTask},
 };
 
@@ -24,6 +25,9 @@ pub struct PredictorBoard {
     pub generated_by: &'static str,
     /// Fits: task by task, within one in the order of [`predictor_board`].
     pub rows: Vec<PredictorRow>,
+    /// Metrics over all tasks of a protocol, in the order of their standing; empty where no statistics are stored.
+    #[serde(skip)]
+    pub pooled: Vec<PooledRow>,
     /// Name of the suite.
     #[serde(skip)]
     pub suite: String,
@@ -144,6 +148,7 @@ pub fn predictor_board(
         schema: "clmbench/leaderboard-predictors/1",
         generated_by: GENERATED_BY,
         rows,
+        pooled: Vec::new(),
         suite: suite.to_owned(),
         expect,
         useful_effect,
@@ -176,7 +181,7 @@ fn decided_gain(row: &PredictorRow) -> Option<f64> {
     row.fit.gain.filter(|_| gain_place(row) != 1)
 }
 
-fn larger_first(left: Option<f64>, right: Option<f64>) -> Ordering {
+pub(crate) fn larger_first(left: Option<f64>, right: Option<f64>) -> Ordering {
     match (left, right) {
         (Some(left), Some(right)) => right.total_cmp(&left),
         (Some(_), None) => Ordering::Less,

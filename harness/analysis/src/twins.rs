@@ -25,7 +25,7 @@ pub(crate) fn reason(first: &RunRow) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::{Inputs, fit::fit_rows, model_board, sample::suite};
+    use crate::{Compared, Inputs, fit::fit_rows, model_board, sample::suite};
 
     /// Eight runs: an import with the weights of a run of our own that stands later, and two imports of one.
     fn copies() -> Inputs {
@@ -64,7 +64,7 @@ mod tests {
             let (own, import) = (reason(&inputs.runs[5]), reason(&inputs.runs[2]));
             assert_eq!(said, [("run000", own.as_str()), ("run003", import.as_str())]);
         }
-        let board = model_board(&inputs);
+        let board = model_board(&inputs, &Compared::default());
         let of = |run: &str| board.rows.iter().find(|row| row.run.as_deref() == Some(run)).unwrap();
         assert_eq!(of("run000").same_weights_as.as_deref(), Some(inputs.runs[5].label.as_str()));
         assert!(of("run000").flags.iter().any(|flag| flag == SAME_WEIGHTS));

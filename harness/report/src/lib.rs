@@ -8,17 +8,20 @@ mod expectation;
 mod gate;
 pub mod html;
 mod layout;
+mod markdown;
 mod models;
 mod models_overview;
 mod overview;
+mod pooled;
 mod predictors;
 mod text;
 
 pub use expectation::expectation_text;
 pub use gate::{gate_junit, gate_markdown, gate_table};
 pub use layout::{table, table_in};
-pub use models::model_table;
-pub use predictors::predictor_table;
+pub use markdown::markdown_table;
+pub use models::{model_page, model_table};
+pub use predictors::{predictor_page, predictor_table};
 pub use text::plain;
 
 /// How to draw.

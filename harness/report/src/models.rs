@@ -14,8 +14,13 @@ use crate::{
 /// Width of the flags where they are never left out.
 const NARROW_FLAGS: usize = 14;
 
-/// The board as tables with one footer.
+/// The board as tables with one footer; of many rankings an overview that fits one screen.
 pub fn model_table(board: &ModelBoard, style: Style) -> String {
+    model_page(board, false, style)
+}
+
+/// [`model_table`]; `all` shows every run and task of an overview, however many lines they take.
+pub fn model_page(board: &ModelBoard, all: bool, style: Style) -> String {
     let width = style.columns();
     if board.rows.is_empty() {
         let text = format!("No scores in suite {} yet: `clmbench run` computes them.", plain(&board.suite));
@@ -25,9 +30,9 @@ pub fn model_table(board: &ModelBoard, style: Style) -> String {
     let mut left_out = BTreeSet::new();
     if models_overview::wanted(board) {
         text.push_str(&wrap(&plain(&format!("Models of suite {}", board.suite)), width));
-        text.push_str(&models_overview::blocks(board, style));
-        text.push_str(&wrap(models_overview::LEGEND, width));
-        for line in footer(board, &left_out) {
+        let (tables, lines) = models_overview::blocks(board, all, style);
+        text.push_str(&tables);
+        for line in lines.into_iter().chain(footer_without(board, &left_out, true)) {
             text.push_str(&wrap(&plain(&line), width));
         }
         return finish(text, style);
@@ -60,19 +65,20 @@ fn columns(rows: &[ModelRow]) -> Vec<Column> {
     let digits = decimals(rows.iter().filter_map(|row| row.value).fold(0.0f64, |largest, value| largest.max(value.abs())));
     let number = |value: Option<f64>| value.map_or_else(|| MISSING.to_owned(), |value| format!("{value:.digits$}"));
     // Only runs are compared with a control or a baseline: elsewhere there is nothing to be missing.
+    let to = |found: Over| {
+        let range = |(low, high)| format!("[{}, {}]", number(Some(low)), number(Some(high)));
+        let interval = found.ends().map_or_else(|| MISSING.to_owned(), range);
+        found.value.map_or_else(String::new, |value| format!("{} {interval}", number(Some(value))))
+    };
     let over = |row: &ModelRow, found: Over| match (row.kind, found.value) {
-        (ModelKind::Run, Some(value)) => {
-            let interval = found
-                .ends()
-                .map_or_else(|| MISSING.to_owned(), |(low, high)| format!("[{}, {}]", number(Some(low)), number(Some(high))));
-            format!("{} {interval}", number(Some(value)))
-        }
+        (ModelKind::Run, Some(_)) => to(found),
         (ModelKind::Run, None) => MISSING.to_owned(),
         _ => String::new(),
     };
     let size = |value: Option<u64>| value.map_or_else(String::new, count);
     let mut columns = vec![
         Column::right("#", 0, column(&|row| row.rank.map_or_else(|| MISSING.to_owned(), |rank| rank.to_string()))),
+        Column::left("", 0, column(&|row| if row.tied_with_best == Some(true) { "=" } else { "" }.to_owned())),
         Column::left("model", 0, column(&|row| row.label.clone())),
         Column::left("kind", 2, column(&|row| kind(row.kind).to_owned())),
         Column::right("parameters", 4, column(&|row| size(row.non_embedding_parameters))),
@@ -86,6 +92,8 @@ fn columns(rows: &[ModelRow]) -> Vec<Column> {
     if rows.iter().any(|row| row.kind == ModelKind::Baseline) && rows.iter().any(|row| row.kind == ModelKind::Run) {
         columns.push(Column::right("over baseline", 1, column(&|row| over(row, Over::baseline(row)))));
     }
+    columns.push(Column::right("to best", 2, column(&|row| to(Over::best(row)))));
+    columns.push(Column::right("over next", 3, column(&|row| to(Over::next(row)))));
     // The components of the error, where there is more than the test molecules.
     if rows.iter().any(|row| row.se_seed.is_some() || row.se_pretrain.is_some()) {
         columns.push(Column::right("se test", 3, column(&|row| number(row.se_test))));
@@ -127,6 +135,17 @@ impl Over {
     /// Than the best baseline.
     pub fn baseline(row: &ModelRow) -> Self {
         Self { value: row.baseline_difference, low: row.baseline_difference_low, high: row.baseline_difference_high }
+    }
+
+    /// Than the best of the ranking; nothing for the best itself.
+    pub fn best(row: &ModelRow) -> Self {
+        let value = row.best_difference.filter(|_| row.rank != Some(1));
+        Self { value, low: row.best_difference_low, high: row.best_difference_high }
+    }
+
+    /// Than the next one below.
+    pub fn next(row: &ModelRow) -> Self {
+        Self { value: row.next_difference, low: row.next_difference_low, high: row.next_difference_high }
     }
 
     /// Ends of its 95 % interval.
@@ -176,6 +195,11 @@ pub(crate) fn kind(kind: ModelKind) -> &'static str {
 
 /// Sentences below the tables.
 pub(crate) fn footer(board: &ModelBoard, left_out: &BTreeSet<String>) -> Vec<String> {
+    footer_without(board, left_out, false)
+}
+
+/// The same; an overview has no differences of single models.
+fn footer_without(board: &ModelBoard, left_out: &BTreeSet<String>, overview: bool) -> Vec<String> {
     let mut lines = Vec::new();
     let runs: BTreeSet<&String> =
         board.rows.iter().filter(|row| row.kind == ModelKind::Run).filter_map(|row| row.run.as_ref()).collect();
@@ -223,13 +247,16 @@ pub(crate) fn footer(board: &ModelBoard, left_out: &BTreeSet<String>) -> Vec<Str
         }
         match row.control_difference_low.zip(row.control_difference_high) {
             Some(_) => _ = differences.entry(&row.control_difference_contains).or_default().insert(&row.protocol),
-            None if row.kind != ModelKind::Run => {}
+            None if row.kind != ModelKind::Run || overview => {}
             None => {
                 let reason = format!("over control: {}", row.control_difference_contains);
                 missing.entry(reason).or_default().insert(&row.label);
             }
         }
-        if row.kind == ModelKind::Run && !baselines.is_empty() {
+        if row.best_difference_low.is_none() && row.best_difference.is_some() && row.rank != Some(1) && !overview {
+            missing.entry(format!("to best: {}", row.best_difference_contains)).or_default().insert(&row.label);
+        }
+        if row.kind == ModelKind::Run && !baselines.is_empty() && !overview {
             match row.baseline_difference_low.zip(row.baseline_difference_high) {
                 Some(_) => _ = over_baseline.entry(&row.baseline_difference_contains).or_default().insert(&row.protocol),
                 None => {
@@ -257,7 +284,14 @@ pub(crate) fn footer(board: &ModelBoard, left_out: &BTreeSet<String>) -> Vec<Str
     for what in of_baselines {
         lines.push(format!("se (baselines): standard error over {what}."));
     }
-    for (what, named) in differences {
+    if !overview && board.rows.iter().any(|row| row.tied_with_best == Some(true) && row.rank != Some(1)) {
+        lines.push(
+            "=: not told from the best: the 95 % interval of the difference to it, over the same test molecules, holds 0 (each by \
+             itself; the best was chosen on these molecules)."
+                .to_owned(),
+        );
+    }
+    for (what, named) in differences.into_iter().filter(|_| !overview) {
         let which = of(named);
         lines.push(format!("over control{which}: by how much it beats the same model untrained [95 %], over {what}."));
     }

@@ -46,10 +46,10 @@ fn columns_of(rows: &[PredictorRow]) -> BTreeSet<Target> {
     rows.iter().map(target).collect()
 }
 
-/// The blocks, each at most as wide as the style.
-pub(crate) fn blocks(rows: &[PredictorRow], style: Style) -> String {
+/// The blocks, each at most as wide as the style; `all` folds no metrics.
+pub(crate) fn blocks(rows: &[PredictorRow], all: bool, style: Style) -> String {
     let targets: Vec<Target> = columns_of(rows).into_iter().collect();
-    let lines = lines(rows);
+    let lines = if all { names(rows).into_iter().map(Line::One).collect() } else { lines(rows) };
     let labels: Vec<String> = lines.iter().map(|line| line.label(rows)).collect();
     let mut text = String::new();
     for block in targets.chunk_by(|left, right| left.protocol == right.protocol) {

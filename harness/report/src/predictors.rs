@@ -7,12 +7,17 @@ use clmbench_analysis::{PredictorBoard, PredictorRow};
 use crate::{
     Style,
     layout::{Column, draw},
-    overview,
+    overview, pooled,
     text::{MISSING, finish, interval, label_lines, p_value, plain, plural, refused_lines, seconds, two, two_or_missing, wrap},
 };
 
-/// The board as a table with its footer.
+/// The board as a table with its footer; of many fits an overview that fits one screen.
 pub fn predictor_table(board: &PredictorBoard, style: Style) -> String {
+    predictor_page(board, false, style)
+}
+
+/// [`predictor_table`]; `all` shows every metric and task of an overview, however many lines they take.
+pub fn predictor_page(board: &PredictorBoard, all: bool, style: Style) -> String {
     let width = style.columns();
     if board.rows.is_empty() {
         let text = format!(
@@ -24,10 +29,22 @@ pub fn predictor_table(board: &PredictorBoard, style: Style) -> String {
     let shared = Shared::of(&board.rows);
     let mut text = wrap(&title(board, &shared), width);
     if overview::wanted(&board.rows) {
-        text.push_str(&overview::blocks(&board.rows, style));
-        text.push_str(&wrap(overview::LEGEND, width));
-        if overview::folded(&board.rows) {
-            text.push_str(&wrap(overview::FOLDED, width));
+        let over_tasks = pooled::blocks(board, all, style);
+        let of_tasks = overview::blocks(&board.rows, all, style);
+        text.push_str(&over_tasks);
+        // Where both do not fit one screen, what is over all tasks stands for them.
+        let shown = all || over_tasks.is_empty() || over_tasks.lines().count() + of_tasks.lines().count() <= ONE_SCREEN;
+        if shown {
+            text.push_str(&of_tasks);
+            text.push_str(&wrap(overview::LEGEND, width));
+            if !all && overview::folded(&board.rows) {
+                text.push_str(&wrap(overview::FOLDED, width));
+            }
+        } else {
+            text.push_str(&wrap(NOT_SHOWN, width));
+        }
+        if !over_tasks.is_empty() {
+            pooled::lines(board).iter().for_each(|line| text.push_str(&wrap(&plain(line), width)));
         }
         for line in footer(board, &shared, &IN_NO_OVERVIEW.map(str::to_owned)) {
             text.push_str(&wrap(&plain(&line), width));
@@ -41,6 +58,10 @@ pub fn predictor_table(board: &PredictorBoard, style: Style) -> String {
     }
     finish(text, style)
 }
+
+/// Lines of tables that an overview may have.
+const ONE_SCREEN: usize = 50;
+const NOT_SHOWN: &str = "Single tasks: --all, or `--dataset NAME` and `--protocol KIND` for the whole of one.";
 
 /// Columns that an overview of many fits has not.
 const IN_NO_OVERVIEW: [&str; 12] =
@@ -266,6 +287,7 @@ pub(crate) fn footer_of(board: &PredictorBoard, rows: &[PredictorRow]) -> Vec<St
         schema: board.schema,
         generated_by: board.generated_by,
         rows: rows.to_vec(),
+        pooled: Vec::new(),
         suite: board.suite.clone(),
         expect: board.expect.clone(),
         useful_effect: board.useful_effect,

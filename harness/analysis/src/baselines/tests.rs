@@ -2,7 +2,7 @@
 use clmbench_protocol::TaskCheck;
 
 use crate::{
-    Inputs, ModelBoard, ModelKind, ModelRow, fit_rows, model_board,
+    Compared, Inputs, ModelBoard, ModelKind, ModelRow, fit_rows, model_board,
     paired::Predictions,
     sample::{baseline_row, refused_row, score_row, suite},
 };
@@ -33,7 +33,7 @@ fn of<'a>(board: &'a ModelBoard, protocol: &str) -> Vec<&'a ModelRow> {
 
 #[test]
 fn baselines_stand_in_the_rankings_of_every_protocol() {
-    let board = model_board(&inputs());
+    let board = model_board(&inputs(), &Compared::default());
     use ModelKind::{Baseline, MeanPredictor, Run};
     for (protocol, first) in [("probe", Baseline), ("finetune", Run)] {
         let rows = of(&board, protocol);
@@ -66,7 +66,7 @@ fn n_and_verdicts_do_not_change_when_baselines_are_added() {
     let with = fit_rows(&without).unwrap();
     assert!(!fits.is_empty() && fits.iter().all(|fit| fit.n == 12));
     assert_eq!(with, fits, "n, p, intervals, gains, verdicts and details");
-    let board = model_board(&without);
+    let board = model_board(&without, &Compared::default());
     let runs = board.rows.iter().filter(|row| row.kind == ModelKind::Run).count();
     assert_eq!((runs, board.missing.len(), board.refused.len()), (12, 0, 1));
 }
@@ -75,7 +75,7 @@ fn n_and_verdicts_do_not_change_when_baselines_are_added() {
 fn baselines_of_another_split_are_ranked_apart() {
     let mut inputs = inputs();
     inputs.baselines[2].split_digest = "another".into();
-    let board = model_board(&inputs);
+    let board = model_board(&inputs, &Compared::default());
     let apart = of(&board, "baseline");
     let labels: Vec<&str> = apart.iter().map(|row| row.label.as_str()).collect();
     assert_eq!(labels, ["linear, ecfp4 2048", "mean predictor"]);
@@ -84,14 +84,14 @@ fn baselines_of_another_split_are_ranked_apart() {
     // Other molecules under one split are not the same either.
     inputs.baselines[2].split_digest = "split".into();
     inputs.baselines[2].data_digest = "other molecules".into();
-    assert_eq!(of(&model_board(&inputs), "baseline").len(), 2);
+    assert_eq!(of(&model_board(&inputs, &Compared::default()), "baseline").len(), 2);
 }
 
 #[test]
 fn a_suite_of_baselines_alone_has_rankings_of_its_own() {
     let mut inputs = inputs();
     (inputs.runs, inputs.scores, inputs.metrics) = (vec![], vec![], vec![]);
-    let board = model_board(&inputs);
+    let board = model_board(&inputs, &Compared::default());
     let found: Vec<_> = board.rows.iter().map(|row| (row.protocol.as_str(), row.rank.unwrap(), row.label.as_str())).collect();
     let expected = ["random forest, ecfp4 2048", "linear, ecfp4 2048", "mean predictor"];
     assert_eq!(found, [("baseline", 1, expected[0]), ("baseline", 2, expected[1]), ("baseline", 3, expected[2])]);
@@ -109,7 +109,7 @@ fn a_run_is_compared_with_the_best_baseline_on_the_same_molecules() {
     let own = inputs.scores[0].value;
     let key = |cell: &str| (cell.to_owned(), "expt".to_owned());
     let row = |inputs: &Inputs| {
-        let board = model_board(inputs);
+        let board = model_board(inputs, &Compared::default());
         of(&board, "probe").into_iter().find(|row| row.run.as_deref() == Some("run000")).unwrap().clone()
     };
     let missing = row(&inputs);
@@ -137,14 +137,14 @@ fn rows_of_a_task_whose_test_molecules_leaked_are_flagged() {
     let check =
         |leaked| TaskCheck { task: "expt".into(), labels: (513, 64, 65), positives: None, missing: 0, conflicting: 2, leaked };
     inputs.datasets[0].checks = vec![check(0)];
-    let clean = model_board(&inputs);
+    let clean = model_board(&inputs, &Compared::default());
     assert!(clean.rows.iter().all(|row| !row.flags.contains(&"leaked".to_owned())));
     assert_eq!((clean.rows[0].leaked_test_molecules, clean.rows[0].conflicting_labels), (Some(0), Some(2)));
     let said = |board: &ModelBoard| board.labels.iter().map(|note| note.text.clone()).collect::<Vec<_>>();
     assert_eq!(said(&clean), ["freesolv: 2 molecules have several rows whose labels differ"]);
     assert!(fit_rows(&inputs).unwrap().iter().all(|fit| !fit.flags.contains(&"leaked".to_owned())));
     inputs.datasets[0].checks = vec![check(3)];
-    let board = model_board(&inputs);
+    let board = model_board(&inputs, &Compared::default());
     for row in &board.rows {
         let flagged = row.flags.contains(&"leaked".to_owned());
         assert_eq!(flagged, row.kind != ModelKind::MeanPredictor, "{}", row.label);

@@ -20,7 +20,7 @@ fn with_control() -> Inputs {
 
 #[test]
 fn best_first_with_controls_and_the_mean_predictor() {
-    let board = model_board(&with_control());
+    let board = model_board(&with_control(), &Compared::default());
     let kinds: Vec<ModelKind> = board.rows.iter().map(|row| row.kind).collect();
     use ModelKind::{Control, MeanPredictor, Run};
     assert_eq!(kinds, [Run, Run, Run, Run, Control, MeanPredictor]);
@@ -41,13 +41,13 @@ fn difference_to_the_control_of_the_same_size_is_oriented_and_paired() {
     let mut inputs = with_control();
     let own = inputs.scores[0].value;
     let cell = |inputs: &Inputs, number: usize| (inputs.scores[number].cell.clone(), "expt".to_owned());
-    let missing = model_board(&inputs);
+    let missing = model_board(&inputs, &Compared::default());
     let row = missing.rows.iter().find(|row| row.run.as_deref() == Some("run000")).unwrap();
     assert_eq!((row.control_difference_low, row.control_difference.is_some()), (None, true));
     assert_eq!(row.control_difference_contains, "no stored predictions");
 
     inputs.predictions = [(cell(&inputs, 0), predictions(own)), (cell(&inputs, 4), predictions(3.8))].into();
-    let board = model_board(&inputs);
+    let board = model_board(&inputs, &Compared::default());
     let row = board.rows.iter().find(|row| row.run.as_deref() == Some("run000")).unwrap();
     assert!((row.control_difference.unwrap() - (3.8 - own)).abs() < 1e-12, "smaller RMSE than the control: positive");
     let ends = [row.control_difference_low.unwrap(), row.control_difference_high.unwrap()];
@@ -67,7 +67,7 @@ fn components_of_the_error_stand_apart() {
     inputs.scores.push(seed);
     let shared = inputs.runs[0].configuration.clone();
     inputs.runs[1].configuration = shared;
-    let board = model_board(&inputs);
+    let board = model_board(&inputs, &Compared::default());
     let of = |run: &str| board.rows.iter().find(|row| row.run.as_deref() == Some(run)).unwrap();
     let first = of("run000");
     // Two values 0.4 apart: standard deviation 0.4 / sqrt 2, over sqrt 2 seeds.
@@ -89,7 +89,7 @@ fn classification_is_oriented_upwards_and_refused_tasks_are_told() {
         row.fixed_learning_rate = true;
     }
     inputs.refused = vec![refused_row("run000", "one_class"), refused_row("run001", "one_class")];
-    let board = model_board(&inputs);
+    let board = model_board(&inputs, &Compared::default());
     let values: Vec<f64> = board.rows.iter().map(|row| row.value.unwrap()).collect();
     assert!(values.is_sorted_by(|left, right| left >= right), "{values:?}");
     let row = board.rows.iter().find(|row| row.run.as_deref() == Some("run000")).unwrap();
@@ -109,21 +109,21 @@ fn a_run_that_is_no_better_than_unigram_frequencies_is_flagged() {
         let row = inputs.metrics.iter_mut().find(|row| row.run == run && row.metric == "loss/mlm_loss").unwrap();
         row.value = loss;
     }
-    let board = model_board(&inputs);
+    let board = model_board(&inputs, &Compared::default());
     let flags = |run: &str| board.rows.iter().find(|row| row.run.as_deref() == Some(run)).unwrap().flags.join(" ");
     assert_eq!(["run000", "run001", "run002", "run003"].map(flags), ["above_unigram", "above_unigram", "", "above_unigram"]);
     assert_eq!(flags("control"), "", "an untrained model is not expected to have learnt");
     let row = board.rows.iter().find(|row| row.run.as_deref() == Some("run002")).unwrap();
     assert_eq!((row.heldout_loss, row.unigram_cross_entropy), (Some(2.15), Some(2.2)));
     inputs.metrics.clear();
-    assert!(model_board(&inputs).rows.iter().all(|row| row.flags.is_empty()), "not measured is not judged");
+    assert!(model_board(&inputs, &Compared::default()).rows.iter().all(|row| row.flags.is_empty()), "not measured is not judged");
 }
 
 #[test]
 fn splits_are_never_ranked_together() {
     let mut inputs = with_control();
     inputs.scores[0].split_digest = "another".into();
-    let board = model_board(&inputs);
+    let board = model_board(&inputs, &Compared::default());
     let first = board.rows.iter().filter(|row| row.rank == Some(1)).count();
     assert_eq!(first, 2);
     assert!(board.notes[0].contains("2 splits"));
@@ -135,7 +135,7 @@ fn what_has_no_score_is_listed() {
     inputs.scores.remove(0);
     inputs.runs[0].diverged = true;
     inputs.runs[0].divergence = Some("the loss is not finite".into());
-    let board = model_board(&inputs);
+    let board = model_board(&inputs, &Compared::default());
     assert_eq!(board.missing.len(), 1);
     assert_eq!((board.missing[0].run.as_str(), board.missing[0].reason.as_str()), ("run000", "diverged: the loss is not finite"));
 }
@@ -144,7 +144,7 @@ fn what_has_no_score_is_listed() {
 fn a_score_that_is_not_finite_has_no_rank() {
     let mut inputs = with_control();
     inputs.scores[1].value = f64::NAN;
-    let board = model_board(&inputs);
+    let board = model_board(&inputs, &Compared::default());
     let row = board.rows.last().unwrap();
     assert_eq!((row.run.as_deref(), row.rank, row.value), (Some("run001"), None, None));
     assert!(serde_json::to_string(&board).unwrap().contains("\"rank\":null"));

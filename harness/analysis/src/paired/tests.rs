@@ -41,6 +41,14 @@ fn the_interval_of_two_auc_is_about_that_of_delong() {
     assert!(found.interval.low95 < found.value && found.value < found.interval.high95);
 }
 
+/// The two sides alone, by the same draws.
+fn difference(name: &str, sign: f64, first: &Side<'_>, second: &Side<'_>, label: &str) -> Result<Difference, String> {
+    let of = [first, second].map(|side| Side { predictions: side.predictions.clone(), score: side.score });
+    let mut found = replicates(name, &of, label).into_iter();
+    let (first, second) = (found.next().unwrap()?, found.next().unwrap()?);
+    first.minus(&second, sign)
+}
+
 /// Errors of both models that are nearly the same: unpaired, the interval would be some ten times as wide.
 #[test]
 fn what_is_hard_for_both_is_no_uncertainty() {
@@ -92,4 +100,36 @@ fn several_seeds_are_averaged_and_other_molecules_are_refused() {
     assert!(difference("roc_auc", 1.0, &side(), &side(), "test").unwrap_err().contains("8 test molecules and has 7"));
     let none = Side { predictions: vec![], score: 0.5 };
     assert!(difference("roc_auc", 1.0, &none, &side(), "test").is_err());
+}
+
+/// The BCa interval of `stats`, which has oracles of its own, of the same difference on draws of its own.
+#[test]
+fn the_interval_is_that_of_bca_and_does_not_depend_on_who_else_is_compared() {
+    let of = |name: &str, size: f64| -> Predictions {
+        let mut rng = generator(7, name);
+        (0..90).map(|row| (row, row as f64 / 9.0, row as f64 / 9.0 + size * rng.random_range(-1.0f64..1.5))).collect()
+    };
+    let models = [of("a", 1.0), of("b", 1.2), of("c", 2.0)];
+    let rmse = |rows: &Predictions, indices: &[usize]| {
+        (indices.iter().map(|index| (rows[*index].1 - rows[*index].2).powi(2)).sum::<f64>() / indices.len() as f64).sqrt()
+    };
+    let all: Vec<usize> = (0..90).collect();
+    let sides: Vec<Side<'_>> = models.iter().map(|rows| Side { predictions: vec![rows], score: rmse(rows, &all) }).collect();
+    let found: Vec<Replicates> = replicates("rmse", &sides, "test").into_iter().map(Result::unwrap).collect();
+    let interval = found[0].minus(&found[2], -1.0).unwrap().interval;
+    let oracle = clmbench_stats::bca(90, 20_000, &mut generator(8, "oracle"), |indices| {
+        Some(rmse(&models[2], indices) - rmse(&models[0], indices))
+    })
+    .unwrap();
+    let width = oracle.high95 - oracle.low95;
+    for (end, expected) in [(interval.low95, oracle.low95), (interval.high95, oracle.high95), (interval.low90, oracle.low90)] {
+        assert!((end - expected).abs() < 0.05 * width, "{interval:?} {oracle:?}");
+    }
+    let alone = difference("rmse", -1.0, &sides[0], &sides[2], "test").unwrap().interval;
+    assert_eq!(alone, interval);
+    let mean = Replicates::mean(&[&found[1], &found[2]]).unwrap();
+    assert!((mean.score - (found[1].score + found[2].score) / 2.0).abs() < 1e-15);
+    let twice = found[0].minus(&mean, -1.0).unwrap().value;
+    assert!((twice - (mean.score - found[0].score)).abs() < 1e-15);
+    assert!(Replicates::mean(&[]).is_err());
 }
