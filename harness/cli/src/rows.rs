@@ -155,7 +155,7 @@ fn csv_text(text: &str) -> String {
 /// Writes rows one after the other.
 pub struct Writer<W> {
     out: W,
-    columns: &'static [Column],
+    columns: Vec<Column>,
     format: Format,
     first: bool,
 }
@@ -165,7 +165,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// [`CliError::Output`].
-    pub fn start(mut out: W, schema: &str, columns: &'static [Column], format: Format) -> Result<Self, CliError> {
+    pub fn start(mut out: W, schema: &str, columns: &[Column], format: Format) -> Result<Self, CliError> {
         let head = match format {
             Format::Csv => columns.iter().map(|column| column.name).collect::<Vec<_>>().join(",") + "\n",
             Format::Json => {
@@ -174,7 +174,7 @@ impl<W: Write> Writer<W> {
             }
         };
         out.write_all(head.as_bytes()).map_err(CliError::Output)?;
-        Ok(Self { out, columns, format, first: true })
+        Ok(Self { out, columns: columns.to_vec(), format, first: true })
     }
 
     /// Writes a row: a cell for each column.

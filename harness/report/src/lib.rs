@@ -24,6 +24,16 @@ pub use models::{model_page, model_table};
 pub use predictors::{predictor_page, predictor_table};
 pub use text::plain;
 
+/// Every metric over all tasks of a protocol, from the stored statistics.
+pub fn pooled_table(board: &clmbench_analysis::PredictorBoard, style: Style) -> String {
+    pooled::page(board, style)
+}
+
+/// Every model over the tasks of a protocol: mean rank, Borda count and scores; `all` keeps pretraining seeds apart.
+pub fn standing_table(board: &clmbench_analysis::ModelBoard, all: bool, style: Style) -> String {
+    models_overview::page(board, all, style)
+}
+
 /// How to draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {

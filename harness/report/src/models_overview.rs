@@ -8,7 +8,7 @@ use crate::{
     Style,
     layout::{Column, draw},
     overview::tables,
-    text::{MISSING, decimals, plural},
+    text::{MISSING, decimals, finish, plain, plural, wrap},
 };
 
 /// More rankings than this are drawn as an overview.
@@ -49,6 +49,15 @@ pub(crate) fn blocks(board: &ModelBoard, all: bool, style: Style) -> (String, Ve
     (text, lines(&standings, left_out, cut, all))
 }
 
+/// The standings alone, with what explains them.
+pub(crate) fn page(board: &ModelBoard, all: bool, style: Style) -> String {
+    let mut text = wrap(&plain(&format!("Models of suite {} over tasks", board.suite)), style.columns());
+    let (tables, lines) = blocks(board, all, style);
+    text += &tables;
+    lines.iter().for_each(|line| text += &wrap(&plain(line), style.columns()));
+    finish(text, style)
+}
+
 fn columns(block: &Standings, rows: &[&Standing], width: usize) -> Vec<Column> {
     let column = |get: &dyn Fn(&Standing) -> String| rows.iter().map(|row| get(row)).collect::<Vec<String>>();
     let mut columns = vec![
@@ -61,10 +70,9 @@ fn columns(block: &Standings, rows: &[&Standing], width: usize) -> Vec<Column> {
     if rows.iter().any(|row| row.tasks < row.tasks_of) {
         columns.push(Column::right("tasks", 0, column(&|row| format!("{} of {}", row.tasks, row.tasks_of))));
     }
-    let first = 3 + u8::from(block.tasks.len() > 200);
     for (task, of) in block.tasks.iter().enumerate() {
         // Tasks that stand later are left out first.
-        let priority = first.saturating_add(u8::try_from(task).unwrap_or(u8::MAX));
+        let priority = u8::try_from(task).unwrap_or(u8::MAX).saturating_add(3);
         columns.push(Column::left(&header(of, &block.tasks), priority, cells(rows, task)));
     }
     columns

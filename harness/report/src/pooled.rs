@@ -7,7 +7,7 @@ use clmbench_analysis::{PooledRow, PredictorBoard};
 use crate::{
     Style,
     layout::{Column, draw},
-    text::{interval, p_value, plural, two, two_or_missing},
+    text::{finish, interval, p_value, plain, plural, two, two_or_missing, wrap},
 };
 
 /// More metrics than this are cut: those below neither predict nor are trivial.
@@ -25,6 +25,14 @@ pub(crate) fn blocks(board: &PredictorBoard, all: bool, style: Style) -> String 
         }
     }
     text
+}
+
+/// The blocks alone, with what explains them.
+pub(crate) fn page(board: &PredictorBoard, style: Style) -> String {
+    let title = format!("Predictors of transfer in suite {} over all tasks", board.suite);
+    let mut text = wrap(&plain(&title), style.columns()) + &blocks(board, true, style);
+    lines(board).iter().for_each(|line| text += &wrap(&plain(line), style.columns()));
+    finish(text, style)
 }
 
 /// The best ones, those that are decided, and the trivial ones.

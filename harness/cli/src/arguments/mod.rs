@@ -79,7 +79,7 @@ pub struct Global {
 }
 
 /// `--json` of the commands that print rows.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Json {
     /// Print one JSON object {schema, generated_by, rows} instead of a table
     #[arg(long)]

@@ -19,7 +19,7 @@ use clmbench_store::{CellStatus, Store};
 use serde::Serialize;
 
 use super::{
-    data, device, licences,
+    data, device, leaderboard, licences,
     plan::{Facts, Reader, select},
     summary::Summary,
 };
@@ -50,7 +50,9 @@ pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Resul
         console.note(&format!("left    {left} cells that --only does not name; `clmbench run` without it computes them"));
     }
     let (fits, statistics) = clmbench_analysis::fit_suite(&store, summary.suite_id)?;
+    let before = leaderboard::before(&store, summary.suite_id)?;
     store.put_fits(summary.suite_id, &fits, &statistics)?;
+    leaderboard::keep_previous(&store, summary.suite_id, before)?;
     show_board(&store, &summary, &plan, arguments.json.json, console)?;
     match failed(&summary) {
         Some(error) => Err(error),

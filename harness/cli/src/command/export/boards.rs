@@ -59,7 +59,7 @@ pub const FITS: [Column; 42] = [
 ];
 
 /// Columns of `models`: the keys of `leaderboard models --json`.
-pub const MODELS: [Column; 38] = [
+pub const MODELS: [Column; 48] = [
     column("dataset", Kind::Text, "dataset"),
     column("task", Kind::Text, "task"),
     column("task_kind", Kind::Text, "regression or classification"),
@@ -72,6 +72,7 @@ pub const MODELS: [Column; 38] = [
     column("kind", Kind::Text, "run, control, baseline or mean_predictor"),
     column("label", Kind::Text, "label of the run, or name of the baseline"),
     column("run", Kind::Text, "identity of the run's pretrain or import cell"),
+    column("configuration", Kind::Text, "what runs share that differ by the seed alone"),
     column("non_embedding_parameters", Kind::Whole, "parameters without embeddings"),
     column("tokens", Kind::Whole, "tokens trained on"),
     column("corpus_molecules", Kind::Whole, "molecules of the corpus subset"),
@@ -92,12 +93,69 @@ pub const MODELS: [Column; 38] = [
     column("baseline_difference_low", Kind::Number, "lower 95 % end of it, over test molecules"),
     column("baseline_difference_high", Kind::Number, "upper 95 % end of it"),
     column("baseline_difference_contains", Kind::Text, "what the interval contains, or why there is none"),
+    column("best_difference", Kind::Number, "score against the best of the ranking, positive if better"),
+    column("best_difference_low", Kind::Number, "lower 95 % end of it, over test molecules"),
+    column("best_difference_high", Kind::Number, "upper 95 % end of it"),
+    column("best_difference_contains", Kind::Text, "what the interval contains, or why there is none"),
+    column("tied_with_best", Kind::Flag, "whether that interval holds 0"),
+    column("next_difference", Kind::Number, "gain over the next one below"),
+    column("next_difference_low", Kind::Number, "lower 95 % end of it, over test molecules"),
+    column("next_difference_high", Kind::Number, "upper 95 % end of it"),
+    column("next_difference_contains", Kind::Text, "what the interval contains, or why there is none"),
     column("leaked_test_molecules", Kind::Whole, "test molecules also in training or validation"),
     column("conflicting_labels", Kind::Whole, "molecules with rows whose labels differ"),
     column("heldout_loss", Kind::Number, "held-out loss, nats a token"),
     column("unigram_cross_entropy", Kind::Number, "that of unigram frequencies, nats a token"),
     column("same_weights_as", Kind::Text, "run whose last weights it repeats"),
     column("flags", Kind::Words, "what to be careful about"),
+];
+
+/// Columns of `leaderboard predictors --overall`.
+pub const POOLED: [Column; 26] = [
+    column("rank", Kind::Whole, "place in its protocol"),
+    column("metric", Kind::Text, "family/name, with parameters where there are several"),
+    column("protocol", Kind::Text, "probe or finetune"),
+    column("pool", Kind::Text, "what the runs have in common"),
+    column("trivial", Kind::Flag, "whether it is a trivial predictor"),
+    column("n", Kind::Whole, "runs that all tasks share"),
+    column("n_tasks", Kind::Whole, "tasks pooled"),
+    column("spearman", Kind::Number, "mean oriented Spearman correlation of the tasks"),
+    column("spearman_low", Kind::Number, "lower 95 % end of it, over runs and tasks"),
+    column("spearman_high", Kind::Number, "upper 95 % end of it"),
+    column("p_value", Kind::Number, "run-permutation p, joint over tasks, Holm-adjusted"),
+    column("p_raw", Kind::Number, "the same before adjustment"),
+    column("verdict", Kind::Text, "predicts, does_not_predict, cannot_tell or refused"),
+    column("verdict_reason", Kind::Text, "how the verdict came about"),
+    column("refusal", Kind::Text, "typed reason of a refusal"),
+    column("reversed", Kind::Flag, "significant against the metric's claim"),
+    column("mde", Kind::Number, "smallest |r| of one task detectable with n runs, 80 % power"),
+    column("gain_better", Kind::Whole, "tasks whose gain over the trivial predictors is better"),
+    column("gain_not_better", Kind::Whole, "tasks whose gain is not"),
+    column("gain_tasks", Kind::Whole, "tasks with a gain"),
+    column("mean_rank", Kind::Number, "mean rank over resampled runs and tasks"),
+    column("mean_rank_low90", Kind::Number, "lower 90 % end of the rank"),
+    column("mean_rank_high90", Kind::Number, "upper 90 % end of the rank"),
+    column("top1", Kind::Number, "share of resamples in which it is the first"),
+    column("top3", Kind::Number, "share of resamples in which it is among the first three"),
+    column("unreliable_tasks", Kind::Words, "tasks whose scores have a reliability below .5"),
+];
+
+/// Columns of `leaderboard models --overall`.
+pub const STANDINGS: [Column; 14] = [
+    column("rank", Kind::Whole, "place by mean rank in its protocol"),
+    column("protocol", Kind::Text, "probe, finetune, or baseline without runs"),
+    column("kind", Kind::Text, "run, control, baseline or mean_predictor"),
+    column("label", Kind::Text, "label; of several pretraining seeds without the seed"),
+    column("non_embedding_parameters", Kind::Whole, "parameters without embeddings"),
+    column("pretraining_seeds", Kind::Whole, "pretraining seeds averaged"),
+    column("tasks", Kind::Whole, "tasks with a score"),
+    column("tasks_of", Kind::Whole, "tasks counted"),
+    column("mean_rank", Kind::Number, "mean rank over the tasks it has"),
+    column("mean_rank_low90", Kind::Number, "lower 90 % end of it"),
+    column("mean_rank_high90", Kind::Number, "upper 90 % end of it"),
+    column("borda", Kind::Number, "models beaten, ties one half, summed over tasks"),
+    column("wins", Kind::Whole, "tasks in which it is the first"),
+    column("places", Kind::Json, "score, error, rank and marks of each task; null where it has none"),
 ];
 
 /// The rows of the leaderboard of predictors.

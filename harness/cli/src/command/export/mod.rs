@@ -11,6 +11,8 @@ use std::{collections::BTreeSet, io::Write};
 
 use clmbench_store::{Store, SuiteRow};
 
+pub use boards::{FITS, MODELS, POOLED, STANDINGS};
+
 use crate::{
     arguments::{ExportArguments, Global, What},
     console::Console,
