@@ -169,7 +169,8 @@ fn standing(protocol: &str, rows: &[&ModelRow], by_run: bool) -> Standings {
                 mean_rank: (!ranks.is_empty()).then(|| ranks.iter().sum::<f64>() / ranks.len() as f64),
                 mean_rank_low90: interval.map(|(low, _)| low),
                 mean_rank_high90: interval.map(|(_, high)| high),
-                borda: beaten.sum(),
+                // A sum of nothing is -0.
+                borda: beaten.sum::<f64>() + 0.0,
                 wins: first_places(&places, index),
                 places: of,
             }

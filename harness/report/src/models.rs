@@ -253,7 +253,8 @@ fn footer_without(board: &ModelBoard, left_out: &BTreeSet<String>, overview: boo
                 missing.entry(reason).or_default().insert(&row.label);
             }
         }
-        if row.best_difference_low.is_none() && row.best_difference.is_some() && row.rank != Some(1) && !overview {
+        let compared = row.rank != Some(1) && row.kind != ModelKind::MeanPredictor && !overview && !left_out.contains("to best");
+        if compared && row.best_difference_low.is_none() && row.best_difference.is_some() {
             missing.entry(format!("to best: {}", row.best_difference_contains)).or_default().insert(&row.label);
         }
         if row.kind == ModelKind::Run && !baselines.is_empty() && !overview {
@@ -286,8 +287,7 @@ fn footer_without(board: &ModelBoard, left_out: &BTreeSet<String>, overview: boo
     }
     if !overview && board.rows.iter().any(|row| row.tied_with_best == Some(true) && row.rank != Some(1)) {
         lines.push(
-            "=: not told from the best: the 95 % interval of the difference to it, over the same test molecules, holds 0 (each by \
-             itself; the best was chosen on these molecules)."
+            "=: not told from the best, chosen on these test molecules: the 95 % interval of the difference, over the same ones, holds 0."
                 .to_owned(),
         );
     }

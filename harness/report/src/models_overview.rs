@@ -64,8 +64,8 @@ fn columns(block: &Standings, rows: &[&Standing], width: usize) -> Vec<Column> {
         Column::right("#", 0, column(&|row| if row.tasks == 0 { MISSING.to_owned() } else { row.rank.to_string() })),
         Column::left(&block.protocol, 0, column(&label)).capped((width * 3 / 5).max(20)),
         Column::right("mean rank [90 %]", 0, column(&mean_rank)),
-        Column::right("Borda", 1, column(&|row| points(row.borda))),
-        Column::right("first", 2, column(&|row| row.wins.to_string())),
+        Column::right("Borda", 1, column(&|row| if row.tasks == 0 { MISSING.to_owned() } else { points(row.borda) })),
+        Column::right("first", 2, column(&|row| if row.tasks == 0 { MISSING.to_owned() } else { row.wins.to_string() })),
     ];
     if rows.iter().any(|row| row.tasks < row.tasks_of) {
         columns.push(Column::right("tasks", 0, column(&|row| format!("{} of {}", row.tasks, row.tasks_of))));

@@ -89,8 +89,8 @@ fn gains(row: &PooledRow) -> String {
 /// Sentences below the blocks.
 pub(crate) fn lines(board: &PredictorBoard) -> Vec<String> {
     let mut lines = vec![
-        "all tasks: r is the mean Spearman of the tasks, equal weights; its interval resamples runs and tasks, p moves runs jointly for \
-         all tasks (Holm over the metrics). gain in: tasks whose gain over the trivial predictors is decided."
+        "all tasks: r is the mean Spearman of the tasks; its interval resamples runs and tasks, p moves runs jointly for all tasks \
+         (Holm over the metrics). gain in: tasks with a decided gain over the trivial predictors."
             .to_owned(),
     ];
     if board.pooled.iter().any(|row| row.mean_rank.is_some()) {
