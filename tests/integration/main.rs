@@ -26,6 +26,7 @@ mod hub;
 mod injection;
 mod journey;
 mod kill;
+mod leaderboards;
 mod metrics_suite;
 mod only;
 mod own_data;

@@ -1,5 +1,7 @@
 //! Whether a run has learnt anything: its held-out loss against what unigram frequencies reach on the same tokens.
 
+use std::collections::BTreeMap;
+
 use clmbench_protocol::{CorpusOutput, Objective};
 use clmbench_store::{MetricRow, RunRow};
 
@@ -13,10 +15,30 @@ pub(crate) fn heldout_loss(objective: Objective) -> &'static str {
     }
 }
 
+/// Held-out losses at last checkpoints, by run.
+pub(crate) struct HeldoutLosses<'a>(BTreeMap<&'a str, Vec<&'a MetricRow>>);
+
+impl<'a> HeldoutLosses<'a> {
+    /// Of all runs.
+    pub fn of(inputs: &'a Inputs) -> Self {
+        let names = [Objective::MaskedLm, Objective::CausalLm].map(heldout_loss);
+        let mut found: BTreeMap<&str, Vec<&MetricRow>> = BTreeMap::new();
+        for row in inputs.metrics.iter().filter(|row| row.primary && row.last && names.contains(&row.metric.as_str())) {
+            found.entry(&row.run).or_default().push(row);
+        }
+        Self(found)
+    }
+
+    fn of_run(&self, run: &RunRow) -> Vec<&'a MetricRow> {
+        let rows = self.0.get(run.run.as_str()).into_iter().flatten().copied();
+        rows.filter(|row| row.metric == heldout_loss(run.objective)).collect()
+    }
+}
+
 /// Fills in both losses of a run's row, and flags it `above_unigram` where its loss is not below the unigram
 /// cross-entropy by two standard errors of both. A run whose loss was not measured is not judged.
-pub(crate) fn judge(inputs: &Inputs, run: &RunRow, row: &mut ModelRow) {
-    let losses: Vec<&MetricRow> = inputs.metrics.iter().filter(|value| is_loss(value, run)).collect();
+pub(crate) fn judge(inputs: &Inputs, losses: &HeldoutLosses<'_>, run: &RunRow, row: &mut ModelRow) {
+    let losses = losses.of_run(run);
     let of_loss = |corpus: &CorpusOutput| losses.iter().any(|value| value.heldout_digest == corpus.heldout_digest);
     let same = |corpus: &&CorpusOutput| match run.imported {
         // Trained on something else, it is held against the sample that it is measured on.
@@ -34,11 +56,6 @@ pub(crate) fn judge(inputs: &Inputs, run: &RunRow, row: &mut ModelRow) {
     if !below {
         row.flags.push("above_unigram".to_owned());
     }
-}
-
-/// Whether a value is the held-out loss of a run's last checkpoint.
-fn is_loss(value: &MetricRow, run: &RunRow) -> bool {
-    value.metric == heldout_loss(run.objective) && value.run == run.run && value.primary && value.last
 }
 
 fn of_run(corpus: &CorpusOutput, run: &RunRow) -> bool {

@@ -18,7 +18,7 @@ use crate::{
     flags::{IMPORTED, OUT_OF_VOCABULARY, is_out_of_vocabulary},
     inputs::Inputs,
     labels::{self, Faults, LEAKED, LabelNote},
-    learning,
+    learning::{self, HeldoutLosses},
     points::{Score, ScoreGroup, scores_by_group},
     refused::{self, RefusedTask},
     twins::{self, SAME_WEIGHTS},
@@ -178,6 +178,7 @@ pub fn model_board(inputs: &Inputs, compared: &Compared) -> ModelBoard {
     let alone: Vec<ScoreGroup> = baselines.alone(&groups).cloned().collect();
     groups.extend(alone.into_iter().map(|group| (group, BTreeMap::new())));
     let runs: BTreeMap<&str, &RunRow> = inputs.runs.iter().map(|run| (run.run.as_str(), run)).collect();
+    let (relatives, losses) = (Relatives::of(&inputs.runs), HeldoutLosses::of(inputs));
     let mut rows = Vec::new();
     let allowed = compared.allows(inputs);
     for (group, scores) in &groups {
@@ -189,7 +190,16 @@ pub fn model_board(inputs: &Inputs, compared: &Compared) -> ModelBoard {
             }
             false => Comparisons::none(group),
         };
-        let ranked = Ranked { inputs, group, runs: &runs, scores, baselines: baselines.of(group).collect(), comparisons };
+        let ranked = Ranked {
+            inputs,
+            group,
+            relatives: &relatives,
+            scores,
+            baselines: baselines.of(group).collect(),
+            comparisons,
+            faults: Faults::of(&inputs.datasets, &group.data_digest, &group.split_digest, &group.task),
+            unit: inputs.unit(group),
+        };
         let mut ranking: Vec<ModelRow> =
             scores.iter().filter_map(|(run, score)| Some(ranked.row(runs.get(run.as_str())?, score))).collect();
         ranking.extend(ranked.baselines.iter().map(|(label, score)| ranked.baseline(label, score)));
@@ -202,7 +212,7 @@ pub fn model_board(inputs: &Inputs, compared: &Compared) -> ModelBoard {
         let mut place = 0;
         for row in &mut ranking {
             if let Some(run) = row.run.as_deref().and_then(|run| runs.get(run)).filter(|run| !run.control) {
-                learning::judge(inputs, run, row);
+                learning::judge(inputs, &losses, run, row);
             }
             if row.value.is_some() {
                 place += 1;
@@ -243,10 +253,50 @@ fn oriented(row: &ModelRow) -> f64 {
 struct Ranked<'a> {
     inputs: &'a Inputs,
     group: &'a ScoreGroup,
-    runs: &'a BTreeMap<&'a str, &'a RunRow>,
+    relatives: &'a Relatives<'a>,
     scores: &'a BTreeMap<String, Score>,
     baselines: Vec<(&'a String, &'a Score)>,
     comparisons: Comparisons,
+    faults: Faults,
+    unit: String,
+}
+
+/// Which runs belong together.
+struct Relatives<'a> {
+    /// Runs that differ by the pretraining seed alone, without the diverged ones, by configuration.
+    siblings: BTreeMap<&'a str, Vec<&'a RunRow>>,
+    /// Untrained controls by what they share with their runs.
+    controls: BTreeMap<Model<'a>, Vec<&'a RunRow>>,
+}
+
+/// Architecture, its configuration and the tokenizer.
+type Model<'a> = (&'a str, &'a str, &'a str);
+
+impl<'a> Relatives<'a> {
+    fn of(runs: &'a [RunRow]) -> Self {
+        let mut found = Self { siblings: BTreeMap::new(), controls: BTreeMap::new() };
+        for run in runs {
+            if !run.diverged {
+                found.siblings.entry(&run.configuration).or_default().push(run);
+            }
+            if run.control {
+                found.controls.entry(Self::model(run)).or_default().push(run);
+            }
+        }
+        found
+    }
+
+    fn model(run: &RunRow) -> Model<'_> {
+        (&run.architecture, &run.config_json, &run.tokenizer_digest)
+    }
+
+    fn siblings(&self, run: &RunRow) -> &[&'a RunRow] {
+        self.siblings.get(run.configuration.as_str()).map_or(&[], Vec::as_slice)
+    }
+
+    fn controls(&self, run: &RunRow) -> &[&'a RunRow] {
+        self.controls.get(&Self::model(run)).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// What a baseline is called among the models that are compared; a run by its identity.
@@ -307,20 +357,13 @@ impl Ranked<'_> {
 
     /// Standard deviation over the runs of one configuration, and their number.
     fn over_pretraining_seeds(&self, run: &RunRow) -> (Option<f64>, u32) {
-        let same = |other: &&&RunRow| other.configuration == run.configuration && !other.diverged;
-        let siblings = self.runs.values().filter(same).filter_map(|other| self.scores.get(&other.run));
+        let siblings = self.relatives.siblings(run).iter().filter_map(|other| self.scores.get(&other.run));
         let values: Vec<f64> = siblings.map(|score| score.value).collect();
         ((values.len() > 1).then(|| sample_sd(&values)).and_then(finite), values.len() as u32)
     }
 
     fn over_control(&self, run: &RunRow, score: &Score, row: &mut ModelRow) {
-        let same_model = |other: &&RunRow| {
-            other.control
-                && other.architecture == run.architecture
-                && other.config_json == run.config_json
-                && other.tokenizer_digest == run.tokenizer_digest
-        };
-        let scored = self.runs.values().copied().filter(same_model);
+        let scored = self.relatives.controls(run).iter();
         let controls: Vec<(String, f64)> =
             scored.filter_map(|other| Some((other.run.clone(), self.scores.get(&other.run)?.value))).collect();
         if controls.is_empty() {
@@ -409,7 +452,7 @@ impl Ranked<'_> {
 
     fn empty(&self, kind: ModelKind) -> ModelRow {
         let group = self.group;
-        let faults = Faults::of(&self.inputs.datasets, &group.data_digest, &group.split_digest, &group.task);
+        let faults = &self.faults;
         let flags = if faults.is_leaked() && kind != ModelKind::MeanPredictor { vec![LEAKED.to_owned()] } else { Vec::new() };
         ModelRow {
             dataset: group.dataset.clone(),
@@ -418,7 +461,7 @@ impl Ranked<'_> {
             protocol: group.protocol.clone(),
             split_digest: group.split_digest.clone(),
             score: group.score.clone(),
-            unit: self.inputs.unit(group),
+            unit: self.unit.clone(),
             higher_is_better: group.higher_is_better,
             rank: None,
             kind,

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clmbench_stats::{average_ranks, generator, numeric::sample_sd};
 use rand::Rng;
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::{
@@ -17,8 +18,8 @@ use crate::{
 
 /// Draws of the interval of a mean rank; fewer where there are very many scores.
 const DRAWS: usize = 1_000;
-const FEWEST_DRAWS: usize = 200;
-/// Scores drawn in a tenth of a second or so.
+const FEWEST_DRAWS: usize = 100;
+/// Scores drawn in a quarter of a second or so.
 const MOST_SCORES: usize = 2_000_000;
 
 /// A task that a standing counts.
@@ -294,26 +295,12 @@ fn intervals(protocol: &str, places: &[Vec<Option<Place>>], tasks: &[StandingTas
     if places.len() < 2 {
         return vec![None; models];
     }
-    let mut rng = generator(SEED, &format!("standings {protocol}"));
     let draws = (MOST_SCORES / (places.len() * models).max(1)).clamp(FEWEST_DRAWS, DRAWS);
-    let mut found: Vec<Vec<f64>> = vec![Vec::with_capacity(draws); models];
-    for _ in 0..draws {
-        let (mut sum, mut count) = (vec![0.0; models], vec![0.0; models]);
-        for _ in 0..places.len() {
-            let task = rng.random_range(0..places.len());
-            let scored: Vec<usize> = (0..models).filter(|model| places[task][*model].is_some()).collect();
-            let values: Vec<f64> = places[task]
-                .iter()
-                .flatten()
-                .map(|place| oriented(place.value + place.std_error.unwrap_or(0.0) * normal(&mut rng), &tasks[task]))
-                .collect();
-            for (model, rank) in scored.into_iter().zip(average_ranks(&values)) {
-                sum[model] += rank;
-                count[model] += 1.0;
-            }
-        }
-        (0..models).filter(|model| count[*model] > 0.0).for_each(|model| found[model].push(sum[model] / count[model]));
-    }
+    let drawn: Vec<Vec<Option<f64>>> = (0..draws)
+        .into_par_iter()
+        .map(|draw| mean_ranks(places, tasks, models, &mut generator(SEED, &format!("standings {protocol} {draw}"))))
+        .collect();
+    let found: Vec<Vec<f64>> = (0..models).map(|model| drawn.iter().filter_map(|means| means[model]).collect()).collect();
     let ends = |mut means: Vec<f64>| {
         means.sort_by(f64::total_cmp);
         let at = |share: f64| means.get(((means.len() - 1) as f64 * share).round() as usize).copied();
@@ -321,6 +308,26 @@ fn intervals(protocol: &str, places: &[Vec<Option<Place>>], tasks: &[StandingTas
         if means.len() < draws / 2 { None } else { at(0.05).zip(at(0.95)) }
     };
     found.into_iter().map(ends).collect()
+}
+
+/// Mean ranks of one draw: of as many tasks as there are, and of scores around their values; none of a model without any.
+fn mean_ranks(places: &[Vec<Option<Place>>], tasks: &[StandingTask], models: usize, rng: &mut impl Rng) -> Vec<Option<f64>> {
+    let (mut sum, mut count) = (vec![0.0; models], vec![0.0; models]);
+    for _ in 0..places.len() {
+        let task = rng.random_range(0..places.len());
+        let scored = places[task].iter().enumerate().filter_map(|(model, place)| Some((model, place.as_ref()?)));
+        let (of, values): (Vec<usize>, Vec<f64>) = scored
+            .map(|(model, place)| {
+                let value = place.value + place.std_error.unwrap_or(0.0) * normal(rng);
+                (model, oriented(value, &tasks[task]))
+            })
+            .unzip();
+        for (model, rank) in of.into_iter().zip(average_ranks(&values)) {
+            sum[model] += rank;
+            count[model] += 1.0;
+        }
+    }
+    sum.into_iter().zip(count).map(|(sum, count)| (count > 0.0).then(|| sum / count)).collect()
 }
 
 /// A standard normal number (Box and Muller 1958).
