@@ -61,7 +61,8 @@ fn what_is_over_tasks_follows_from_the_rankings() {
         assert_eq!((&standing["tasks"], &standing["tasks_of"]), (&json!(ranks.len()), &json!(3)), "{standing}");
         assert!(number(standing, "mean_rank_low90") <= mean && mean <= number(standing, "mean_rank_high90"), "{standing}");
     }
-    let by_rank: Vec<f64> = standings.iter().filter(|row| row["protocol"] == "probe").map(|row| number(row, "mean_rank")).collect();
+    let by_rank: Vec<f64> =
+        standings.iter().filter(|row| row["protocol"] == "probe").map(|row| number(row, "mean_rank")).collect();
     assert!(by_rank.is_sorted(), "{by_rank:?}");
     let page = bench.clmbench(&["leaderboard", "models"]).code(0).stdout;
     assert!(page.contains("mean rank [90 %]") && page.contains("Borda"), "{page}");
@@ -91,7 +92,8 @@ fn ties_follow_from_the_intervals_of_the_differences() {
     }
     assert!(compared > 20, "{compared}");
     let one = bench.clmbench(&["leaderboard", "models", "--dataset", "alpha", "--protocol", "probe"]).code(0).stdout;
-    let tied = models.iter().filter(|row| row["dataset"] == "alpha" && row["protocol"] == "probe" && row["tied_with_best"] == true);
+    let tied =
+        models.iter().filter(|row| row["dataset"] == "alpha" && row["protocol"] == "probe" && row["tied_with_best"] == true);
     let marked = one.lines().filter(|line| line.split_whitespace().nth(1) == Some("=")).count();
     assert_eq!(marked, tied.count(), "{one}");
 }
@@ -176,7 +178,9 @@ fn what_changed_since_an_earlier_board_and_since_the_fits_before() {
     for row in &all {
         let before = earlier.iter().find(|before| key(before) == key(row));
         let differs = |before: &Value| {
-            ["rank", "verdict", "reversed", "gain_verdict", "spearman", "gain", "p_value"].iter().any(|name| before[*name] != row[*name])
+            ["rank", "verdict", "reversed", "gain_verdict", "spearman", "gain", "p_value"]
+                .iter()
+                .any(|name| before[*name] != row[*name])
         };
         let marked = changed.iter().any(|changed| key(changed) == key(row));
         assert_eq!(marked, before.is_none_or(differs), "{row}");

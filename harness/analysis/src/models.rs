@@ -266,11 +266,11 @@ struct Relatives<'a> {
     /// Runs that differ by the pretraining seed alone, without the diverged ones, by configuration.
     siblings: BTreeMap<&'a str, Vec<&'a RunRow>>,
     /// Untrained controls by what they share with their runs.
-    controls: BTreeMap<Model<'a>, Vec<&'a RunRow>>,
+    controls: BTreeMap<Model, Vec<&'a RunRow>>,
 }
 
 /// Architecture, its configuration and the tokenizer.
-type Model<'a> = (&'a str, &'a str, &'a str);
+type Model = [String; 3];
 
 impl<'a> Relatives<'a> {
     fn of(runs: &'a [RunRow]) -> Self {
@@ -286,8 +286,8 @@ impl<'a> Relatives<'a> {
         found
     }
 
-    fn model(run: &RunRow) -> Model<'_> {
-        (&run.architecture, &run.config_json, &run.tokenizer_digest)
+    fn model(run: &RunRow) -> Model {
+        [&run.architecture, &run.config_json, &run.tokenizer_digest].map(Clone::clone)
     }
 
     fn siblings(&self, run: &RunRow) -> &[&'a RunRow] {

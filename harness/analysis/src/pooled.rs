@@ -104,9 +104,9 @@ pub(crate) fn rows(fits: &[PredictorRow], statistics: &[StatisticRow]) -> Result
             gain_better: gains(GainVerdict::Better.word()),
             gain_not_better: gains(GainVerdict::NotBetter.word()),
             gain_tasks: of_metric().filter(|fit| fit.fit.gain.is_some()).count() as u32,
-            mean_rank: stable("rank").and_then(|row| row.value),
-            mean_rank_low90: stable("rank").and_then(|row| row.low90),
-            mean_rank_high90: stable("rank").and_then(|row| row.high90),
+            mean_rank: stable("mean_rank").and_then(|row| row.value),
+            mean_rank_low90: stable("mean_rank").and_then(|row| row.low90),
+            mean_rank_high90: stable("mean_rank").and_then(|row| row.high90),
             top1: stable("top1").and_then(|row| row.value),
             top3: stable("top3").and_then(|row| row.value),
             unreliable_tasks: words(&details["unreliable_tasks"]),
@@ -175,7 +175,9 @@ mod tests {
     fn pooled(metric: &str, verdict: &str, value: f64) -> StatisticRow {
         StatisticRow {
             verdict: Some(verdict.into()),
-            details_json: Some(r#"{"n_tasks":3,"reversed":false,"minimum_detectable_r":0.74,"unreliable_tasks":["esol/expt"]}"#.into()),
+            details_json: Some(
+                r#"{"n_tasks":3,"reversed":false,"minimum_detectable_r":0.74,"unreliable_tasks":["esol/expt"]}"#.into(),
+            ),
             ..statistic("pooled", metric, "spearman", value)
         }
     }
@@ -195,11 +197,11 @@ mod tests {
         (rows[7].verdict, rows[7].value, rows[7].refusal) = (Some("refused".into()), None, Some("constant".into()));
         rows.reverse();
         for (metric, rank) in [("steady", 1.5), ("shaky", 2.5)] {
-            rows.push(StatisticRow { low90: Some(1.0), high90: Some(4.0), ..statistic("stability", metric, "rank", rank) });
+            rows.push(StatisticRow { low90: Some(1.0), high90: Some(4.0), ..statistic("stability", metric, "mean_rank", rank) });
             rows.push(statistic("stability", metric, "top1", 0.6));
         }
         // Of another pool: not this row's.
-        rows.push(StatisticRow { pool: Some("other".into()), ..statistic("stability", "unranked", "rank", 1.0) });
+        rows.push(StatisticRow { pool: Some("other".into()), ..statistic("stability", "unranked", "mean_rank", 1.0) });
         let found = super::rows(&[gaining, losing], &rows).unwrap();
         let order: Vec<&str> = found.iter().map(|row| row.metric.as_str()).collect();
         assert_eq!(order, expected);

@@ -230,7 +230,8 @@ fn without_seed(labels: &BTreeSet<&str>) -> String {
     if first == last {
         return (*first).to_owned();
     }
-    let shared: String = first.chars().zip(last.chars()).take_while(|(left, right)| left == right).map(|(left, _)| left).collect();
+    let shared: String =
+        first.chars().zip(last.chars()).take_while(|(left, right)| left == right).map(|(left, _)| left).collect();
     match shared.rfind(['/', ' ']) {
         Some(end) if end > 0 => shared[..end].to_owned(),
         _ => (*first).to_owned(),

@@ -132,7 +132,9 @@ fn lines(standings: &[Standings], left_out: BTreeSet<String>, cut: usize, all: b
          first: tasks in which it is."
             .to_owned(),
     ];
-    let any = |is: fn(&Place) -> bool| standings.iter().flat_map(|block| &block.rows).flat_map(|row| row.places.iter().flatten()).any(is);
+    let any = |is: fn(&Place) -> bool| {
+        standings.iter().flat_map(|block| &block.rows).flat_map(|row| row.places.iter().flatten()).any(is)
+    };
     if any(|_| true) {
         lines.push(
             "Each cell: score ± standard error; ↑ larger or ↓ smaller is better; + better or - worse than the same model untrained, = \
@@ -164,9 +166,15 @@ fn lines(standings: &[Standings], left_out: BTreeSet<String>, cut: usize, all: b
     if !left_out.is_empty() && !all {
         let names: Vec<&str> = left_out.iter().take(6).map(String::as_str).collect();
         let more = if left_out.len() > 6 { format!(" and {} more", left_out.len() - 6) } else { String::new() };
-        lines.push(format!("Not shown at this width: {}{more}; --all shows every task, `--dataset NAME` one with its intervals.", names.join(", ")));
+        lines.push(format!(
+            "Not shown at this width: {}{more}; --all shows every task, `--dataset NAME` one with its intervals.",
+            names.join(", ")
+        ));
     } else {
-        lines.push("`--dataset NAME` and `--protocol KIND` show the ranking of one task with the intervals, --json all of it.".to_owned());
+        lines.push(
+            "`--dataset NAME` and `--protocol KIND` show the ranking of one task with the intervals, --json all of it."
+                .to_owned(),
+        );
     }
     if cut > 0 {
         lines.push(format!("{} below; --all shows them.", plural(cut, "more model")));

@@ -94,7 +94,9 @@ pub(crate) fn lines(board: &PredictorBoard) -> Vec<String> {
             .to_owned(),
     ];
     if board.pooled.iter().any(|row| row.mean_rank.is_some()) {
-        lines.push("rank: mean over resampled runs and tasks, with the middle 90 % of the resamples; first: how often.".to_owned());
+        lines.push(
+            "rank: mean over resampled runs and tasks, with the middle 90 % of the resamples; first: how often.".to_owned(),
+        );
     }
     let mut reasons: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for row in board.pooled.iter().filter(|row| row.spearman.is_none() || row.spearman_low.is_none()) {

@@ -95,7 +95,9 @@ fn the_constant_predictors_are_one_model_and_a_score_that_is_not_finite_is_missi
         run("a/0", "auc", 0.7),
         run("a/0", "zinc", 0.7),
     ];
-    rows.iter_mut().filter(|row| row.kind == ModelKind::MeanPredictor).for_each(|row| (row.run, row.configuration) = (None, None));
+    rows.iter_mut()
+        .filter(|row| row.kind == ModelKind::MeanPredictor)
+        .for_each(|row| (row.run, row.configuration) = (None, None));
     rows[3].value = None;
     let found = &standings(&rows, false)[0];
     let constant = find(found, "mean predictor or prevalence predictor");

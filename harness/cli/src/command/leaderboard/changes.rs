@@ -1,9 +1,6 @@
 //! What is another in a leaderboard than in an earlier one.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-};
+use std::{collections::BTreeMap, path::Path};
 
 use serde_json::Value;
 

@@ -169,7 +169,13 @@ fn order(left: &Value, right: &Value, largest_first: bool) -> Ordering {
     let missing = |value: &Value| value.is_null() || *value == "NaN";
     let turned = |order: Ordering| if largest_first { order.reverse() } else { order };
     match (missing(left), missing(right), number(left), number(right)) {
-        (true, other, ..) => if other { Ordering::Equal } else { Ordering::Greater },
+        (true, other, ..) => {
+            if other {
+                Ordering::Equal
+            } else {
+                Ordering::Greater
+            }
+        }
         (false, true, ..) => Ordering::Less,
         (.., Some(left), Some(right)) => turned(left.total_cmp(&right)),
         _ => turned(words(left).cmp(&words(right))),
@@ -201,14 +207,17 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const COLUMNS: [Column; 3] = [
-        column("name", Kind::Text, "a name"),
-        column("gain", Kind::Number, "a number"),
-        column("task", Kind::Text, "a group"),
-    ];
+    const COLUMNS: [Column; 3] =
+        [column("name", Kind::Text, "a name"), column("gain", Kind::Number, "a number"), column("task", Kind::Text, "a group")];
 
     fn listing() -> Listing {
-        let rows = [("a", json!(0.2), "x"), ("b", json!(null), "y"), ("c", json!(-1.5), "x"), ("d", json!(0.3), "y"), ("e", json!("NaN"), "x")];
+        let rows = [
+            ("a", json!(0.2), "x"),
+            ("b", json!(null), "y"),
+            ("c", json!(-1.5), "x"),
+            ("d", json!(0.3), "y"),
+            ("e", json!("NaN"), "x"),
+        ];
         let rows = rows.into_iter().map(|(name, gain, task)| json!({"name": name, "gain": gain, "task": task})).collect();
         Listing::new("test/1", &COLUMNS, rows)
     }
@@ -237,12 +246,23 @@ mod tests {
         assert_eq!(some.shown(&choice).iter().map(|column| column.name).collect::<Vec<_>>(), ["gain", "name"]);
         let choice = BoardArguments { sort: Some("-gian".into()), ..BoardArguments::default() };
         let error = listing().arrange(&choice, |_| String::new()).unwrap_err();
-        assert!(matches!(&error, CliError::Usage { message, hint } if message.contains("`gian`") && hint.contains("name, gain, task")));
+        assert!(
+            matches!(&error, CliError::Usage { message, hint } if message.contains("`gian`") && hint.contains("name, gain, task"))
+        );
     }
 
     #[test]
     fn values_in_few_letters() {
-        let values = [json!(null), json!(true), json!(3), json!(0.123456), json!(0.0), json!(0.000_012_3), json!(["a", "b"]), json!("inf")];
+        let values = [
+            json!(null),
+            json!(true),
+            json!(3),
+            json!(0.123456),
+            json!(0.0),
+            json!(0.000_012_3),
+            json!(["a", "b"]),
+            json!("inf"),
+        ];
         assert_eq!(values.map(|value| shown(&value)), ["–", "yes", "3", "0.123", "0.000", "1.23e-5", "a b", "inf"]);
     }
 }

@@ -77,8 +77,7 @@ pub fn predictors(choice: &BoardArguments, global: &Global, console: Console) ->
 pub fn models(choice: &BoardArguments, global: &Global, console: Console) -> Result<(), CliError> {
     let store = Store::open_reader(&global.store)?;
     let suite = store.suite(choice.suite.as_deref())?;
-    let compared =
-        Compared { dataset: choice.dataset.clone(), task: choice.task.clone(), protocol: choice.protocol.clone() };
+    let compared = Compared { dataset: choice.dataset.clone(), task: choice.task.clone(), protocol: choice.protocol.clone() };
     let mut board = clmbench_analysis::compared_models(&store, suite.id, &compared)?;
     let mut rows = objects(&board.rows)?;
     if choice.only_changed {
@@ -93,7 +92,8 @@ pub fn models(choice: &BoardArguments, global: &Global, console: Console) -> Res
     }
     let chosen = kept(&mut rows, &mut board.rows, named_model, choice, &suite)?;
     let (mut listing, within): (Listing, fn(&Value) -> String) = if choice.overall {
-        let mut listing = Listing::new("leaderboard-standings/1", &STANDINGS, standing_rows(&standings(&board.rows, choice.all))?);
+        let mut listing =
+            Listing::new("leaderboard-standings/1", &STANDINGS, standing_rows(&standings(&board.rows, choice.all))?);
         listing.usual = &STANDINGS_USUAL;
         (listing, |row| text(row, "protocol"))
     } else {
@@ -121,17 +121,48 @@ pub fn models(choice: &BoardArguments, global: &Global, console: Console) -> Res
 
 /// Columns of a Markdown table, and of a sorted one, that does not name its own: each number with its uncertainty.
 const PREDICTORS_USUAL: [&str; 14] = [
-    "rank", "metric", "dataset", "task", "protocol", "n", "spearman", "spearman_low", "spearman_high", "p_value", "gain", "gain_low",
-    "gain_high", "verdict",
+    "rank",
+    "metric",
+    "dataset",
+    "task",
+    "protocol",
+    "n",
+    "spearman",
+    "spearman_low",
+    "spearman_high",
+    "p_value",
+    "gain",
+    "gain_low",
+    "gain_high",
+    "verdict",
 ];
 const POOLED_USUAL: [&str; 13] = [
-    "rank", "metric", "protocol", "n", "n_tasks", "spearman", "spearman_low", "spearman_high", "p_value", "mean_rank",
-    "mean_rank_low90", "mean_rank_high90", "verdict",
+    "rank",
+    "metric",
+    "protocol",
+    "n",
+    "n_tasks",
+    "spearman",
+    "spearman_low",
+    "spearman_high",
+    "p_value",
+    "mean_rank",
+    "mean_rank_low90",
+    "mean_rank_high90",
+    "verdict",
 ];
-const MODELS_USUAL: [&str; 9] =
-    ["rank", "tied_with_best", "label", "dataset", "task", "protocol", "score", "value", "std_error"];
+const MODELS_USUAL: [&str; 9] = ["rank", "tied_with_best", "label", "dataset", "task", "protocol", "score", "value", "std_error"];
 const STANDINGS_USUAL: [&str; 10] = [
-    "rank", "label", "protocol", "pretraining_seeds", "tasks", "tasks_of", "mean_rank", "mean_rank_low90", "mean_rank_high90", "borda",
+    "rank",
+    "label",
+    "protocol",
+    "pretraining_seeds",
+    "tasks",
+    "tasks_of",
+    "mean_rank",
+    "mean_rank_low90",
+    "mean_rank_high90",
+    "borda",
 ];
 
 /// Rows over all tasks are of no dataset.
