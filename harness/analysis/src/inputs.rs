@@ -6,7 +6,7 @@ use clmbench_protocol::{CellSpec, CorpusOutput, DatasetOutput, MetricInfo};
 use clmbench_store::{BaselineRow, CellStatus, MetricRow, RefusedTaskRow, RunRow, ScoreRow, Store, SuiteRow};
 
 use crate::{
-    AnalysisError, LARGEST_UNTRAINED_SHARE, comparisons::Compared, paired::Predictions, points::ScoreGroup, variant::Variant,
+    AnalysisError, LARGEST_UNTRAINED_SHARE, comparisons::Compared, learning::HELDOUT_LOSSES, paired::Predictions, points::ScoreGroup, variant::Variant,
 };
 
 /// The finished cells of a suite.
@@ -57,13 +57,30 @@ impl Inputs {
     /// # Errors
     /// The store cannot be read; no such suite.
     pub fn read(store: &Store, suite_id: i64) -> Result<Self, AnalysisError> {
+        Self::read_some(store, suite_id, None, failed(store, suite_id)?)
+    }
+
+    /// What the leaderboard of models reads: of the metrics the held-out losses alone.
+    ///
+    /// # Errors
+    /// The store cannot be read; no such suite.
+    pub(crate) fn of_models(store: &Store, suite_id: i64) -> Result<Self, AnalysisError> {
+        Self::read_some(store, suite_id, Some(&HELDOUT_LOSSES), Vec::new())
+    }
+
+    fn read_some(
+        store: &Store,
+        suite_id: i64,
+        metrics: Option<&[&str]>,
+        failed: Vec<FailedCell>,
+    ) -> Result<Self, AnalysisError> {
         let suite = suite(store, suite_id)?;
         let inputs = Self {
             suite: suite.name,
             useful_effect: suite.useful_effect,
             runs: store.runs(suite_id)?,
-            metrics: store.metric_rows(suite_id)?,
-            failed: failed(store, suite_id)?,
+            metrics: store.metric_rows_of(suite_id, metrics)?,
+            failed,
             scores: store.score_rows(suite_id)?,
             refused: store.refused_tasks(suite_id)?,
             predictions: BTreeMap::new(),

@@ -21,9 +21,8 @@ pub(crate) struct HeldoutLosses<'a>(BTreeMap<&'a str, Vec<&'a MetricRow>>);
 impl<'a> HeldoutLosses<'a> {
     /// Of all runs.
     pub fn of(inputs: &'a Inputs) -> Self {
-        let names = [Objective::MaskedLm, Objective::CausalLm].map(heldout_loss);
         let mut found: BTreeMap<&str, Vec<&MetricRow>> = BTreeMap::new();
-        for row in inputs.metrics.iter().filter(|row| row.primary && row.last && names.contains(&row.metric.as_str())) {
+        for row in inputs.metrics.iter().filter(|row| row.primary && row.last && HELDOUT_LOSSES.contains(&row.metric.as_str())) {
             found.entry(&row.run).or_default().push(row);
         }
         Self(found)

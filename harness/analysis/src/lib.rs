@@ -99,7 +99,7 @@ pub fn models(store: &Store, suite_id: i64) -> Result<ModelBoard, AnalysisError>
 /// # Errors
 /// The store cannot be read.
 pub fn compared_models(store: &Store, suite_id: i64, compared: &Compared) -> Result<ModelBoard, AnalysisError> {
-    let mut board = model_board(&Inputs::read(store, suite_id)?.with_predictions(store, compared)?, compared);
+    let mut board = model_board(&Inputs::of_models(store, suite_id)?.with_predictions(store, compared)?, compared);
     unscored::explain(&mut board.missing, &store.cells(suite_id)?);
     Ok(board)
 }

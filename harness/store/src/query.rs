@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 
 use clmbench_protocol::{CellOutput, CorpusOutput, DatasetOutput};
-use rusqlite::Transaction;
+use rusqlite::{Transaction, params};
 
 use crate::{
     MetricRow, RefusedTaskRow, RunRow, ScoreRow, Store, StoreError,
     plan::require_suite,
-    value::{Float, count, from_json, from_word, maybe, seed, small},
+    value::{Float, count, from_json, from_word, json, maybe, seed, small},
 };
 
 /// The bound cells of suite ?1, each once, with the label and position of its first key.
@@ -101,6 +101,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::UnknownSuite`].
     pub fn metric_rows(&self, suite_id: i64) -> Result<Vec<MetricRow>, StoreError> {
+        self.metric_rows_of(suite_id, None)
+    }
+
+    /// The same, of these metrics (`family/name`) alone; of all for none.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownSuite`].
+    pub fn metric_rows_of(&self, suite_id: i64, metrics: Option<&[&str]>) -> Result<Vec<MetricRow>, StoreError> {
+        let wanted = metrics.map(json).transpose()?;
         self.read(|snapshot| {
             let owners = owners(snapshot, suite_id)?;
             let mut statement = snapshot.prepare(&format!(
@@ -110,9 +119,10 @@ impl Store {
                    c.seconds, c.device, c.libtorch
                  FROM {BOUND} b JOIN measurement m ON m.identity = b.identity JOIN cell c ON c.identity = b.identity
                    JOIN metric_value v ON v.identity = m.identity
+                 WHERE ?2 IS NULL OR m.metric IN (SELECT value FROM json_each(?2))
                  ORDER BY b.position, v.position"
             ))?;
-            let mut rows = statement.query([suite_id])?;
+            let mut rows = statement.query(params![suite_id, wanted])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 let weights_digest: String = row.get(1)?;
