@@ -7,11 +7,14 @@ use clmbench_store::{MetricRow, RunRow};
 
 use crate::{inputs::Inputs, models::ModelRow};
 
-/// The metric whose primary value is the held-out loss of an objective.
+/// The metrics whose primary values are held-out losses.
+pub(crate) const HELDOUT_LOSSES: [&str; 2] = ["loss/mlm_loss", "loss/clm_loss"];
+
+/// That of an objective.
 pub(crate) fn heldout_loss(objective: Objective) -> &'static str {
     match objective {
-        Objective::MaskedLm => "loss/mlm_loss",
-        Objective::CausalLm => "loss/clm_loss",
+        Objective::MaskedLm => HELDOUT_LOSSES[0],
+        Objective::CausalLm => HELDOUT_LOSSES[1],
     }
 }
 
