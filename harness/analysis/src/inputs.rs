@@ -6,7 +6,8 @@ use clmbench_protocol::{CellSpec, CorpusOutput, DatasetOutput, MetricInfo};
 use clmbench_store::{BaselineRow, CellStatus, MetricRow, RefusedTaskRow, RunRow, ScoreRow, Store, SuiteRow};
 
 use crate::{
-    AnalysisError, LARGEST_UNTRAINED_SHARE, comparisons::Compared, learning::HELDOUT_LOSSES, paired::Predictions, points::ScoreGroup, variant::Variant,
+    AnalysisError, LARGEST_UNTRAINED_SHARE, comparisons::Compared, learning::HELDOUT_LOSSES, paired::Predictions,
+    points::ScoreGroup, variant::Variant,
 };
 
 /// The finished cells of a suite.
@@ -68,12 +69,7 @@ impl Inputs {
         Self::read_some(store, suite_id, Some(&HELDOUT_LOSSES), Vec::new())
     }
 
-    fn read_some(
-        store: &Store,
-        suite_id: i64,
-        metrics: Option<&[&str]>,
-        failed: Vec<FailedCell>,
-    ) -> Result<Self, AnalysisError> {
+    fn read_some(store: &Store, suite_id: i64, metrics: Option<&[&str]>, failed: Vec<FailedCell>) -> Result<Self, AnalysisError> {
         let suite = suite(store, suite_id)?;
         let inputs = Self {
             suite: suite.name,

@@ -19,7 +19,7 @@ use crate::{
 /// Draws of the interval of a mean rank; fewer where there are very many scores.
 const DRAWS: usize = 1_000;
 const FEWEST_DRAWS: usize = 100;
-/// Scores drawn in a quarter of a second or so.
+/// Ranks drawn in a moment.
 const MOST_SCORES: usize = 2_000_000;
 
 /// A task that a standing counts.
@@ -85,7 +85,7 @@ pub struct Standing {
     pub tasks_of: u32,
     /// Mean rank over the tasks it has.
     pub mean_rank: Option<f64>,
-    /// Lower 90 % end: tasks resampled, scores drawn from their standard errors one by one, so too wide rather than too narrow.
+    /// Lower 90 % end over resampled tasks; too narrow where they are few, none of one task.
     pub mean_rank_low90: Option<f64>,
     /// Upper 90 % end.
     pub mean_rank_high90: Option<f64>,
@@ -147,7 +147,7 @@ fn standing(protocol: &str, rows: &[&ModelRow], by_run: bool) -> Standings {
     let models: Vec<&Model> = labels.keys().collect();
     let places: Vec<Vec<Option<Place>>> =
         columns.iter().zip(&tasks).map(|(column, task)| places(column, task, &models)).collect();
-    let intervals = intervals(protocol, &places, &tasks, models.len());
+    let intervals = intervals(protocol, &places, models.len());
     let mut standings: Vec<Standing> = models
         .iter()
         .zip(intervals)
@@ -291,15 +291,16 @@ fn first_places(places: &[Vec<Option<Place>>], model: usize) -> u32 {
     places.iter().filter(first).count() as u32
 }
 
-/// The 90 % interval of each model's mean rank: tasks resampled, scores drawn around their values by their standard errors.
-fn intervals(protocol: &str, places: &[Vec<Option<Place>>], tasks: &[StandingTask], models: usize) -> Vec<Option<(f64, f64)>> {
+/// The 90 % interval of each model's mean rank over resampled tasks. Their test molecules differ, so that what is uncertain about
+/// the scores is part of how the ranks differ from task to task; of few tasks it is too narrow.
+fn intervals(protocol: &str, places: &[Vec<Option<Place>>], models: usize) -> Vec<Option<(f64, f64)>> {
     if places.len() < 2 {
         return vec![None; models];
     }
     let draws = (MOST_SCORES / (places.len() * models).max(1)).clamp(FEWEST_DRAWS, DRAWS);
     let drawn: Vec<Vec<Option<f64>>> = (0..draws)
         .into_par_iter()
-        .map(|draw| mean_ranks(places, tasks, models, &mut generator(SEED, &format!("standings {protocol} {draw}"))))
+        .map(|draw| mean_ranks(places, models, &mut generator(SEED, &format!("standings {protocol} {draw}"))))
         .collect();
     let found: Vec<Vec<f64>> = (0..models).map(|model| drawn.iter().filter_map(|means| means[model]).collect()).collect();
     let ends = |mut means: Vec<f64>| {
@@ -311,30 +312,18 @@ fn intervals(protocol: &str, places: &[Vec<Option<Place>>], tasks: &[StandingTas
     found.into_iter().map(ends).collect()
 }
 
-/// Mean ranks of one draw: of as many tasks as there are, and of scores around their values; none of a model without any.
-fn mean_ranks(places: &[Vec<Option<Place>>], tasks: &[StandingTask], models: usize, rng: &mut impl Rng) -> Vec<Option<f64>> {
+/// Mean ranks of one draw, of as many tasks as there are; none of a model without any.
+fn mean_ranks(places: &[Vec<Option<Place>>], models: usize, rng: &mut impl Rng) -> Vec<Option<f64>> {
     let (mut sum, mut count) = (vec![0.0; models], vec![0.0; models]);
     for _ in 0..places.len() {
-        let task = rng.random_range(0..places.len());
-        let scored = places[task].iter().enumerate().filter_map(|(model, place)| Some((model, place.as_ref()?)));
-        let (of, values): (Vec<usize>, Vec<f64>) = scored
-            .map(|(model, place)| {
-                let value = place.value + place.std_error.unwrap_or(0.0) * normal(rng);
-                (model, oriented(value, &tasks[task]))
-            })
-            .unzip();
-        for (model, rank) in of.into_iter().zip(average_ranks(&values)) {
-            sum[model] += rank;
-            count[model] += 1.0;
+        for (model, place) in places[rng.random_range(0..places.len())].iter().enumerate() {
+            if let Some(place) = place {
+                sum[model] += place.rank;
+                count[model] += 1.0;
+            }
         }
     }
     sum.into_iter().zip(count).map(|(sum, count)| (count > 0.0).then(|| sum / count)).collect()
-}
-
-/// A standard normal number (Box and Muller 1958).
-fn normal(rng: &mut impl Rng) -> f64 {
-    let (first, second): (f64, f64) = (rng.random(), rng.random());
-    (-2.0 * (1.0 - first).ln()).sqrt() * (std::f64::consts::TAU * second).cos()
 }
 
 #[cfg(test)]

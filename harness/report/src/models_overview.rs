@@ -127,9 +127,8 @@ fn cell(place: &Place, digits: usize) -> String {
 /// What the columns mean, and what is not shown.
 fn lines(standings: &[Standings], left_out: BTreeSet<String>, cut: usize, all: bool) -> Vec<String> {
     let mut lines = vec![
-        "mean rank: over the tasks a model has, with the middle 90 % over resampled tasks and scores drawn from their errors (one by \
-         one: too wide rather than too narrow). Borda: models beaten, ties one half, summed over tasks; a missing task adds nothing. \
-         first: tasks in which it is."
+        "mean rank: over the tasks a model has, with the middle 90 % over resampled tasks (too narrow where they are few). Borda: models \
+         beaten, ties one half, summed over tasks; a missing task adds nothing. first: tasks in which it is."
             .to_owned(),
     ];
     let any = |is: fn(&Place) -> bool| {
