@@ -4,7 +4,9 @@
 //! and filters tables and saves figures; without it the page says the same. All foreign text is escaped by one function (`node`);
 //! nothing of it becomes markup, an attribute's name or an address. The same store gives the same bytes: no clock is read.
 
+mod answer;
 mod axis;
+mod cells;
 mod data;
 mod failures;
 mod figure;
@@ -140,6 +142,7 @@ pub fn html_page(report: &Report<'_>) -> String {
         Some(("data", "Data, licences and citations", data::section(report))),
         Some(("metrics", "What was measured", data::metrics(report))),
         Some(("runs", "Runs", models::runs(report))),
+        Some(("cells", "Cells", cells::section(report))),
         Some(("suite", "The suite", suite(report))),
     ];
     let sections: Vec<_> = sections.into_iter().flatten().collect();

@@ -7,7 +7,7 @@ use clmbench_stats::verdict::{SMALLEST_N_FOR_FIT, SMALLEST_N_FOR_VERDICT};
 use clmbench_store::CellStatus;
 
 use super::{
-    Report,
+    Report, answer,
     node::{Element, Node, element, with_text},
     note, paragraph,
     predictors::{sign, target},
@@ -128,7 +128,7 @@ pub(crate) fn section(report: &Report<'_>) -> Element {
         let text = "Cells were finished after these fits were made: clmbench run fits anew.";
         section = section.child(element("div").class("warning").child(with_text("p", text)));
     }
-    section.children(overview(rows))
+    section.children(answer::section(report)).children(overview(rows))
 }
 
 fn sentence(rows: &[PredictorRow]) -> String {
@@ -195,6 +195,7 @@ fn overview(rows: &[PredictorRow]) -> Vec<Node> {
         nodes.push(table(&format!("All fits, protocol {protocol}: r [95 % interval] and verdict"), &names, columns).into());
     }
     if !nodes.is_empty() {
+        nodes.insert(0, with_text("h3", "Task by task").into());
         nodes.push(note("✓ predicts, ✗ does not predict, ? cannot tell, – refused; * trivial predictor."));
     }
     nodes

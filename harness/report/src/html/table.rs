@@ -13,6 +13,8 @@ pub(crate) enum Set {
     Word,
     /// Sentences.
     Long,
+    /// As it comes, for tables of very many rows: without a class of its own.
+    Plain,
 }
 
 /// A column.
@@ -50,7 +52,7 @@ pub(crate) fn table<'a, R: 'a>(caption: &str, rows: &[R], columns: impl IntoIter
         .filter(|(column, cells)| column.set == Set::Name || cells.iter().any(|cell| !cell.is_empty()))
         .collect();
     let class = |element: Element, set: Set| match set {
-        Set::Name => element,
+        Set::Name | Set::Plain => element,
         Set::Number => element.class("number"),
         Set::Word => element.class("word"),
         Set::Long => element.class("long"),

@@ -2,6 +2,7 @@
 
 mod curvature;
 mod pretrain;
+mod report;
 mod scores;
 mod statistics;
 
@@ -23,6 +24,8 @@ pub enum Perf {
     Scores(ScoreArguments),
     /// Seconds of the resampling statistics of 50 metrics x 20 tasks over 32 runs; all permutation tests within 10 s.
     Statistics(StatisticsArguments),
+    /// Seconds and bytes of the page of a made-up suite of 10,000 cells: within 10 s and 5 MB.
+    Report(ReportArguments),
     /// Trace and top eigenvalues of the Hessian at 0.83M and 4.87M parameters: values, deviations of a probe, seconds to 5 %.
     ///
     /// Trains both sizes for 200,000 tokens first. With --peer, PyHessian (benchmarks/perf/peers/curvature.py) runs on the same weights
@@ -60,6 +63,14 @@ pub struct ScoreArguments {
     pub write: bool,
 }
 
+/// Arguments of `perf report`.
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// Also write the table to benchmarks/perf/REPORT.md.
+    #[arg(long)]
+    pub write: bool,
+}
+
 /// Arguments of `perf pretrain`.
 #[derive(Debug, Args)]
 pub struct PretrainArguments {
@@ -79,6 +90,7 @@ pub fn run(what: &Perf) -> Result<(), XtaskError> {
     match what {
         Perf::Pretrain(arguments) => pretrain::run(arguments),
         Perf::Curvature(arguments) => curvature::run_all(arguments),
+        Perf::Report(arguments) => report::run_all(arguments),
         Perf::Scores(arguments) => scores::run(arguments),
         Perf::Statistics(arguments) => statistics::run(arguments),
     }
