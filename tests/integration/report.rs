@@ -105,3 +105,39 @@ fn a_suite_that_came_out_otherwise_says_so() {
         "the outcome beside the expectation"
     );
 }
+
+#[test]
+fn every_figure_is_written_as_svg_and_csv() {
+    let bench = Bench::new(SUITE);
+    bench.run();
+    let said = bench.clmbench(&["report", "--out", "page.html", "--figures", "deep/figures"]).code(0).stdout;
+    let page = fs::read_to_string(bench.path("page.html")).unwrap();
+    let names: Vec<&str> = page.split("<figure id=\"").skip(1).map(|part| part.split('"').next().unwrap()).collect();
+    assert_eq!(said, format!("page.html\n{} figures in deep/figures (SVG and CSV)\n", names.len()));
+    assert_eq!(fs::read_dir(bench.path("deep/figures")).unwrap().count(), 2 * names.len());
+    for name in &names {
+        let read = |ending: &str| fs::read_to_string(bench.path(&format!("deep/figures/{name}.{ending}"))).unwrap();
+        let svg = read("svg");
+        let start = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg ";
+        assert!(svg.starts_with(start) && svg.contains("xmlns=\"http://www.w3.org/2000/svg\""), "{svg}");
+        assert!(svg.contains("<title>") && svg.contains("<desc>") && !svg.contains("var("), "{svg}");
+        let rows = crate::export::parsed(&read("csv"));
+        assert!(!rows.is_empty() && rows[0].len() > 1, "{name}");
+    }
+    // The points of a fit, with all their digits: what the store holds.
+    let fit = names.iter().find(|name| name.starts_with("score-") && name.ends_with("fake-loss")).unwrap();
+    let rows = crate::export::parsed(&fs::read_to_string(bench.path(&format!("deep/figures/{fit}.csv"))).unwrap());
+    let board = bench.clmbench(&["leaderboard", "predictors", "--json"]).code(0).rows();
+    let points = board.iter().find(|row| row["metric"] == "fake/loss").unwrap()["details"]["points"].as_array().unwrap().clone();
+    assert_eq!(rows.len(), points.len());
+    for (row, point) in rows.iter().zip(points) {
+        assert_eq!(row["run"], point["label"].as_str().unwrap());
+        assert_eq!(row["fake/loss"].parse::<f64>().unwrap(), point["metric"].as_f64().unwrap());
+        assert_eq!(row["rmse"].parse::<f64>().unwrap(), point["score"].as_f64().unwrap());
+    }
+    // The page alone on standard output; a folder that cannot be made is named.
+    let page_again = bench.clmbench(&["report", "--out", "-", "--figures", "deep/figures"]).code(0).stdout;
+    assert_eq!(page_again, page);
+    let wrong = bench.clmbench(&["report", "--out", "page.html", "--figures", "suite.toml"]).code(4);
+    assert!(wrong.stderr.contains("suite.toml"), "{}", wrong.stderr);
+}

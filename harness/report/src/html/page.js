@@ -99,7 +99,13 @@
     for (const [name, value] of [["width", "100%"], ["height", "100%"], ["fill", "var(--paper)"]]) back.setAttribute(name, value);
     copy.setAttribute("width", svg.viewBox.baseVal.width);
     copy.setAttribute("height", svg.viewBox.baseVal.height);
-    copy.prepend(style, back);
+    const words = [["title", "aria-labelledby"], ["desc", "aria-describedby"]].map(([name, from]) => {
+      const element = document.createElementNS(space, name);
+      element.textContent = document.getElementById(svg.getAttribute(from))?.textContent ?? "";
+      copy.removeAttribute(from);
+      return element;
+    });
+    copy.prepend(...words, style, back);
     return valued(new XMLSerializer().serializeToString(copy));
   };
   const quoted = cell => {
