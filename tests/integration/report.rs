@@ -39,8 +39,8 @@ fn the_page_says_what_was_run_and_what_came_out() {
         let Some(r) = row["spearman"].as_f64() else { continue };
         let (low, high) = (row["spearman_low"].as_f64().unwrap(), row["spearman_high"].as_f64().unwrap());
         let key = |value: f64| format!("{value:?}").trim_end_matches(".0").to_owned();
-        let cell = format!("<td class=\"number\" data-v=\"{}\">{r:.2}</td>", key(r));
-        let range = format!("<td class=\"number\" data-v=\"{}\">[{low:.2}, {high:.2}]</td>", key(low));
+        let cell = format!("<td data-v=\"{}\">{r:.2}</td>", key(r));
+        let range = format!("<td data-v=\"{}\">[{low:.2}, {high:.2}]</td>", key(low));
         assert!(page.contains(&(cell + &range)), "{row}");
     }
     // A figure for every predictor with points, a point for every run: 6 predictors, 8 runs; and the intervals of five.

@@ -176,10 +176,11 @@ the candidate is not worse elsewhere; the text always says which of the three it
 
     /// Write one HTML page about a suite: what was run, the leaderboards, figures, what failed
     ///
-    /// One self-contained file that loads nothing and runs no script. The same store makes the same page.
+    /// One self-contained file that loads nothing; a script of its own sorts and filters tables and saves figures, without it the page says
+    /// the same. The same store makes the same page.
     #[command(after_help = "Example:
   clmbench report                       writes clmbench-report-NAME.html
-  clmbench report --suite demo --out pages/
+  clmbench report --suite demo --out pages/ --figures pages/figures
   clmbench report --out - > demo.html")]
     Report(ReportArguments),
 

@@ -8,7 +8,7 @@ use super::{
     note,
     table::{Set, column, table},
 };
-use crate::text::{plural, seconds};
+use crate::text::plural;
 
 /// Cells that are listed; the rest are in the export.
 const MOST: usize = 10_000;
@@ -18,27 +18,35 @@ pub(crate) fn section(report: &Report<'_>) -> Vec<Node> {
     let columns = [
         column("cell", Set::Name, |cell: &CellRow| cell.key.clone()),
         column("status", Set::Plain, |cell: &CellRow| cell.status.word().replace('_', " ")),
-        column("time", Set::Plain, |cell: &CellRow| cell.seconds.map_or_else(String::new, |time| seconds(Some(time))))
-            .by(|cell| cell.seconds.map(rounded)),
-        column("memory (MiB)", Set::Plain, |cell: &CellRow| {
+        column("seconds", Set::Whole, |cell: &CellRow| cell.seconds.map_or_else(String::new, digits)),
+        column("memory (MiB)", Set::Whole, |cell: &CellRow| {
             cell.peak_rss_bytes.map_or_else(String::new, |bytes| (bytes >> 20).to_string())
-        })
-        .by(|cell| cell.peak_rss_bytes.map(|bytes| (bytes >> 20) as f64)),
+        }),
     ];
     let shown = &report.cells[..report.cells.len().min(MOST)];
     let mut folded = element("details")
         .child(with_text("summary", format!("{} with time and memory", plural(report.cells.len(), "cell"))))
-        .child(table("Cells of the plan", shown, columns));
+        .child(element("div").class("cells").child(table("Cells of the plan", shown, columns)));
     if shown.len() < report.cells.len() {
         folded = folded.child(note(format!("{} more: clmbench export cells.", report.cells.len() - shown.len())));
     }
     vec![folded.into()]
 }
 
-/// Four digits are enough to sort by.
-fn rounded(value: f64) -> f64 {
-    let unit = 10f64.powi(value.abs().max(1e-9).log10().floor() as i32 - 3);
-    let rounded = (value / unit).round() * unit;
-    // Without the tail that the product has in binary.
-    format!("{rounded:.6}").parse().unwrap_or(value)
+/// Three digits or more: what is shown is what is sorted by.
+fn digits(value: f64) -> String {
+    let places = (2 - value.abs().max(1e-3).log10().floor() as i32).clamp(0, 5) as usize;
+    let text = format!("{value:.places$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::digits;
+
+    #[test]
+    fn seconds_are_short_and_are_numbers() {
+        let shown = [0.0, 0.001_234, 0.5, 1.25, 12.345, 1_234.5].map(digits);
+        assert_eq!(shown, ["0", "0.00123", "0.5", "1.25", "12.3", "1234"]);
+    }
 }

@@ -83,22 +83,20 @@ fn table(figure: &Figure, room: &mut Room) -> Vec<Node> {
     let data = &figure.data;
     let cells = |name: &'static str, row: &[String]| {
         let cell = |cell: &String| match cell.parse::<f64>() {
-            Ok(value) if value.is_finite() => {
-                with_text(name, short(cell, value)).class("number").attribute("data-v", cell.clone())
-            }
+            Ok(value) if value.is_finite() => with_text(name, short(cell, value)).attribute("data-v", cell.clone()),
             _ => with_text(name, cell.clone()),
         };
         element("tr").children(row.iter().map(cell))
     };
     let headers = data.columns.iter().map(|name| with_text("th", name.clone()).attribute("scope", "col"));
     let shown = data.rows.len().min(MOST_ROWS);
-    let caption = format!("Numbers of the figure: {}", figure.title);
+    let label = format!("Numbers of the figure: {}", figure.title);
     let drawn = element("table")
-        .child(with_text("caption", caption.clone()))
+        .child(with_text("caption", "Numbers that are drawn"))
         .child(element("thead").child(element("tr").children(headers)))
         .child(element("tbody").children(data.rows[..shown].iter().map(|row| cells("td", row))));
     let scroll = element("div").class("scroll").attribute("tabindex", "0").attribute("role", "region");
-    let mut nodes: Vec<Node> = vec![scroll.attribute("aria-label", caption).child(drawn).into()];
+    let mut nodes: Vec<Node> = vec![scroll.attribute("aria-label", label).child(drawn).into()];
     if shown < data.rows.len() {
         let rest = lines(&data.rows[shown..]);
         let more = data.rows.len() - shown;

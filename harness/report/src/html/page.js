@@ -40,8 +40,10 @@
       order = written;
       if (direction) {
         const cells = new Map(written.map(row => [row, row.cells[index]]));
-        const numbers = written.some(row => cells.get(row)?.dataset.v !== undefined);
+        const whole = headers[index].dataset.n !== undefined;
+        const numbers = whole || written.some(row => cells.get(row)?.dataset.v !== undefined);
         const key = cell => {
+          if (whole) return cell?.textContent ? Number(cell.textContent) : null;
           if (numbers) return cell?.dataset.v === undefined ? null : Number(cell.dataset.v);
           const words = cell?.textContent.trim() ?? "";
           return words === "" || words === "–" ? null : words;

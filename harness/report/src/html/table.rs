@@ -13,8 +13,10 @@ pub(crate) enum Set {
     Word,
     /// Sentences.
     Long,
-    /// As it comes, for tables of very many rows: without a class of its own.
+    /// As it comes, for tables of very many rows: without a class.
     Plain,
+    /// The same, numbers whose text is the whole number.
+    Whole,
 }
 
 /// A column.
@@ -53,6 +55,7 @@ pub(crate) fn table<'a, R: 'a>(caption: &str, rows: &[R], columns: impl IntoIter
         .collect();
     let class = |element: Element, set: Set| match set {
         Set::Name | Set::Plain => element,
+        Set::Whole => element.attribute("data-n", ""),
         Set::Number => element.class("number"),
         Set::Word => element.class("word"),
         Set::Long => element.class("long"),
@@ -60,11 +63,15 @@ pub(crate) fn table<'a, R: 'a>(caption: &str, rows: &[R], columns: impl IntoIter
     let headers = filled.iter().map(|(column, _)| class(with_text("th", column.header).attribute("scope", "col"), column.set));
     let lines = (0..rows.len()).map(|index| {
         element("tr").children(filled.iter().map(|(column, cells)| {
-            let cell = match column.set {
-                Set::Name => with_text("th", cells[index].clone()).attribute("scope", "row"),
-                set => class(with_text("td", cells[index].clone()), set),
+            let text = cells[index].clone();
+            let value = column.value.as_ref().and_then(|value| value(&rows[index])).filter(|value| value.is_finite());
+            let cell = match (column.set, value) {
+                (Set::Name, _) => with_text("th", text).attribute("scope", "row"),
+                // Numbers are set by their attribute.
+                (Set::Number, Some(_)) | (Set::Whole, _) => with_text("td", text),
+                (set, _) => class(with_text("td", text), set),
             };
-            match column.value.as_ref().and_then(|value| value(&rows[index])).filter(|value| value.is_finite()) {
+            match value {
                 Some(value) => cell.attribute("data-v", format!("{value:?}").trim_end_matches(".0")),
                 None => cell,
             }
@@ -102,7 +109,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("<th scope=\"row\">&lt;b&gt;</th><td class=\"number\" data-v=\"0.25\">2</td>")
+            text.contains("<th scope=\"row\">&lt;b&gt;</th><td data-v=\"0.25\">2</td>")
                 && text.contains("<td class=\"number\">1</td>")
                 && !text.contains("nothing"),
             "{text}"
