@@ -38,7 +38,11 @@ fn the_page_says_what_was_run_and_what_came_out() {
     for row in bench.clmbench(&["leaderboard", "predictors", "--json"]).code(0).rows() {
         let Some(r) = row["spearman"].as_f64() else { continue };
         let (low, high) = (row["spearman_low"].as_f64().unwrap(), row["spearman_high"].as_f64().unwrap());
-        let key = |value: f64| format!("{value:?}").trim_end_matches(".0").to_owned();
+        // Nine digits.
+        let key = |value: f64| {
+            let rounded = format!("{value:.8e}").parse::<f64>().unwrap();
+            format!("{rounded:?}").trim_end_matches(".0").to_owned()
+        };
         let cell = format!("<td data-v=\"{}\">{r:.2}</td>", key(r));
         let range = format!("<td data-v=\"{}\">[{low:.2}, {high:.2}]</td>", key(low));
         assert!(page.contains(&(cell + &range)), "{row}");

@@ -18,6 +18,9 @@ const MOST_TEXT: usize = 30_000;
 /// Characters of the data of all figures that the page carries beyond their tables.
 const MOST_TEXT_OF_ALL: usize = 700_000;
 
+/// Characters of a drawing whose marks have texts of their own.
+const MOST_DRAWING: usize = 60_000;
+
 /// A figure as two files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FigureFile {
@@ -60,7 +63,7 @@ impl Room {
 /// The figure with its title, its caption, what it says to those who do not see it, and its numbers.
 pub(crate) fn framed(figure: &Figure, room: &mut Room) -> Element {
     let (title, text) = (format!("{}-title", figure.id), format!("{}-text", figure.id));
-    let drawing = drawing(figure).set("aria-labelledby", title.clone()).set("aria-describedby", text.clone());
+    let drawing = light_enough(drawing(figure)).set("aria-labelledby", title.clone()).set("aria-describedby", text.clone());
     let numbers = element("details")
         .child(with_text("summary", "In words and numbers"))
         .child(with_text("p", figure.alternative.clone()).attribute("id", text))
@@ -71,6 +74,13 @@ pub(crate) fn framed(figure: &Figure, room: &mut Room) -> Element {
         .child(drawing)
         .child(with_text("figcaption", figure.caption.clone()))
         .child(numbers)
+}
+
+/// A large drawing without the texts of its marks, which are shown where the pointer rests: they are in the numbers, and in the file.
+fn light_enough(drawing: Element) -> Element {
+    let mut text = String::new();
+    Node::from(drawing.clone()).write(&mut text);
+    if text.len() > MOST_DRAWING { drawing.prune("title") } else { drawing }
 }
 
 /// The drawing as an image that its title names; a label of its own would be read in the title's place.
@@ -173,7 +183,7 @@ fn standalone(figure: &Figure) -> String {
         .first(with_text("title", figure.title.clone()));
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     Node::from(drawing).write(&mut text);
-    let rules: String = STYLE.lines().filter(|line| line.starts_with("svg")).collect::<Vec<_>>().join(" ");
+    let rules: String = STYLE.lines().filter(|line| line.starts_with("svg ")).collect::<Vec<_>>().join(" ");
     light(&text.replacen(RULES, &rules, 1))
 }
 

@@ -63,6 +63,19 @@ impl Element {
         self.attributes.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
 
+    /// The same without the elements of this name, at any depth.
+    pub fn prune(mut self, name: &str) -> Self {
+        self.children = std::mem::take(&mut self.children)
+            .into_iter()
+            .filter_map(|child| match child {
+                Node::Element(element) if element.name == name => None,
+                Node::Element(element) => Some(Node::Element(element.prune(name))),
+                other => Some(other),
+            })
+            .collect();
+        self
+    }
+
     /// The same with a child before all others.
     pub fn first(mut self, child: impl Into<Node>) -> Self {
         self.children.insert(0, child.into());

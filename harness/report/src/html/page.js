@@ -97,7 +97,7 @@
   const drawn = svg => {
     const copy = svg.cloneNode(true), space = "http://www.w3.org/2000/svg";
     const style = document.createElementNS(space, "style"), back = document.createElementNS(space, "rect");
-    style.textContent = [...sheet.cssRules].filter(rule => rule.selectorText?.startsWith("svg")).map(rule => rule.cssText).join(" ");
+    style.textContent = [...sheet.cssRules].filter(rule => /^svg( |$)/.test(rule.selectorText)).map(rule => rule.cssText).join(" ");
     for (const [name, value] of [["width", "100%"], ["height", "100%"], ["fill", "var(--paper)"]]) back.setAttribute(name, value);
     copy.setAttribute("width", svg.viewBox.baseVal.width);
     copy.setAttribute("height", svg.viewBox.baseVal.height);

@@ -22,8 +22,10 @@ use crate::{
 
 /// Scatter plots of one task, the best first; the rest are in the table.
 const MOST_FIGURES: usize = 6;
-/// Points of all scatter plots of a page, but that every task has one plot.
-const MOST_POINTS: usize = 3_000;
+/// Predictors of a drawing of intervals, the best first; all are in the table.
+const MOST_LINES: usize = 30;
+/// Points of all scatter plots of a page.
+const MOST_POINTS: usize = 1_500;
 
 /// `dataset task` and its score.
 pub(crate) fn target(row: &PredictorRow) -> String {
@@ -61,7 +63,7 @@ pub(crate) struct Group {
 pub(crate) fn figures(report: &Report<'_>) -> Vec<Group> {
     let rows = &report.predictors.rows;
     let points = groups(rows).map(|group| group.iter().map(|row| row.details.points.len()).max().unwrap_or(0)).sum::<usize>();
-    let most = (MOST_POINTS / points.max(1)).clamp(1, MOST_FIGURES);
+    let most = (MOST_POINTS / points.max(1)).min(MOST_FIGURES);
     let of_group = |(number, group): (usize, &[PredictorRow])| {
         let scatters: Vec<Figure> = group
             .iter()
@@ -153,7 +155,8 @@ fn forest_of(report: &Report<'_>, group: &[PredictorRow], id: &str) -> Option<Fi
     let first = &group[0].fit;
     let place = format!("{} under {}", target(&group[0]), first.protocol);
     let name = |fit: &FitRow| if fit.trivial { format!("{} *", fit.metric) } else { fit.metric.clone() };
-    let drawn = || group.iter().map(|row| &row.fit).filter_map(|fit| fit.spearman.map(|value| (fit, value)));
+    let all = || group.iter().map(|row| &row.fit).filter_map(|fit| fit.spearman.map(|value| (fit, value)));
+    let drawn = || all().take(MOST_LINES);
     let lines: Vec<Line> = drawn()
         .map(|(fit, value)| {
             let mark = match fit.verdict.as_str() {
@@ -165,7 +168,10 @@ fn forest_of(report: &Report<'_>, group: &[PredictorRow], id: &str) -> Option<Fi
         })
         .collect();
     let useful = report.predictors.useful_effect;
-    let title = format!("r of every predictor: {place}");
+    let title = match all().count() {
+        count if count > MOST_LINES => format!("r of the first {MOST_LINES} of {count} predictors: {place}"),
+        _ => format!("r of every predictor: {place}"),
+    };
     let drawing = forest(&title, &lines, useful)?;
     let words = if lines.iter().any(|line| line.interval.is_some()) {
         "Bars: 95 % interval over runs".to_owned()
