@@ -14,9 +14,9 @@ use super::{
 /// Rows of a figure's data that stand in the page as a table.
 const MOST_ROWS: usize = 10;
 /// Characters of the data of one figure that the page carries beyond its table.
-const MOST_TEXT: usize = 30_000;
+const MOST_TEXT: usize = 20_000;
 /// Characters of the data of all figures that the page carries beyond their tables.
-const MOST_TEXT_OF_ALL: usize = 700_000;
+const MOST_TEXT_OF_ALL: usize = 250_000;
 
 /// Characters of a drawing whose marks have texts of their own.
 const MOST_DRAWING: usize = 60_000;

@@ -11,7 +11,7 @@ use super::{
 use crate::text::{MISSING, p_value, plural};
 
 /// Rows of one kind that are listed.
-const MOST: usize = 120;
+const MOST: usize = 60;
 
 /// The kinds that are rather drawn or read from the store: a row a run.
 const LONG: [&str; 1] = ["influence"];

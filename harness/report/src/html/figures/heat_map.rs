@@ -92,7 +92,9 @@ fn mean(line: &Line<'_>) -> Option<f64> {
 
 fn drawing(title: &str, lines: &[Line<'_>], heads: &[String]) -> Element {
     let (tasks, metrics) = (heads.len().min(MOST_TASKS), lines.len().min(MOST_METRICS));
-    let (width, bottom) = (LEFT + WIDE * (tasks + 1) as f64 + 8.0, TOP + HIGH * metrics as f64);
+    // Wide enough for the words below it, however few the tasks.
+    let width = (LEFT + WIDE * (tasks + 1) as f64 + 8.0).max(LEFT + 420.0);
+    let bottom = TOP + HIGH * metrics as f64;
     let mut map = canvas(width, bottom + 34.0, title);
     for (index, head) in ["all tasks"].into_iter().chain(heads.iter().map(String::as_str)).take(tasks + 1).enumerate() {
         let middle = LEFT + WIDE * (index as f64 + 0.5);
