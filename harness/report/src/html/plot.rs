@@ -10,14 +10,10 @@ use super::{
 /// Kinds of marks and lines that can be told apart.
 pub(crate) const STYLES: usize = 6;
 
-/// Classes of full marks, rings, lines and bands, by style.
-const FULL: [&str; STYLES] = ["mark s0", "mark s1", "mark s2", "mark s3", "mark s4", "mark s5"];
-const RING: [&str; STYLES] = ["ring s0", "ring s1", "ring s2", "ring s3", "ring s4", "ring s5"];
-const CURVE: [&str; STYLES] = ["curve s0", "curve s1 d1", "curve s2 d2", "curve s3 d3", "curve s4 d4", "curve s5 d5"];
-const THIN: [&str; STYLES] =
-    ["curve thin s0", "curve thin s1", "curve thin s2", "curve thin s3", "curve thin s4", "curve thin s5"];
-const BAND: [&str; STYLES] = ["band s0", "band s1", "band s2", "band s3", "band s4", "band s5"];
-const BAR: [&str; STYLES] = ["whisker s0", "whisker s1", "whisker s2", "whisker s3", "whisker s4", "whisker s5"];
+/// The class of a kind of element in the colour of a style: from the second round of shapes on, each shape has another colour.
+fn class(kind: &str, style: usize) -> String {
+    format!("{kind} s{}", (style + style / STYLES) % STYLES)
+}
 
 /// A number of pixels, to a tenth.
 pub(crate) fn px(value: f64) -> String {
@@ -58,12 +54,12 @@ pub(crate) fn cut(text: &str, most: usize) -> String {
 
 /// A mark of a style at a place; `full` or only its outline.
 pub(crate) fn mark(style: usize, full: bool, x: f64, y: f64) -> Element {
-    let class = if full { FULL[style % STYLES] } else { RING[style % STYLES] };
+    let class = class(if full { "mark" } else { "ring" }, style);
     let size = if full { 4.0 } else { 3.2 };
     let (left, top, long) = (px(x - size), px(y - size), px(2.0 * size));
-    let path = |steps: String| element("path").class(class).attribute("d", steps);
+    let path = |steps: String| element("path").attribute("class", class.clone()).attribute("d", steps);
     match style % STYLES {
-        0 => element("circle").class(class).attribute("cx", px(x)).attribute("cy", px(y)).attribute("r", px(size)),
+        0 => element("circle").attribute("class", class).attribute("cx", px(x)).attribute("cy", px(y)).attribute("r", px(size)),
         1 => path(format!("M{left} {top}h{long}v{long}h-{long}z")),
         2 => path(format!("M{} {top}l{} {long}h-{}z", px(x), px(1.15 * size), px(2.3 * size))),
         3 => {
@@ -77,19 +73,23 @@ pub(crate) fn mark(style: usize, full: bool, x: f64, y: f64) -> Element {
 
 /// A line through points, in their order.
 pub(crate) fn curve(style: usize, thin: bool, points: &[(f64, f64)]) -> Element {
-    let class = if thin { THIN[style % STYLES] } else { CURVE[style % STYLES] };
-    element("path").class(class).attribute("d", steps(points))
+    let class = match (thin, style % STYLES) {
+        (true, _) => class("curve thin", style),
+        (false, 0) => class("curve", style),
+        (false, dashes) => format!("{} d{dashes}", class("curve", style)),
+    };
+    element("path").attribute("class", class).attribute("d", steps(points))
 }
 
 /// The area between two lines with the same places across.
 pub(crate) fn band(style: usize, upper: &[(f64, f64)], lower: &[(f64, f64)]) -> Element {
     let around: Vec<(f64, f64)> = upper.iter().chain(lower.iter().rev()).copied().collect();
-    element("path").class(BAND[style % STYLES]).attribute("d", format!("{}z", steps(&around)))
+    element("path").attribute("class", class("band", style)).attribute("d", format!("{}z", steps(&around)))
 }
 
 /// An error bar.
 pub(crate) fn bar(style: usize, from: (f64, f64), to: (f64, f64)) -> Element {
-    line(BAR[style % STYLES], from, to)
+    line("", from, to).set("class", class("whisker", style))
 }
 
 fn steps(points: &[(f64, f64)]) -> String {
@@ -267,6 +267,9 @@ mod tests {
         assert!(shapes[1].contains("M6 16h8v8h-8z"), "{}", shapes[1]);
         assert!(shapes[2].contains("M10 16l4.6 8h-9.2z"), "{}", shapes[2]);
         assert!(shapes[4].contains("M10 24l-4.6 -8h9.2z"), "{}", shapes[4]);
+        // The seventh is a circle again, in another colour.
+        assert!(drawn(mark(STYLES, true, 1.0, 1.0)).starts_with("<circle class=\"mark s1\""));
+        assert!(drawn(curve(STYLES + 1, false, &[(0.0, 0.0), (1.0, 1.0)])).contains("class=\"curve s2 d1\""));
         assert!(shapes[5].contains("M6 20h8M10 16v8"), "{}", shapes[5]);
     }
 

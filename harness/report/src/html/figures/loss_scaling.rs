@@ -115,7 +115,11 @@ fn drawing(along: Along, lines: &[Line<'_>], title: &str) -> crate::html::node::
     let area = Area::of(WIDTH, HEIGHT);
     let all = || lines.iter().flat_map(|line| &line.points);
     let x = Axis::logarithmic_over(&all().map(|(x, _)| (*x, 0.0)).collect::<Vec<_>>(), area.left, area.right);
-    let y: Vec<(f64, f64)> = all().map(|(_, loss)| (loss.loss, loss.std_error)).collect();
+    let mut y: Vec<(f64, f64)> = all().map(|(_, loss)| (loss.loss, loss.std_error)).collect();
+    for line in lines.iter().take(MOST_LINES) {
+        let Some((law, b)) = line.law() else { continue };
+        y.extend(line.points.iter().map(|(x, _)| (law.a.0 * x.powf(-b) + law.c.0, 0.0)));
+    }
     let mut plot = Plot::new(area, x, Axis::linear_over(&y, area.bottom, area.top));
     for (style, line) in lines.iter().take(MOST_LINES).enumerate() {
         let ends = line.points.iter().map(|(x, _)| *x);
