@@ -11,6 +11,7 @@ mod commands;
 mod data_commands;
 mod data_sources;
 mod data_splits;
+mod database;
 mod dataset_author;
 mod export;
 mod failures;

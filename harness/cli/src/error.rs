@@ -134,6 +134,20 @@ pub enum CliError {
     /// The store.
     #[error(transparent)]
     Store(#[from] clmbench_store::StoreError),
+    /// `db check` found something wrong; it has been listed already.
+    #[error("the store {} is not whole: {}", path.display(), if *wrong == 1 { "1 thing is wrong".to_owned() } else { format!("{wrong} things are wrong") })]
+    StoreWrong {
+        /// How many.
+        wrong: usize,
+        /// The store.
+        path: PathBuf,
+    },
+    /// Both stores of a merge have the same thing with unlike contents; each has been listed already.
+    #[error("{} in both stores with unlike contents, of which ours {} kept", if *count == 1 { "1 thing is".to_owned() } else { format!("{count} things are") }, if *count == 1 { "is" } else { "are" })]
+    Conflicts {
+        /// How many.
+        count: usize,
+    },
     /// Neither `XDG_DATA_HOME` nor `HOME`.
     #[error("there is no plugin folder: neither XDG_DATA_HOME nor HOME is set")]
     NoHome,
@@ -271,9 +285,12 @@ impl CliError {
             Self::Run(RunError::Identity(_) | RunError::Executor(ExecutorError::Panicked { .. })) => Exit::Fault,
             Self::Run(_) | Self::NoDevice { .. } | Self::NoLibtorch { .. } => Exit::Environment,
             Self::NoPlace { .. } => Exit::Environment,
-            Self::CellsFailed { .. } | Self::ChecksFailed { .. } | Self::TryFailed { .. } | Self::DataRefused { .. } => {
-                Exit::Failed
-            }
+            Self::CellsFailed { .. }
+            | Self::ChecksFailed { .. }
+            | Self::StoreWrong { .. }
+            | Self::Conflicts { .. }
+            | Self::TryFailed { .. }
+            | Self::DataRefused { .. } => Exit::Failed,
             Self::GateWorse { .. } | Self::GateCannotTell { fails: true, .. } => Exit::Worse,
             Self::GateCannotTell { .. } => Exit::CannotTell,
             Self::Interrupted => Exit::Interrupted,
@@ -325,6 +342,15 @@ impl CliError {
             ),
             Self::DataRefused { .. } => Some("the lines above say why; `clmbench data fetch NAME --again` fetches its files anew".to_owned()),
             Self::ChecksFailed { .. } => Some("mend what the FAILED lines say, `clmbench plugin build`, and check again".to_owned()),
+            Self::StoreWrong { .. } => Some(
+                "`clmbench run SUITE` computes missing and damaged files again and makes fits anew; what is wrong in the database itself is \
+                 not mended: restore a copy of it, or move the store away and run again"
+                    .to_owned(),
+            ),
+            Self::Conflicts { .. } => Some(
+                "the lines above name them with both digests; two machines may round differently, so compute the suite on one, or keep two stores"
+                    .to_owned(),
+            ),
             Self::File { .. } | Self::Output(_) | Self::GateWorse { .. } => None,
             Self::GateCannotTell { settle, .. } => settle.clone(),
             // Most readers are outside the checkout: a path of theirs.

@@ -28,8 +28,11 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn every_help_page_has_an_example() {
     let folder = tempfile::tempdir().unwrap();
-    let commands: [&[&str]; 28] = [
+    let commands: [&[&str]; 31] = [
         &["gc"],
+        &["db", "check"],
+        &["db", "vacuum"],
+        &["db", "merge"],
         &["doctor"],
         &["plan"],
         &["run"],

@@ -1,6 +1,7 @@
 //! Opening the database: whose it is, how it is set up, and bringing its schema up to date.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -11,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::StoreError;
 
 /// Marks a database as ours: the letters `CLMB`.
-const APPLICATION_ID: i64 = 0x434c_4d42;
+pub(crate) const APPLICATION_ID: i64 = 0x434c_4d42;
 
 /// How long a connection waits for another one's lock.
 const BUSY: Duration = Duration::from_secs(20);
@@ -93,7 +94,54 @@ fn check_reader(connection: &Connection, path: &Path) -> Result<(), StoreError> 
     .map_err(|error| error.at(path))
 }
 
-fn set_up(connection: &Connection) -> Result<(), StoreError> {
+/// Tables, views, triggers and indexes by kind and name, with the text that made them. Those that SQLite makes itself are left out.
+pub(crate) type Objects = BTreeMap<(String, String), String>;
+
+/// The objects of a database.
+pub(crate) fn objects(connection: &Connection) -> Result<Objects, StoreError> {
+    let mut statement = connection.prepare("SELECT type, name, sql FROM sqlite_schema")?;
+    let mut rows = statement.query([])?;
+    let mut found = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let (kind, name, sql): (String, String, Option<String>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let of_sqlite = (kind == "index" && sql.is_none()) || (kind == "table" && name.starts_with("sqlite_stat"));
+        if !of_sqlite {
+            found.insert((kind, name), sql.unwrap_or_default());
+        }
+    }
+    Ok(found)
+}
+
+/// The objects that a database of this schema has.
+pub(crate) fn expected(schema: i64) -> Result<Objects, StoreError> {
+    let connection = Connection::open_in_memory()?;
+    let transaction = connection.unchecked_transaction()?;
+    for (_, migration) in (1..=schema).zip(MIGRATIONS) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.commit()?;
+    objects(&connection)
+}
+
+/// What is there too much, too little, or in another form: name and words.
+pub(crate) fn differences(expected: &Objects, found: &Objects) -> Vec<(String, String)> {
+    let mut differences = Vec::new();
+    for ((kind, name), sql) in found {
+        match expected.get(&(kind.clone(), name.clone())) {
+            None => differences.push((name.clone(), format!("a {kind} that does not belong to a store"))),
+            Some(known) if known != sql => {
+                differences.push((name.clone(), format!("a {kind} in another form than that of a store")))
+            }
+            Some(_) => {}
+        }
+    }
+    for (kind, name) in expected.keys().filter(|object| !found.contains_key(*object)) {
+        differences.push((name.clone(), format!("a {kind} that is missing")));
+    }
+    differences
+}
+
+pub(crate) fn set_up(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -101,7 +149,7 @@ fn set_up(connection: &Connection) -> Result<(), StoreError> {
 }
 
 /// The schema's number; none for a file that is still empty. Refuses the databases of other applications.
-fn schema(connection: &Connection, path: &Path) -> Result<Option<i64>, StoreError> {
+pub(crate) fn schema(connection: &Connection, path: &Path) -> Result<Option<i64>, StoreError> {
     // One snapshot: between three separate reads another process could make the schema.
     let snapshot = connection.unchecked_transaction()?;
     let pragma = |name: &str| snapshot.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
@@ -116,7 +164,7 @@ fn schema(connection: &Connection, path: &Path) -> Result<Option<i64>, StoreErro
 }
 
 /// Brings the schema from `found` up to date in one transaction: a reader sees the old schema or the newest.
-fn migrate(connection: &mut Connection, found: i64) -> Result<(), StoreError> {
+pub(crate) fn migrate(connection: &mut Connection, found: i64) -> Result<(), StoreError> {
     if found >= KNOWN {
         return Ok(());
     }
@@ -133,12 +181,12 @@ fn migrate(connection: &mut Connection, found: i64) -> Result<(), StoreError> {
 }
 
 /// Checks the structure of all pages: after a crash, damage is told at once and not by wrong rows later.
-fn quick_check(connection: &Connection) -> Result<(), StoreError> {
+pub(crate) fn quick_check(connection: &Connection) -> Result<(), StoreError> {
     let answer: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if answer == "ok" { Ok(()) } else { Err(StoreError::malformed(answer)) }
 }
 
-fn unopened(path: &Path, error: rusqlite::Error) -> StoreError {
+pub(crate) fn unopened(path: &Path, error: rusqlite::Error) -> StoreError {
     if path.is_dir() {
         return StoreError::Corrupt { path: path.to_path_buf(), detail: "it is a folder".into() };
     }
@@ -149,14 +197,14 @@ fn unopened(path: &Path, error: rusqlite::Error) -> StoreError {
 }
 
 /// The file that SQLite keeps beside the database.
-fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)
 }
 
 /// The URI by which SQLite reads a file without locks.
-fn immutable(path: &Path) -> String {
+pub(crate) fn immutable(path: &Path) -> String {
     let escaped: String = path
         .to_string_lossy()
         .chars()

@@ -134,6 +134,14 @@ pub enum StoreError {
         /// Its application id.
         application_id: i64,
     },
+    /// Another store that holds something else than a store would.
+    #[error("{path} is not taken: {detail}. Nothing was changed; take only stores that clmbench itself has written", path = path.display())]
+    NotMergeable {
+        /// The database, file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// Write-ahead logging is not available.
     #[error(
         "{path} cannot be used with write-ahead logging (got `{mode}`). Choose a store on a local disk with --store",

@@ -21,7 +21,7 @@ use serde::Serialize;
 use crate::{CellStatus, Store, StoreError, value::from_json};
 
 /// Name of the report in an artifact folder.
-const REPORT: &str = "cell.json";
+pub(crate) const REPORT: &str = "cell.json";
 
 /// Tables with rows of a cell, those that refer to others first.
 const TABLES: [&str; 11] = [

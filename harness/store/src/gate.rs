@@ -105,12 +105,16 @@ impl Store {
         }
     }
 
-    fn unknown_baseline(&self, name: &str) -> Result<StoreError, StoreError> {
-        let known: Vec<String> = self.read(|snapshot| {
+    /// Names of all gate baselines, whatever state they are in.
+    pub(crate) fn gate_baseline_names(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|snapshot| {
             let mut statement = snapshot.prepare("SELECT name FROM gate_baseline ORDER BY name")?;
             Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
-        })?;
-        let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+        })
+    }
+
+    fn unknown_baseline(&self, name: &str) -> Result<StoreError, StoreError> {
+        let known: Vec<String> = self.gate_baseline_names()?.iter().map(|name| format!("`{name}`")).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         Ok(StoreError::UnknownBaseline { name: name.to_owned(), known })
     }
@@ -151,16 +155,16 @@ impl Store {
     }
 }
 
-const SELECT_BASELINE: &str = "SELECT name, created, digest, content_json FROM gate_baseline";
+pub(crate) const SELECT_BASELINE: &str = "SELECT name, created, digest, content_json FROM gate_baseline";
 
-const SELECT_JUDGEMENT: &str =
+pub(crate) const SELECT_JUDGEMENT: &str =
     "SELECT id, created, baseline, baseline_digest, candidate, verdict, content_json FROM gate_judgement";
 
-fn baseline_row(row: &Row<'_>) -> rusqlite::Result<GateBaselineRow> {
+pub(crate) fn baseline_row(row: &Row<'_>) -> rusqlite::Result<GateBaselineRow> {
     Ok(GateBaselineRow { name: row.get(0)?, created: row.get(1)?, digest: row.get(2)?, content_json: row.get(3)? })
 }
 
-fn judgement_row(row: &Row<'_>) -> rusqlite::Result<GateJudgementRow> {
+pub(crate) fn judgement_row(row: &Row<'_>) -> rusqlite::Result<GateJudgementRow> {
     Ok(GateJudgementRow {
         id: row.get(0)?,
         created: row.get(1)?,
@@ -173,7 +177,7 @@ fn judgement_row(row: &Row<'_>) -> rusqlite::Result<GateJudgementRow> {
 }
 
 /// A gate baseline whose content is what was frozen.
-fn checked(row: GateBaselineRow) -> Result<GateBaselineRow, StoreError> {
+pub(crate) fn checked(row: GateBaselineRow) -> Result<GateBaselineRow, StoreError> {
     if blake3::hash(row.content_json.as_bytes()).to_hex().as_str() == row.digest {
         return Ok(row);
     }

@@ -13,6 +13,7 @@
 //! [`Store::start`], and [`Store::finish`] or [`Store::fail`]. A finished cell is never overwritten.
 
 mod baselines;
+mod check;
 mod clock;
 mod database;
 mod error;
@@ -23,6 +24,7 @@ mod garbage;
 mod gate;
 mod lease;
 mod lookup;
+mod merge;
 mod network;
 mod plan;
 mod prediction;
@@ -33,16 +35,19 @@ mod rows;
 mod statistic_row;
 mod statistics;
 mod store;
+mod stored;
 mod typed;
 mod value;
 
 pub use baselines::BaselineRow;
+pub use check::Checked;
 pub use error::StoreError;
 pub use files::CellFile;
 pub use fit_row::{FitRow, FitsState};
 pub use garbage::{Garbage, GarbageKind};
 pub use gate::{GateBaselineRow, GateJudgementRow};
 pub use lease::{Holder, LeaseState};
+pub use merge::{MergeKind, MergeRow, MergeState, Merged};
 pub use network::network_file_system;
 pub use provenance::CheckpointRow;
 pub use rows::{CellDetail, CellRow, CellStatus, MetricRow, NewCell, NewSuite, RefusedTaskRow, RunRow, ScoreRow, SuiteRow};

@@ -31,19 +31,7 @@ impl Store {
                     params![name, version, digest],
                 )?;
             }
-            for info in &manifest.architectures {
-                transaction.execute(
-                    "INSERT OR REPLACE INTO architecture_info VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![name, version, digest, info.name, json(info)?],
-                )?;
-            }
-            for info in &manifest.metrics {
-                transaction.execute(
-                    "INSERT OR REPLACE INTO metric_info VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![name, version, digest, info.id, json(info)?],
-                )?;
-            }
-            Ok(())
+            put_infos(transaction, manifest, digest)
         })
     }
 
@@ -210,9 +198,7 @@ impl Store {
     /// [`StoreError::IdentityClash`] if the identity is stored with another definition; [`StoreError::UnknownCell`] if the
     /// plan has no such key; [`StoreError::Invalid`] if the identity cannot be a folder's name or the stage is another.
     pub fn bind(&mut self, suite_id: i64, key: &str, identity: &str, spec: &CellSpec) -> Result<Option<CellReport>, StoreError> {
-        if identity.is_empty() || !identity.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
-            return Err(StoreError::invalid(format!("`{identity}` is no identity: only letters, digits, `-` and `_`")));
-        }
+        refuse_identity(identity)?;
         if let Some(report) = self.read(|snapshot| bound_already(snapshot, suite_id, key, identity, spec))? {
             return Ok(report);
         }
@@ -286,6 +272,32 @@ fn suite_row(row: &Row<'_>) -> rusqlite::Result<SuiteRow> {
 pub(crate) fn require_suite(transaction: &Transaction<'_>, suite_id: i64) -> Result<(), StoreError> {
     let known: bool = transaction.query_row("SELECT EXISTS (SELECT 1 FROM suite WHERE id = ?1)", [suite_id], |row| row.get(0))?;
     if known { Ok(()) } else { Err(StoreError::UnknownSuite { name: format!("number {suite_id}"), known: "not asked".into() }) }
+}
+
+/// Refuses an identity that cannot be a folder's name.
+pub(crate) fn refuse_identity(identity: &str) -> Result<(), StoreError> {
+    if !identity.is_empty() && identity.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
+        return Ok(());
+    }
+    Err(StoreError::invalid(format!("`{identity}` is no identity: only letters, digits, `-` and `_`")))
+}
+
+/// Stores what a plugin says of its architectures and metrics.
+pub(crate) fn put_infos(transaction: &Transaction<'_>, manifest: &PluginManifest, digest: &str) -> Result<(), StoreError> {
+    let (name, version) = (&manifest.name, &manifest.version);
+    for info in &manifest.architectures {
+        transaction.execute(
+            "INSERT OR REPLACE INTO architecture_info VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![name, version, digest, info.name, json(info)?],
+        )?;
+    }
+    for info in &manifest.metrics {
+        transaction.execute(
+            "INSERT OR REPLACE INTO metric_info VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![name, version, digest, info.id, json(info)?],
+        )?;
+    }
+    Ok(())
 }
 
 /// The bound cells of a plan: key -> (stage, dependencies, identity).

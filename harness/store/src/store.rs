@@ -131,6 +131,18 @@ impl Store {
         let _ = self.connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);");
     }
 
+    /// [`Store::give_back_room`], where it is what was asked for.
+    pub(crate) fn pack(&mut self) -> Result<(), StoreError> {
+        let pack = "PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE);";
+        self.connection.execute_batch(pack).map_err(|error| StoreError::from(error).at(&self.database))
+    }
+
+    /// Bytes of the database with its log.
+    pub(crate) fn database_bytes(&self) -> u64 {
+        let bytes = |path: PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        bytes(self.database.clone()) + bytes(database::beside(&self.database, "-wal"))
+    }
+
     /// Runs `query` on one snapshot.
     pub(crate) fn read<T>(&self, query: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         (|| {

@@ -2,6 +2,7 @@
 
 mod board;
 mod data;
+mod db;
 mod export;
 mod gate;
 mod gc;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use board::{BoardArguments, Leaderboard};
 pub use data::{Data, DataCheckArguments, DescribeArguments, FetchArguments, Fractions, SplitArguments, SplitWay};
+pub use db::{CheckDatabaseArguments, Database, MergeArguments};
 pub use export::{ExportArguments, Format, What};
 pub use gate::{Baseline, GateArguments, Inconclusive, ListBaselines, RemoveBaseline, SaveBaseline, ShowBaseline};
 pub use gc::GcArguments;
@@ -148,6 +150,10 @@ Exit status 3 if cells failed (each is listed with its reason), 130 if interrupt
   clmbench gc
   clmbench gc --forget-suite demo --dry-run   what would go with a suite")]
     Gc(GcArguments),
+
+    /// Check, pack and merge stores
+    #[command(subcommand)]
+    Db(Database),
 
     /// Rank what was computed: metrics that predict transfer, or models by their scores
     #[command(subcommand)]

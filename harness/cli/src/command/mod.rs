@@ -2,6 +2,7 @@
 
 mod baseline;
 mod data;
+mod db;
 mod device;
 mod doctor;
 mod export;
@@ -56,6 +57,7 @@ pub fn run(arguments: &Arguments, console: Console) -> Result<(), CliError> {
         Command::Report(of) => report::run(of, global, console),
         Command::Show(of) => show::run(of, global, console),
         Command::Gc(of) => gc::run(of, global, console),
+        Command::Db(of) => db::run(of, global, console),
         Command::Plugin(of) => plugin::run(of, global, console),
         Command::Completions { shell } => completions(*shell, console),
     }

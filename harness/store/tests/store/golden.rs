@@ -276,7 +276,7 @@ fn imported(key: &str, tokens: Option<u64>, molecules: Option<u64>) -> NewCell {
 }
 
 /// A database as SQL text.
-fn dump(path: &Path) -> String {
+pub fn dump(path: &Path) -> String {
     let connection = rusqlite::Connection::open(path).unwrap();
     let texts = |sql: &str| -> Vec<String> {
         let mut statement = connection.prepare(sql).unwrap();
