@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::{CellStatus, Store, StoreError, database, stored, value::from_json};
 
-/// Most findings of one check that are listed.
-const MOST: usize = 100;
+/// Most findings of one check that are kept.
+const MOST: usize = 10_000;
 
 /// What one check of a store found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,7 +18,7 @@ pub struct Checked {
     pub looked_at: u64,
     /// Those that cannot be checked, since a later schema rewrote them.
     pub rewritten: u64,
-    /// What is wrong: name and words; at most 100.
+    /// What is wrong: name and words; at most 10,000.
     pub wrong: Vec<(String, String)>,
 }
 

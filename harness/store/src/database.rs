@@ -136,7 +136,8 @@ pub(crate) fn differences(expected: &Objects, found: &Objects) -> Vec<(String, S
         }
     }
     for (kind, name) in expected.keys().filter(|object| !found.contains_key(*object)) {
-        differences.push((name.clone(), format!("a {kind} that is missing")));
+        let a = if kind == "index" { "an" } else { "a" };
+        differences.push((name.clone(), format!("{a} {kind} that is missing")));
     }
     differences
 }
@@ -281,6 +282,8 @@ mod tests {
             include_str!("../tests/golden/schema_2.blake3"),
             include_str!("../tests/golden/schema_3.blake3"),
             include_str!("../tests/golden/schema_4.blake3"),
+            include_str!("../tests/golden/schema_5.blake3"),
+            include_str!("../tests/golden/schema_6.blake3"),
         ];
         for (migration, known) in MIGRATIONS.iter().zip(known) {
             assert_eq!(&blake3::hash(migration.as_bytes()).to_hex()[..16], known.trim());

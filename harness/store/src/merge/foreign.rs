@@ -43,6 +43,11 @@ impl Foreign {
         Ok(Self { connection, path: path.to_path_buf(), artifacts: folder.join("artifacts"), _copy: copy })
     }
 
+    /// The database, absolute.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Folder of its cells' files.
     pub fn artifacts(&self) -> &Path {
         &self.artifacts

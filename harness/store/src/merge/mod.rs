@@ -21,6 +21,7 @@ use clmbench_protocol::CellSpec;
 use rusqlite::Transaction;
 use serde::Serialize;
 
+use self::foreign::Foreign;
 use crate::{Store, StoreError, stored};
 
 /// What kind of thing a row of a merge is about.
@@ -147,33 +148,41 @@ impl Store {
     /// # Errors
     /// Those of [`Store::merge`] but for writing.
     pub fn merge_plan(&self, other: &Path, verify: impl Fn(&str, &CellSpec) -> Result<(), String>) -> Result<Merged, StoreError> {
-        let foreign = self.other(other)?;
+        let foreign = Foreign::open(&database_of(other)?)?;
+        self.refuse_itself(&foreign)?;
         let decided = foreign.read(|theirs| self.decide(&foreign, theirs, &verify))?;
         Ok(Merged { rows: decided.rows, suites: Vec::new() })
     }
 
-    /// Takes suites, plans, cells with their results and files, plugins and gate rows of another store (its folder or its database).
+    /// Takes suites, plans, cells with their results and files, plugins and gate rows of another store (its folder or its database) into
+    /// the store in `dir`, which is made if it is not there and the other one can be taken; gives the store with what was done.
     /// `verify` says what is wrong with an identity and its definition.
     ///
     /// # Errors
     /// [`StoreError::NotMergeable`] where the other database is not what a store writes; [`StoreError::Foreign`], [`StoreError::Newer`],
     /// [`StoreError::Corrupt`], [`StoreError::Missing`]. Then nothing is changed here. [`StoreError::DiskFull`] and others of writing: no row is
-    /// changed.
-    pub fn merge(&mut self, other: &Path, verify: impl Fn(&str, &CellSpec) -> Result<(), String>) -> Result<Merged, StoreError> {
-        let foreign = self.other(other)?;
-        self.write(|_| Ok(()))?;
-        foreign.read(|theirs| {
-            let mut decided = self.decide(&foreign, theirs, &verify)?;
+    /// changed. Those of [`Store::open_writer`].
+    pub fn merge(
+        dir: &Path,
+        other: &Path,
+        verify: impl Fn(&str, &CellSpec) -> Result<(), String>,
+    ) -> Result<(Self, Merged), StoreError> {
+        let foreign = Foreign::open(&database_of(other)?)?;
+        let mut store = Self::open_writer(dir)?;
+        store.refuse_itself(&foreign)?;
+        let merged = foreign.read(|theirs| {
+            let mut decided = store.decide(&foreign, theirs, &verify)?;
             let cell = |identity: &str| foreign.told(stored::read(theirs, identity));
-            files::copy(self, foreign.artifacts(), &cell, &mut decided)?;
-            let suites = self.write(|ours| apply::apply(ours, &cell, &decided))?;
+            files::copy(&store, foreign.artifacts(), &cell, &mut decided)?;
+            let suites = store.write(|ours| apply::apply(ours, &cell, &decided))?;
             Ok(Merged { rows: decided.rows, suites })
-        })
+        })?;
+        Ok((store, merged))
     }
 
     fn decide(
         &self,
-        foreign: &foreign::Foreign,
+        foreign: &Foreign,
         theirs: &Transaction<'_>,
         verify: &impl Fn(&str, &CellSpec) -> Result<(), String>,
     ) -> Result<decide::Decided, StoreError> {
@@ -186,13 +195,16 @@ impl Store {
         Ok(decided)
     }
 
-    /// Opens the other store, which is not this one.
-    fn other(&self, other: &Path) -> Result<foreign::Foreign, StoreError> {
-        let path = if other.is_dir() { other.join("store.sqlite") } else { other.to_path_buf() };
-        let path: PathBuf = path.canonicalize().map_err(|error| StoreError::looked_at(&path, error))?;
-        if path.parent() == Some(self.root()) {
-            return Err(StoreError::invalid(format!("{} is this store itself. Name another one", path.display())));
+    fn refuse_itself(&self, foreign: &Foreign) -> Result<(), StoreError> {
+        if foreign.path().parent() == Some(self.root()) {
+            return Err(StoreError::invalid(format!("{} is this store itself. Name another one", foreign.path().display())));
         }
-        foreign::Foreign::open(&path)
+        Ok(())
     }
+}
+
+/// The database of a store that is named by its folder or by the database.
+fn database_of(other: &Path) -> Result<PathBuf, StoreError> {
+    let path = if other.is_dir() { other.join("store.sqlite") } else { other.to_path_buf() };
+    path.canonicalize().map_err(|error| StoreError::looked_at(&path, error))
 }

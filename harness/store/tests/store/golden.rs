@@ -1,4 +1,4 @@
-//! Stores written by schemas 1 to 5, as committed SQL, are read by this version.
+//! Stores written by schemas 1 to 6, as committed SQL, are read by this version.
 
 use std::{fmt::Write as _, path::Path};
 
@@ -150,6 +150,23 @@ fn a_store_of_schema_5_is_read() {
     assert_eq!((judgement.baseline, judgement.baseline_digest), (baseline.name, baseline.digest));
 }
 
+#[test]
+fn a_store_of_schema_6_is_read() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    rusqlite::Connection::open(&path).unwrap().execute_batch(include_str!("../golden/schema_6.sql")).unwrap();
+    let store = Store::open_writer(folder.path()).unwrap();
+    let suite = store.suite(Some("golden")).unwrap();
+    assert_eq!(format!("{:?}", store.statistics(suite.id).unwrap()), format!("{:?}", statistics()));
+    let (runs, scores) = (store.runs(suite.id).unwrap().len(), store.score_rows(suite.id).unwrap().len());
+    drop(store);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let count = |view: &str| -> usize {
+        connection.query_row(&format!("SELECT count(*) FROM {view} WHERE suite = 'golden'"), [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((count("runs"), count("scores"), count("statistics"), count("suites")), (runs, scores, 3, 1));
+}
+
 /// The gate baseline of the golden file.
 const GATE_BASELINE: &str = "{\"margins\":{\"freesolv\":0.19}}";
 
@@ -215,7 +232,7 @@ fn cells() -> [(&'static str, CellSpec, CellOutput); 5] {
 /// Writes the golden file of the newest schema anew. Only for a schema that no release has written yet:
 /// `cargo test -p clmbench-store -- --ignored write_the_golden_file`.
 #[test]
-#[ignore = "writes tests/golden/schema_5.sql"]
+#[ignore = "writes tests/golden/schema_6.sql"]
 fn write_the_golden_file() {
     let folder = tempdir().unwrap();
     let mut store = Store::open_writer(folder.path()).unwrap();
@@ -265,8 +282,10 @@ fn write_the_golden_file() {
     let digest = store.gate_baseline("main").unwrap().digest;
     store.put_gate_judgement("main", &digest, "folder:damaged", "worse", "{\"tasks\":[]}").unwrap();
     // Not dropped: a writer that ends in order leaves no cell running, and one should be in the file.
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/schema_5.sql");
-    std::fs::write(path, dump(&folder.path().join("store.sqlite"))).unwrap();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    std::fs::write(golden.join("schema_6.sql"), dump(&folder.path().join("store.sqlite"))).unwrap();
+    let hash = blake3::hash(include_bytes!("../../migrations/0006_views.sql")).to_hex();
+    std::fs::write(golden.join("schema_6.blake3"), format!("{}\n", &hash[..16])).unwrap();
     drop(store);
 }
 

@@ -66,7 +66,7 @@ fn machine(name: &str, keys: &[&str], loss: f64) -> TempDir {
 }
 
 fn merge(ours: &Path, theirs: &Path) -> Result<Merged, StoreError> {
-    Store::open_writer(ours).unwrap().merge(theirs, |_, _| Ok(()))
+    Store::merge(ours, theirs, |_, _| Ok(())).map(|(_, merged)| merged)
 }
 
 fn states(merged: &Merged, kind: MergeKind) -> Vec<(&str, MergeState)> {
@@ -367,10 +367,8 @@ fn rows_that_are_not_what_they_should_be_are_refused() {
 #[test]
 fn a_definition_under_a_wrong_identity_is_refused() {
     let (ours, theirs) = (tempdir().unwrap(), machine("s", &["run-1"], 1.5));
-    let error = Store::open_writer(ours.path())
-        .unwrap()
-        .merge(theirs.path(), |identity, _| Err(format!("{identity} is not the identity of its definition")))
-        .unwrap_err();
+    let verify = |identity: &str, _: &_| Err(format!("{identity} is not the identity of its definition"));
+    let error = Store::merge(ours.path(), theirs.path(), verify).unwrap_err();
     assert!(matches!(&error, StoreError::Corrupt { detail, .. } if detail.contains("run-1")), "{error}");
     assert!(Store::open_reader(ours.path()).unwrap().suites().unwrap().is_empty());
 }
@@ -410,6 +408,17 @@ fn paths_and_links_that_lead_out_are_refused() {
         assert!(std::process::Command::new("mkfifo").arg(&place).status().unwrap().success());
     });
     assert!(matches!(pipe, StoreError::NotMergeable { .. }), "{pipe:?}");
+}
+
+#[test]
+fn no_store_is_made_for_what_is_no_store() {
+    let (folder, theirs) = (tempdir().unwrap(), tempdir().unwrap());
+    let ours = folder.path().join("new");
+    fs::write(theirs.path().join("store.sqlite"), "hello").unwrap();
+    assert!(merge(&ours, theirs.path()).is_err() && !ours.exists());
+    let theirs = machine("s", &["run-1"], 1.5);
+    merge(&ours, theirs.path()).unwrap();
+    assert!(ours.join("artifacts/run-1/checkpoint-4/model.bin").is_file());
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod pretrain;
 mod report;
 mod scores;
 mod statistics;
+mod store;
 
 use std::path::PathBuf;
 
@@ -26,6 +27,8 @@ pub enum Perf {
     Statistics(StatisticsArguments),
     /// Seconds and bytes of the page of a made-up suite of 10,000 cells: within 10 s and 5 MB.
     Report(ReportArguments),
+    /// Seconds of the leaderboards over a made-up store of 1,000,000 values and 100,000 scores; each within 2 s.
+    Store(StoreArguments),
     /// Trace and top eigenvalues of the Hessian at 0.83M and 4.87M parameters: values, deviations of a probe, seconds to 5 %.
     ///
     /// Trains both sizes for 200,000 tokens first. With --peer, PyHessian (benchmarks/perf/peers/curvature.py) runs on the same weights
@@ -51,6 +54,14 @@ pub struct CurvatureArguments {
 #[derive(Debug, Args)]
 pub struct StatisticsArguments {
     /// Also write the table to benchmarks/perf/STATISTICS.md.
+    #[arg(long)]
+    pub write: bool,
+}
+
+/// Arguments of `perf store`.
+#[derive(Debug, Args)]
+pub struct StoreArguments {
+    /// Also write the table to benchmarks/perf/STORE.md.
     #[arg(long)]
     pub write: bool,
 }
@@ -93,5 +104,6 @@ pub fn run(what: &Perf) -> Result<(), XtaskError> {
         Perf::Report(arguments) => report::run_all(arguments),
         Perf::Scores(arguments) => scores::run(arguments),
         Perf::Statistics(arguments) => statistics::run(arguments),
+        Perf::Store(arguments) => store::run(arguments),
     }
 }

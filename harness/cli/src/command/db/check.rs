@@ -13,8 +13,6 @@ use crate::{
 
 /// Wrong things of one check that are listed one by one.
 const MOST_LISTED: usize = 10;
-/// Most that a check keeps.
-const MOST: usize = 100;
 
 /// The row of `db check --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,7 +25,7 @@ struct Row {
     looked_at: u64,
     /// What was looked at, in words.
     what: String,
-    /// What is wrong; at most 100.
+    /// What is wrong.
     wrong: Vec<Wrong>,
 }
 
@@ -87,9 +85,7 @@ fn files(store: &Store, thorough: bool) -> Result<Row, CliError> {
                 FileState::Changed => "its bytes are not those that were written".to_owned(),
                 FileState::Outside => "its path leads out of the cell's folder".to_owned(),
             };
-            if wrong.len() < MOST {
-                wrong.push(Wrong { name: format!("{identity}/{}", file.path), why });
-            }
+            wrong.push(Wrong { name: format!("{identity}/{}", file.path), why });
         }
     }
     let what =

@@ -20,8 +20,7 @@ pub fn run(arguments: &MergeArguments, global: &Global, console: Console) -> Res
     let merged = if arguments.dry_run {
         Store::open_reader(&global.store)?.merge_plan(&arguments.other, super::verify)?
     } else {
-        let mut store = Store::open_writer(&global.store)?;
-        let merged = store.merge(&arguments.other, super::verify)?;
+        let (mut store, merged) = Store::merge(&global.store, &arguments.other, super::verify)?;
         for suite in &merged.suites {
             let (fits, statistics) = clmbench_analysis::fit_suite(&store, *suite)?;
             store.put_fits(*suite, &fits, &statistics)?;
