@@ -265,7 +265,7 @@ mod tests {
         let again = open(folder.path()).unwrap();
         assert_eq!(first, schema(&again));
         let loose: Vec<String> = again
-            .prepare("SELECT name FROM pragma_table_list WHERE schema = 'main' AND strict = 0 AND name NOT LIKE 'sqlite_%'")
+            .prepare("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0 AND name NOT LIKE 'sqlite_%'")
             .unwrap()
             .query_map([], |row| row.get(0))
             .unwrap()
