@@ -84,6 +84,33 @@ pub fn gram(tensors: &[Tensor]) -> Result<Vec<Vec<f64>>, PluginError> {
     Ok(products)
 }
 
+/// Variances along the principal directions of points with these products of all pairs, largest first, and the coordinates of each point
+/// on the first two, each turned so that the last point lies on its positive side. With points in the rows of X these are the
+/// eigenvalues of `X X^T` and the roots of them times its eigenvectors; nothing of size P x P is formed. Points that are not centred are
+/// seen from 0. Two points or more.
+///
+/// # Errors
+/// [`PluginError::NonFinite`] when the points are all 0 or a product is not finite.
+pub fn principal(products: &[Vec<f64>]) -> Result<(Vec<f64>, Vec<[f64; 2]>), PluginError> {
+    let count = products.len();
+    let matrix = Tensor::f_from_slice(&products.concat())?.f_view([count as i64, count as i64])?;
+    let (squares, vectors) = matrix.f_linalg_eigh("L")?;
+    let squares = Vec::<f64>::try_from(&squares)?;
+    let vectors = Vec::<Vec<f64>>::try_from(&vectors)?;
+    let squares: Vec<f64> = squares.iter().rev().map(|square| square.max(0.0)).collect();
+    let total: f64 = squares.iter().sum();
+    if !total.is_finite() || total <= 0.0 {
+        return Err(PluginError::NonFinite(format!("the variance of the weights is {total}")));
+    }
+    let coordinate = |point: usize, component: usize| {
+        let column = count - 1 - component;
+        let sign = if vectors[count - 1][column] < 0.0 { -1.0 } else { 1.0 };
+        sign * squares[component].sqrt() * vectors[point][column]
+    };
+    let coordinates = (0..count).map(|point| [coordinate(point, 0), coordinate(point, 1)]).collect();
+    Ok((squares, coordinates))
+}
+
 /// Standard error of a statistic of several groups that comes from their members: the jackknife that leaves out a member at a time within
 /// its group (Shao & Tu 1995, section 6.2), `sum_g (n_g - 1) / n_g sum_i (theta_-gi - mean_g)^2`. None where a group has one
 /// member: its spread is not known.

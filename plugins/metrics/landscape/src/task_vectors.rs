@@ -1,8 +1,10 @@
 //! `landscape/task_vector_norm` and `landscape/task_vector_cosine`: how far and where fine-tuning moves the weights.
 
+use std::fmt::Write;
+
 use clmbench_sdk::prelude::*;
 
-use crate::others::{Others, dot, gram, length, mean_of_means, over_members};
+use crate::others::{Others, dot, gram, length, mean_of_means, over_members, principal};
 
 /// What both metrics declare.
 fn info(name: &str, doc: &str, direction: Direction) -> MetricInfo {
@@ -42,10 +44,15 @@ impl Metric for TaskVectorNorm {
             return Err(PluginError::Input("there are no fine-tuned weights: the metric needs a finetune protocol".into()));
         }
         let own = own_length(&others)?;
-        let mut norms = Vec::new();
+        let (mut norms, mut steps) = (Vec::new(), Vec::new());
+        let are_kept = others.rows.len() > 1 && others.weights.numel().saturating_mul(others.rows.len()) <= MOST_NUMBERS;
         for index in 0..others.rows.len() {
             probe.progress(index as u64, others.rows.len() as u64, "fine-tuned weights")?;
-            norms.push(length(&others.step(probe, index)?)? / own);
+            let step = others.step(probe, index)?;
+            norms.push(length(&step)? / own);
+            if are_kept {
+                steps.push(step);
+            }
         }
         let groups = others.groups();
         let members: Vec<Vec<usize>> = groups.iter().map(|(_, members)| members.clone()).collect();
@@ -54,8 +61,29 @@ impl Metric for TaskVectorNorm {
         for (row, norm) in others.rows.iter().zip(&norms) {
             values.push(Value::exact(&format!("norm/{}", row.name), *norm, "1"));
         }
-        Ok(Measurement::complete(values, 0))
+        let artifacts =
+            table(&others, &steps)?.map(|text| ("task_vectors.csv".to_owned(), text.into_bytes())).into_iter().collect();
+        Ok(Measurement { artifacts, ..Measurement::complete(values, 0) })
     }
+}
+
+/// Numbers of all steps together above which they are not kept for a plane.
+const MOST_NUMBERS: usize = 1 << 26;
+
+/// The steps on the plane that holds most of them, with the pretrained weights at 0, as CSV; none without steps that moved.
+fn table(others: &Others, steps: &[Tensor]) -> Result<Option<String>, PluginError> {
+    let products = gram(steps)?;
+    if steps.len() < 2 || products.iter().enumerate().all(|(index, row)| row[index] == 0.0) {
+        return Ok(None);
+    }
+    let (_, places) = principal(&products)?;
+    let quoted = |text: &str| text.replace('"', "\"\"");
+    let mut text = String::from("weights,dataset,component_1,component_2\npretrained,,0,0\n");
+    for (row, [first, second]) in others.rows.iter().zip(places) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "\"{}\",\"{}\",{first},{second}", quoted(&row.name), quoted(&row.group));
+    }
+    Ok(Some(text))
 }
 
 fn own_length(others: &Others) -> Result<f64, PluginError> {

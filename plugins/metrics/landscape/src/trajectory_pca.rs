@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clmbench_sdk::prelude::*;
 
-use crate::others::{Others, gram, length};
+use crate::others::{Others, gram, length, principal};
 
 /// Principal components of the checkpoints of a run, centred: share of the variance on the first, coordinates on the first two, and length of
 /// the path over the distance between its ends.
@@ -96,21 +96,7 @@ fn components(mut points: Vec<Tensor>) -> Result<(Vec<f64>, Vec<[f64; 2]>), Plug
     for point in &mut points {
         *point -= &mean;
     }
-    let products = gram(&points)?.concat();
-    let matrix = Tensor::f_from_slice(&products)?.f_view([count as i64, count as i64])?;
-    let (squares, vectors) = matrix.f_linalg_eigh("L")?;
-    let squares = Vec::<f64>::try_from(&squares)?;
-    let vectors = Vec::<Vec<f64>>::try_from(&vectors)?;
-    let squares: Vec<f64> = squares.iter().rev().map(|square| square.max(0.0)).collect();
+    let (squares, coordinates) = principal(&gram(&points)?)?;
     let total: f64 = squares.iter().sum();
-    if !total.is_finite() || total <= 0.0 {
-        return Err(PluginError::NonFinite(format!("the variance of the checkpoints is {total}")));
-    }
-    let coordinate = |point: usize, component: usize| {
-        let column = count - 1 - component;
-        let sign = if vectors[count - 1][column] < 0.0 { -1.0 } else { 1.0 };
-        sign * squares[component].sqrt() * vectors[point][column]
-    };
-    let coordinates = (0..count).map(|point| [coordinate(point, 0), coordinate(point, 1)]).collect();
     Ok((squares.iter().map(|square| square / total).collect(), coordinates))
 }

@@ -265,6 +265,36 @@ fn task_vectors_by_hand() {
     let error = (0.25_f64.powi(2) + 1.0_f64.powi(2)).sqrt() / 2.0;
     assert!((named(&measured, "norm").se_estimator.unwrap() - error).abs() < 1e-12);
 
+    // Steps in a plane keep their lengths and distances there.
+    let measured = on_others(&TaskVectorNorm, &own, &others[..3]).unwrap();
+    let [(name, bytes)] = measured.artifacts.as_slice() else { unreachable!("{:?}", measured.artifacts) };
+    assert_eq!(name, "task_vectors.csv");
+    let text = std::str::from_utf8(bytes).unwrap();
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("weights,dataset,component_1,component_2"));
+    assert_eq!(lines.next(), Some("pretrained,,0,0"));
+    let places: Vec<(f64, f64)> = lines
+        .map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            (cells[2].parse().unwrap(), cells[3].parse().unwrap())
+        })
+        .collect();
+    let distance = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).hypot(a.1 - b.1);
+    let origin = (0.0, 0.0);
+    let found = [
+        distance(places[0], origin),
+        distance(places[1], origin),
+        distance(places[2], origin),
+        distance(places[0], places[1]),
+        distance(places[0], places[2]),
+        distance(places[1], places[2]),
+    ];
+    for (found, truth) in found.into_iter().zip([1.0, 2.0, 5.0, 5f64.sqrt(), 20f64.sqrt(), 13f64.sqrt()]) {
+        assert!((found - truth).abs() < 1e-6, "{found} against {truth}");
+    }
+    // One step has no plane.
+    assert!(on_others(&TaskVectorNorm, &own, &others[..1]).unwrap().artifacts.is_empty());
+
     let measured = on_others(&TaskVectorCosine, &own, &others).unwrap();
     // a/0 = e1, a/1 = e2, b/0 = 0.6 e1 + 0.8 e2, b/1 = e3.
     let truths = [("cosine", 1.4 / 4.0), ("cosine_of_seeds", 0.0), ("cosine/a/b", 1.4 / 4.0)];
