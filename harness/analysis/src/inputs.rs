@@ -58,6 +58,8 @@ impl Inputs {
     /// # Errors
     /// The store cannot be read; no such suite.
     pub fn read(store: &Store, suite_id: i64) -> Result<Self, AnalysisError> {
+        // First, so that an unknown suite is named as such.
+        suite(store, suite_id)?;
         Self::read_some(store, suite_id, None, failed(store, suite_id)?)
     }
 

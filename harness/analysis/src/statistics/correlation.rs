@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use clmbench_stats::{
-    Column, Correlated, Refusal, benjamini_hochberg, fisher, independent, kendall_error, kendall_tau_b, partial_spearman,
-    pearson, student, weighted_kendall, weighted_kendall_error,
+    Column, Correlated, Refusal, average_ranks, benjamini_hochberg, fisher, independent, kendall_error, kendall_tau_b,
+    partial_spearman, pearson, student, weighted_kendall, weighted_kendall_error,
 };
 use clmbench_store::StatisticRow;
 use serde_json::json;
@@ -81,7 +81,8 @@ fn kendall_row(fitted: &Fitted<'_>, name: &str, found: Result<f64, Refusal>, err
 fn partial_row(fitted: &Fitted<'_>, losses: &Losses<'_>) -> StatisticRow {
     let row = fitted.statistic(KIND, "partial_spearman");
     let found = fitted.usable().and_then(|()| losses.column(fitted)).and_then(|loss| {
-        let covariates = [size(fitted), loss];
+        // Ranks are what is fitted, so ranks decide what can stand together: a loss that falls strictly with size has size's own.
+        let covariates = [size(fitted), loss].map(|(name, values)| (name, average_ranks(&values)));
         let all: Vec<Column<'_>> = covariates.iter().map(|(name, values)| Column { name, values }).collect();
         let (used, dropped) = independent(&all, fitted.score.len());
         let metric = Column { name: "metric", values: &fitted.metric };
@@ -90,7 +91,8 @@ fn partial_row(fitted: &Fitted<'_>, losses: &Losses<'_>) -> StatisticRow {
     });
     match found {
         Ok((found, used, dropped)) => {
-            let mut row = about(valued(row, found.r), &format!("given {}", used.join(", ")));
+            let given = if used.is_empty() { "nothing: neither varies".to_owned() } else { used.join(", ") };
+            let mut row = about(valued(row, found.r), &format!("given {given}"));
             row.p_raw = Some(found.p_value);
             let row = ended_if(row, &found.ends);
             detailed(row, &json!({ "df": found.df, "dropped": dropped }))

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{
     Fitted,
+    covariates::configurations,
     numbers::{about, detailed, refused, valued},
 };
 
@@ -89,14 +90,4 @@ fn found(
         rows.push(row);
     }
     rows
-}
-
-/// Configurations of the runs, numbered from 0: runs of one number differ by the pretraining seed alone.
-fn configurations(fitted: &Fitted<'_>) -> Vec<usize> {
-    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
-    let number = |configuration| {
-        let next = numbers.len();
-        *numbers.entry(configuration).or_insert(next)
-    };
-    fitted.runs.iter().map(|run| run.configuration.as_str()).map(number).collect()
 }

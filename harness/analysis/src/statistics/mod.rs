@@ -42,7 +42,6 @@ pub fn statistic_rows(inputs: &Inputs, fits: &[FitRow]) -> Result<Vec<StatisticR
     let fitted = fitted(inputs, fits)?;
     let over_tasks = OverTasks::all(&fitted);
     let mut rows = Vec::new();
-    // Kinds are added here, one line each: `rows.extend(regression::rows(&fitted));`
     rows.par_extend(fitted.par_iter().flat_map_iter(regression::rows));
     rows.par_extend(fitted.par_iter().flat_map_iter(influence::rows));
     rows.par_extend(fitted.par_iter().flat_map_iter(q2::rows));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clmbench_protocol::Objective;
-use clmbench_stats::{Task, numeric::is_constant};
+use clmbench_stats::{SMALLEST_N_FOR_INTERVALS, Task, numeric::is_constant};
 use clmbench_store::StatisticRow;
 use serde::Serialize;
 
@@ -66,8 +66,8 @@ impl<'a> OverTasks<'a> {
             left_out.extend(reason.map(|reason| LeftOut { task: name(fit), reason }));
             kept
         });
-        let sets = fits.iter().map(|fit| fit.runs.iter().map(|run| run.run.as_str()).collect::<BTreeSet<&str>>());
-        let shared = sets.reduce(|left, right| &left & &right).unwrap_or_default();
+        left_out.extend(too_costly(&mut fits));
+        let shared = shared(&fits);
         let mut columns = Vec::new();
         let mut kept = Vec::new();
         for fit in fits {
@@ -118,6 +118,13 @@ impl<'a> OverTasks<'a> {
         format!("{} {}", self.metric(), self.pool())
     }
 
+    /// The task that has the fewest runs, with their number, where others have more.
+    pub fn fewest_runs(&self) -> Option<(&str, usize)> {
+        let most = self.fits.iter().map(|fit| fit.runs.len()).max()?;
+        let (name, fit) = self.names.iter().zip(&self.fits).min_by_key(|(_, fit)| fit.runs.len())?;
+        (fit.runs.len() < most).then_some((name, fit.runs.len()))
+    }
+
     /// A row about it, without a value.
     pub fn statistic(&self, kind: &str, name: &str) -> StatisticRow {
         StatisticRow {
@@ -131,6 +138,33 @@ impl<'a> OverTasks<'a> {
             ..StatisticRow::default()
         }
     }
+}
+
+/// Runs that all fits share.
+fn shared<'a>(fits: &[&'a Fitted<'a>]) -> BTreeSet<&'a str> {
+    let sets = fits.iter().map(|fit| fit.runs.iter().map(|run| run.run.as_str()).collect::<BTreeSet<&str>>());
+    sets.reduce(|left, right| &left & &right).unwrap_or_default()
+}
+
+/// Takes out tasks whose few runs would cost the others their interval: one after the other the task without which the rest shares
+/// most runs, until there are 8. Where that cannot be reached with two tasks, all stay.
+fn too_costly<'a>(fits: &mut Vec<&'a Fitted<'a>>) -> Vec<LeftOut> {
+    let mut rest = fits.clone();
+    let mut taken = Vec::new();
+    while shared(&rest).len() < SMALLEST_N_FOR_INTERVALS {
+        let without = |place: usize| {
+            let others: Vec<&Fitted<'_>> =
+                rest.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, fit)| *fit).collect();
+            shared(&others).len()
+        };
+        let worst = (0..rest.len()).rev().max_by_key(|&place| without(place));
+        let Some(place) = worst.filter(|_| rest.len() > 2) else { return Vec::new() };
+        let fit = rest.remove(place);
+        let reason = format!("it has {} of the runs, and all other tasks would be judged by those alone", fit.runs.len());
+        taken.push(LeftOut { task: name(fit), reason });
+    }
+    *fits = rest;
+    taken
 }
 
 /// Why a fit of these columns says nothing, if so.

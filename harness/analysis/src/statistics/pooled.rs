@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use clmbench_stats::{
-    Evidence, Judgement, PermutationTest, Pooled, Refusal, generator, holm, joint_permutation_test, judge, minimum_detectable_r,
-    pooled_spearman, two_way_bootstrap::RESAMPLES, two_way_interval,
+    Evidence, Judgement, PermutationTest, Pooled, Refusal, SMALLEST_N_FOR_INTERVALS, generator, holm, joint_permutation_test,
+    judge, minimum_detectable_r, pooled_spearman, two_way_bootstrap::RESAMPLES, two_way_interval,
 };
 use clmbench_store::StatisticRow;
 use rayon::prelude::*;
@@ -107,7 +107,10 @@ fn finish(draft: Draft<'_>, sizes: &BTreeMap<&str, usize>, useful_effect: f64) -
         Err(refusal) => refused(row, refusal),
     };
     row.verdict = Some(verdict.word().to_owned());
-    row.reason = Some(reason);
+    row.reason = Some(match over.fewest_runs().filter(|_| n < SMALLEST_N_FOR_INTERVALS) {
+        Some((task, runs)) => format!("{reason}; all tasks share {n} runs, and {task} has {runs} alone"),
+        None => reason,
+    });
     let per_task = pooled.map_or_else(|_| Vec::new(), |pooled| pooled.per_task);
     let per_task: Vec<OfTask<'_>> = over
         .names
@@ -198,6 +201,29 @@ mod tests {
         let each = all.iter().filter(|fit| fit.row.metric == "loss/mlm_loss");
         let expected: Vec<f64> = each.map(|fit| spearman(&fit.metric[..10], &fit.score[..10]).unwrap()).collect();
         assert!((row.value.unwrap() - (expected[0] + expected[1]) / 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_task_with_few_runs_does_not_cost_the_others_theirs() {
+        let mut inputs = two_tasks(24);
+        for number in 0..5 {
+            let mut row = score_row(&format!("run{number:03}"), number as f64);
+            row.dataset = "lipo".into();
+            (row.data_digest, row.split_digest) = ("lipo data".into(), "lipo split".into());
+            inputs.scores.push(row);
+        }
+        let loss = |inputs: &Inputs| of(inputs).into_iter().find(|row| row.metric.as_deref() == Some("loss/mlm_loss")).unwrap();
+        let row = loss(&inputs);
+        assert_eq!((row.n, row.value), (24, loss(&two_tasks(24)).value));
+        assert!(row.details_json.unwrap().contains("\"left_out\":[{\"task\":\"lipo/expt\",\"reason\":\"it has 5 of the runs"));
+        // With two tasks there is nothing to leave out, and the reason names the one.
+        let mut inputs = two_tasks(24);
+        inputs.scores.retain(|row| row.dataset != "esol" || row.run.as_str() < "run006");
+        let row = loss(&inputs);
+        assert!(
+            row.n == 6 && row.reason.as_ref().unwrap().ends_with("; all tasks share 6 runs, and esol/expt has 6 alone"),
+            "{row:?}"
+        );
     }
 
     #[test]

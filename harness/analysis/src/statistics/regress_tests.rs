@@ -157,8 +157,27 @@ fn correlations_beside_spearmans() {
     let other = named(&rows, "partial_spearman");
     assert_eq!(other.term.as_deref(), Some("given log non-embedding parameters, held-out loss"));
     assert!(other.value.unwrap().abs() < 0.6 && other.low95.is_some());
+    // A loss that falls strictly with size has the ranks of the size, though it is no multiple of it: size alone is held fixed.
+    let mut ordered = inputs.clone();
+    for (number, run) in ordered.runs.iter_mut().enumerate() {
+        run.non_embedding_parameters = 1_000 * (number as u64 + 1).pow(2);
+        let row = ordered.metrics.iter_mut().find(|row| row.run == run.run && row.metric == "loss/mlm_loss").unwrap();
+        row.value = 1.0 + 3.0 / (number as f64 + 1.0);
+    }
+    let losses = Losses::of(&ordered);
+    let rows = of(&ordered, "test/other", |fit| correlation::rows(fit, &losses));
+    let other = named(&rows, "partial_spearman");
+    assert_eq!(other.term.as_deref(), Some("given log non-embedding parameters"));
+    assert!(other.value.is_some() && details(other)["dropped"] == serde_json::json!(["held-out loss"]), "{other:?}");
+    // Losses in another setting, or of raw checkpoints, are no losses of this column.
+    let mut mixed = inputs.clone();
+    let row = mixed.metrics.iter_mut().find(|row| row.metric == "loss/mlm_loss").unwrap();
+    row.params_json = r#"{"mask_share":0.3}"#.into();
+    let losses = Losses::of(&mixed);
+    let rows = of(&mixed, "test/other", |fit| correlation::rows(fit, &losses));
+    assert_eq!(named(&rows, "partial_spearman").refusal.as_deref(), Some("no_values"));
     let lost = inputs.metrics.iter().position(|row| row.metric == "loss/mlm_loss").unwrap();
-    inputs.metrics.remove(lost);
+    inputs.metrics[lost].annealed = false;
     let losses = Losses::of(&inputs);
     let rows = of(&inputs, "test/other", |fit| correlation::rows(fit, &losses));
     assert_eq!(named(&rows, "partial_spearman").refusal.as_deref(), Some("no_values"));

@@ -1,10 +1,11 @@
 //! How far the ranking of predictors holds: metrics ranked by their mean r over tasks, in pools of resampled runs and tasks.
 //!
-//! A resample draws runs once for all metrics and tasks, and tasks, so that metrics are compared on the same data.
+//! Metrics are compared on the same data. Ranked are those that have every task of the set that most metrics have, over the runs that
+//! they all share; the others are refused and say what they lack. A resample draws runs once for all metrics and tasks, and tasks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clmbench_stats::{Refusal, SMALLEST_N_FOR_INTERVALS, TwoWay, generator, rank_stability, resampled_counts};
+use clmbench_stats::{Refusal, SMALLEST_N_FOR_INTERVALS, Task, TwoWay, generator, rank_stability, resampled_counts};
 use clmbench_store::StatisticRow;
 use rayon::prelude::*;
 use serde_json::json;
@@ -18,15 +19,58 @@ use crate::fit::SEED;
 const KIND: &str = "stability";
 /// Resampled pools.
 const RESAMPLES: usize = 999;
+/// A metric with fewer than this share of the most runs is not ranked, since it would take runs from all others.
+const LEAST_SHARE_OF_RUNS: f64 = 0.75;
 
 /// A metric that is ranked.
 struct Entry<'a> {
     over: &'a OverTasks<'a>,
     columns: TwoWay,
     mean: f64,
-    /// Its runs and tasks among those of the ranking.
-    runs: Vec<usize>,
-    tasks: Vec<usize>,
+}
+
+/// What a ranking stands on.
+struct Common<'a> {
+    tasks: BTreeSet<&'a str>,
+    runs: BTreeSet<&'a str>,
+    /// Runs that a metric must have.
+    needed: usize,
+}
+
+impl<'a> Common<'a> {
+    fn of(metrics: &[&'a OverTasks<'a>]) -> Self {
+        let mut sets: BTreeMap<BTreeSet<&str>, usize> = BTreeMap::new();
+        for over in metrics.iter().filter(|over| over.names.len() > 1) {
+            *sets.entry(tasks(over)).or_default() += 1;
+        }
+        let most = sets.into_iter().max_by_key(|(tasks, metrics)| (*metrics, tasks.len()));
+        let tasks_of_ranking = most.map_or_else(BTreeSet::new, |(tasks, _)| tasks);
+        let whole = metrics.iter().filter(|over| over.names.len() > 1 && tasks_of_ranking.is_subset(&tasks(over)));
+        let most = whole.clone().map(|over| over.runs.len()).max().unwrap_or(0);
+        let needed = (LEAST_SHARE_OF_RUNS * most as f64).ceil() as usize;
+        let sets =
+            whole.filter(|over| over.runs.len() >= needed).map(|over| over.runs.iter().copied().collect::<BTreeSet<&str>>());
+        let runs = sets.reduce(|left, right| &left & &right).unwrap_or_default();
+        Self { tasks: tasks_of_ranking, runs, needed }
+    }
+
+    /// Why a metric is not ranked, if so.
+    fn lacking(&self, over: &OverTasks<'_>) -> Option<Refusal> {
+        let own = tasks(over);
+        let missing: Vec<&str> = self.tasks.iter().copied().filter(|task| !own.contains(task)).collect();
+        if let [first, ..] = missing[..] {
+            let (all, missing) = (self.tasks.len(), missing.len());
+            let what = format!("the ranking is over {all} tasks, and it has no r on {missing} of them ({first} the first)");
+            return Some(Refusal::NoValues { what });
+        }
+        let runs = over.runs.len();
+        let few = || Refusal::TooFew { what: "ranking beside metrics with more".to_owned(), n: runs, needed: self.needed };
+        (runs < self.needed).then(few)
+    }
+}
+
+fn tasks<'a>(over: &'a OverTasks<'_>) -> BTreeSet<&'a str> {
+    over.names.iter().map(String::as_str).collect()
 }
 
 /// For each ranking (protocol, objective and tokenizer): of every metric its mean rank and its chances to be first and among the first
@@ -40,26 +84,22 @@ pub(super) fn rows(all: &[OverTasks<'_>]) -> Vec<StatisticRow> {
 }
 
 fn ranking(family: &str, metrics: &[&OverTasks<'_>]) -> Vec<StatisticRow> {
-    let runs: Vec<&str> =
-        metrics.iter().flat_map(|over| over.runs.iter().copied()).collect::<BTreeSet<&str>>().into_iter().collect();
-    let tasks: Vec<&str> =
-        metrics.iter().flat_map(|over| over.names.iter().map(String::as_str)).collect::<BTreeSet<&str>>().into_iter().collect();
-    let entries: Vec<Entry<'_>> = metrics.iter().filter_map(|over| entry(over, &runs, &tasks)).collect();
+    let common = Common::of(metrics);
+    let (runs, tasks) = (common.runs.len(), common.tasks.len());
+    let entries: Vec<Entry<'_>> = metrics.iter().filter_map(|over| entry(over, &common)).collect();
     let refuse = |refusal: &Refusal| metrics.iter().flat_map(|over| empty(over)).map(|row| refused(row, refusal)).collect();
-    if runs.len() < SMALLEST_N_FOR_INTERVALS {
-        let (n, needed) = (runs.len(), SMALLEST_N_FOR_INTERVALS);
+    if tasks < 2 {
+        return refuse(&Refusal::TooFewTasks { what: "resampling a ranking".to_owned(), n: 1, needed: 2 });
+    }
+    if runs < SMALLEST_N_FOR_INTERVALS {
+        let (n, needed) = (runs, SMALLEST_N_FOR_INTERVALS);
         return refuse(&Refusal::TooFew { what: "resampling a ranking".to_owned(), n, needed });
     }
     let mut rng = generator(SEED, &format!("stability {family}"));
     let counts: Vec<(Vec<u32>, Vec<u32>)> =
-        (0..RESAMPLES).map(|_| (resampled_counts(runs.len(), &mut rng), resampled_counts(tasks.len(), &mut rng))).collect();
-    let draws: Vec<Vec<Option<f64>>> = counts
-        .par_iter()
-        .map(|(runs, tasks)| {
-            let pick = |counts: &[u32], places: &[usize]| places.iter().map(|&place| counts[place]).collect::<Vec<u32>>();
-            entries.iter().map(|entry| entry.columns.mean(&pick(runs, &entry.runs), &pick(tasks, &entry.tasks))).collect()
-        })
-        .collect();
+        (0..RESAMPLES).map(|_| (resampled_counts(runs, &mut rng), resampled_counts(tasks, &mut rng))).collect();
+    let draws: Vec<Vec<Option<f64>>> =
+        counts.par_iter().map(|(runs, tasks)| entries.iter().map(|entry| entry.columns.mean(runs, tasks)).collect()).collect();
     let full: Vec<f64> = entries.iter().map(|entry| entry.mean).collect();
     let found = match rank_stability(&full, &draws) {
         Ok(found) => found,
@@ -69,7 +109,8 @@ fn ranking(family: &str, metrics: &[&OverTasks<'_>]) -> Vec<StatisticRow> {
     for over in metrics {
         let three = empty(over);
         let Some(place) = entries.iter().position(|entry| std::ptr::eq(entry.over, *over)) else {
-            let none = Refusal::NoValues { what: "no r over all tasks to rank by".to_owned() };
+            let constant = || Refusal::NoValues { what: "no r over the tasks of the ranking to rank by".to_owned() };
+            let none = common.lacking(over).unwrap_or_else(constant);
             rows.extend(three.map(|row| refused(row, &none)));
             continue;
         };
@@ -80,7 +121,7 @@ fn ranking(family: &str, metrics: &[&OverTasks<'_>]) -> Vec<StatisticRow> {
         (rank.low90, rank.high90) = (Some(spread.low90), Some(spread.high90));
         (rank.low95, rank.high95) = (Some(spread.low95), Some(spread.high95));
         let details = json!({
-            "rank": spread.rank, "metrics": entries.len(), "tasks": tasks.len(), "resamples": RESAMPLES, "without_value": spread.without_value,
+            "rank": spread.rank, "metrics": entries.len(), "tasks": tasks, "runs": runs, "resamples": RESAMPLES, "without_value": spread.without_value,
         });
         rows.extend(
             [valued(rank, spread.mean), valued(top1, spread.top1), valued(top3, spread.top3)].map(|row| detailed(row, &details)),
@@ -88,22 +129,30 @@ fn ranking(family: &str, metrics: &[&OverTasks<'_>]) -> Vec<StatisticRow> {
     }
     if let Some(first) = entries.first() {
         let mut row = first.over.statistic(KIND, "kendall_tau");
-        (row.metric, row.pool, row.n) = (None, None, runs.len() as u32);
+        (row.metric, row.pool, row.n) = (None, None, runs as u32);
         (row.low90, row.high90) = (Some(found.tau90.0), Some(found.tau90.1));
         (row.low95, row.high95) = (Some(found.tau95.0), Some(found.tau95.1));
-        let details = json!({ "family": family, "metrics": entries.len(), "tasks": tasks.len(), "resamples": found.resamples });
+        let details = json!({ "family": family, "metrics": entries.len(), "tasks": tasks, "resamples": found.resamples });
         rows.push(detailed(valued(row, found.tau), &details));
     }
     rows
 }
 
-/// A metric with a mean r, and its places among all runs and tasks.
-fn entry<'a>(over: &'a OverTasks<'a>, runs: &[&str], tasks: &[&str]) -> Option<Entry<'a>> {
-    let columns = TwoWay::new(&over.tasks()).ok()?;
-    let mean = columns.mean(&vec![1; over.runs.len()], &vec![1; over.names.len()])?;
-    let runs = over.runs.iter().filter_map(|run| runs.binary_search(run).ok()).collect();
-    let tasks = over.names.iter().filter_map(|task| tasks.binary_search(&task.as_str()).ok()).collect();
-    Some(Entry { over, columns, mean, runs, tasks })
+/// A metric with a mean r over the tasks and runs of the ranking.
+fn entry<'a>(over: &'a OverTasks<'a>, common: &Common<'_>) -> Option<Entry<'a>> {
+    if common.lacking(over).is_some() {
+        return None;
+    }
+    let kept: Vec<usize> = (0..over.runs.len()).filter(|&run| common.runs.contains(over.runs[run])).collect();
+    let pick = |values: &[f64]| kept.iter().map(|&run| values[run]).collect::<Vec<f64>>();
+    let of_ranking = over.names.iter().zip(&over.columns).filter(|(name, _)| common.tasks.contains(name.as_str()));
+    // In the order of the names, which is that of all metrics.
+    let columns: BTreeMap<&str, (Vec<f64>, Vec<f64>)> =
+        of_ranking.map(|(name, (metric, score))| (name.as_str(), (pick(metric), pick(score)))).collect();
+    let tasks: Vec<Task<'_>> = columns.iter().map(|(name, (metric, score))| Task { name, metric, score }).collect();
+    let columns = TwoWay::new(&tasks).ok()?;
+    let mean = columns.mean(&vec![1; kept.len()], &vec![1; tasks.len()])?;
+    Some(Entry { over, columns, mean })
 }
 
 fn empty(over: &OverTasks<'_>) -> [StatisticRow; 3] {
@@ -175,6 +224,43 @@ mod tests {
         let (loss, twin) = (named(&rows, "loss/mlm_loss", "top1"), named(&rows, "loss/twin", "top1"));
         assert!((loss.value.unwrap() - twin.value.unwrap()).abs() < 1e-9 && loss.value.unwrap() < 0.51);
         assert!(named(&rows, "loss/twin", "mean_rank").value.unwrap() >= 1.5);
+    }
+
+    /// A metric on two of three tasks is not ranked beside those on all, and one with few runs takes none from the others.
+    #[test]
+    fn ranked_on_the_same_tasks_and_runs() {
+        let mut inputs = two_tasks(24);
+        for number in 0..24 {
+            let mut row = score_row(&format!("run{number:03}"), 4.0 - 0.1 * number as f64 + 0.05 * ((number * 3) % 7) as f64);
+            row.dataset = "lipo".into();
+            (row.data_digest, row.split_digest) = ("lipo data".into(), "lipo split".into());
+            inputs.scores.push(row);
+        }
+        let before = of(&inputs);
+        for name in ["loss/partial", "loss/seldom"] {
+            inputs.infos.push(metric_info(name));
+        }
+        for number in 0..24 {
+            let run = format!("run{number:03}");
+            if number < 12 {
+                inputs.metrics.push(metric_row(&run, "loss/seldom", number as f64));
+            }
+            for dataset in ["esol", "lipo"] {
+                let mut row = metric_row(&run, "loss/partial", number as f64);
+                row.dataset = Some((format!("{dataset} data"), format!("{dataset} split"), "expt".into()));
+                inputs.metrics.push(row);
+            }
+        }
+        let rows = of(&inputs);
+        let partial = named(&rows, "loss/partial", "mean_rank");
+        let reason = "the ranking is over 3 tasks, and it has no r on 1 of them (freesolv/expt the first)";
+        assert_eq!((partial.value, partial.reason.as_deref()), (None, Some(reason)));
+        let seldom = named(&rows, "loss/seldom", "top1");
+        assert_eq!((seldom.n, seldom.refusal.as_deref()), (12, Some("too_few")));
+        for name in ["mean_rank", "top1"] {
+            let (loss, alone) = (named(&rows, "loss/mlm_loss", name), named(&before, "loss/mlm_loss", name));
+            assert_eq!((loss.value, loss.low90), (alone.value, alone.low90), "the others stay as they are without them");
+        }
     }
 
     #[test]
