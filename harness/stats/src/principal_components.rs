@@ -49,6 +49,7 @@ pub fn principal_components(points: &[Vec<f64>]) -> Result<PrincipalComponents, 
             }
         }
     }
+    #[allow(clippy::needless_range_loop)] // row and column index a matrix
     for row in 0..width {
         for column in row + 1..width {
             covariance[row][column] = covariance[column][row];

@@ -57,6 +57,16 @@ impl Sums {
         let entropy = sizes.ln() - logarithms / sizes;
         [entropy, entropy.exp(), negative / sizes, trace, squares]
     }
+
+    /// The values of `self + change` to first order: by their slopes at `self`, which exist wherever the values do.
+    fn values_after(&self, change: Self) -> [f64; NAMES.len()] {
+        let [entropy, rank, share, trace, squares] = self.values();
+        let [_, _, sizes, logarithms, _] = self.0;
+        let [of_trace, of_squares, of_sizes, of_logarithms, of_negative] = change.0;
+        let moved = (of_sizes * (1.0 + logarithms / sizes) - of_logarithms) / sizes;
+        let negative = (of_negative - share * of_sizes) / sizes;
+        [entropy + moved, rank * (1.0 + moved), share + negative, trace + of_trace, squares + of_squares]
+    }
 }
 
 /// Names and units of the values.
@@ -103,16 +113,24 @@ fn spread(all: &[[f64; NAMES.len()]]) -> [f64; NAMES.len()] {
 
 /// Jackknife over groups of molecules to first order, `d tr f(H) = tr(f'(H) dH)`, less the noise of the runs in it.
 ///
-/// Leaving out group g moves H by `-(n_g / (n - n_g)) (H_g - H)`.
+/// Leaving out group g moves H by `-(n_g / (n - n_g)) (H_g - H)`. Where that would leave no spectrum at all (`Σ |λ| <= 0` to first order:
+/// one group holds nearly all of the curvature), the values are moved by their slopes as well.
 fn over_molecules(pooled: Sums, influences: &[Vec<Sums>], tokens: &[f64]) -> [f64; NAMES.len()] {
     let (groups, runs, all) = (tokens.len(), influences.len() as f64, tokens.iter().sum::<f64>());
-    let moved = |of: &[Sums], group: usize| {
+    let change = |of: &[Sums], group: usize| {
         let whole = of.iter().zip(tokens).fold(Sums::default(), |sum, (one, weight)| sum.plus(*one, weight / all));
         let factor = tokens[group] / (all - tokens[group]);
-        pooled.plus(of[group], -factor).plus(whole, factor).values()
+        Sums::default().plus(of[group], -factor).plus(whole, factor)
     };
     let mean: Vec<Sums> =
         (0..groups).map(|group| Sums::mean(&influences.iter().map(|run| run[group]).collect::<Vec<_>>())).collect();
+    let left = |of: &[Sums], group: usize| pooled.plus(change(of, group), 1.0);
+    let mut each = influences.iter().map(Vec::as_slice).chain([mean.as_slice()]);
+    let stays = each.all(|of| (0..groups).all(|group| left(of, group).0[2] > 0.0));
+    let moved = |of: &[Sums], group: usize| match stays {
+        true => left(of, group).values(),
+        false => pooled.values_after(change(of, group)),
+    };
     let found = spread(&(0..groups).map(|group| moved(&mean, group)).collect::<Vec<_>>());
     let mut noise = [0.0; NAMES.len()];
     for group in 0..groups {
@@ -141,7 +159,28 @@ pub fn smoothed(runs: &[Ritz], width: f64, points: usize) -> Vec<(f64, f64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::Sums;
+    use super::{Sums, over_molecules};
+
+    #[test]
+    fn slopes_are_those_of_the_values() {
+        let sums = Sums::of(&[3.0, -1.0, 0.5, 0.2]);
+        let change = Sums([0.3, -0.2, 0.4, 0.1, 0.25]);
+        for step in [1e-3, 1e-4] {
+            let (exact, first) = (sums.plus(change, step).values(), sums.values_after(Sums::default().plus(change, step)));
+            let errors: Vec<f64> = exact.iter().zip(first).map(|(exact, first)| (exact - first).abs()).collect();
+            assert!(errors.iter().all(|error| *error < 2.0 * step * step), "{errors:?}");
+        }
+    }
+
+    #[test]
+    fn a_group_that_holds_the_curvature_leaves_a_finite_error() {
+        let pooled = Sums::of(&[3.0, -1.0, 0.5]);
+        let part = |factor: f64| Sums::default().plus(pooled, factor);
+        // Without the second group the sizes would be below 0 to first order.
+        let influences = [vec![part(-2.0), part(4.0)], vec![part(-2.2), part(4.1)]];
+        let errors = over_molecules(pooled, &influences, &[10.0, 10.0]);
+        assert!(errors.iter().all(|error| error.is_finite() && *error >= 0.0) && errors[0] > 0.0, "{errors:?}");
+    }
 
     #[test]
     fn values_of_known_spectra() {
