@@ -10,6 +10,7 @@ mod judge;
 mod margins;
 mod record;
 mod report;
+mod seeds;
 #[cfg(test)]
 mod tests;
 
@@ -20,3 +21,4 @@ pub use record::{
     BASELINE_SCHEMA, GateBaseline, Margin, MetricRecord, RunRecord, SeedRecord, SideRecord, SpeedRecord, SuiteRecord, TaskRecord,
 };
 pub use report::{GateOverall, GateReport, GateRow, GateRowKind};
+pub use seeds::one_model;

@@ -37,9 +37,7 @@ pub(super) fn groups(baseline: &GateBaseline, candidate: &SideRecord, left_out: 
                 let margin = baseline.margins.get(*place).map_or(f64::NAN, |margin| margin.value);
                 compared(task, margin, block, &rows, candidate, left_out)
             });
-            let first = places.first().map(of);
-            let name = first.map_or_else(String::new, |task| format!("{} {}", task.content_digest, task.split_digest));
-            (GateGroup { name, molecules: rows.len(), tasks: tasks.collect() }, places)
+            (GateGroup { molecules: rows.len(), tasks: tasks.collect() }, places)
         })
         .collect();
     groups.sort_by_key(|(_, places)| places.first().copied());

@@ -127,16 +127,41 @@ fn tasks(store: &Store, inputs: &Inputs, runs: &[&str], left_out: &mut Vec<LeftO
             leave_out("not every run has a score of it".to_owned());
             continue;
         }
-        let Some(first) = cells.first().and_then(|seeds| seeds.first()) else { continue };
-        if !settings.contains_key(&first.cell) {
-            settings.insert(first.cell.clone(), settings_of(store, &first.cell)?);
+        for cell in cells.iter().flatten().map(|row| &row.cell) {
+            if !settings.contains_key(cell) {
+                settings.insert(cell.clone(), settings_of(store, cell)?);
+            }
         }
-        match task(store, inputs, &group, &cells, settings.get(&first.cell).cloned().unwrap_or_default())? {
-            Some(task) => tasks.push(task),
-            None => leave_out("its runs were not tested on the same molecules".to_owned()),
+        match same_protocol(&cells, &settings) {
+            Err(reason) => leave_out(reason),
+            Ok(settings) => match task(store, inputs, &group, &cells, settings)? {
+                Some(task) => tasks.push(task),
+                None => leave_out("its runs were not tested on the same molecules".to_owned()),
+            },
         }
     }
     Ok(tasks)
+}
+
+/// The settings that all cells share, if cells of a run differ by their seed alone.
+///
+/// # Errors
+/// Why they are no seeds, in words.
+pub(super) fn same_protocol(cells: &[Vec<&ScoreRow>], settings: &BTreeMap<String, Value>) -> Result<Value, String> {
+    let mut all = cells.iter().flatten().map(|row| settings.get(&row.cell));
+    let first = all.next().flatten();
+    if all.any(|other| other != first) {
+        return Err(
+            "its cells differ in the protocol's settings or the worker's revision: keep those of one in the suite".to_owned()
+        );
+    }
+    for seeds in cells {
+        let mut seen = BTreeSet::new();
+        if let Some(row) = seeds.iter().find(|row| !seen.insert(row.seed)) {
+            return Err(format!("one run has two cells of transfer seed {}: what they differ in is not known", row.seed));
+        }
+    }
+    Ok(first.cloned().unwrap_or_default())
 }
 
 /// The record of one task; none where the runs' test molecules differ.

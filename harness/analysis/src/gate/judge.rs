@@ -1,11 +1,8 @@
 //! A candidate against a gate baseline.
 
-use clmbench_protocol::{Comparable, Direction};
+use clmbench_protocol::{Comparable, Direction, ErrorKind};
 use clmbench_stats::{
-    gate::{
-        Claim, Estimate, GateRefusal, GateSide, GateVerdict, RESAMPLES, SEEDS_OF_A_RECIPE, TaskJudgement, ValueComparison,
-        judge_gate,
-    },
+    gate::{Claim, Estimate, GateRefusal, GateSide, GateVerdict, SEEDS_OF_A_RECIPE, TaskJudgement, ValueComparison, judge_gate},
     numeric::{mean, sample_sd},
 };
 
@@ -14,11 +11,10 @@ use super::{
     freeze::LeftOut,
     record::{GateBaseline, MetricRecord, SideRecord, SpeedRecord, TaskRecord},
     report::{GateOverall, GateReport, GateRow, GateRowKind},
+    seeds::one_model,
 };
 use crate::GENERATED_BY;
 
-/// Seed of the resamples.
-const SEED: u64 = 0;
 /// Datasets that a claim about speed needs.
 const DATASETS_FOR_SPEED: usize = 3;
 
@@ -42,11 +38,17 @@ pub struct Asked {
 /// Judges every task of the baseline, and what else is asked. `left_out` says why the candidate lacks something; an entry without a
 /// dataset speaks for all.
 pub fn judge(baseline: &GateBaseline, candidate: &SideRecord, left_out: &[LeftOut], asked: &Asked) -> GateReport {
-    let grouped = groups(baseline, candidate, left_out);
-    let values: Vec<Value> = values(baseline, candidate, asked);
+    let mut grouped = groups(baseline, candidate, left_out);
+    let mut values: Vec<Value> = values(baseline, candidate, asked);
+    let sides = [(GateSide::Baseline, &baseline.side), (GateSide::Candidate, candidate)];
+    if let Some((side, reason)) = sides.into_iter().find_map(|(side, record)| Some((side, one_model(&record.runs).err()?))) {
+        let refusal = GateRefusal::NotSeeds { side, reason };
+        grouped.iter_mut().flat_map(|(group, _)| &mut group.tasks).for_each(|task| *task = Err(refusal.clone()));
+        values.iter_mut().for_each(|value| value.comparison = Err(refusal.clone()));
+    }
     let comparisons: Vec<Result<ValueComparison, GateRefusal>> = values.iter().map(|value| value.comparison.clone()).collect();
     let groups: Vec<_> = grouped.iter().map(|(group, _)| group.clone()).collect();
-    let judged = judge_gate(&groups, &comparisons, RESAMPLES, SEED);
+    let judged = judge_gate(&groups, &comparisons);
     let places = grouped.iter().flat_map(|(_, places)| places.iter().copied());
     let mut rows: Vec<(usize, GateRow)> = places
         .zip(&judged.tasks)
@@ -228,7 +230,7 @@ fn values(baseline: &GateBaseline, candidate: &SideRecord, asked: &Asked) -> Vec
         if records.peek().is_none() {
             let row =
                 GateRow { name: id.clone(), margin: *margin, margin_from: "given".to_owned(), ..empty(GateRowKind::Metric) };
-            values.push(Value { row, comparison: Err(GateRefusal::NoPredictions { side: GateSide::Baseline }) });
+            values.push(Value { row, comparison: Err(GateRefusal::NoValue { side: GateSide::Baseline }) });
         }
         values.extend(records.map(|record| of_metric(record, candidate, *margin)));
     }
@@ -266,24 +268,29 @@ fn of_metric(record: &MetricRecord, candidate: &SideRecord, margin: f64) -> Valu
         ..empty(GateRowKind::Metric)
     };
     let Some(other) = other else {
-        return Value { row, comparison: Err(GateRefusal::NoPredictions { side: GateSide::Candidate }) };
+        return Value { row, comparison: Err(GateRefusal::NoValue { side: GateSide::Candidate }) };
     };
     let known = |record: &MetricRecord| -> Option<Vec<(f64, f64)>> {
         record.values.iter().map(|value| value.map(|(value, error)| (value.0, error.0))).collect()
     };
     let row = GateRow { candidate_seeds: (other.values.len() as u32, 0), ..row };
-    let (Some(first), Some(second)) = (known(record), known(other)) else {
-        let reason = "not every run has a value".to_owned();
-        return Value { row, comparison: Err(GateRefusal::NotAlike { reason }) };
+    let (first, second) = match (known(record), known(other)) {
+        (Some(first), Some(second)) => (over_runs(&first), over_runs(&second)),
+        (None, _) => return Value { row, comparison: Err(GateRefusal::NoValue { side: GateSide::Baseline }) },
+        (_, None) => return Value { row, comparison: Err(GateRefusal::NoValue { side: GateSide::Candidate }) },
     };
-    let (first, second) = (over_runs(&first), over_runs(&second));
     let finite = |value: f64| Some(value).filter(|value| value.is_finite());
     let row = GateRow { baseline: finite(first.0), candidate: finite(second.0), ..row };
     if record.comparable == Comparable::SameEvaluation
         && (&record.heldout_digest, &record.tokenizer_digest) != (&other.heldout_digest, &other.tokenizer_digest)
     {
-        let reason = "another tokenizer or held-out sample".to_owned();
+        let reason =
+            "another tokenizer or held-out sample, on which its values mean something else; gate a score instead".to_owned();
         return Value { row, comparison: Err(GateRefusal::NotAlike { reason }) };
+    }
+    let bounded = |record: &MetricRecord, spread: Option<f64>| record.error_kind == ErrorKind::ResidualBound && spread.is_none();
+    if bounded(record, first.2) || bounded(other, second.2) {
+        return Value { row, comparison: Err(GateRefusal::NoStandardError) };
     }
     let sign = if record.direction == Direction::HigherIsBetter { 1.0 } else { -1.0 };
     let variance = first.1 + second.1;
@@ -295,10 +302,13 @@ fn of_metric(record: &MetricRecord, candidate: &SideRecord, margin: f64) -> Valu
         // Spread over runs on one side only: its degrees of freedom, the stricter reading.
         (one, other) => one.or(other),
     };
-    let row = match degrees_of_freedom {
-        Some(_) => GateRow { contains: "pretraining seeds".to_owned(), ..row },
-        None => row,
+    let contains = match (first.2, second.2) {
+        (Some(_), Some(_)) => "pretraining seeds",
+        (Some(_), None) => "pretraining seeds of the gate baseline, the error of measurement of the candidate",
+        (None, Some(_)) => "pretraining seeds of the candidate, the error of measurement of the gate baseline",
+        (None, None) => "the errors of measurement",
     };
+    let row = GateRow { contains: contains.to_owned(), ..row };
     let comparison =
         ValueComparison { difference: sign * (second.0 - first.0), std_error: variance.sqrt(), degrees_of_freedom, margin };
     Value { row, comparison: Ok(comparison) }

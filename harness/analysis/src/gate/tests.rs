@@ -231,3 +231,85 @@ fn runs_are_chosen_by_label_key_or_configuration() {
     assert_eq!(chosen(&["bert/mixed/seed3"]).unwrap_err().0, "bert/mixed/seed3", "a control is no model");
     assert_eq!(chosen(&["bert"]).unwrap_err().1.len(), 3);
 }
+
+fn pretrained(label: &str, weights: &str, parameters: u64) -> RunRecord {
+    RunRecord {
+        label: label.into(),
+        identity: label.into(),
+        architecture: "bert".into(),
+        non_embedding_parameters: parameters,
+        weights_digest: weights.into(),
+        source: None,
+    }
+}
+
+/// Three runs are a recipe if they differ by their seed; one checkpoint under three names, or three sizes, are refused.
+#[test]
+fn runs_that_are_no_seeds_of_one_model_are_refused() {
+    let errors: &[&[f64]] = &[&[0.5], &[0.501], &[0.502]];
+    let of = |runs: [(&str, u64); 3]| SideRecord {
+        runs: runs.iter().enumerate().map(|(seed, (weights, size))| pretrained(&format!("seed{seed}"), weights, *size)).collect(),
+        ..side(vec![task("a", "probe", errors)])
+    };
+    let mut frozen = baseline(vec![task("a", "probe", errors)]);
+    frozen.side = of([("u", 9), ("v", 9), ("w", 9)]);
+    let judged = |frozen: &GateBaseline, candidate: &SideRecord| judge(frozen, candidate, &[], &Asked::default());
+    let good = judged(&frozen, &of([("x", 9), ("y", 9), ("z", 9)]));
+    assert_eq!((good.overall.verdict, good.overall.claim), (GateVerdict::NotWorse, clmbench_stats::gate::Claim::Recipe));
+    for (runs, reason) in [
+        ([("x", 9), ("y", 9), ("x", 9)], "seed0 and seed2 have the same weights"),
+        ([("x", 9), ("y", 9), ("z", 30)], "seed0 is bert of 9 parameters, seed2 is bert of 30 parameters"),
+    ] {
+        let report = judged(&frozen, &of(runs));
+        assert_eq!((report.overall.verdict, report.rows[0].refusal.as_deref()), (GateVerdict::CannotTell, Some("not_seeds")));
+        assert_eq!(
+            report.rows[0].contains,
+            format!(
+                "the runs of the candidate are not pretraining seeds of one model: {reason}. Name one checkpoint of each seed, or a single run"
+            )
+        );
+        let mut other = frozen.clone();
+        other.side = of(runs);
+        assert_eq!(judged(&other, &frozen.side).rows[0].refusal.as_deref(), Some("not_seeds"));
+    }
+}
+
+#[test]
+fn a_metric_without_a_value_or_a_standard_error_is_refused() {
+    let mut frozen = baseline(vec![]);
+    frozen.side.metrics = vec![metric(1.0, 0.03)];
+    let asked = Asked { metrics: vec![("loss/mlm_loss".into(), 0.1)], ..Asked::default() };
+    let row = |candidate: Vec<MetricRecord>| {
+        judge(&frozen, &SideRecord { metrics: candidate, ..SideRecord::default() }, &[], &asked).rows.remove(0)
+    };
+    assert_eq!(row(vec![]).refusal.as_deref(), Some("no_value"));
+    assert_eq!(row(vec![MetricRecord { values: vec![None], ..metric(1.0, 0.03) }]).refusal.as_deref(), Some("no_value"));
+    let bounded = MetricRecord { error_kind: ErrorKind::ResidualBound, ..metric(1.0, 0.03) };
+    assert_eq!(row(vec![bounded.clone()]).refusal.as_deref(), Some("no_standard_error"));
+    // The spread over three runs needs no errors of single values; of the other side it is that of measurement.
+    let value = |value: f64| Some((Number(value), Number(0.03)));
+    let three = row(vec![MetricRecord { values: vec![value(1.0), value(1.01), value(1.02)], ..bounded }]);
+    assert_eq!(
+        (three.refusal, three.contains.as_str()),
+        (None, "pretraining seeds of the candidate, the error of measurement of the gate baseline")
+    );
+}
+
+#[test]
+fn cells_of_a_run_differ_by_their_seed_alone() {
+    let row =
+        |cell: &str, seed: u64| clmbench_store::ScoreRow { cell: cell.into(), seed, ..crate::sample::score_row("run", 0.5) };
+    let (first, second, third) = (row("p", 0), row("q", 1), row("r", 0));
+    let settings = |revisions: [u64; 3]| {
+        ["p", "q", "r"]
+            .iter()
+            .zip(revisions)
+            .map(|(cell, revision)| (cell.to_string(), json!({ "revision": revision })))
+            .collect()
+    };
+    let found = |cells: &[Vec<&clmbench_store::ScoreRow>], revisions| super::freeze::same_protocol(cells, &settings(revisions));
+    assert_eq!(found(&[vec![&first, &second], vec![&third]], [1, 1, 1]), Ok(json!({ "revision": 1 })));
+    assert!(found(&[vec![&first, &second]], [1, 2, 1]).unwrap_err().contains("the worker's revision"));
+    assert!(found(&[vec![&first, &second], vec![&third]], [1, 1, 2]).unwrap_err().contains("the worker's revision"));
+    assert!(found(&[vec![&first, &third]], [1, 1, 1]).unwrap_err().contains("two cells of transfer seed 0"));
+}

@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clmbench_analysis::gate::{BASELINE_SCHEMA, GateBaseline, LeftOut, SuiteRecord, choose, freeze, margins};
+use clmbench_analysis::gate::{
+    BASELINE_SCHEMA, GateBaseline, LeftOut, SuiteRecord, choose, freeze, margins, one_model as same_model,
+};
 use clmbench_report::table_in;
 use clmbench_runner::nearest::nearest;
 use clmbench_store::{GateBaselineRow, RunRow, Store, StoreError};
@@ -192,6 +194,10 @@ fn save(arguments: &SaveBaseline, global: &Global, console: Console) -> Result<(
     let runs = store.runs(suite.id)?;
     let chosen = one_model(&runs, &arguments.model, &suite.name)?;
     let (side, left_out) = freeze(&store, suite.id, &chosen)?;
+    if let Err(reason) = same_model(&side.runs) {
+        let message = format!("these runs are not pretraining seeds of one model: {}", one_line(&reason, 300));
+        return Err(refuse(message, "name one checkpoint of each seed with --model, or a single run"));
+    }
     if side.tasks.is_empty() {
         let why = left_out.first().map(|left| format!(": {}", said(left))).unwrap_or_default();
         let message = format!("suite {} has no finished scores of these runs{}", suite.name, one_line(&why, 300));

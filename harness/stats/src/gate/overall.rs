@@ -1,6 +1,6 @@
 //! All tasks together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Claim, GateGroup, GateRefusal, GateVerdict, LEVEL, TaskJudgement,
@@ -9,7 +9,8 @@ use super::{
 };
 use crate::numeric::mean as average;
 
-/// The equal-weight mean of d / margin over the tasks that could be compared. Groups are resampled apart, tasks of one together.
+/// The equal-weight mean of d / margin over the tasks that could be compared. A molecule moves all
+/// tasks of its group together.
 pub(super) fn mean(
     groups: &[GateGroup],
     parts: &[Vec<Result<Parts, GateRefusal>>],
@@ -22,30 +23,22 @@ pub(super) fn mean(
             tasks.iter().enumerate().filter_map(move |(task, parts)| Some((group, task, parts.as_ref().ok()?)))
         })
         .collect();
-    let Some((_, _, first)) = compared.first() else { return Err(GateRefusal::Nothing) };
+    if compared.is_empty() {
+        return Err(GateRefusal::Nothing);
+    }
     let count = compared.len() as f64;
     let weight = |parts: &Parts| 1.0 / (count * parts.uncertain().margin);
     let difference: f64 = compared.iter().map(|(_, _, parts)| weight(parts) * parts.uncertain().estimate.difference).sum();
-    let mut draws = vec![difference; first.draws.len()];
     let mut influence: Vec<Vec<f64>> = groups.iter().map(|group| vec![0.0; group.molecules]).collect();
     for (group, _, parts) in &compared {
-        let centre = parts.uncertain().estimate.difference;
-        for (sum, draw) in draws.iter_mut().zip(&parts.draws) {
-            // Where a resample has no score of this task, it moves the mean by nothing.
-            *sum += if draw.is_nan() { 0.0 } else { weight(parts) * (draw - centre) };
-        }
-        // Influences are on sums of their own size.
-        let size = parts.uncertain().molecules as f64;
         for (sum, value) in influence[*group].iter_mut().zip(&parts.influence) {
-            *sum += weight(parts) * value / size;
+            *sum += weight(parts) * value;
         }
     }
-    draws.sort_by(f64::total_cmp);
-    let influence: Vec<f64> = influence.concat();
-    let molecules = groups.iter().map(|group| group.molecules).sum();
+    let used: BTreeSet<usize> = compared.iter().map(|(group, ..)| *group).collect();
+    let molecules = used.into_iter().map(|group| groups[group].molecules).sum();
     let seeds = if claim == Claim::Recipe { of_runs(&compared, weight) } else { of_seeds(groups, &compared, weight) };
-    let estimate = estimate::interval(difference, &draws, estimate::acceleration(&influence), &seeds, molecules);
-    Ok(Uncertain { estimate, margin: 1.0, molecules, seeds })
+    Ok(Uncertain::of_tasks(difference, 1.0, molecules, &influence.concat(), seeds))
 }
 
 /// A pretraining run moves all its tasks together: the variance over runs of their means over tasks.

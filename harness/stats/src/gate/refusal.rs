@@ -41,7 +41,8 @@ pub enum GateRefusal {
     },
     /// Another split.
     #[error(
-        "the splits differ: {baseline} in the gate baseline, {candidate} of the candidate; scores of other molecules are not compared"
+        "the splits differ: {baseline} in the gate baseline, {candidate} of the candidate; scores of other molecules are not compared: \
+         save the gate baseline anew on this split"
     )]
     OtherSplit {
         /// Digest in the gate baseline.
@@ -65,6 +66,39 @@ pub enum GateRefusal {
         /// Molecules it takes.
         needed: usize,
     },
+    /// Too few molecules of a class.
+    #[error(
+        "an area under a curve needs {needed} test molecules of each class and has {n} of one: gate another score, or a split with more"
+    )]
+    RareClass {
+        /// Molecules of the rarer class.
+        n: usize,
+        /// Molecules it takes.
+        needed: usize,
+    },
+    /// Runs that are no pretraining seeds of one model.
+    #[error(
+        "the runs of {side} are not pretraining seeds of one model: {reason}. Name one checkpoint of each seed, or a single run"
+    )]
+    NotSeeds {
+        /// Which.
+        side: GateSide,
+        /// Why, in words.
+        reason: String,
+    },
+    /// A metric without a value.
+    #[error(
+        "{side} has no value of it in every run: `--metric` takes the id of a metric that the suite of the gate baseline measures"
+    )]
+    NoValue {
+        /// Which.
+        side: GateSide,
+    },
+    /// A metric whose error is no standard error.
+    #[error(
+        "its error is a bound from a residual, not a standard error: three pretraining seeds on each side show a spread instead"
+    )]
+    NoStandardError,
     /// NaN or an infinity.
     #[error("{} not finite", .side.map_or("a value is".to_owned(), |side| format!("some predictions of {side} are")))]
     NotFinite {
@@ -72,7 +106,7 @@ pub enum GateRefusal {
         side: Option<GateSide>,
     },
     /// A protocol with seeds and only one of them.
-    #[error("{side} was fine-tuned with {seeds} seed{}: how far another seed would move the score is not known", if *seeds == 1 { "" } else { "s" })]
+    #[error("{side} was fine-tuned with {seeds} seed{}: how far another seed would move the score is not known; give `--seeds 3`, and save the gate baseline with as many", if *seeds == 1 { "" } else { "s" })]
     OneSeed {
         /// Which.
         side: GateSide,
@@ -111,6 +145,10 @@ impl GateRefusal {
             Self::OtherSplit { .. } => "other_split",
             Self::OtherMolecules { .. } => "other_molecules",
             Self::TooFewMolecules { .. } => "too_few_molecules",
+            Self::RareClass { .. } => "rare_class",
+            Self::NotSeeds { .. } => "not_seeds",
+            Self::NoValue { .. } => "no_value",
+            Self::NoStandardError => "no_standard_error",
             Self::NotFinite { .. } => "not_finite",
             Self::OneSeed { .. } => "one_seed",
             Self::Undefined { .. } => "undefined",

@@ -7,25 +7,27 @@ use super::{
     estimate::{Uncertain, degrees_of_freedom, t_quantile},
 };
 
-/// Most seeds that are proposed.
-const MOST_SEEDS: usize = 200;
+/// Above this many seeds a side the noise of the test set is what decides.
+const MOST_SEEDS: usize = 1 << 20;
 
 /// What would settle it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum Settle {
-    /// So many seeds on each side.
+    /// So many seeds on each side; a side that has more keeps them.
     Seeds {
         /// Of each side.
         each: usize,
+        /// Of those, what the gate baseline still lacks.
+        more_of_baseline: usize,
+        /// Of those, what the candidate still lacks.
+        more_of_candidate: usize,
     },
     /// Noise of the test set alone leaves it open: no number of seeds will settle it.
     TestMolecules {
         /// Test molecules that would, about.
         molecules: usize,
     },
-    /// The difference lies where neither verdict holds, however well it is known.
-    Nothing,
     /// A first idea of the spread over seeds.
     FirstSeeds {
         /// Of each side.
@@ -41,14 +43,19 @@ pub enum Settle {
 impl std::fmt::Display for Settle {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Seeds { each } => write!(formatter, "about {each} seeds on each side would settle it"),
+            Self::Seeds { each, more_of_baseline, more_of_candidate } => {
+                write!(formatter, "about {each} seeds on each side would settle it: {more_of_candidate} more of the candidate")?;
+                match more_of_baseline {
+                    0 => Ok(()),
+                    more => write!(formatter, ", {more} more of the gate baseline, saved anew"),
+                }
+            }
             Self::TestMolecules { molecules } => {
                 write!(
                     formatter,
                     "test-set noise dominates: no number of seeds will settle it, about {molecules} test molecules would"
                 )
             }
-            Self::Nothing => formatter.write_str("more data would hardly settle it: the difference is about minus the margin"),
             Self::FirstSeeds { each } => write!(formatter, "at least {each} seeds on each side show their spread"),
             Self::Precision { std_error } => write!(formatter, "a standard error of about {std_error:.2e} would settle it"),
         }
@@ -61,39 +68,47 @@ pub(super) fn settle(found: &Uncertain, margin: f64) -> Option<Settle> {
     let estimate = &found.estimate;
     let wanted = (margin + estimate.difference).max(-estimate.difference);
     if !(wanted > 0.0 && wanted.is_finite()) {
-        return Some(Settle::Nothing);
+        return None;
     }
     if found.molecules == 0 {
         return Some(Settle::Precision { std_error: wanted / t_quantile(estimate.degrees_of_freedom) });
     }
     let molecules = found.molecules as f64;
     let of_test = estimate.se_test * estimate.se_test;
-    let shortest = t_quantile(Some(molecules - 1.0)) * estimate.se_test;
+    let shortest = t_quantile(Some(found.df_test)) * estimate.se_test;
     if found.seeds.is_empty() || shortest >= wanted {
         let needed = molecules * (shortest / wanted).powi(2);
         return Some(Settle::TestMolecules { molecules: (needed.ceil() as usize).max(found.molecules + 1) });
     }
+    let fewest = |candidate: bool| found.seeds.iter().filter(|one| one.candidate == candidate).map(|one| one.seeds).min();
     let now = found.seeds.iter().map(|one| one.seeds).min().unwrap_or(2);
-    let enough = |each: &usize| {
+    let enough = |each: usize| {
         let grown: Vec<_> = found
             .seeds
             .iter()
             .map(|one| {
-                let ratio = one.seeds as f64 / *each as f64;
-                super::estimate::Component {
-                    variance: one.variance * ratio,
-                    degrees_of_freedom: *each as f64 - 1.0,
-                    seeds: *each,
-                    ..*one
-                }
+                let seeds = each.max(one.seeds);
+                let variance = one.variance * one.seeds as f64 / seeds as f64;
+                super::estimate::Component { variance, degrees_of_freedom: seeds as f64 - 1.0, seeds, ..*one }
             })
             .collect();
-        let df = degrees_of_freedom(of_test, molecules - 1.0, &grown);
+        let df = degrees_of_freedom(of_test, found.df_test, &grown);
         let variance = of_test + grown.iter().map(|one| one.variance).sum::<f64>();
         t_quantile(Some(df)) * variance.sqrt() < wanted
     };
-    let each = (now + 1..=MOST_SEEDS).find(enough);
-    Some(each.map_or(Settle::Nothing, |each| Settle::Seeds { each }))
+    let (mut below, mut each) = (now, now + 1);
+    while !enough(each) {
+        if each > MOST_SEEDS {
+            return Some(Settle::TestMolecules { molecules: found.molecules + 1 });
+        }
+        (below, each) = (each, 2 * each);
+    }
+    while each - below > 1 {
+        let middle = below + (each - below) / 2;
+        if enough(middle) { each = middle } else { below = middle }
+    }
+    let more = |candidate: bool| each.saturating_sub(fewest(candidate).unwrap_or(each));
+    Some(Settle::Seeds { each, more_of_baseline: more(false), more_of_candidate: more(true) })
 }
 
 /// For a comparison that was refused.

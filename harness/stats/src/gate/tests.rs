@@ -3,7 +3,7 @@ use rand::Rng;
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::*;
-use crate::delong_paired;
+use crate::{delong_paired, generator};
 
 /// Regression whose RMSE is `errors[run][seed]` in every resample: all uncertainty is of the seeds.
 fn exact(errors: &[&[f64]]) -> GatePredictions {
@@ -56,8 +56,7 @@ fn without_seeds_the_interval_is_about_that_of_delong() {
     let of_class: Vec<bool> = classes(400).iter().map(|label| *label > 0.5).collect();
     let (a, b, covariance) = delong_paired(&of_class, &baseline, &candidate).unwrap();
     let se = (covariance[0][0] + covariance[1][1] - 2.0 * covariance[0][1]).sqrt();
-    let found =
-        judge_task(task(ScoreName::RocAuc, 0.02, classes(400), vec![vec![baseline]], vec![vec![candidate]]), RESAMPLES, 1);
+    let found = judge_task(task(ScoreName::RocAuc, 0.02, classes(400), vec![vec![baseline]], vec![vec![candidate]]));
     let estimate = found.estimate.unwrap();
     assert!((estimate.difference - (b - a)).abs() < 1e-12);
     assert!((estimate.se_test / se - 1.0).abs() < 0.08, "{} {se}", estimate.se_test);
@@ -76,8 +75,8 @@ fn with_seeds_the_interval_is_that_of_welch() {
     let baseline: &[f64] = &[0.60, 0.63, 0.61];
     let candidate: &[f64] = &[0.70, 0.66, 0.71, 0.68];
     for found in [
-        judge_task(rmse(0.02, true, &[baseline], &[candidate]), 199, 1),
-        judge_task(rmse(0.02, false, &[&[0.60], &[0.63], &[0.61]], &[&[0.70], &[0.66], &[0.71], &[0.68]]), 199, 1),
+        judge_task(rmse(0.02, true, &[baseline], &[candidate])),
+        judge_task(rmse(0.02, false, &[&[0.60], &[0.63], &[0.61]], &[&[0.70], &[0.66], &[0.71], &[0.68]])),
     ] {
         let estimate = found.estimate.unwrap();
         let close = |left: f64, right: f64| assert!((left - right).abs() < 1e-9, "{left} {right}");
@@ -94,8 +93,8 @@ fn with_seeds_the_interval_is_that_of_welch() {
 #[test]
 fn claims_need_three_runs_on_each_side() {
     let judge = |baseline: &[&[f64]], candidate: &[&[f64]]| {
-        let group = GateGroup { name: "g".into(), molecules: 40, tasks: vec![Ok(rmse(0.02, false, baseline, candidate))] };
-        judge_gate(&[group], &[], 199, 1)
+        let group = GateGroup { molecules: 40, tasks: vec![Ok(rmse(0.02, false, baseline, candidate))] };
+        judge_gate(&[group], &[])
     };
     let three: &[&[f64]] = &[&[0.60], &[0.61], &[0.62]];
     assert_eq!(judge(three, three).claim, Claim::Recipe);
@@ -125,7 +124,7 @@ fn the_rule_in_its_order() {
 #[test]
 fn the_same_predictions_are_not_worse() {
     let (same, _) = two_auc(60, 1.0, 1.0, "same");
-    let found = judge_task(task(ScoreName::RocAuc, 0.02, classes(60), vec![vec![same.clone()]], vec![vec![same]]), RESAMPLES, 1);
+    let found = judge_task(task(ScoreName::RocAuc, 0.02, classes(60), vec![vec![same.clone()]], vec![vec![same]]));
     let estimate = found.estimate.unwrap();
     assert_eq!((estimate.difference, estimate.low95, estimate.high95, estimate.p_worse), (0.0, 0.0, 0.0, 1.0));
     assert_eq!(found.verdict, GateVerdict::NotWorse);
@@ -133,7 +132,7 @@ fn the_same_predictions_are_not_worse() {
 
 #[test]
 fn what_cannot_be_compared_is_refused_by_name() {
-    let word = |task: TaskComparison| judge_task(task, 199, 1).estimate.map(|_| ()).map_err(|refusal| refusal.word());
+    let word = |task: TaskComparison| judge_task(task).estimate.map(|_| ()).map_err(|refusal| refusal.word());
     let one: &[&[f64]] = &[&[0.6]];
     assert_eq!(word(rmse(0.02, false, one, one)), Ok(()));
     assert_eq!(word(rmse(0.02, true, one, &[&[0.6, 0.7]])), Err("one_seed"));
@@ -146,21 +145,27 @@ fn what_cannot_be_compared_is_refused_by_name() {
     other.candidate[0][0].pop();
     assert_eq!(word(other), Err("other_molecules"));
     let few = |n: usize| task(ScoreName::Rmse, 0.02, labels(n), vec![vec![labels(n)]], vec![vec![labels(n)]]);
-    assert_eq!((word(few(7)), word(few(1)), word(few(8))), (Err("too_few_molecules"), Err("too_few_molecules"), Ok(())));
-    let one_class = task(ScoreName::RocAuc, 0.02, vec![1.0; 9], vec![vec![labels(9)]], vec![vec![labels(9)]]);
-    assert_eq!(word(one_class), Err("undefined"));
-    assert_eq!(judge_gate(&[], &[], 199, 1).mean.unwrap_err().word(), "nothing");
+    assert_eq!((word(few(19)), word(few(1)), word(few(20))), (Err("too_few_molecules"), Err("too_few_molecules"), Ok(())));
+    let positives = |count: usize| {
+        let labels_of: Vec<f64> = (0..30).map(|row| f64::from(u8::from(row < count))).collect();
+        word(task(ScoreName::RocAuc, 0.02, labels_of, vec![vec![labels(30)]], vec![vec![labels(30)]]))
+    };
+    assert_eq!([positives(0), positives(5), positives(25), positives(30)], [Err("rare_class"); 4]);
+    assert_eq!([positives(6), positives(24)], [Ok(()); 2]);
+    let constant = task(ScoreName::R2, 0.02, vec![1.0; 30], vec![vec![labels(30)]], vec![vec![labels(30)]]);
+    assert_eq!(word(constant), Err("undefined"));
+    assert_eq!(judge_gate(&[], &[]).mean.unwrap_err().word(), "nothing");
 }
 
 /// Tasks of one group whose predictions agree are one task told twice; in two groups they would be two.
 #[test]
-fn tasks_on_the_same_molecules_are_resampled_together() {
+fn a_molecule_moves_its_tasks_together() {
     let (baseline, candidate) = two_auc(200, 1.0, 1.0, "joint");
     let one = || Ok(task(ScoreName::RocAuc, 0.02, classes(200), vec![vec![baseline.clone()]], vec![vec![candidate.clone()]]));
-    let group = |name: &str, tasks| GateGroup { name: name.to_owned(), molecules: 200, tasks };
-    let se = |groups: &[GateGroup]| judge_gate(groups, &[], RESAMPLES, 1).mean.unwrap().se_test;
-    let (alone, together) = (se(&[group("a", vec![one()])]), se(&[group("a", vec![one(), one()])]));
-    let apart = se(&[group("a", vec![one()]), group("b", vec![one()])]);
+    let group = |tasks| GateGroup { molecules: 200, tasks };
+    let se = |groups: &[GateGroup]| judge_gate(groups, &[]).mean.unwrap().se_test;
+    let (alone, together) = (se(&[group(vec![one()])]), se(&[group(vec![one(), one()])]));
+    let apart = se(&[group(vec![one()]), group(vec![one()])]);
     assert!((together / alone - 1.0).abs() < 1e-9, "{together} {alone}");
     assert!((apart / alone - 0.5f64.sqrt()).abs() < 0.05, "{apart} {alone}");
 }
@@ -174,8 +179,8 @@ fn a_run_moves_its_tasks_together() {
             let runs: Vec<&[f64]> = runs.iter().map(Vec::as_slice).collect();
             Ok(rmse(0.01, false, &runs, &runs))
         });
-        let group = GateGroup { name: "g".into(), molecules: 40, tasks: tasks.into() };
-        judge_gate(&[group], &[], 199, 1).mean.unwrap().se_seed.unwrap()
+        let group = GateGroup { molecules: 40, tasks: tasks.into() };
+        judge_gate(&[group], &[]).mean.unwrap().se_seed.unwrap()
     };
     assert!(of([0.60, 0.62, 0.64], [0.44, 0.42, 0.40]) < 1e-9);
     // Moved together: sd .02 / sqrt(3) on each side, in margins of .01.
@@ -187,8 +192,8 @@ fn the_overall_verdict() {
     let good: &[&[f64]] = &[&[0.60, 0.601, 0.602]];
     let bad: &[&[f64]] = &[&[0.80, 0.801, 0.802]];
     let judge = |tasks: Vec<Result<TaskComparison, GateRefusal>>, values: &[Result<ValueComparison, GateRefusal>]| {
-        let group = GateGroup { name: "g".into(), molecules: 40, tasks };
-        judge_gate(&[group], values, 199, 1).verdict
+        let group = GateGroup { molecules: 40, tasks };
+        judge_gate(&[group], values).verdict
     };
     let same = || Ok(rmse(0.02, true, good, good));
     let value = |difference: f64| ValueComparison { difference, std_error: 0.1, degrees_of_freedom: None, margin: 0.5 };
@@ -207,11 +212,11 @@ fn the_overall_verdict() {
 fn holm_is_over_everything_that_is_gated() {
     let value = |difference: f64| Ok(ValueComparison { difference, std_error: 0.1, degrees_of_freedom: None, margin: 0.1 });
     // z = -2.326: p = .01.
-    let found = judge_gate(&[], &[value(-0.232_634_787)], 199, 1);
+    let found = judge_gate(&[], &[value(-0.232_634_787)]);
     assert_eq!(found.verdict, GateVerdict::Worse);
     let mut many = vec![value(-0.232_634_787)];
     many.extend((0..9).map(|_| value(0.3)));
-    let found = judge_gate(&[], &many, 199, 1);
+    let found = judge_gate(&[], &many);
     assert_eq!((found.verdict, found.values[0].verdict), (GateVerdict::CannotTell, GateVerdict::Worse));
     assert!((found.values[0].holm_p.unwrap() - 0.1).abs() < 1e-6);
 }
@@ -221,19 +226,57 @@ fn what_would_settle_it() {
     // Spread .02 over three seeds of each side, the same mean, margin .02; t(df) x .02 sqrt(2 / k) < .02 from k = 9 on:
     // t(16) = 2.120, x sqrt(2 / 9) = .9993; at 8, t(14) = 2.145 x .5 = 1.07.
     let seeds: &[&[f64]] = &[&[0.58, 0.60, 0.62]];
-    let found = judge_task(rmse(0.02, true, seeds, seeds), 199, 1);
-    assert_eq!((found.verdict, found.settle), (GateVerdict::CannotTell, Some(Settle::Seeds { each: 9 })));
+    let found = judge_task(rmse(0.02, true, seeds, seeds));
+    assert_eq!(
+        (found.verdict, found.settle),
+        (GateVerdict::CannotTell, Some(Settle::Seeds { each: 9, more_of_baseline: 6, more_of_candidate: 6 }))
+    );
     let one: &[&[f64]] = &[&[0.6]];
-    let found = judge_task(rmse(0.02, true, one, one), 199, 1);
+    let found = judge_task(rmse(0.02, true, one, one));
     assert_eq!((found.verdict, found.settle), (GateVerdict::CannotTell, Some(Settle::FirstSeeds { each: 3 })));
     let (baseline, candidate) = two_auc(90, 1.0, 1.0, "settle");
-    let found = judge_task(task(ScoreName::RocAuc, 0.01, classes(90), vec![vec![baseline]], vec![vec![candidate]]), RESAMPLES, 1);
+    let found = judge_task(task(ScoreName::RocAuc, 0.01, classes(90), vec![vec![baseline]], vec![vec![candidate]]));
     let estimate = found.estimate.unwrap();
     let wanted = (0.01 + estimate.difference).max(-estimate.difference);
-    // t(89) = 1.987.
-    let needed = 90.0 * (1.987 * estimate.se_test / wanted).powi(2);
+    let half = estimate.high95 - estimate.difference;
+    let needed = 90.0 * (half / wanted).powi(2);
     let Some(Settle::TestMolecules { molecules }) = found.settle else { panic!("{:?}", found.settle) };
     assert!((molecules as f64 / needed - 1.0).abs() < 0.01, "{molecules} {needed}");
+}
+
+/// A side with more seeds keeps them, and there is no number of seeds at which the search ends.
+#[test]
+fn seeds_that_would_settle_it_are_counted_from_those_there_are() {
+    // Spread .02 over 20 seeds of the baseline and 3 of the candidate, equal means, margin .02: at 7 of the candidate
+    // variance 4e-4 (1/20 + 1/7) = 7.71e-5, df = .19286^2 / (.0025 / 19 + .020408 / 6) = 10.53, t = 2.213: .01944 < .02;
+    // at 6 t(8.2) = 2.30 x .02 x sqrt(1/20 + 1/6) = .0214.
+    let spread = (19.0f64 / 20.0).sqrt() * 0.02;
+    let twenty: Vec<f64> = (0..20).map(|seed| if seed % 2 == 0 { 0.6 + spread } else { 0.6 - spread }).collect();
+    let found = judge_task(rmse(0.02, true, &[&twenty], &[&[0.58, 0.60, 0.62]]));
+    assert_eq!(found.settle, Some(Settle::Seeds { each: 7, more_of_baseline: 0, more_of_candidate: 4 }));
+    // Spread .2, margin .02: 1.962 x .2 sqrt(2 / k) < .02 from k = 770 or so.
+    let wide: &[&[f64]] = &[&[0.8, 1.0, 1.2]];
+    let Some(Settle::Seeds { each, .. }) = judge_task(rmse(0.02, true, wide, wide)).settle else { panic!() };
+    assert!((768..=772).contains(&each), "{each}");
+    let text = Settle::Seeds { each: 9, more_of_baseline: 6, more_of_candidate: 4 }.to_string();
+    assert_eq!(
+        text,
+        "about 9 seeds on each side would settle it: 4 more of the candidate, 6 more of the gate baseline, saved anew"
+    );
+}
+
+/// Of a mean (MAE is one of absolute errors) the jackknife gives its standard error exactly.
+#[test]
+fn the_standard_error_of_a_mean_is_exact() {
+    let errors: Vec<f64> = (0..30).map(|row| 0.1 + ((row * 7) % 11) as f64 / 10.0).collect();
+    let labels = labels(30);
+    let off: Vec<f64> = labels.iter().zip(&errors).map(|(label, error)| label + error).collect();
+    let found = judge_task(task(ScoreName::Mae, 0.5, labels.clone(), vec![vec![labels]], vec![vec![off]]));
+    let estimate = found.estimate.unwrap();
+    let expected = crate::numeric::sample_sd(&errors) / 30f64.sqrt();
+    assert!((estimate.se_test / expected - 1.0).abs() < 1e-9, "{estimate:?} {expected}");
+    // Their kurtosis is below 3: n - 1 degrees of freedom, scipy.stats.t.ppf(.975, 29) = 2.045229642132703.
+    assert!((estimate.high95 - estimate.difference - 2.045_229_642_132_703 * expected).abs() < 1e-8, "{estimate:?}");
 }
 
 /// 200 draws of two equal models: `worse` in about 2.5 %, and the interval covers 0 in about 95 %.
@@ -242,8 +285,7 @@ fn error_rates_smoke() {
     let (mut worse, mut covered) = (0, 0);
     for draw in 0..200 {
         let (baseline, candidate) = two_auc(120, 1.0, 1.0, &format!("smoke {draw}"));
-        let found =
-            judge_task(task(ScoreName::RocAuc, 0.02, classes(120), vec![vec![baseline]], vec![vec![candidate]]), 299, draw);
+        let found = judge_task(task(ScoreName::RocAuc, 0.02, classes(120), vec![vec![baseline]], vec![vec![candidate]]));
         let estimate = found.estimate.unwrap();
         worse += usize::from(found.verdict == GateVerdict::Worse);
         covered += usize::from(estimate.low95 <= 0.0 && estimate.high95 >= 0.0);

@@ -1,6 +1,6 @@
 //! The suite of a candidate: that of the gate baseline, with the candidate in place of its models.
 
-use clmbench_analysis::gate::{MetricRecord, SideRecord};
+use clmbench_analysis::gate::{MetricRecord, SideRecord, TaskRecord};
 use toml::{Table, Value};
 
 use super::{super::baseline::Named, Candidate};
@@ -120,14 +120,28 @@ fn metrics(records: &[MetricRecord], arguments: &GateArguments) -> Result<Vec<Va
     Ok(tables)
 }
 
-/// Whether the store has everything of the candidate that is judged.
+/// Whether the store has everything of the candidate that is judged, on the baseline's molecules and with as many transfer seeds.
 pub fn is_complete(baseline: &SideRecord, candidate: &SideRecord, arguments: &GateArguments) -> bool {
-    let task = |task: &clmbench_analysis::gate::TaskRecord| {
+    let seeds = |task: &TaskRecord| task.runs.iter().map(Vec::len).min().unwrap_or(0);
+    let task = |task: &TaskRecord| {
         candidate.tasks.iter().any(|other| {
-            (&other.dataset, &other.task, &other.protocol, &other.score)
-                == (&task.dataset, &task.task, &task.protocol, &task.score)
+            let of = |task: &'_ TaskRecord| {
+                let names = [&task.dataset, &task.task, &task.protocol, &task.score, &task.split_digest, &task.content_digest];
+                names.map(String::clone)
+            };
+            of(other) == of(task) && other.settings == task.settings && seeds(other) >= seeds(task)
         })
     };
-    let metric = |(id, _): &(String, f64)| candidate.metrics.iter().any(|record| record.metric == *id);
+    let metric = |(id, _): &(String, f64)| {
+        baseline.metrics.iter().filter(|record| record.metric == *id).all(|record| {
+            candidate.metrics.iter().any(|other| {
+                (&other.metric, &other.params_json, other.budget, &other.dataset)
+                    == (&record.metric, &record.params_json, record.budget, &record.dataset)
+            })
+        })
+    };
     baseline.tasks.iter().all(task) && arguments.metric.iter().all(metric)
 }
+
+#[cfg(test)]
+mod tests;
