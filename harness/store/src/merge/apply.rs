@@ -1,5 +1,7 @@
 //! The rows of a merge, in one transaction.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Transaction, params};
 
 use super::{
@@ -13,14 +15,16 @@ use crate::{
     value::{Float, integer, json},
 };
 
-/// Writes everything that was decided. Returns the numbers of the suites that gained cells.
+/// Writes everything that was decided. Returns the numbers of the suites here, of theirs and of ours alone, that gained cells.
 pub(super) fn apply(
     ours: &Transaction<'_>,
     cell: &impl Fn(&str) -> Result<StoredCell, StoreError>,
     decided: &Decided,
 ) -> Result<Vec<i64>, StoreError> {
+    // Theirs keep their order, below all of ours: a manifest that was stored here stays the one that is used.
+    let first: i64 = ours.query_row("SELECT coalesce(min(used), 1) FROM plugin", [], |row| row.get(0))?;
     for (place, plugin) in decided.plugins.iter().enumerate() {
-        put_plugin(ours, plugin, place as i64 - decided.plugins.len() as i64)?;
+        put_plugin(ours, plugin, first - decided.plugins.len() as i64 + place as i64)?;
     }
     for (identity, taken) in &decided.cells {
         put_cell(ours, cell(identity)?, taken.known)?;
@@ -28,7 +32,7 @@ pub(super) fn apply(
     // What is new here is older than what was here, so that the newest suite stays the one that commands take.
     let oldest: i64 = ours.query_row("SELECT coalesce(min(used), 1) FROM suite", [], |row| row.get(0))?;
     let new = decided.suites.iter().filter(|suite| suite.ours.is_none()).count() as i64;
-    let (mut place, mut changed) = (0, Vec::new());
+    let (mut place, mut changed) = (0, BTreeSet::new());
     for suite in &decided.suites {
         let number = match suite.ours {
             Some(number) => number,
@@ -38,12 +42,15 @@ pub(super) fn apply(
             }
         };
         bind(ours, number, suite)?;
-        let gained = suite.theirs.cells.iter().filter_map(|cell| cell.identity.as_ref());
-        if suite.ours.is_none()
-            || !suite.bound.is_empty()
-            || gained.into_iter().any(|identity| decided.cells.contains_key(identity))
-        {
-            changed.push(number);
+        if suite.ours.is_none() || !suite.bound.is_empty() {
+            changed.insert(number);
+        }
+    }
+    // Also suites of ours that they do not have.
+    let mut planning = ours.prepare("SELECT suite_id FROM plan_cell WHERE identity = ?1")?;
+    for identity in decided.cells.keys() {
+        for number in planning.query_map([identity], |row| row.get(0))? {
+            changed.insert(number?);
         }
     }
     for row in &decided.gate_baselines {
@@ -59,15 +66,14 @@ pub(super) fn apply(
             params![row.created, row.baseline, row.baseline_digest, row.candidate, row.verdict, row.content_json],
         )?;
     }
-    Ok(changed)
+    Ok(changed.into_iter().collect())
 }
 
-/// `place` is below 0: a manifest that was stored here stays the one that is used.
-fn put_plugin(ours: &Transaction<'_>, plugin: &TheirPlugin, place: i64) -> Result<(), StoreError> {
+fn put_plugin(ours: &Transaction<'_>, plugin: &TheirPlugin, used: i64) -> Result<(), StoreError> {
     ours.execute(
         "INSERT INTO plugin (name, version, digest, path, manifest_json, used)
-         VALUES (?1, ?2, ?3, ?4, ?5, (SELECT min(0, coalesce(min(used), 0)) FROM plugin) + ?6)",
-        params![plugin.manifest.name, plugin.manifest.version, plugin.digest, plugin.path, json(&plugin.manifest)?, place],
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![plugin.manifest.name, plugin.manifest.version, plugin.digest, plugin.path, json(&plugin.manifest)?, used],
     )?;
     plan::put_infos(ours, &plugin.manifest, &plugin.digest)
 }
@@ -81,23 +87,8 @@ fn put_cell(ours: &Transaction<'_>, cell: StoredCell, known: bool) -> Result<(),
         )?
         .execute(params![identity, cell.spec.stage(), cell.spec_json])?;
     }
-    let Some(result) = &cell.result else {
-        // Whether it is being computed elsewhere is nothing to this store.
-        let failed = cell.status == crate::CellStatus::Failed;
-        ours.execute(
-            "UPDATE cell SET status = ?2, failure_kind = ?3, reason = ?4, attempts = ?5, started = ?6, finished = ?7 WHERE identity = ?1",
-            params![
-                identity,
-                if failed { "failed" } else { "todo" },
-                cell.failure.0.filter(|_| failed),
-                cell.failure.1.filter(|_| failed),
-                cell.attempts,
-                cell.started,
-                cell.finished.filter(|_| failed)
-            ],
-        )?;
-        return Ok(());
-    };
+    // Whether it is being computed elsewhere, or failed there, is nothing to this store.
+    let Some(result) = &cell.result else { return Ok(()) };
     ours.prepare_cached(
         "UPDATE cell SET status = ?2, failure_kind = NULL, reason = NULL, attempts = attempts + ?3, started = ?4, finished = ?5,
            output_json = ?6, output_digest = ?7, files_json = ?8, seconds = ?9, peak_rss_bytes = ?10, device = ?11, libtorch = ?12,

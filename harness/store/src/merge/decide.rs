@@ -86,6 +86,12 @@ pub(super) fn decide(ours: &Transaction<'_>, theirs: Theirs) -> Result<Decided, 
             taken.files = Some(files.clone());
         }
     }
+    // Results that no plan of theirs names any more say nothing of what they rest on.
+    for (identity, _) in theirs.cells.iter().filter(|(identity, cell)| cell.result.is_some() && !shown.contains_key(*identity)) {
+        let why = Some("no plan of the other store names it".to_owned());
+        let row = MergeRow::of(MergeKind::Cell, MergeState::LeftOut, "not planned", identity);
+        decided.rows.push(MergeRow { why, ..row });
+    }
     decided.rows.extend(shown.into_values());
     decide_plugins(ours, theirs.plugins, &mut decided)?;
     decide_gate(ours, theirs.gate_baselines, theirs.gate_judgements, &mut decided)?;
@@ -196,21 +202,32 @@ fn place(
     })
 }
 
+/// A release version stands for one file, so that another file of a release that is known here is a conflict and is not taken: it
+/// would count as one that results here rest on, and its manifest as what they mean.
 fn decide_plugins(ours: &Transaction<'_>, theirs: Vec<TheirPlugin>, decided: &mut Decided) -> Result<(), StoreError> {
+    let mut digests = ours.prepare("SELECT digest FROM plugin WHERE name = ?1 AND version = ?2 ORDER BY used DESC")?;
     for plugin in theirs {
         let (name, version) = (&plugin.manifest.name, &plugin.manifest.version);
-        let known: bool = ours.query_row(
-            "SELECT EXISTS (SELECT 1 FROM plugin WHERE name = ?1 AND version = ?2 AND digest = ?3)",
-            params![name, version, plugin.digest],
-            |row| row.get(0),
-        )?;
-        let state = if known { MergeState::Same } else { MergeState::New };
-        decided.rows.push(MergeRow::new(MergeKind::Plugin, state, format!("{name} {version}")));
-        if !known {
-            decided.plugins.push(plugin);
+        let known: Vec<String> = digests.query_map([name, version], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let shown = |state| MergeRow::new(MergeKind::Plugin, state, format!("{name} {version}"));
+        match known.first() {
+            Some(_) if known.contains(&plugin.digest) => decided.rows.push(shown(MergeState::Same)),
+            Some(ours) if !is_pre_release(version) => {
+                let why = Some("one release version with two files".to_owned());
+                decided.rows.push(MergeRow { why, ..shown(MergeState::Conflict).unlike(ours, &plugin.digest) });
+            }
+            _ => {
+                decided.rows.push(shown(MergeState::New));
+                decided.plugins.push(plugin);
+            }
         }
     }
     Ok(())
+}
+
+/// Whether the digest of the file is part of the identity of cells: a `-` before any build metadata.
+fn is_pre_release(version: &str) -> bool {
+    version.split('+').next().is_some_and(|core| core.contains('-'))
 }
 
 fn decide_gate(

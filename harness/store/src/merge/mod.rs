@@ -154,6 +154,19 @@ impl Store {
         Ok(Merged { rows: decided.rows, suites: Vec::new() })
     }
 
+    /// What [`Store::merge`] into a store that is not there yet would do. Makes none.
+    ///
+    /// # Errors
+    /// Those of [`Store::merge_plan`]; an empty store is made among the temporary files for the moment.
+    pub fn merge_plan_into_none(
+        other: &Path,
+        verify: impl Fn(&str, &CellSpec) -> Result<(), String>,
+    ) -> Result<Merged, StoreError> {
+        drop(Foreign::open(&database_of(other)?)?);
+        let folder = tempfile::tempdir().map_err(|error| StoreError::io(&std::env::temp_dir(), error))?;
+        Self::open_writer(folder.path())?.merge_plan(other, verify)
+    }
+
     /// Takes suites, plans, cells with their results and files, plugins and gate rows of another store (its folder or its database) into
     /// the store in `dir`, which is made if it is not there and the other one can be taken; gives the store with what was done.
     /// `verify` says what is wrong with an identity and its definition.

@@ -266,7 +266,7 @@ fn suites_are_found_by_digest_and_the_newest_comes_first() {
     assert!(error.contains("`three`") && error.contains("`one`, `two`"), "{error}");
 }
 
-fn manifest(version: &str, doc: &str) -> PluginManifest {
+pub fn manifest(version: &str, doc: &str) -> PluginManifest {
     PluginManifest {
         name: "clmbench-plugin-loss".into(),
         version: version.into(),

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use clmbench_protocol::{CellReport, OutputFile};
+use clmbench_protocol::{CellReport, Direction, Failure, FailureKind, OutputFile, PluginManifest};
 use clmbench_store::{CellStatus, MergeKind, MergeState, Merged, NewCell, Store, StoreError};
 use rusqlite::Connection;
 use tempfile::{TempDir, tempdir};
@@ -248,6 +248,114 @@ fn gate_rows_and_plugins_come_along() {
     assert_eq!(store.gate_baseline("theirs").unwrap(), other.gate_baseline("theirs").unwrap());
     assert_eq!(store.gate_baseline("both").unwrap().content_json, "{\"a\":3}");
     assert_eq!(store.gate_judgements().unwrap(), other.gate_judgements().unwrap());
+}
+
+fn manifest(version: &str, direction: Direction) -> PluginManifest {
+    let mut manifest = crate::life::manifest(version, "doc");
+    manifest.name = "hessian".into();
+    manifest.metrics[0].direction = direction;
+    manifest
+}
+
+/// Puts plugins by version, digest and direction, one after the other.
+fn put_plugins(folder: &TempDir, plugins: &[(&str, &str, Direction)]) {
+    let mut store = Store::open_writer(folder.path()).unwrap();
+    for (version, digest, direction) in plugins {
+        store.put_plugin(&manifest(version, *direction), digest, "/x.so").unwrap();
+    }
+}
+
+fn direction(folder: &TempDir) -> Direction {
+    Store::open_reader(folder.path()).unwrap().metric_infos().unwrap()[0].direction
+}
+
+#[test]
+fn plugins_keep_their_order_below_ours() {
+    use Direction::{HigherIsBetter as Higher, LowerIsBetter as Lower};
+    let versions = [("0.1.0", "a", Lower), ("0.1.5", "b", Lower), ("0.2.0", "c", Higher)];
+    let (ours, theirs) = (machine("s", &[], 1.5), machine("s", &[], 1.5));
+    put_plugins(&theirs, &versions);
+    let merged = merge(ours.path(), theirs.path()).unwrap();
+    assert!(states(&merged, MergeKind::Plugin).iter().all(|(_, state)| *state == MergeState::New));
+    assert_eq!((direction(&theirs), direction(&ours)), (Higher, Higher), "the one that was stored last there");
+    let older = machine("s", &[], 1.5);
+    put_plugins(&older, &versions[..1]);
+    merge(older.path(), theirs.path()).unwrap();
+    assert_eq!(direction(&older), Lower, "one that was stored here comes before all of theirs");
+    // A second merge puts its own below those of the first.
+    let third = machine("s", &[], 1.5);
+    put_plugins(&third, &[("0.0.1", "d", Lower), ("0.0.2", "e", Lower)]);
+    merge(ours.path(), third.path()).unwrap();
+    assert_eq!(direction(&ours), Higher);
+}
+
+#[test]
+fn a_release_of_a_plugin_with_two_files_is_a_conflict() {
+    use Direction::{HigherIsBetter as Higher, LowerIsBetter as Lower};
+    let (ours, theirs) = (machine("s", &[], 1.5), machine("s", &[], 1.5));
+    put_plugins(&ours, &[("0.1.0", "a", Lower), ("0.2.0-dev", "a", Lower)]);
+    put_plugins(&theirs, &[("0.1.0", "b", Higher), ("0.2.0-dev", "b", Higher)]);
+    let merged = merge(ours.path(), theirs.path()).unwrap();
+    assert_eq!(
+        states(&merged, MergeKind::Plugin),
+        [("hessian 0.1.0", MergeState::Conflict), ("hessian 0.2.0-dev", MergeState::New)]
+    );
+    let row = merged.rows.iter().find(|row| row.state == MergeState::Conflict).unwrap();
+    assert_eq!((row.ours.as_deref(), row.theirs.as_deref(), merged.conflicts()), (Some("a"), Some("b"), 1));
+    // The other file stays one that no result here may rest on unasked.
+    let digests = Store::open_reader(ours.path()).unwrap().plugin_digests("hessian", "0.1.0").unwrap();
+    assert_eq!((digests, direction(&ours)), (vec!["a".to_owned()], Lower));
+}
+
+#[test]
+fn a_suite_of_ours_alone_that_plans_a_taken_cell_gains_it() {
+    let (ours, theirs) = (machine("ours", &["run-1"], 1.5), machine("theirs", &["run-1", "run-2", "loss-1"], 1.5));
+    {
+        let mut store = Store::open_writer(ours.path()).unwrap();
+        let suite_id = store.suite(None).unwrap().id;
+        store.bind(suite_id, "loss-1", "loss-1", &measure_spec("loss/mlm_loss", "w1-4", 400, 50)).unwrap();
+    }
+    let merged = merge(ours.path(), theirs.path()).unwrap();
+    let store = Store::open_reader(ours.path()).unwrap();
+    let number = |name| store.suite(Some(name)).unwrap().id;
+    assert_eq!(merged.suites, [number("ours"), number("theirs")]);
+    assert_eq!(store.metric_rows(number("ours")).unwrap()[0].value, 1.5);
+}
+
+#[test]
+fn what_failed_elsewhere_is_to_be_computed_here() {
+    let (ours, theirs) = (tempdir().unwrap(), machine("s", &["run-1"], 1.5));
+    {
+        let mut store = Store::open_writer(theirs.path()).unwrap();
+        let suite_id = store.suite(None).unwrap().id;
+        store.bind(suite_id, "loss-1", "loss-1", &measure_spec("loss/mlm_loss", "w1-4", 400, 50)).unwrap();
+        store.start("loss-1").unwrap();
+        store.fail("loss-1", &Failure::new(FailureKind::MemoryLimit, "too small a machine")).unwrap();
+    }
+    merge(ours.path(), theirs.path()).unwrap();
+    let store = Store::open_reader(ours.path()).unwrap();
+    let cells = store.cells(store.suite(None).unwrap().id).unwrap();
+    let cell = cells.iter().find(|cell| cell.key == "loss-1").unwrap();
+    assert_eq!((cell.identity.as_deref(), cell.status, cell.reason.as_deref()), (Some("loss-1"), CellStatus::Todo, None));
+}
+
+#[test]
+fn a_result_that_no_plan_names_is_said_and_not_taken() {
+    let (ours, theirs) = (machine("s", &[], 1.5), machine("s", &["run-1"], 1.5));
+    Connection::open(theirs.path().join("store.sqlite")).unwrap().execute("UPDATE plan_cell SET identity = NULL", []).unwrap();
+    let merged = merge(ours.path(), theirs.path()).unwrap();
+    assert_eq!(states(&merged, MergeKind::Cell), [("not planned", MergeState::LeftOut)]);
+    assert!(merged.suites.is_empty());
+}
+
+#[test]
+fn a_plan_for_a_store_that_is_not_there_makes_none() {
+    let theirs = machine("s", &["run-1", "loss-1"], 1.5);
+    let planned = Store::merge_plan_into_none(theirs.path(), |_, _| Ok(())).unwrap();
+    let ours = tempdir().unwrap();
+    assert_eq!(planned.rows, merge(ours.path(), theirs.path()).unwrap().rows);
+    let none = tempdir().unwrap();
+    assert!(matches!(Store::merge_plan_into_none(none.path(), |_, _| Ok(())), Err(StoreError::Missing { .. })));
 }
 
 /// What a hostile change of a good store gives, and that nothing is changed here by it.
