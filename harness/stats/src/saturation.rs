@@ -5,8 +5,10 @@
 //! the score's change a halving, whatever the tokenizer.
 //!
 //! The knee is the value at which the line bends that leaves the smallest squares, chosen anew in every resample of the runs, so its choice
-//! is part of the interval. The interval is an expanded percentile interval (Hesterberg 2015, section 3.4) with n - 4 degrees of freedom for
-//! the four parameters.
+//! is part of the interval. On each side the interval ends at the wider of two: the expanded percentile interval (Hesterberg 2015, section 3.4)
+//! and estimate +- t x standard deviation of the resamples, both with n - 4 degrees of freedom for the four parameters. In 1,200 simulations
+//! each (8 to 48 runs, losses spread evenly or in four clusters) either alone missed the truth on one side in up to 11.5 % (the first, 8 runs)
+//! and 5.9 % (the second, 24 runs in clusters) where 2.5 % is nominal; the wider in 0 to 2.9 %. `tests/calibration` has its rows.
 
 use rand::Rng;
 use serde::Serialize;
@@ -14,7 +16,7 @@ use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 use crate::{
     bootstrap::{Interval, SMALLEST_N_FOR_INTERVALS},
-    numeric::{is_constant, quantile_of_sorted},
+    numeric::{is_constant, quantile_of_sorted, sample_sd},
     refusal::{Refusal, check_column, check_size},
     two_way_bootstrap::resampled_counts,
 };
@@ -227,8 +229,10 @@ fn saturation_of(x: &[f64], score: &[f64], margin: f64, resamples: usize, rng: &
     };
     let (slopes, bends) = (sorted(|line| line.past), sorted(|line| line.knee));
     let ends = |confidence: f64| -> Result<(f64, f64), Refusal> {
-        let tail = expanded_tail(n, (1.0 - confidence) / 2.0)?;
-        Ok((quantile_of_sorted(&slopes, tail), quantile_of_sorted(&slopes, 1.0 - tail)))
+        let (tail, half) = widths(n, (1.0 - confidence) / 2.0)?;
+        let half = half * sample_sd(&slopes);
+        let (low, high) = (quantile_of_sorted(&slopes, tail), quantile_of_sorted(&slopes, 1.0 - tail));
+        Ok((low.min(line.past - half), high.max(line.past + half)))
     };
     let ((low90, high90), (low95, high95)) = (ends(0.90)?, ends(0.95)?);
     let interval = Interval { low90, high90, low95, high95, resamples, degenerate: tried - resamples };
@@ -242,13 +246,14 @@ fn saturation_of(x: &[f64], score: &[f64], margin: f64, resamples: usize, rng: &
     Ok(Saturation { line, interval, knee90, verdict })
 }
 
-/// Level of the percentile that takes the place of `tail` for a line of four parameters through n runs.
-fn expanded_tail(n: usize, tail: f64) -> Result<f64, Refusal> {
+/// For a line of four parameters through n runs: level of the percentile that takes the place of `tail`, and Student's t at it.
+fn widths(n: usize, tail: f64) -> Result<(f64, f64), Refusal> {
     let solver = |message: String| Refusal::Solver { message };
     let freedom = n as f64 - 4.0;
     let t = StudentsT::new(0.0, 1.0, freedom).map_err(|error| solver(error.to_string()))?;
     let normal = Normal::new(0.0, 1.0).map_err(|error| solver(error.to_string()))?;
-    Ok(normal.cdf((n as f64 / freedom).sqrt() * t.inverse_cdf(tail)))
+    let quantile = t.inverse_cdf(tail);
+    Ok((normal.cdf((n as f64 / freedom).sqrt() * quantile), -quantile))
 }
 
 #[cfg(test)]

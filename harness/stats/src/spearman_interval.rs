@@ -17,8 +17,8 @@
 //! rho_max is the largest rho that columns with these ties can have: with four sizes, rho ends at .97, and a z that is
 //! infinite only at 1 would make the interval too wide.
 //!
-//! The weights were chosen by simulation (`tests/calibration`, `benchmarks/CALIBRATION.md`), which also tried BCa, the
-//! studentised bootstrap of z, B alone and J alone.
+//! The weights were chosen by simulation, beside BCa, the studentised bootstrap of z, B alone and J alone. What stands here, and BCa for
+//! four sizes, are in `tests/calibration` and `benchmarks/CALIBRATION.md`.
 
 use rand::Rng;
 

@@ -35,9 +35,12 @@ pub struct Within {
     pub strata: usize,
     /// Two-sided p: within a stratum the permutation variance is 1 / (n - 1) whatever the ties, and the mean is taken as normal.
     pub p_value: f64,
-    /// Interval by Fisher's z with the sum of n - 3 over strata; from 8 runs on.
+    /// Interval by Fisher's z with the sum of n - 3 over strata; from 8 runs on, and for |r| below [`LARGEST_MEAN`].
     pub ends: Result<Ends, Refusal>,
 }
+
+/// From here on the mean has no interval: it would be known to be too short.
+pub const LARGEST_MEAN: f64 = 0.9;
 
 /// Strata and their mean.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -51,8 +54,8 @@ pub struct Strata {
 /// Spearman's correlation of `x` and `y` within each of `groups`.
 ///
 /// Of the mean's 95 % interval, 4,000 simulations each with normal runs: coverage 94 to 98 % for strata of 8 and 16 and 92 to 100 % for
-/// strata of 4 and 5, r up to .8 (the wide ones near 0); at .95 70 to 91 %, since small strata underrate a strong correlation. The test of r = 0
-/// rejects 2 to 5 % at 5 %.
+/// strata of 4 and 5, r up to .8 (the wide ones near 0); at .95 70 to 91 %, since small strata underrate a strong correlation: means of .9 or
+/// more have no interval. The test of r = 0 rejects 2 to 5 % at 5 %.
 ///
 /// # Errors
 /// Unequal lengths, non-finite values.
@@ -101,7 +104,12 @@ fn within<'a>(strata: impl Iterator<Item = &'a Stratum>) -> Result<Within, Refus
         n: n as usize,
         strata: known.len(),
         p_value: (2.0 * normal.sf((r / spread).abs())).min(1.0),
-        ends: wide_enough.and_then(|()| fisher_of(r, weight, Correlated::Ranks)),
+        ends: wide_enough.and_then(|()| fisher_of(r, weight, Correlated::Ranks)).and_then(|ends| match r.abs() < LARGEST_MEAN {
+            true => Ok(ends),
+            false => Err(Refusal::NoValues {
+                what: format!("no interval: that of a mean within strata of {LARGEST_MEAN} or more is too short"),
+            }),
+        }),
     })
 }
 
@@ -126,6 +134,25 @@ mod tests {
         // Two strata of variance 1/3 and weight 1/2: z = sqrt(6), p = .0143.
         assert!((within.p_value - 0.014_305_878_435_429_641).abs() < 1e-9, "{}", within.p_value);
         assert_eq!(within.ends, Err(Refusal::PerfectFit));
+    }
+
+    #[test]
+    fn a_mean_near_one_has_no_interval() {
+        let x: Vec<f64> = (0..16).map(f64::from).collect();
+        let groups: Vec<usize> = (0..16).map(|run| run / 8).collect();
+        let with = |swapped: &[usize]| {
+            let mut y = x.clone();
+            swapped.iter().for_each(|&run| y.swap(run, run + 3));
+            strata(&x, &y, &groups).unwrap().within.unwrap()
+        };
+        // Swapping three places apart takes 6 * 18 / 504 = .214 off a stratum of 8.
+        let (near, less) = (with(&[0]), with(&[0, 8]));
+        assert!((near.r - (1.0 - 0.107_142_857_142_857_14)).abs() < 1e-12 && near.ends.is_ok());
+        assert!((less.r - 0.785_714_285_714_285_7).abs() < 1e-12 && less.ends.is_ok());
+        let mut y = x.clone();
+        y.swap(0, 1);
+        let found = strata(&x, &y, &groups).unwrap().within.unwrap();
+        assert!(found.r > 0.9 && matches!(found.ends, Err(Refusal::NoValues { .. })), "{found:?}");
     }
 
     #[test]

@@ -24,8 +24,11 @@ fn verdicts(n: usize, before: f64, past: f64, noise: f64) -> [usize; 4] {
     let mut counts = [0; 4];
     for draw in 0..200 {
         let (x, y) = curve(n, before, past, noise, &mut rng);
-        let found = saturation_of(&x, &y, 0.02, 299, &mut generator(draw, "saturation")).unwrap();
-        counts[found.verdict as usize] += 1;
+        // Eight runs of which too few resamples have a knee are refused: nothing is claimed of them.
+        match saturation_of(&x, &y, 0.02, 299, &mut generator(draw, "saturation")) {
+            Ok(found) => counts[found.verdict as usize] += 1,
+            Err(refusal) => assert!(n == 8 && matches!(refusal, Refusal::Degenerate { .. }), "{refusal}"),
+        }
     }
     counts
 }
@@ -42,18 +45,17 @@ fn each_kind_is_told() {
     assert!(unclear[3] >= 160, "{unclear:?} of 200 drowned in noise");
 }
 
-/// What is claimed of a flat end, and of one that rises by exactly the margin, is wrong in about 5 % at most.
+/// What is claimed of a flat end, and of one that rises by exactly the margin, is wrong in 5 % at most (200 draws: up to 14 of them).
 #[test]
 fn errors_are_rare() {
-    for n in [12, 24, 48] {
-        // 2.5 % on each side; 200 draws: 5 % + 3 standard errors.
+    for n in [8, 12, 24, 48] {
         let [improves, degrades, ..] = verdicts(n, 0.05, 0.0, 0.02);
-        assert!(improves + degrades <= 19, "{n} runs: {improves} rise and {degrades} fall, of 200 that are flat");
+        assert!(improves + degrades <= 14, "{n} runs: {improves} rise and {degrades} fall, of 200 that are flat");
         let at_margin = verdicts(n, 0.05, 0.02, 0.02);
-        assert!(at_margin[2] + at_margin[1] <= 19, "{n} runs: {at_margin:?}, of 200 that rise by the margin");
+        assert!(at_margin[2] + at_margin[1] <= 14, "{n} runs: {at_margin:?}, of 200 that rise by the margin");
     }
     let [improves, degrades, ..] = verdicts(24, 0.0, 0.0, 0.02);
-    assert!(improves + degrades <= 19, "{improves} rise and {degrades} fall, of 200 without any knee");
+    assert!(improves + degrades <= 14, "{improves} rise and {degrades} fall, of 200 without any knee");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod gate;
 mod pooled;
 mod regression;
 mod row;
+mod saturation;
 mod spearman;
 mod verdicts;
 
@@ -53,6 +54,11 @@ fn pooled_tests_and_intervals_keep_their_level() {
 #[test]
 fn gains_are_cautious() {
     check(gain::rows);
+}
+
+#[test]
+fn saturation_errs_as_seldom_as_it_says() {
+    check(saturation::rows);
 }
 
 #[test]
