@@ -26,8 +26,7 @@ use crate::{
 pub(crate) const SEED: u64 = 260_211_618;
 
 /// What simulation says of the gain's interval (see `clmbench_stats::gain`).
-const CONSERVATIVE_GAIN_INTERVAL: &str =
-    "conservative_gain_interval: too wide rather than too narrow; 95 % intervals cover 95 % or more in simulation (benchmarks/CALIBRATION.md)";
+const CONSERVATIVE_GAIN_INTERVAL: &str = "conservative_gain_interval: too wide rather than too narrow; 95 % intervals cover 95 % or more in simulation (benchmarks/CALIBRATION.md)";
 
 /// A fit before the family's adjustment.
 struct Draft {

@@ -16,6 +16,7 @@ mod tests;
 
 pub use freeze::{LeftOut, choose, freeze};
 pub use judge::{Asked, judge};
+pub(crate) use margins::default_margin;
 pub use margins::{GivenMargin, MarginError, margins};
 pub use record::{
     BASELINE_SCHEMA, GateBaseline, Margin, MetricRecord, RunRecord, SeedRecord, SideRecord, SpeedRecord, SuiteRecord, TaskRecord,

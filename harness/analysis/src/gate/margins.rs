@@ -9,6 +9,16 @@ const OF_AREAS: f64 = 0.02;
 /// Default margin of an error, as a share of the standard deviation of the training labels.
 const OF_ERRORS: f64 = 0.05;
 
+/// The default margin of a score, and whether it is a share of the standard deviation of the training labels; the gate and the test of
+/// saturation have the same. R2 and Spearman have none: what change in them matters depends on the task.
+pub(crate) fn default_margin(score: &str) -> Option<(f64, bool)> {
+    match ScoreName::from_word(score)? {
+        ScoreName::RocAuc | ScoreName::PrAuc => Some((OF_AREAS, false)),
+        ScoreName::Rmse | ScoreName::Mae => Some((OF_ERRORS, true)),
+        _ => None,
+    }
+}
+
 /// A margin that the user names: of a score, a dataset or a task (`dataset/task`); the most exact name wins.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GivenMargin {
@@ -89,10 +99,9 @@ pub fn margins(tasks: &[TaskRecord], given: &[GivenMargin]) -> Result<Vec<Margin
             let (value, is_share, from) = match named {
                 Some(given) if given.is_share => (given.value, true, format!("{}={}%", given.of, given.value * 100.0)),
                 Some(given) => (given.value, false, format!("{}={}", given.of, given.value)),
-                None => match ScoreName::from_word(&task.score) {
-                    Some(ScoreName::RocAuc | ScoreName::PrAuc) => (OF_AREAS, false, "default".to_owned()),
-                    Some(ScoreName::Rmse | ScoreName::Mae) => (OF_ERRORS, true, "default".to_owned()),
-                    _ => {
+                None => match default_margin(&task.score) {
+                    Some((value, is_share)) => (value, is_share, "default".to_owned()),
+                    None => {
                         let (score, dataset, task) = (task.score.clone(), task.dataset.clone(), task.task.clone());
                         return Err(MarginError::NotNamed { score, dataset, task });
                     }

@@ -79,5 +79,5 @@ fn over_the_three_tasks() {
     assert!(named("selection", "regret_at_1").iter().all(|row| row.value == Some(0.0)));
     // No error and no second seed is public.
     assert!(named("reliability", "disattenuated_r").iter().all(|row| row.refusal.as_deref() == Some("non_finite")));
-    assert!(named("saturation", "slope_past_knee").iter().all(|row| row.refusal.as_deref() == Some("too_few")));
+    assert!(named("saturation", "slope_past_knee").iter().all(|row| row.refusal.as_deref() == Some("no_values")));
 }

@@ -9,15 +9,11 @@ use super::{
     Fitted,
     numbers::{bounded, detailed, refused, valued},
 };
-use crate::{fit::SEED, inputs::Inputs};
+use crate::{fit::SEED, gate::default_margin, inputs::Inputs};
 
 const KIND: &str = "saturation";
 /// Metrics that are the held-out pretraining loss.
 const LOSSES: [&str; 2] = ["loss/mlm_loss", "loss/clm_loss"];
-/// Margin of a score without a unit: a change that does not matter. The gate's default.
-const MARGIN: f64 = 0.02;
-/// Margin of an error, as a share of the standard deviation of the training labels. The gate's default.
-const MARGIN_SHARE: f64 = 0.05;
 
 /// One row a task, protocol and pool: the slope of the score past the knee, a halving of excess loss.
 pub(super) fn rows(inputs: &Inputs, fitted: &[Fitted<'_>]) -> Vec<StatisticRow> {
@@ -79,10 +75,13 @@ fn reason(found: &clmbench_stats::Saturation, margin: f64) -> String {
     }
 }
 
-/// The gate's margin in units of the score: a share of the training labels' standard deviation for an error, a number for all others.
+/// The gate's default margin in units of the score. A score that has none is not judged.
 fn margin(inputs: &Inputs, fitted: &Fitted<'_>) -> Result<f64, Refusal> {
-    if !["rmse", "mae"].contains(&fitted.row.score.as_str()) {
-        return Ok(MARGIN);
+    let score = &fitted.row.score;
+    let none = || Refusal::NoValues { what: format!("the score {score} has no default margin to call a change small by") };
+    let (margin, is_share) = default_margin(score).ok_or_else(none)?;
+    if !is_share {
+        return Ok(margin);
     }
     let pool = &fitted.details.pool;
     let dataset = inputs
@@ -96,7 +95,7 @@ fn margin(inputs: &Inputs, fitted: &Fitted<'_>) -> Result<f64, Refusal> {
     let missing = || Refusal::NoValues {
         what: "the standard deviation of the training labels, and with it the margin, is not known".into(),
     };
-    deviation.map(|deviation| MARGIN_SHARE * deviation).ok_or_else(missing)
+    deviation.map(|deviation| margin * deviation).ok_or_else(missing)
 }
 
 #[cfg(test)]
@@ -158,6 +157,17 @@ mod tests {
         let mut constant = known(12);
         constant.metrics.iter_mut().filter(|row| row.metric == "loss/mlm_loss").for_each(|row| row.value = 1.0);
         assert_eq!(of(&constant)[0].reason.as_deref(), Some("`loss/mlm_loss` has the same value in every run"));
+    }
+
+    #[test]
+    fn a_score_without_a_margin_is_not_judged() {
+        let mut inputs = known(12);
+        for row in &mut inputs.scores {
+            row.score = "r2".into();
+        }
+        let found = of(&inputs);
+        let reason = "the score r2 has no default margin to call a change small by";
+        assert!(!found.is_empty() && found.iter().all(|row| row.reason.as_deref() == Some(reason)), "{found:?}");
     }
 
     #[test]
