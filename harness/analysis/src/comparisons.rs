@@ -73,12 +73,14 @@ pub(crate) struct Comparisons {
     sign: f64,
     /// None where the ranking was not asked for.
     models: Option<BTreeMap<String, Result<Replicates, String>>>,
+    /// Transfer seeds averaged, by the same names.
+    seeds: BTreeMap<String, u32>,
 }
 
 impl Comparisons {
     /// Of a ranking that was not asked for.
     pub fn none(group: &ScoreGroup) -> Self {
-        Self { sign: sign(group), models: None }
+        Self { sign: sign(group), models: None, seeds: BTreeMap::new() }
     }
 
     /// Scores every model on resampled molecules.
@@ -92,7 +94,8 @@ impl Comparisons {
         let sides: Vec<Side<'_>> = models.iter().map(side).collect();
         let label = format!("models {} {} {} {} {}", group.dataset, group.task, group.protocol, group.score, group.split_digest);
         let found = replicates(&group.score, &sides, &label);
-        Self { sign: sign(group), models: Some(models.into_iter().map(|(name, _)| name).zip(found).collect()) }
+        let seeds = models.iter().map(|(name, score)| (name.clone(), score.seeds)).collect();
+        Self { sign: sign(group), seeds, models: Some(models.into_iter().map(|(name, _)| name).zip(found).collect()) }
     }
 
     /// A model's score against the mean of others.
@@ -101,7 +104,16 @@ impl Comparisons {
         let value = Some(self.sign * (score - mean)).filter(|value| value.is_finite());
         match self.interval(ours, others) {
             Err(contains) => Over { value, interval: None, contains },
-            Ok(interval) => Over { value, interval: Some(interval), contains: CONTAINS.to_owned() },
+            Ok(interval) => Over { value, interval: Some(interval), contains: self.contains(ours, others) },
+        }
+    }
+
+    /// What an interval contains. A difference of means over unlike numbers of seeds is one of two recipes.
+    fn contains(&self, ours: &str, others: &[(String, f64)]) -> String {
+        let seeds = |name: &str| self.seeds.get(name).copied().unwrap_or(0);
+        match others.iter().map(|(name, _)| seeds(name)).find(|other| *other != seeds(ours)) {
+            Some(other) => format!("{CONTAINS}, and their numbers differ ({} and {other})", seeds(ours)),
+            None => CONTAINS.to_owned(),
         }
     }
 

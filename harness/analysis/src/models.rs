@@ -83,7 +83,7 @@ pub struct ModelRow {
     pub unit: String,
     /// Whether larger is better.
     pub higher_is_better: bool,
-    /// Place among the rows of the same task, protocol and split, from 1; none for a score that is not finite.
+    /// Place among the rows of the same task, protocol and split, from 1; equal scores share it; none for a score that is not finite.
     pub rank: Option<u32>,
     /// What was scored.
     pub kind: ModelKind,
@@ -209,14 +209,16 @@ pub fn model_board(inputs: &Inputs, compared: &Compared) -> ModelBoard {
         ranking.sort_by(|left, right| {
             oriented(right).total_cmp(&oriented(left)).then_with(|| (left.kind, &left.label).cmp(&(right.kind, &right.label)))
         });
-        let mut place = 0;
+        let (mut place, mut before) = (0, None);
         for row in &mut ranking {
             if let Some(run) = row.run.as_deref().and_then(|run| runs.get(run)).filter(|run| !run.control) {
                 learning::judge(inputs, &losses, run, row);
             }
             if row.value.is_some() {
                 place += 1;
-                row.rank = Some(place);
+                let tied = before.filter(|(value, _)| Some(*value) == row.value);
+                row.rank = Some(tied.map_or(place, |(_, rank)| rank));
+                before = row.value.zip(row.rank);
             }
         }
         ranked.over_others(&mut ranking);
@@ -423,7 +425,9 @@ impl Ranked<'_> {
                 row.best_difference = value;
                 (row.best_difference_low, row.best_difference_high) = ends;
                 row.best_difference_contains = contains;
-                row.tied_with_best = ends.0.zip(ends.1).map(|(low, high)| low <= 0.0 && high >= 0.0);
+                // An equal score is the best too, also that of a constant predictor.
+                let interval = ends.0.zip(ends.1).map(|(low, high)| low <= 0.0 && high >= 0.0);
+                row.tied_with_best = if row.rank == Some(1) { Some(true) } else { interval };
             }
             if models.get(place + 1).is_some_and(|(_, value)| value.is_some()) {
                 let (value, ends, contains) = over(place, place + 1);

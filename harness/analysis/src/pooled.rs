@@ -16,7 +16,7 @@ use crate::{
 /// A metric over all tasks of a protocol.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PooledRow {
-    /// Place among the metrics of its protocol, from 1.
+    /// Place among the metrics of its protocol, objective and tokenizer, from 1.
     pub rank: u32,
     /// `family/name`, with parameters where the suite crosses several.
     pub metric: String,
@@ -70,7 +70,16 @@ pub struct PooledRow {
     pub unreliable_tasks: Vec<String>,
 }
 
-/// Rows from the stored statistics of kinds `pooled` and `stability`, protocol by protocol. Within one by verdict (`predicts`,
+impl PooledRow {
+    /// What the metrics have in common that are ranked together: the pool but for the evaluation sample, since those of a sample and those
+    /// that need none stand side by side.
+    pub fn ranking(&self) -> String {
+        self.pool.split(' ').filter(|part| !part.starts_with("sample:")).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Rows from the stored statistics of kinds `pooled` and `stability`, ranking by ranking: runs of one protocol, objective and
+/// tokenizer. Within one by verdict (`predicts`,
 /// `cannot_tell`, `does_not_predict`, `refused`), then by the number of tasks with a gain that is decided (better first, not better
 /// last), then by mean rank under resampling, then by r.
 pub(crate) fn rows(fits: &[PredictorRow], statistics: &[StatisticRow]) -> Result<Vec<PooledRow>, AnalysisError> {
@@ -81,7 +90,11 @@ pub(crate) fn rows(fits: &[PredictorRow], statistics: &[StatisticRow]) -> Result
         let (Some(metric), Some(protocol)) = (&row.metric, &row.protocol) else { continue };
         let details = details(row)?;
         let stable = |name| stability.get(&(key(row), name)).copied();
-        let of_metric = || fits.iter().filter(|fit| fit.fit.metric == *metric && fit.fit.protocol == *protocol);
+        let of_pool = |fit: &&PredictorRow| row.pool.as_ref().is_none_or(|pool| *pool == fit.details.pool.name_over_tasks());
+        let of_metric = || {
+            let named = |fit: &&PredictorRow| fit.fit.metric == *metric && fit.fit.protocol == *protocol;
+            fits.iter().filter(named).filter(of_pool)
+        };
         let gains = |word: &str| of_metric().filter(|fit| fit.fit.gain_verdict.as_deref() == Some(word)).count() as u32;
         rows.push(PooledRow {
             rank: 0,
@@ -113,8 +126,8 @@ pub(crate) fn rows(fits: &[PredictorRow], statistics: &[StatisticRow]) -> Result
         });
     }
     rows.sort_by(|left, right| {
-        (&left.protocol, verdict_place(&left.verdict))
-            .cmp(&(&right.protocol, verdict_place(&right.verdict)))
+        (&left.protocol, left.ranking(), verdict_place(&left.verdict))
+            .cmp(&(&right.protocol, right.ranking(), verdict_place(&right.verdict)))
             .then_with(|| right.gain_better.cmp(&left.gain_better))
             .then_with(|| left.gain_not_better.cmp(&right.gain_not_better))
             .then_with(|| larger_first(left.mean_rank.map(|rank| -rank), right.mean_rank.map(|rank| -rank)))
@@ -122,10 +135,14 @@ pub(crate) fn rows(fits: &[PredictorRow], statistics: &[StatisticRow]) -> Result
             .then_with(|| (&left.metric, &left.pool).cmp(&(&right.metric, &right.pool)))
     });
     for index in 0..rows.len() {
-        let follows = index > 0 && rows[index - 1].protocol == rows[index].protocol;
+        let follows = index > 0 && same_ranking(&rows[index - 1], &rows[index]);
         rows[index].rank = if follows { rows[index - 1].rank + 1 } else { 1 };
     }
     Ok(rows)
+}
+
+fn same_ranking(left: &PooledRow, right: &PooledRow) -> bool {
+    (&left.protocol, left.ranking()) == (&right.protocol, right.ranking())
 }
 
 type Key<'a> = (Option<&'a str>, Option<&'a str>, Option<&'a str>);
@@ -156,15 +173,19 @@ fn verdict_place(word: &str) -> usize {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use clmbench_protocol::Objective;
+
     use super::*;
     use crate::{fit::fit_rows, predictor_board, sample::suite};
+
+    const POOL: &str = "masked_lm tokenizer:t sample:e probe";
 
     fn statistic(kind: &str, metric: &str, name: &str, value: f64) -> StatisticRow {
         StatisticRow {
             kind: kind.into(),
             metric: Some(metric.into()),
             protocol: Some("probe".into()),
-            pool: Some("pool".into()),
+            pool: Some(POOL.into()),
             name: name.into(),
             value: Some(value),
             n: 12,
@@ -182,10 +203,48 @@ mod tests {
         }
     }
 
+    fn fit(objective: Objective) -> PredictorRow {
+        let fits = predictor_board("demo", None, 0.5, fit_rows(&suite(12)).unwrap()).unwrap().rows;
+        let mut fit = fits[0].clone();
+        (fit.fit.protocol, fit.details.pool.protocol) = ("probe".into(), "probe".into());
+        fit.details.pool.objective = objective;
+        (fit.details.pool.tokenizer_digest, fit.details.pool.evaluation_digest) = ("t".into(), Some("e".into()));
+        fit
+    }
+
+    #[test]
+    fn each_pool_has_its_own_gains_and_each_ranking_its_own_places() {
+        let gaining = |objective, verdict: &str| {
+            let mut fit = fit(objective);
+            (fit.fit.metric, fit.fit.gain_verdict, fit.fit.gain) = ("m".into(), Some(verdict.into()), Some(0.1));
+            fit
+        };
+        let (masked, causal) = (Objective::MaskedLm, Objective::CausalLm);
+        let fits = [gaining(masked, "better"), gaining(masked, "better"), gaining(causal, "not_better")];
+        let of = |metric: &str, pool: &str| StatisticRow { pool: Some(pool.into()), ..pooled(metric, "cannot_tell", 0.1) };
+        let other = POOL.replace("masked", "causal");
+        let (any, whole) = (POOL.replace("sample:e", "sample:any"), other.clone());
+        let statistics = [of("m", POOL), of("m", &whole), of("needs no sample", &any), of("alone", &other)];
+        let found = rows(&fits, &statistics).unwrap();
+        let said: Vec<_> = found
+            .iter()
+            .map(|row| (row.rank, row.metric.as_str(), row.pool.split(' ').next().unwrap(), row.gain_better, row.gain_tasks))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                (1, "alone", "causal_lm", 0, 0),
+                (2, "m", "causal_lm", 0, 1),
+                (1, "m", "masked_lm", 2, 2),
+                (2, "needs no sample", "masked_lm", 0, 0)
+            ]
+        );
+        assert_eq!((found[1].gain_not_better, found[2].gain_not_better), (1, 0));
+    }
+
     #[test]
     fn by_verdict_then_gains_then_the_rank_under_resampling() {
-        let fits = predictor_board("demo", None, 0.5, fit_rows(&suite(12)).unwrap()).unwrap().rows;
-        let mut gaining = fits[0].clone();
+        let mut gaining = fit(Objective::MaskedLm);
         (gaining.fit.metric, gaining.fit.gain_verdict, gaining.fit.gain) = ("gains".into(), Some("better".into()), Some(0.2));
         let mut losing = gaining.clone();
         (losing.fit.metric, losing.fit.gain_verdict) = ("loses".into(), Some("not_better".into()));

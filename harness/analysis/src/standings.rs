@@ -53,6 +53,9 @@ pub struct MixedSplits {
 pub struct Place {
     /// The score.
     pub value: f64,
+    /// Pretraining runs averaged: fewer than `pretraining_seeds` of the model where some have no score of the task; 0 for a model
+    /// without any.
+    pub runs: u32,
     /// Its standard error: over test molecules (and transfer seeds), and over pretraining seeds where there are several.
     pub std_error: Option<f64>,
     /// Rank among the models that have a score of the task.
@@ -77,7 +80,7 @@ pub struct Standing {
     pub label: String,
     /// Parameters without embeddings.
     pub non_embedding_parameters: Option<u64>,
-    /// Pretraining seeds averaged.
+    /// Pretraining seeds of it under the protocol; a task may have fewer.
     pub pretraining_seeds: u32,
     /// Tasks with a score.
     pub tasks: u32,
@@ -126,8 +129,8 @@ fn standing(protocol: &str, rows: &[&ModelRow], by_run: bool) -> Standings {
     let (mut tasks, mut mixed, mut columns) = (Vec::new(), Vec::new(), Vec::new());
     for ((dataset, task), rows) in by_task {
         let splits: BTreeSet<(&str, &str)> = rows.iter().map(|row| (row.split_digest.as_str(), row.score.as_str())).collect();
-        // Other labels under the same split are a ranking of their own too.
-        let rankings = rows.iter().filter(|row| row.rank == Some(1)).count();
+        // Other labels under the same split are a ranking of their own too; each has one constant predictor.
+        let rankings = rows.iter().filter(|row| row.kind == ModelKind::MeanPredictor).count();
         if splits.len() > 1 || rankings > 1 {
             let splits = splits.into_iter().map(|(split, _)| split.chars().take(8).collect()).collect();
             mixed.push(MixedSplits { dataset: dataset.to_owned(), task: task.to_owned(), splits });
@@ -202,6 +205,10 @@ fn model(row: &ModelRow, by_run: bool) -> Model {
     (row.kind, name)
 }
 
+fn of_seeds(kind: ModelKind) -> bool {
+    matches!(kind, ModelKind::Run | ModelKind::Control)
+}
+
 /// Label, pretraining seeds and size of every model.
 fn labels(rows: &[&ModelRow], by_run: bool) -> BTreeMap<Model, (String, u32, Option<u64>)> {
     let mut members: BTreeMap<Model, (BTreeSet<&str>, Option<u64>)> = BTreeMap::new();
@@ -217,7 +224,7 @@ fn labels(rows: &[&ModelRow], by_run: bool) -> BTreeMap<Model, (String, u32, Opt
     members
         .into_iter()
         .map(|(model, (labels, parameters))| {
-            let seeds = if matches!(model.0, ModelKind::Run | ModelKind::Control) { labels.len() as u32 } else { 0 };
+            let seeds = if of_seeds(model.0) { labels.len() as u32 } else { 0 };
             let label = label(&model, &labels);
             (model, (label, seeds, parameters))
         })
@@ -271,6 +278,7 @@ fn place(rows: &[&ModelRow]) -> Place {
     let signs: BTreeSet<i8> = rows.iter().map(sign).collect();
     Place {
         value: mean(&values),
+        runs: rows.iter().filter(|row| of_seeds(row.kind)).count() as u32,
         std_error: (errors.len() == values.len()).then(|| mean(&errors).hypot(over_seeds)).filter(|error| error.is_finite()),
         rank: 0.0,
         over_control: if signs.len() == 1 { signs.first().copied().unwrap_or(0) } else { 0 },

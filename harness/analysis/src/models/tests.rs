@@ -27,7 +27,8 @@ fn best_first_with_controls_and_the_mean_predictor() {
     let values: Vec<f64> = board.rows.iter().map(|row| row.value.unwrap()).collect();
     assert!(values.is_sorted(), "RMSE: smaller first {values:?}");
     let ranks: Vec<u32> = board.rows.iter().map(|row| row.rank.unwrap()).collect();
-    assert_eq!(ranks, [1, 2, 3, 4, 5, 6]);
+    assert_eq!(ranks, [1, 2, 3, 3, 5, 6], "equal scores share a rank");
+    assert_eq!(values[2], values[3]);
     assert!(board.notes.is_empty() && board.missing.is_empty());
 }
 

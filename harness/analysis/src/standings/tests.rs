@@ -68,6 +68,32 @@ fn pretraining_seeds_are_averaged_unless_asked_for() {
 }
 
 #[test]
+fn a_task_that_only_some_seeds_have_says_so() {
+    let mut rows: Vec<ModelRow> = ["auc", "zinc"]
+        .iter()
+        .flat_map(|task| [("a/0", 0.9), ("a/1", 0.8), ("a/2", 0.4), ("b/0", 0.6)].map(|(label, value)| run(label, task, value)))
+        .collect();
+    // One is not there, the other not finite.
+    rows.remove(2);
+    rows[4].value = None;
+    let found = &standings(&rows, false)[0];
+    let (a, b) = (find(found, "a"), find(found, "b/0"));
+    let runs = |row: &Standing| row.places.iter().flatten().map(|place| place.runs).collect::<Vec<_>>();
+    assert_eq!((a.pretraining_seeds, a.tasks, runs(a), runs(b)), (3, 2, vec![2, 2], vec![1, 1]));
+}
+
+#[test]
+fn best_scores_that_are_equal_are_one_ranking_and_two_constant_predictors_are_two() {
+    let constant = |label| row(ModelKind::MeanPredictor, label, "auc", 0.5);
+    let mut rows = vec![run("a/0", "auc", 0.5), constant("prevalence predictor")];
+    rows.iter_mut().for_each(|row| row.rank = Some(1));
+    let found = &standings(&rows, false)[0];
+    assert_eq!((found.tasks.len(), found.mixed.len(), found.rows[0].mean_rank), (1, 0, Some(1.5)));
+    rows.push(constant("prevalence predictor"));
+    assert_eq!(standings(&rows, false)[0].mixed.len(), 1);
+}
+
+#[test]
 fn equal_scores_share_ranks_points_and_the_first_place() {
     let rows = [run("a/0", "auc", 0.7), run("b/0", "auc", 0.7), run("c/0", "auc", 0.6)];
     let found = &standings(&rows, false)[0];
