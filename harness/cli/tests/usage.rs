@@ -133,6 +133,23 @@ fn without_a_worker_plugins_cannot_be_listed_and_the_hint_says_why() {
 }
 
 #[test]
+fn a_gate_says_before_it_computes_that_a_file_cannot_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    for option in ["--junit", "--markdown"] {
+        let arguments = ["gate", "--baseline", "main", "--candidate", "new", option, "reports/gate.out"];
+        let output = clmbench(folder.path()).args(arguments).output().unwrap();
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(4) && said.contains("reports/gate.out"), "{output:?}");
+        // And where it can, nothing is left of the trial.
+        let output = clmbench(folder.path()).args(&arguments[..6]).arg("gate.out").output().unwrap();
+        assert!(!text(&output.stderr).contains("gate.out"), "{output:?}");
+        assert!(
+            !std::fs::read_dir(folder.path()).unwrap().any(|entry| entry.unwrap().path().to_string_lossy().contains("partial"))
+        );
+    }
+}
+
+#[test]
 fn the_doctor_works_where_nothing_is_installed() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = clmbench(folder.path());

@@ -20,20 +20,28 @@ pub fn markdown_table(headers: &[String], rows: &[Vec<String>]) -> String {
     text
 }
 
-fn escaped(cell: &str) -> String {
-    let mut safe = String::with_capacity(cell.len());
-    for letter in plain(cell).chars() {
+/// Foreign text as plain words: nothing of it is markup, code, HTML, a picture, a mention or a link, typed out or not.
+pub(crate) fn escaped(text: &str) -> String {
+    let text = plain(text);
+    let mut safe = String::with_capacity(text.len());
+    for (place, letter) in text.char_indices() {
         match letter {
             '&' => safe.push_str("&amp;"),
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
-            // A name that is mentioned or an address is no link either.
             '@' => safe.push_str("&#64;"),
+            // GitHub links addresses that are only typed out: of every scheme, and those that begin with `www.`.
+            ':' if text[place..].starts_with("://") => safe.push_str("&#58;"),
+            '.' if ends_with_www(&text[..place]) => safe.push_str("&#46;"),
             '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '!' | '#' | '~' => safe.extend(['\\', letter]),
             letter => safe.push(letter),
         }
     }
     safe
+}
+
+fn ends_with_www(text: &str) -> bool {
+    text.len().checked_sub(3).and_then(|start| text.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case("www"))
 }
 
 #[cfg(test)]
@@ -54,6 +62,19 @@ mod tests {
 | &lt;img src=x&gt; \\`x\\` \\!\\[p\\](u) &#64;you\\[2J | -2 |  |
 ";
         assert_eq!(markdown_table(&words(&["na_me", "r", "q"]), &rows), expected);
+    }
+
+    #[test]
+    fn addresses_are_no_links() {
+        for (text, expected) in [
+            ("http://a.b/x", "http&#58;//a.b/x"),
+            ("HTTPS://a.b ftp://c.d", "HTTPS&#58;//a.b ftp&#58;//c.d"),
+            ("www.a.b, Www.c.d", "www&#46;a.b, Www&#46;c.d"),
+            ("a: b/c 1.5 \u{e9}ww.", "a: b/c 1.5 \u{e9}ww."),
+            ("@a <b> `c` | *d* [e](https://f)", "&#64;a &lt;b&gt; \\`c\\` \\| \\*d\\* \\[e\\](https&#58;//f)"),
+        ] {
+            assert_eq!(escaped(text), expected);
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use clmbench_analysis::gate::{GateReport, GateRow};
 
 use super::{interval, lines, number, score, signed};
-use crate::text::{p_value, plain};
+use crate::{markdown::escaped, text::p_value};
 
 /// The judgement as Markdown: a heading, a table, and the reasons as a list.
 pub fn gate_markdown(report: &GateReport) -> String {
@@ -11,9 +11,9 @@ pub fn gate_markdown(report: &GateReport) -> String {
     let mut text = format!(
         "### Gate: {}\n\nCandidate {} against gate baseline {} (digest {}).\n\n",
         overall.verdict.words(),
-        escape(&overall.candidate),
-        escape(&overall.baseline),
-        escape(&overall.baseline_digest.chars().take(12).collect::<String>())
+        escaped(&overall.candidate),
+        escaped(&overall.baseline),
+        escaped(&overall.baseline_digest.chars().take(12).collect::<String>())
     );
     text.push_str("| of | score | baseline | candidate | difference | 95 % | margin | p (Holm) | verdict |\n");
     text.push_str("|---|---|--:|--:|--:|---|--:|--:|---|\n");
@@ -29,37 +29,16 @@ pub fn gate_markdown(report: &GateReport) -> String {
             p_value(row.holm_p),
             verdict(row),
         ];
-        let cells: Vec<String> = cells.iter().map(|cell| escape(cell)).collect();
+        let cells: Vec<String> = cells.iter().map(|cell| escaped(cell)).collect();
         text.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
     text.push('\n');
     for line in lines(report) {
-        text.push_str(&format!("- {}\n", escape(line.trim_start_matches("– "))));
+        text.push_str(&format!("- {}\n", escaped(line.trim_start_matches("– "))));
     }
     text
 }
 
 fn verdict(row: &GateRow) -> String {
     row.verdict.words().to_owned()
-}
-
-/// Foreign text as plain words: nothing of it is markup, a link or a mention.
-pub(super) fn escape(text: &str) -> String {
-    let mut safe = String::new();
-    for letter in plain(text).chars() {
-        match letter {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '@' => safe.push_str("&#64;"),
-            '#' => safe.push_str("&#35;"),
-            ':' if safe.ends_with("http") || safe.ends_with("https") => safe.push_str("&#58;"),
-            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '~' | '!' => {
-                safe.push('\\');
-                safe.push(letter);
-            }
-            other => safe.push(other),
-        }
-    }
-    safe
 }

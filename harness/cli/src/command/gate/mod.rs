@@ -3,7 +3,10 @@
 mod candidate;
 mod suite;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use clmbench_analysis::gate::{Asked, GateReport, LeftOut, SideRecord, choose, freeze, judge};
 use clmbench_protocol::{CellSpec, Failure};
@@ -35,6 +38,9 @@ use crate::{
 /// elsewhere; those of `run`; [`CliError::Usage`] for a baseline or a candidate that is none.
 pub fn run(arguments: &GateArguments, global: &Global, console: Console) -> Result<(), CliError> {
     interrupt::listen();
+    for path in arguments.junit.iter().chain(&arguments.markdown) {
+        writable(path)?;
+    }
     let baseline = Named::find(&arguments.baseline, global)?;
     let Side { mut store, side, left_out, failures } = side(&baseline, arguments, global, console)?;
     let asked = Asked {
@@ -49,18 +55,38 @@ pub fn run(arguments: &GateArguments, global: &Global, console: Console) -> Resu
     let text = serde_json::to_string(&report).map_err(|error| CliError::Output(error.into()))?;
     store.put_gate_judgement(&baseline.name, &baseline.digest, &asked.candidate, report.overall.verdict.word(), &text)?;
     drop(store);
-    if let Some(path) = &arguments.junit {
-        replace(path, &gate_junit(&report, arguments.inconclusive == Some(Inconclusive::Fail)))?;
-    }
-    if let Some(path) = &arguments.markdown {
-        replace(path, &gate_markdown(&report))?;
-    }
+    let said = failures.as_ref().map(|failures| one_line(&failures.to_string(), 500));
+    let junit = || gate_junit(&report, arguments.inconclusive == Some(Inconclusive::Fail), said.as_deref());
+    let written = [
+        arguments.junit.as_ref().map(|path| replace(path, &junit())),
+        arguments.markdown.as_ref().map(|path| replace(path, &gate_markdown(&report))),
+    ];
     if arguments.json.json {
         console.whole_json(&report)?;
     } else {
         console.print(&gate_table(&report, console.style))?;
     }
-    exit(&report, arguments.inconclusive, failures)
+    let written: Result<Vec<()>, CliError> = written.into_iter().flatten().collect();
+    match (exit(&report, arguments.inconclusive, failures), written) {
+        (verdict, Ok(_)) => verdict,
+        (Ok(()), Err(file)) => Err(file),
+        // The verdict stays the status; the file is told of beside it.
+        (Err(verdict), Err(file)) => {
+            console.note(&format!("error: {file}"));
+            Err(verdict)
+        }
+    }
+}
+
+/// That a file can be written there, before hours are spent on what it is to hold.
+fn writable(path: &Path) -> Result<(), CliError> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".partial-{}", std::process::id()));
+    let beside = PathBuf::from(beside);
+    if path.is_dir() {
+        return Err(CliError::file(path, io::ErrorKind::IsADirectory.into()));
+    }
+    fs::write(&beside, "").and_then(|()| fs::remove_file(&beside)).map_err(|error| CliError::file(path, error))
 }
 
 fn exit(report: &GateReport, inconclusive: Option<Inconclusive>, failures: Option<CliError>) -> Result<(), CliError> {
