@@ -18,6 +18,10 @@ pub(crate) struct Axis {
 /// Positive values that span more than this are drawn on a logarithmic axis.
 const WIDE: f64 = 30.0;
 
+/// Values beyond this lie at the ends, and a range narrower than the second is drawn as one value.
+const FARTHEST: f64 = 1e300;
+const NARROWEST: f64 = 1e-300;
+
 impl Axis {
     /// An axis that holds the values and the ends of their error bars. Values that are not finite are left out; without any
     /// the axis is 0 to 1.
@@ -45,7 +49,9 @@ impl Axis {
 
     /// From `low` to `high`, with a little room at both ends.
     pub fn linear(low: f64, high: f64, from: f64, to: f64) -> Self {
-        let wide = if high > low { high - low } else { low.abs().max(1.0) };
+        // Farther away a range is no longer finite.
+        let (low, high) = (low.clamp(-FARTHEST, FARTHEST), high.clamp(-FARTHEST, FARTHEST));
+        let wide = if high - low > NARROWEST { high - low } else { low.abs().max(1.0) };
         let (low, high) = (low - 0.05 * wide, high + 0.05 * wide);
         Self { low, high, from, to, logarithmic: false, ticks: round_ticks(low, high) }
     }
@@ -109,7 +115,10 @@ fn round_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
     let power = 10f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power).into_iter().find(|step| *step >= rough).unwrap_or(power);
     let (first, last) = ((low / step).ceil() as i64, (high / step).floor() as i64);
-    (first..=last.min(first + 12)).map(|index| index as f64 * step).map(|value| (value, short(value, step))).collect()
+    (first..=last.min(first.saturating_add(12)))
+        .map(|index| index as f64 * step)
+        .map(|value| (value, short(value, step)))
+        .collect()
 }
 
 /// A number in few characters, exact to the step between ticks.
@@ -144,9 +153,12 @@ mod tests {
     fn ticks_are_round_and_few() {
         assert_eq!(labels(&Axis::linear(-1.0, 1.0, 0.0, 100.0)), ["-1.0", "-0.5", "0.0", "0.5", "1.0"]);
         assert_eq!(labels(&Axis::over(&[(1.512, 0.02), (1.71, 0.02)], 0.0, 100.0)), ["1.5", "1.6", "1.7"]);
-        for (low, high) in [(0.0, 1e-9), (3.0, 3.0), (-5e12, 7e12), (0.0, 0.0), (1e300, 2e300)] {
+        for (low, high) in
+            [(0.0, 1e-9), (3.0, 3.0), (-5e12, 7e12), (0.0, 0.0), (-1.7e308, 1.7e308), (5e-324, 1e-323), (-1e-310, 1e-310)]
+        {
             let axis = Axis::over(&[(low, 0.0), (high, 0.0)], 0.0, 100.0);
             assert!((2..=13).contains(&axis.ticks.len()), "{low} {high}: {axis:?}");
+            assert!([low, high].iter().all(|value| (0.0..=100.0).contains(&axis.place(*value))), "{low} {high}: {axis:?}");
             assert!(axis.ticks.iter().all(|(value, label)| value.is_finite() && label.len() < 12), "{axis:?}");
         }
     }

@@ -75,7 +75,7 @@ fn figure(rows: &[PredictorRow], statistics: &[StatisticRow], protocol: &str) ->
         id: format!("correlations-{}", slug(protocol)),
         caption: format!(
             "Oriented Spearman correlation over runs: blue above 0 (as the metric claims), orange below, stronger colour for larger \
-             |r|. First column: mean over the tasks. ✓ predicts, ✗ does not predict (! significant against its claim), ? cannot tell, – \
+             |r|. First column: mean over the tasks. Of several splits of a task the first is drawn. ✓ predicts, ✗ does not predict (! significant against its claim), ? cannot tell, – \
              refused; * trivial predictor. The interval, p and n of a cell stand in its text; the colour holds no uncertainty.{left_out}"
         ),
         alternative: alternative(&lines, columns.len(), protocol),
@@ -155,10 +155,17 @@ fn legend(left: f64, top: f64) -> Vec<Element> {
 fn pooled_sign(row: &StatisticRow) -> &'static str {
     match row.verdict.as_deref() {
         Some("predicts") => "✓",
+        Some("does_not_predict") if reversed(row) => "✗!",
         Some("does_not_predict") => "✗",
         Some("refused") | None => "–",
         _ => "?",
     }
+}
+
+/// Whether it is significant against its claim.
+fn reversed(row: &StatisticRow) -> bool {
+    let details = row.details_json.as_deref().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    details.is_some_and(|details| details["reversed"].as_bool() == Some(true))
 }
 
 fn verdict(word: &str) -> String {
@@ -267,6 +274,17 @@ mod tests {
         assert_eq!(figure.data.rows.len(), 4);
         assert!(figure.alternative.contains("2 metrics and 2 tasks"), "{}", figure.alternative);
         assert!(figure.alternative.contains("largest a/<b> 0.16"), "{}", figure.alternative);
+    }
+
+    #[test]
+    fn a_mean_is_of_its_own_pool_and_marked_where_it_is_reversed() {
+        let mut pool = statistic("pooled", "spearman", "a/b");
+        (pool.value, pool.verdict, pool.pool) = (Some(-0.4), Some("does_not_predict".into()), Some("causal_lm".into()));
+        pool.details_json = Some("{\"reversed\":true}".into());
+        let row = predictor("a/b", "esol", 0.6);
+        assert!(!drawn(&figures(&[row.clone()], &[pool.clone()])[0]).contains("-0.40"), "of other runs");
+        pool.pool = Some("masked_lm tokenizer:0 sample:1 probe".into());
+        assert!(drawn(&figures(&[row], &[pool])[0]).contains("-0.40 ✗!"));
     }
 
     #[test]

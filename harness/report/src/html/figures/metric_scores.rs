@@ -18,7 +18,7 @@ use crate::{
     text::{interval, plural, two, two_or_missing},
 };
 
-/// Figures of a protocol, tasks of a figure, and points of all figures: the page stays small.
+/// Figures of a protocol, tasks of a figure, and points of all figures, shared evenly by the protocols: the page stays small.
 const MOST_METRICS: usize = 6;
 const MOST_TASKS: usize = 9;
 const MOST_POINTS: usize = 4_000;
@@ -27,8 +27,10 @@ const SIZE: (f64, f64) = (250.0, 200.0);
 /// The metrics that say most: those with a verdict, then by the size of their pooled (or mean) correlation.
 pub(super) fn figures(rows: &[PredictorRow], statistics: &[StatisticRow], models: &[ModelRow]) -> Vec<Figure> {
     let protocols: BTreeSet<&str> = rows.iter().map(|row| row.fit.protocol.as_str()).collect();
-    let (mut figures, mut points) = (Vec::new(), 0);
+    let share = MOST_POINTS / protocols.len().max(1);
+    let mut figures = Vec::new();
     for protocol in protocols {
+        let mut points = 0;
         let of_protocol: Vec<&PredictorRow> = rows.iter().filter(|row| row.fit.protocol == protocol).collect();
         let metrics: BTreeSet<&str> = of_protocol.iter().map(|row| row.fit.metric.as_str()).collect();
         let mut metrics: Vec<(usize, f64, &str)> = metrics
@@ -40,14 +42,19 @@ pub(super) fn figures(rows: &[PredictorRow], statistics: &[StatisticRow], models
             })
             .collect();
         metrics.sort_by(|left, right| right.0.cmp(&left.0).then(right.1.total_cmp(&left.1)).then(left.2.cmp(right.2)));
-        let unshown = metrics.len().saturating_sub(MOST_METRICS);
-        for (_, _, metric) in metrics.into_iter().take(MOST_METRICS) {
-            let own: Vec<&PredictorRow> =
-                of_protocol.iter().copied().filter(|row| row.fit.metric == metric && drawable(row)).collect();
-            points += own.iter().take(MOST_TASKS).map(|row| row.details.points.len()).sum::<usize>();
-            if points > MOST_POINTS {
-                return figures;
-            }
+        let drawn = |metric: &str| -> Vec<&PredictorRow> {
+            of_protocol.iter().copied().filter(|row| row.fit.metric == metric && drawable(row)).collect()
+        };
+        let size = |metric: &str| drawn(metric).iter().take(MOST_TASKS).map(|row| row.details.points.len()).sum::<usize>();
+        // The first is drawn however many points it has, so that no protocol is without a figure.
+        let fits = metrics.iter().take(MOST_METRICS).take_while(|(_, _, metric)| {
+            points += size(metric);
+            points <= share || points == size(metric)
+        });
+        let shown = fits.count();
+        let unshown = metrics.len() - shown;
+        for (_, _, metric) in metrics.into_iter().take(shown) {
+            let own = drawn(metric);
             let all = || of_protocol.iter().map(|row| (row.fit.dataset.as_str(), row.fit.task.as_str()));
             let names: Vec<String> = own.iter().map(|row| task_name(&row.fit.dataset, &row.fit.task, all())).collect();
             figures.extend(figure(metric, protocol, &own, &names, statistics, models, unshown));
@@ -231,6 +238,25 @@ mod tests {
         assert!(text.contains("esol ? r = 0.60") && text.contains("a/&lt;b&gt;"), "{text}");
         assert_eq!(figure.data.rows.len(), 24);
         assert!(figure.alternative.contains("lipo r = 0.20 [0.00, 0.40] (cannot tell, n = 12)"), "{}", figure.alternative);
+    }
+
+    #[test]
+    fn every_protocol_has_its_share_and_says_what_is_not_drawn() {
+        let mut rows = Vec::new();
+        for protocol in ["finetune", "probe"] {
+            for metric in ["a/b", "c/d", "e/f"] {
+                let mut row = predictor(metric, "esol", 0.6);
+                row.fit.protocol = protocol.into();
+                let point = row.details.points[0].clone();
+                row.details.points.resize(900, point);
+                rows.push(row);
+            }
+        }
+        let figures = figures(&rows, &[], &[]);
+        // 2,000 points each: two of three metrics.
+        let of = |protocol: &str| figures.iter().filter(|figure| figure.id.ends_with(protocol)).count();
+        assert_eq!((of("finetune"), of("probe")), (2, 2));
+        assert!(figures.iter().all(|figure| figure.caption.contains("1 weaker metric.")), "{}", figures[0].caption);
     }
 
     #[test]

@@ -75,7 +75,7 @@ fn slug(text: &str) -> String {
     letters.collect::<String>().split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
 }
 
-/// The pooled statistic of a metric under a protocol: of its own pool where there are several.
+/// The pooled statistic of a metric under a protocol, of the fit's own pool of runs.
 fn pooled<'a>(
     statistics: &'a [clmbench_store::StatisticRow],
     fit: &clmbench_store::FitRow,
@@ -89,7 +89,8 @@ fn pooled<'a>(
     let found: Vec<_> = statistics.iter().filter(same).collect();
     // Over tasks, each with a split of its own, the pool has none.
     let pool = fit.pool.split(' ').filter(|part| !part.starts_with("split:")).collect::<Vec<_>>().join(" ");
-    found.iter().find(|row| row.pool.as_deref() == Some(pool.as_str())).or(found.first()).copied()
+    // A row without a pool is about all runs; one of another pool says nothing of these.
+    found.into_iter().find(|row| row.pool.as_deref().is_none_or(|of| of == pool))
 }
 
 /// The dataset, with the task where the dataset has several.
