@@ -17,6 +17,8 @@ const LINES: (&str, [&str; 3]) = ("curves.csv", ["direction", "alpha", "loss"]);
 const PLANES: (&str, [&str; 4]) = ("planes.csv", ["pair", "a", "b", "loss"]);
 
 const MOST: usize = 4;
+/// Thin lines of a panel; the data and the mean hold all.
+const MOST_DIRECTIONS: usize = 50;
 const SIZE: (f64, f64) = (340.0, 250.0);
 /// Levels of a map at which lines are drawn.
 const LEVELS: usize = 6;
@@ -71,8 +73,10 @@ fn lines(tables: &[ArtifactTable]) -> Option<Figure> {
         let y = Axis::linear_over(&all.iter().map(|(_, loss)| (*loss, 0.0)).collect::<Vec<_>>(), area.bottom, area.top);
         let mut plot = Plot::new(area, x, y);
         let mut at: BTreeMap<i64, (f64, f64, f64)> = BTreeMap::new();
-        for (direction, curve) in curves {
-            plot.line(0, true, &format!("direction {direction}"), curve);
+        for (index, (direction, curve)) in curves.iter().enumerate() {
+            if index < MOST_DIRECTIONS {
+                plot.line(0, true, &format!("direction {direction}"), curve);
+            }
             for (alpha, loss) in curve {
                 let place = at.entry((alpha * 1e9) as i64).or_insert((*alpha, 0.0, 0.0));
                 (place.1, place.2) = (place.1 + loss, place.2 + 1.0);
@@ -91,7 +95,7 @@ fn lines(tables: &[ArtifactTable]) -> Option<Figure> {
     Some(Figure {
         id: "landscape-1d".to_owned(),
         caption: "Held-out loss (nats a predicted token) along random, filter-normalised directions through the weights at 0: thin, one a \
-                  direction; heavy and dashed, their mean. The spread of the thin lines is the variation over directions; molecules and masks \
+                  direction (the first 50); heavy and dashed, their mean. The spread of the thin lines is the variation over directions; molecules and masks \
                   are the same for all. First and last checkpoint of one of the smallest and one of the largest models, on one scale."
             .to_owned(),
         alternative: format!("Curves of {}: {}.", plural(found.len(), "checkpoint"), said.join("; ")),

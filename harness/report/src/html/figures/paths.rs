@@ -16,6 +16,8 @@ const TRAINING: (&str, [&str; 3]) = ("trajectory.csv", ["checkpoint", "component
 const FINETUNING: (&str, [&str; 4]) = ("task_vectors.csv", ["weights", "dataset", "component_1", "component_2"]);
 
 const MOST: usize = 6;
+/// Marks of a panel; the data hold all.
+const MOST_MARKS: usize = 500;
 const SIZE: (f64, f64) = (300.0, 240.0);
 
 /// One figure of pretraining runs, one of fine-tunings.
@@ -65,11 +67,17 @@ fn training(tables: &[ArtifactTable]) -> Option<Figure> {
         let area = Area::of(SIZE.0, SIZE.1);
         let (x, y) = axes(area, &points);
         let mut plot = Plot::new(area, x, y);
-        plot.line(0, false, "order of training", &points);
+        let step = points.len().div_ceil(MOST_MARKS);
+        let drawn = |index: usize| index % step == 0 || index + 1 == points.len();
+        let thin: Vec<(f64, f64)> =
+            points.iter().enumerate().filter(|(index, _)| drawn(*index)).map(|(_, point)| *point).collect();
+        plot.line(0, false, "order of training", &thin);
         for (index, (name, point)) in names.iter().zip(&points).enumerate() {
             let last = index + 1 == points.len();
             let text = format!("{name}: ({:.3}, {:.3})", point.0, point.1);
-            plot.point(if last { 1 } else { 0 }, last || index > 0, text, (point.0, 0.0), (point.1, 0.0));
+            if drawn(index) {
+                plot.point(if last { 1 } else { 0 }, last || index > 0, text, (point.0, 0.0), (point.1, 0.0));
+            }
             data.rows.push(vec![
                 table.run.clone(),
                 table.parameters.to_string(),
@@ -93,7 +101,7 @@ fn training(tables: &[ArtifactTable]) -> Option<Figure> {
         id: "training-paths".to_owned(),
         caption: "Checkpoints of a run on the two principal components of its own checkpoints (centred; lengths in weight space, one scale for \
                   both axes of a panel; each run has its own components). Ring: first checkpoint; square: last. Components of few checkpoints \
-                  hold most of their variance whatever the path; no uncertainty is drawn, since the weights are exact."
+                  hold most of their variance whatever the path; of more than 500 checkpoints every so many are drawn; no uncertainty is drawn, since the weights are exact."
             .to_owned(),
         alternative: format!("Paths of {}: {}.", plural(panels.len(), "run"), said.join("; ")),
         drawing: sheet(&title, 3, SIZE, panels, &[]),

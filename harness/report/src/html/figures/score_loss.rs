@@ -92,14 +92,18 @@ fn task<'a>(
             && row.dataset.as_deref() == Some(&first.dataset)
             && row.task.as_deref() == Some(&first.task)
             && row.protocol.as_deref() == Some(protocol)
+            && row.score.as_deref().is_none_or(|score| score == first.score)
     };
+    // Of runs of several pools, or of several settings of the loss, there are several verdicts: none of them is about all points.
+    let mut tests = statistics.iter().filter(same);
+    let saturation = tests.next().filter(|_| tests.next().is_none());
     Task {
         label: if first.unit.is_empty() { first.score.clone() } else { format!("{} ({})", first.score, first.unit) },
         name,
         points: rows.iter().filter_map(point).collect(),
         control: of(ModelKind::Control).filter_map(|row| row.value).max_by(better),
         baseline: baselines.max_by(|left, right| better(&left.0, &right.0)),
-        saturation: statistics.iter().find(same),
+        saturation,
     }
 }
 
@@ -124,7 +128,7 @@ fn figure(protocol: &str, tasks: &[Task<'_>]) -> Option<Figure> {
     let verdicts: Vec<String> =
         tasks.iter().filter_map(|task| Some(format!("{}: {}", task.name, verdict(task.saturation?)))).collect();
     let verdicts = if verdicts.is_empty() {
-        " No saturation test is stored.".to_owned()
+        " No saturation test of all these runs together is stored.".to_owned()
     } else {
         format!(" Past the knee, with falling loss: {}.", verdicts.join("; "))
     };
