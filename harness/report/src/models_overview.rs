@@ -106,12 +106,16 @@ fn cells(rows: &[&Standing], task: usize) -> Vec<String> {
     let places = || rows.iter().map(|row| row.places[task].as_ref());
     let largest = places().flatten().map(|place| place.value.abs()).fold(0.0f64, f64::max);
     let digits = decimals(largest).min(3);
-    places().map(|place| place.map_or_else(|| MISSING.to_owned(), |place| cell(place, digits))).collect()
+    let seeds = rows.iter().map(|row| row.pretraining_seeds);
+    places()
+        .zip(seeds)
+        .map(|(place, seeds)| place.map_or_else(|| MISSING.to_owned(), |place| cell(place, seeds, digits)))
+        .collect()
 }
 
 /// `0.756 ± 0.040 +=`: the score, its standard error, whether it is above (+) or below (-) the model's untrained control, and whether
-/// it cannot be told from the best (=).
-fn cell(place: &Place, digits: usize) -> String {
+/// it cannot be told from the best (=); `(2 of 3)` where only so many of its seeds have a score.
+fn cell(place: &Place, seeds: u32, digits: usize) -> String {
     let error = place.std_error.map_or_else(String::new, |error| format!(" ± {error:.digits$}"));
     let above = match place.over_control {
         1 => "+",
@@ -121,7 +125,8 @@ fn cell(place: &Place, digits: usize) -> String {
     let tied = if place.tied_with_best == Some(true) { "=" } else { "" };
     let mark = format!("{above}{tied}");
     let space = if mark.is_empty() { "" } else { " " };
-    format!("{:.digits$}{error}{space}{mark}", place.value)
+    let some = if place.runs < seeds { format!(" ({} of {seeds})", place.runs) } else { String::new() };
+    format!("{:.digits$}{error}{some}{space}{mark}", place.value)
 }
 
 /// What the columns mean, and what is not shown.
@@ -145,6 +150,13 @@ fn lines(standings: &[Standings], left_out: BTreeSet<String>, cut: usize, all: b
     if several {
         lines.push(
             "(2 seeds): the mean over pretraining seeds, and marks where all agree; its error holds their spread. --all shows every run."
+                .to_owned(),
+        );
+    }
+    let partial = |row: &Standing| row.places.iter().flatten().any(|place| place.runs < row.pretraining_seeds);
+    if standings.iter().flat_map(|block| &block.rows).any(partial) {
+        lines.push(
+            "(2 of 3): only so many of its pretraining seeds have a score of that task; it is ranked by the mean of these."
                 .to_owned(),
         );
     }

@@ -13,10 +13,14 @@ use crate::{
 /// More metrics than this are cut: those below neither predict nor are trivial.
 const MOST: usize = 30;
 
-/// A block for each protocol.
+/// A block for each ranking: a protocol, and where there are several, an objective and a tokenizer.
 pub(crate) fn blocks(board: &PredictorBoard, all: bool, style: Style) -> String {
     let mut text = String::new();
-    for block in board.pooled.chunk_by(|left, right| left.protocol == right.protocol) {
+    for block in board.pooled.chunk_by(|left, right| (&left.protocol, left.ranking()) == (&right.protocol, right.ranking())) {
+        let several = board.pooled.iter().any(|row| row.protocol == block[0].protocol && row.ranking() != block[0].ranking());
+        if several {
+            text += &wrap(&plain(&format!("{}:", block[0].ranking())), style.columns());
+        }
         let rows: Vec<&PooledRow> = shown(block, all);
         text += &draw(columns(&rows, style.columns()), style).0;
         if rows.len() < block.len() {
@@ -47,17 +51,21 @@ fn columns(rows: &[&PooledRow], width: usize) -> Vec<Column> {
     let column = |get: &dyn Fn(&PooledRow) -> String| rows.iter().map(|row| get(row)).collect::<Vec<String>>();
     let share = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", 100.0 * share));
     let protocol = rows.first().map_or("", |row| row.protocol.as_str());
-    let mut columns = vec![
-        Column::left(&format!("{protocol}, all tasks"), 0, column(&name)).capped((width / 3).max(20)),
+    let mut columns = vec![Column::left(&format!("{protocol}, all tasks"), 0, column(&name)).capped((width / 3).max(20))];
+    let metrics: BTreeSet<&str> = rows.iter().map(|row| row.metric.as_str()).collect();
+    if metrics.len() < rows.len() {
+        columns.push(Column::left("sample", 0, column(&sample)));
+    }
+    columns.extend([
         Column::right("n", 5, column(&|row| row.n.to_string())),
         Column::right("tasks", 6, column(&|row| row.n_tasks.to_string())),
         Column::right("r", 0, column(&|row| two_or_missing(row.spearman))),
         Column::right("95 % interval", 0, column(&|row| interval(row.spearman_low, row.spearman_high))),
         Column::right("p", 3, column(&|row| p_value(row.p_value))),
         Column::left("gain in", 4, column(&gains)),
-    ];
+    ]);
     if rows.iter().any(|row| row.mean_rank.is_some()) {
-        columns.push(Column::right("rank [90 %]", 1, column(&rank)));
+        columns.push(Column::right("rank by r [90 %]", 1, column(&rank)));
         columns.push(Column::right("first", 7, column(&|row| share(row.top1))));
         columns.push(Column::right("first 3", 8, column(&|row| share(row.top3))));
     }
@@ -68,6 +76,11 @@ fn columns(rows: &[&PooledRow], width: usize) -> Vec<Column> {
 
 fn name(row: &PooledRow) -> String {
     if row.trivial { format!("{} *", row.metric) } else { row.metric.clone() }
+}
+
+/// The evaluation sample of a pool, which tells rows of one metric within a ranking apart.
+fn sample(row: &PooledRow) -> String {
+    row.pool.split(' ').find_map(|part| part.strip_prefix("sample:")).unwrap_or("–").to_owned()
 }
 
 /// `2.4 [1, 7]`: the mean rank under resampling, and between what it lies.
@@ -95,7 +108,8 @@ pub(crate) fn lines(board: &PredictorBoard) -> Vec<String> {
     ];
     if board.pooled.iter().any(|row| row.mean_rank.is_some()) {
         lines.push(
-            "rank: mean over resampled runs and tasks, with the middle 90 % of the resamples; first: how often.".to_owned(),
+            "rank by r: mean place by r over resampled runs and tasks, with the middle 90 % of the resamples; first: how often. Rows stand \
+             by verdict and decided gains first, so that their order is another one.".to_owned(),
         );
     }
     let mut reasons: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();

@@ -118,3 +118,25 @@ fn models_over_tasks_with_mean_rank_and_borda_fit_one_screen() {
     let text = model_table(&mixed, Style::new(120)).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("Not counted: bbbp expt (probe) has several splits or scores (76543210, another!)"), "{text}");
 }
+
+#[test]
+fn pools_are_told_apart_and_missing_seeds_are_said() {
+    let mut board = pooled();
+    assert!(!pooled_table(&board, Style::new(120)).contains("causal_lm"));
+    let mut others: Vec<PooledRow> = board.pooled.iter().filter(|row| row.protocol == "probe").cloned().collect();
+    others.iter_mut().for_each(|row| row.pool = "causal_lm tokenizer:t sample:e probe".into());
+    let mut trained = others[0].clone();
+    trained.pool = trained.pool.replace("sample:e", "sample:train");
+    others.push(trained);
+    board.pooled.extend(others);
+    let text = pooled_table(&board, Style::new(120));
+    assert!(text.contains("causal_lm tokenizer:t probe:") && text.contains("masked_lm:"), "{text}");
+    assert_eq!(text.matches("  sample  ").count(), 1, "only where a metric stands twice: {text}");
+
+    let mut board = rankings();
+    assert!(!standing_table(&board, false, Style::new(120)).contains("(1 of 2)"));
+    board.rows.retain(|row| row.dataset != "bbbp" || row.run.as_deref() != Some("second"));
+    let text = standing_table(&board, false, Style::new(120));
+    assert_eq!(text.matches("(1 of 2)").count(), 1, "{text}");
+    assert!(text.contains("(2 of 3): only so many"), "{text}");
+}
