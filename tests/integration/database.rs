@@ -30,7 +30,10 @@ fn a_whole_store_is_said_to_be_whole() {
     let names: Vec<&str> = rows.iter().map(|row| row["check"].as_str().unwrap()).collect();
     assert_eq!(names, ["pages", "references", "schema", "definitions", "results", "gate_baselines", "files", "fits"]);
     let cells = bench.count(CellStatus::Done) as u64;
-    assert_eq!((check(&rows, "definitions")["looked_at"].as_u64(), check(&rows, "results")["looked_at"].as_u64()), (Some(cells), Some(cells)));
+    assert_eq!(
+        (check(&rows, "definitions")["looked_at"].as_u64(), check(&rows, "results")["looked_at"].as_u64()),
+        (Some(cells), Some(cells))
+    );
 }
 
 #[test]
@@ -54,7 +57,11 @@ fn what_is_wrong_is_named_and_the_status_is_3() {
     fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
     bench.clmbench(&["db", "check"]).code(0);
     let answer = bench.clmbench(&["db", "check", "--files"]).code(3);
-    assert!(answer.stdout.contains("are not those that were written") && answer.stdout.contains(&identity[..16]), "{}", answer.stdout);
+    assert!(
+        answer.stdout.contains("are not those that were written") && answer.stdout.contains(&identity[..16]),
+        "{}",
+        answer.stdout
+    );
     assert!(answer.stderr.contains("is not whole: 1 thing is wrong") && answer.stderr.contains("hint: "), "{}", answer.stderr);
     fs::remove_file(&path).unwrap();
     let rows = bench.clmbench(&["db", "check", "--json"]).code(3).rows();
@@ -144,7 +151,9 @@ fn unlike_results_are_conflicts_with_both_digests_and_status_3() {
         .unwrap();
     let changed = output.replacen("\"molecules\":", "\"molecules\":1", 1);
     let digest = blake3::hash(changed.as_bytes()).to_hex().to_string();
-    connection.execute("UPDATE cell SET output_json = ?1, output_digest = ?2 WHERE identity = ?3", [&changed, &digest, &identity]).unwrap();
+    connection
+        .execute("UPDATE cell SET output_json = ?1, output_digest = ?2 WHERE identity = ?3", [&changed, &digest, &identity])
+        .unwrap();
     drop(connection);
     let before = ours.cells();
     let answer = ours.clmbench(&["db", "merge", &theirs.store().display().to_string(), "--json"]).code(3);

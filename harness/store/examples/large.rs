@@ -27,34 +27,37 @@ const DATASETS: usize = 20;
 const SCORES: usize = 5;
 const MOLECULES: u64 = 500;
 
-fn main() {
-    let folder = std::env::args_os().nth(1).expect("usage: large DIR");
+/// What a step gives, or what went wrong.
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Outcome<()> {
+    let folder = std::env::args_os().nth(1).ok_or("usage: large DIR")?;
     let folder = Path::new(&folder);
-    let suite_id = templates(folder);
-    let mut connection = Connection::open(folder.join("store.sqlite")).unwrap();
-    connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -400000").unwrap();
-    let transaction = connection.transaction().unwrap();
-    copies(&transaction, suite_id);
-    transaction.commit().unwrap();
+    let suite_id = templates(folder)?;
+    let mut connection = Connection::open(folder.join("store.sqlite"))?;
+    connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -400000")?;
+    let transaction = connection.transaction()?;
+    copies(&transaction, suite_id)?;
+    transaction.commit()?;
     drop(connection);
-    let mut store = Store::open_writer(folder).unwrap();
-    store.put_fits(suite_id, &fits(), &[]).unwrap();
-    store.vacuum().unwrap();
+    let mut store = Store::open_writer(folder)?;
+    store.put_fits(suite_id, &fits(), &[])?;
+    store.vacuum()?;
     drop(store);
-    let connection = Connection::open(folder.join("store.sqlite")).unwrap();
-    let count =
-        |table: &str| -> i64 { connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap() };
-    let bytes = std::fs::metadata(folder.join("store.sqlite")).unwrap().len();
+    let connection = Connection::open(folder.join("store.sqlite"))?;
+    let count = |table: &str| connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
+    let bytes = std::fs::metadata(folder.join("store.sqlite"))?.len();
     println!(
         "{}",
-        json!({"values": count("metric_value"), "scores": count("score"), "cells": count("cell"), "fits": count("fit"), "bytes": bytes})
+        json!({"values": count("metric_value")?, "scores": count("score")?, "cells": count("cell")?, "fits": count("fit")?, "bytes": bytes})
     );
+    Ok(())
 }
 
 /// One cell of each kind.
-fn templates(folder: &Path) -> i64 {
-    let mut store = Store::open_writer(folder).unwrap();
-    let suite_id = store.put_suite(&suite("large")).unwrap();
+fn templates(folder: &Path) -> Outcome<i64> {
+    let mut store = Store::open_writer(folder)?;
+    let suite_id = store.put_suite(&suite("large"))?;
     let predictions = (0..MOLECULES).map(|row| (row, (row % 7) as f64, (row % 5) as f64)).collect();
     let cells = [
         ("corpus", "tokenise", corpus_spec(50), corpus_output(50)),
@@ -64,12 +67,12 @@ fn templates(folder: &Path) -> i64 {
         ("transfer", "transfer", transfer_spec("w-4"), transfer_output(2.5, predictions)),
         ("forest", "transfer", baseline_spec(1), baseline_output(1.75, false)),
     ];
-    store.put_cells(suite_id, &cells.each_ref().map(|(key, stage, ..)| cell(key, stage, &[]))).unwrap();
+    store.put_cells(suite_id, &cells.each_ref().map(|(key, stage, ..)| cell(key, stage, &[])))?;
     for (key, _, spec, output) in cells {
-        store.bind(suite_id, key, key, &spec).unwrap();
-        store.finish(key, &report(output)).unwrap();
+        store.bind(suite_id, key, key, &spec)?;
+        store.finish(key, &report(output))?;
     }
-    suite_id
+    Ok(suite_id)
 }
 
 fn metric(number: usize) -> String {
@@ -82,110 +85,118 @@ fn noise(number: usize) -> f64 {
 }
 
 /// Copies of the templates.
-fn copies(transaction: &Transaction<'_>, suite_id: i64) {
+fn copies(transaction: &Transaction<'_>, suite_id: i64) -> Outcome<()> {
     let mut position = 100_i64;
-    let text = |sql: &str| -> String { transaction.query_row(sql, [], |row| row.get(0)).unwrap() };
-    let spec = text("SELECT spec_json FROM cell WHERE identity = 'run'");
-    let dataset = text("SELECT output_json FROM cell WHERE identity = 'dataset'");
+    let text = |sql: &str| transaction.query_row(sql, [], |row| row.get::<_, String>(0));
+    let spec = text("SELECT spec_json FROM cell WHERE identity = 'run'")?;
+    let dataset = text("SELECT output_json FROM cell WHERE identity = 'dataset'")?;
     let mut put_cell = transaction
         .prepare(
             "INSERT INTO cell (identity, stage, kind, spec_json, status, attempts, started, finished, output_json, output_digest, files_json,
                seconds, peak_rss_bytes, device, libtorch, build)
              SELECT ?2, stage, kind, coalesce(?3, spec_json), status, 1, finished, finished, coalesce(?4, output_json), ?2, files_json, seconds,
                peak_rss_bytes, device, libtorch, build FROM cell WHERE identity = ?1",
-        )
-        .unwrap();
+        )?;
     let mut put_plan = transaction
-        .prepare("INSERT INTO plan_cell (suite_id, key, position, stage, label, identity) VALUES (?1, ?2, ?3, ?4, ?2, ?5)")
-        .unwrap();
-    let mut put_need = transaction.prepare("INSERT INTO plan_dependency VALUES (?1, ?2, 0, ?3)").unwrap();
-    let mut plan = |key: &str, stage: &str, identity: &str, needs: Option<&str>| {
+        .prepare("INSERT INTO plan_cell (suite_id, key, position, stage, label, identity) VALUES (?1, ?2, ?3, ?4, ?2, ?5)")?;
+    let mut put_need = transaction.prepare("INSERT INTO plan_dependency VALUES (?1, ?2, 0, ?3)")?;
+    let mut plan = |key: &str, stage: &str, identity: &str, needs: Option<&str>| -> Outcome<()> {
         position += 1;
-        put_plan.execute(params![suite_id, key, position, stage, identity]).unwrap();
+        put_plan.execute(params![suite_id, key, position, stage, identity])?;
         if let Some(needs) = needs {
-            put_need.execute(params![suite_id, key, needs]).unwrap();
+            put_need.execute(params![suite_id, key, needs])?;
         }
+        Ok(())
     };
     let identity = |key: &str| blake3::hash(key.as_bytes()).to_hex().to_string();
     for number in 0..DATASETS {
         let key = format!("tokenise/dataset{number}");
         let output = dataset.replace("freesolv", &format!("dataset{number}")).replace("\"data\"", &format!("\"data{number}\""));
-        put_cell.execute(params!["dataset", identity(&key), None::<String>, output]).unwrap();
-        plan(&key, "tokenise", &identity(&key), None);
+        put_cell.execute(params!["dataset", identity(&key), None::<String>, output])?;
+        plan(&key, "tokenise", &identity(&key), None)?;
         for seed in 0..3 {
             let (baseline, key) = (format!("baseline/{number}/{seed}"), format!("tokenise/dataset{number}"));
-            put_cell.execute(params!["forest", identity(&baseline), None::<String>, None::<String>]).unwrap();
-            plan(&baseline, "transfer", &identity(&baseline), Some(&key));
-            put_transfer(transaction, "forest", &identity(&baseline), number, "", noise(number + seed), true);
+            put_cell.execute(params!["forest", identity(&baseline), None::<String>, None::<String>])?;
+            plan(&baseline, "transfer", &identity(&baseline), Some(&key))?;
+            put_transfer(transaction, "forest", &identity(&baseline), number, "", noise(number + seed), true)?;
         }
     }
     for run in 0..RUNS {
         let key = format!("pretrain/run{run}");
         let own = spec.replace("\"seed\":1", &format!("\"seed\":{run}"));
-        put_cell.execute(params!["run", identity(&key), own, None::<String>]).unwrap();
-        plan(&key, "pretrain", &identity(&key), Some("corpus"));
-        put_run(transaction, &identity(&key), run);
+        put_cell.execute(params!["run", identity(&key), own, None::<String>])?;
+        plan(&key, "pretrain", &identity(&key), Some("corpus"))?;
+        put_run(transaction, &identity(&key), run)?;
         for checkpoint in 0..CHECKPOINTS {
             let weights = format!("weights-{run}-{checkpoint}");
             for number in 0..METRICS {
                 let measured = format!("measure/run{run}/{checkpoint}/{number}");
-                put_cell.execute(params!["measure", identity(&measured), None::<String>, None::<String>]).unwrap();
-                plan(&measured, "measure", &identity(&measured), Some(&key));
-                put_measurement(transaction, &identity(&measured), &weights, number, run * 7 + checkpoint);
+                put_cell.execute(params!["measure", identity(&measured), None::<String>, None::<String>])?;
+                plan(&measured, "measure", &identity(&measured), Some(&key))?;
+                put_measurement(transaction, &identity(&measured), &weights, number, run * 7 + checkpoint)?;
             }
             for number in 0..DATASETS {
                 let scored = format!("transfer/run{run}/{checkpoint}/{number}");
-                put_cell.execute(params!["transfer", identity(&scored), None::<String>, None::<String>]).unwrap();
-                plan(&scored, "transfer", &identity(&scored), Some(&key));
+                put_cell.execute(params!["transfer", identity(&scored), None::<String>, None::<String>])?;
+                plan(&scored, "transfer", &identity(&scored), Some(&key))?;
                 let value = noise(run * 31 + checkpoint + number);
-                put_transfer(transaction, "transfer", &identity(&scored), number, &weights, value, checkpoint + 1 == CHECKPOINTS);
+                put_transfer(
+                    transaction,
+                    "transfer",
+                    &identity(&scored),
+                    number,
+                    &weights,
+                    value,
+                    checkpoint + 1 == CHECKPOINTS,
+                )?;
             }
         }
     }
+    Ok(())
 }
 
-fn put_run(transaction: &Transaction<'_>, identity: &str, run: usize) {
+fn put_run(transaction: &Transaction<'_>, identity: &str, run: usize) -> Outcome<()> {
     transaction
         .prepare_cached(
             "INSERT INTO run SELECT ?1, plugin_name, plugin_version, architecture, objective, config_json, corpus_digest, tokenizer_digest,
                tokens, learning_rate, batch, ?2, corpus_molecules, non_embedding_parameters + ?3, total_parameters + ?3, epochs, control,
                diverged, divergence, imported FROM run WHERE identity = 'run'",
-        )
-        .unwrap()
-        .execute(params![identity, run.to_string(), (run % 10 * 1000) as i64])
-        .unwrap();
+        )?
+        .execute(params![identity, run.to_string(), (run % 10 * 1000) as i64])?;
     for checkpoint in 0..CHECKPOINTS {
-        transaction
-            .prepare_cached("INSERT INTO checkpoint VALUES (?1, ?2, ?3, ?2, ?2, 1, ?4, 0.0, 1.5, 6e6, ?5)")
-            .unwrap()
-            .execute(params![
+        transaction.prepare_cached("INSERT INTO checkpoint VALUES (?1, ?2, ?3, ?2, ?2, 1, ?4, 0.0, 1.5, 6e6, ?5)")?.execute(
+            params![
                 identity,
                 checkpoint as i64,
                 format!("checkpoint-{checkpoint}"),
                 checkpoint + 1 == CHECKPOINTS,
                 format!("weights-{run}-{checkpoint}")
-            ])
-            .unwrap();
+            ],
+        )?;
     }
+    Ok(())
 }
 
-fn put_measurement(transaction: &Transaction<'_>, identity: &str, weights: &str, number: usize, seed: usize) {
+fn put_measurement(transaction: &Transaction<'_>, identity: &str, weights: &str, number: usize, seed: usize) -> Outcome<()> {
     transaction
         .prepare_cached(
             "INSERT INTO measurement SELECT ?1, plugin_name, plugin_version, ?2, params_json, budget, ?3, tokens, corpus_molecules,
                heldout_digest, tokenizer_digest, NULL, NULL, NULL, molecules, gradient_equivalents, stopped
              FROM measurement WHERE identity = 'measure'",
-        )
-        .unwrap()
-        .execute(params![identity, metric(number), weights])
-        .unwrap();
+        )?
+        .execute(params![identity, metric(number), weights])?;
     for value in 0..VALUES {
         transaction
-            .prepare_cached("INSERT INTO metric_value VALUES (?1, ?2, ?3, ?4, 'nats', 0.01, 0.02, 0.022, 'statistical', ?5)")
-            .unwrap()
-            .execute(params![identity, value as i64, format!("value{value}"), noise(seed * 91 + number * 13 + value), value == 0])
-            .unwrap();
+            .prepare_cached("INSERT INTO metric_value VALUES (?1, ?2, ?3, ?4, 'nats', 0.01, 0.02, 0.022, 'statistical', ?5)")?
+            .execute(params![
+                identity,
+                value as i64,
+                format!("value{value}"),
+                noise(seed * 91 + number * 13 + value),
+                value == 0
+            ])?;
     }
+    Ok(())
 }
 
 fn put_transfer(
@@ -196,39 +207,37 @@ fn put_transfer(
     weights: &str,
     value: f64,
     predictions: bool,
-) {
+) -> Outcome<()> {
     transaction
         .prepare_cached(
             "INSERT INTO transfer SELECT ?2, protocol, ?3, ?4, split_digest, ?5, embedding_digest, seed, learning_rate, epoch, searched, baseline
              FROM transfer WHERE identity = ?1",
-        )
-        .unwrap()
-        .execute(params![of, identity, weights, format!("data{number}"), format!("dataset{number}")])
-        .unwrap();
+        )?
+        .execute(params![of, identity, weights, format!("data{number}"), format!("dataset{number}")])?;
     transaction
         .prepare_cached(
             "INSERT INTO transfer_task SELECT ?2, position, task, task_kind, score, refused, strength, n_train, n_validation, n_test
              FROM transfer_task WHERE identity = ?1",
-        )
-        .unwrap()
-        .execute([of, identity])
-        .unwrap();
+        )?
+        .execute([of, identity])?;
     for (score, name) in ["rmse", "mae", "r2", "pearson", "spearman"].into_iter().take(SCORES).enumerate() {
-        transaction
-            .prepare_cached("INSERT INTO score VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, 0.1, NULL, 4.2)")
-            .unwrap()
-            .execute(params![identity, score as i64, name, value, score > 1, score == 0])
-            .unwrap();
+        transaction.prepare_cached("INSERT INTO score VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, 0.1, NULL, 4.2)")?.execute(params![
+            identity,
+            score as i64,
+            name,
+            value,
+            score > 1,
+            score == 0
+        ])?;
     }
     if predictions {
         transaction
             .prepare_cached(
                 "INSERT INTO prediction SELECT ?1, 0, molecules, blake3, data FROM prediction WHERE identity = 'transfer'",
-            )
-            .unwrap()
-            .execute([identity])
-            .unwrap();
+            )?
+            .execute([identity])?;
     }
+    Ok(())
 }
 
 /// A fit of each metric to each dataset, with what stands beside one.

@@ -135,7 +135,9 @@ fn check(task: &TaskRecord, score: ScoreName, side: GateSide) -> Result<(), Gate
         let scored = Scored::new(task.labels.iter().map(|label| label.0).collect(), prediction);
         let stored = seed.score.0;
         let found = scored.score(score, &once);
-        if let Some(found) = found.filter(|found| !((found - stored).abs() <= TOLERANCE * stored.abs().max(1.0))) {
+        // A stored score that is not finite agrees with none.
+        let agrees = |found: f64| (found - stored).abs() <= TOLERANCE * stored.abs().max(1.0);
+        if let Some(found) = found.filter(|found| !agrees(*found)) {
             let reason = format!("the stored predictions of {side} give {} = {found:.6}, not the stored {stored:.6}", task.score);
             return Err(GateRefusal::NotAlike { reason });
         }

@@ -122,7 +122,9 @@ fn what_is_not_the_same_is_refused() {
     assert_eq!(refused(&|task| task.runs[0].clear()), "no_predictions");
     assert_eq!(refused(&|task| task.dataset = "z".into()), "no_predictions");
     let few = |task: &mut TaskRecord| {
-        (task.rows.truncate(1), task.labels.truncate(1), task.runs[0][0].predictions.truncate(1));
+        task.rows.truncate(1);
+        task.labels.truncate(1);
+        task.runs[0][0].predictions.truncate(1);
     };
     let (mut first, mut second) = (same(), same());
     few(&mut first);

@@ -33,14 +33,17 @@ pub(super) fn trivial(fitted: &Fitted<'_>) -> Result<Vec<Covariate>, Refusal> {
 }
 
 /// Held-out losses of last annealed checkpoints, by held-out sample and setting of the metric, then by run: value and standard error.
-pub(super) struct Losses<'a>(BTreeMap<(&'a str, Variant), BTreeMap<&'a str, (f64, f64)>>);
+pub(super) struct Losses<'a>(BTreeMap<(&'a str, Variant), OfRuns<'a>>);
+
+/// Value and standard error by run.
+type OfRuns<'a> = BTreeMap<&'a str, (f64, f64)>;
 
 impl<'a> Losses<'a> {
     /// Settings (mask share, budget) stand apart: losses at different ones are different quantities.
     pub fn of(inputs: &'a Inputs) -> Self {
         let objectives: BTreeMap<&str, &str> =
             inputs.runs.iter().map(|run| (run.run.as_str(), heldout_loss(run.objective))).collect();
-        let mut losses: BTreeMap<(&str, Variant), BTreeMap<&str, (f64, f64)>> = BTreeMap::new();
+        let mut losses: BTreeMap<(&str, Variant), OfRuns<'_>> = BTreeMap::new();
         let known = |row: &&MetricRow| {
             let own = objectives.get(row.run.as_str()) == Some(&row.metric.as_str());
             own && row.primary && row.last && row.annealed && row.value.is_finite()
