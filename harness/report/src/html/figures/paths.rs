@@ -118,8 +118,11 @@ fn two_digits(value: f64) -> String {
     format!("{value:.2}")
 }
 
+/// A table of ends of fine-tunings: their names, datasets and places.
+type Ends<'a> = (&'a ArtifactTable, Vec<&'a str>, Vec<&'a str>, Vec<(f64, f64)>);
+
 fn finetuning(tables: &[ArtifactTable]) -> Option<Figure> {
-    let found: Vec<(&ArtifactTable, Vec<&str>, Vec<&str>, Vec<(f64, f64)>)> = of_file(tables, FINETUNING.0)
+    let found: Vec<Ends<'_>> = of_file(tables, FINETUNING.0)
         .into_iter()
         .filter_map(|table| {
             let (names, datasets) = (table.texts(FINETUNING.1[0])?, table.texts(FINETUNING.1[1])?);
