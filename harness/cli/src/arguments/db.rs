@@ -31,8 +31,8 @@ Exit status 3 if something is wrong (each thing is named), 5 if the store cannot
     /// Take the results of another store into this one: suites, cells, files, gate baselines
     ///
     /// The other store is only read, and nothing of it is trusted: see harness/store/src/merge. A cell that is finished in both with
-    /// unlike results is a conflict: it is reported with both digests, and ours is kept. Fits are not taken; those of suites that
-    /// gained cells are made anew. New suites do not become the newest, which commands take where no --suite is given.
+    /// unlike results is a conflict, and so is a release of a plugin with two files: it is reported with both digests, and ours is kept.
+    /// What failed there is to be computed here. Fits are not taken; those of all suites here that gained cells are made anew. New suites do not become the newest, which commands take where no --suite is given.
     #[command(after_help = "Example:
   clmbench db merge ../other/.clmbench --dry-run   look first
   clmbench db merge ../other/.clmbench             a store folder, with its files

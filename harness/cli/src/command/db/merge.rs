@@ -4,6 +4,7 @@ use clmbench_store::{MergeKind, MergeRow, MergeState, Merged, Store};
 
 use crate::{
     arguments::{Global, MergeArguments},
+    command::leaderboard,
     console::{Console, one_line},
     error::CliError,
     units::{counted, show_bytes},
@@ -17,26 +18,57 @@ const MOST_LISTED: usize = 10;
 /// # Errors
 /// [`CliError::Store`]; [`CliError::Conflicts`] once everything else is done; [`CliError::Analysis`]; [`CliError::Output`].
 pub fn run(arguments: &MergeArguments, global: &Global, console: Console) -> Result<(), CliError> {
-    let merged = if arguments.dry_run {
-        Store::open_reader(&global.store)?.merge_plan(&arguments.other, super::verify)?
+    // Rows are in the store whatever becomes of the fits, so that they are shown in any case.
+    let (merged, fitted) = if arguments.dry_run {
+        (planned(arguments, global)?, Ok(0))
     } else {
         let (mut store, merged) = Store::merge(&global.store, &arguments.other, super::verify)?;
-        for suite in &merged.suites {
-            let (fits, statistics) = clmbench_analysis::fit_suite(&store, *suite)?;
-            store.put_fits(*suite, &fits, &statistics)?;
-        }
-        merged
+        let fitted = fit(&mut store, &merged);
+        (merged, fitted)
     };
     if arguments.json.json {
         console.json("db-merge", &merged.rows)?;
     } else {
-        console.print(&page(&merged, arguments.dry_run))?;
+        console.print(&page(&merged, arguments.dry_run, *fitted.as_ref().unwrap_or(&0)))?;
     }
+    fitted?;
     let count = merged.conflicts();
     if count > 0 { Err(CliError::Conflicts { count }) } else { Ok(()) }
 }
 
-fn page(merged: &Merged, dry_run: bool) -> String {
+fn planned(arguments: &MergeArguments, global: &Global) -> Result<Merged, CliError> {
+    // The merge itself would make it.
+    if !global.store.join("store.sqlite").exists() {
+        return Ok(Store::merge_plan_into_none(&arguments.other, super::verify)?);
+    }
+    Ok(Store::open_reader(&global.store)?.merge_plan(&arguments.other, super::verify)?)
+}
+
+/// Makes the fits of suites that gained cells anew, and of those whose fits are not of their cells, as after a merge that was cut
+/// short. Gives how many were made; one that cannot be made does not keep the others from it.
+fn fit(store: &mut Store, merged: &Merged) -> Result<usize, CliError> {
+    let (mut made, mut failed) = (0, None);
+    for suite in store.suites()?.into_iter().map(|suite| suite.id) {
+        let stale = || Ok::<_, CliError>(store.fits_state(suite)?.is_some_and(|state| state.stale));
+        if !merged.suites.contains(&suite) && !stale()? {
+            continue;
+        }
+        match fit_one(store, suite) {
+            Ok(()) => made += 1,
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    failed.map_or(Ok(made), Err)
+}
+
+fn fit_one(store: &mut Store, suite: i64) -> Result<(), CliError> {
+    let before = leaderboard::before(store, suite)?;
+    let (fits, statistics) = clmbench_analysis::fit_suite(store, suite)?;
+    store.put_fits(suite, &fits, &statistics)?;
+    leaderboard::keep_previous(store, suite, before)
+}
+
+fn page(merged: &Merged, dry_run: bool, fitted: usize) -> String {
     use MergeState::{Conflict, Damaged, LeftOut, Missing, New, Same};
     let mut text = String::new();
     for kind in MergeKind::ALL {
@@ -66,9 +98,10 @@ fn page(merged: &Merged, dry_run: bool) -> String {
     if dry_run {
         return text + "nothing was changed (--dry-run)";
     }
-    match merged.suites.len() {
-        0 => text + "there was nothing new",
-        suites => text + &format!("fits of {} made anew", counted(suites, "suite")),
+    match fitted {
+        0 if merged.rows.iter().all(|row| row.state != New) => text + "there was nothing new",
+        0 => text + "no fits were made anew",
+        fitted => text + &format!("fits of {} made anew", counted(fitted, "suite")),
     }
 }
 
@@ -120,7 +153,7 @@ cell             2 new, 1 conflict
 files            1 missing (2.0 KiB)
   missing  pretrain/b  abababababababab: model.safetensors is not there
 fits of 1 suite made anew";
-        assert_eq!(page(&Merged { rows, suites: vec![1] }, false), expected);
-        assert_eq!(page(&Merged::default(), true), "nothing was changed (--dry-run)");
+        assert_eq!(page(&Merged { rows, suites: vec![1] }, false, 1), expected);
+        assert_eq!(page(&Merged::default(), true, 0), "nothing was changed (--dry-run)");
     }
 }

@@ -36,7 +36,8 @@ pub fn predictors(choice: &BoardArguments, global: &Global, console: Console) ->
             console.note("no statistics over all tasks are stored: `clmbench run SUITE` fits anew");
         }
         let mut listing = Listing::new("leaderboard-pooled/1", &POOLED, objects(&board.pooled)?);
-        listing.usual = &POOLED_USUAL;
+        let pools: BTreeSet<&str> = board.pooled.iter().map(|row| row.pool.as_str()).collect();
+        listing.usual = if pools.len() > 1 { &POOLED_USUAL } else { &POOLED_USUAL[1..] };
         listing.arrange(choice, |_| String::new())?;
         if listing.is_plain(choice) && !board.pooled.is_empty() {
             return console.print(&clmbench_report::pooled_table(&board, console.style));
@@ -136,7 +137,9 @@ const PREDICTORS_USUAL: [&str; 14] = [
     "gain_high",
     "verdict",
 ];
-const POOLED_USUAL: [&str; 13] = [
+/// The pool alone is not always said.
+const POOLED_USUAL: [&str; 14] = [
+    "pool",
     "rank",
     "metric",
     "protocol",
