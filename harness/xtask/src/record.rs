@@ -9,18 +9,17 @@ use std::{
 use crate::{bench::environment, error::XtaskError};
 
 /// Tables, rows and the page that are recorded: file name and command.
-const PARTS: [(&str, &[&str]); 8] = [
+const PARTS: [(&str, &[&str]); 7] = [
     ("predictors.txt", &["leaderboard", "predictors"]),
     ("models.txt", &["leaderboard", "models"]),
     ("fits.csv", &["export", "fits"]),
     ("statistics.csv", &["export", "statistics"]),
     ("models.csv", &["export", "models"]),
-    ("results.csv", &["export", "results"]),
     ("cells.csv", &["export", "cells"]),
     ("report.html", &["report", "--out", "-"]),
 ];
 
-/// Writes the suite, the leaderboards, every number, the report, and what they were computed on.
+/// Writes the suite, the leaderboards, fits, statistics, scores and cells as rows, the report, and what they were computed on.
 pub fn record(checkout: &Path, executable: &Path, store: &Path, suite: &Path, took: &str) -> Result<PathBuf, XtaskError> {
     let stem = suite.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let environment = environment(checkout);
