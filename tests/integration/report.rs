@@ -57,8 +57,10 @@ fn the_page_says_what_was_run_and_what_came_out() {
     assert_eq!(page.matches("<table>").count(), page.matches("<caption>").count());
     assert_eq!(page.matches("<th ").count(), page.matches("scope=\"").count());
     assert_eq!(page.matches("<script>").count(), 1, "the page's own");
+    // The name of a namespace, which the page's own script writes into saved figures, is no address that is asked.
+    let rest = page.replacen("\"http://www.w3.org/2000/svg\"", "", 1);
     for foreign in ["http://", "https://", "<script ", "<link", "<img", "@import", "url("] {
-        assert!(!page.contains(foreign), "{foreign}: the page loads nothing");
+        assert!(!rest.contains(foreign), "{foreign}: the page loads nothing");
     }
 }
 
