@@ -42,7 +42,7 @@ fn baselines_stand_in_the_rankings_of_every_protocol() {
         let values: Vec<f64> = rows.iter().map(|row| row.value.unwrap()).collect();
         assert!(values.is_sorted(), "{values:?}");
         let shared = |row: &&ModelRow| rows.iter().filter(|other| other.value < row.value).count() as u32 + 1;
-        assert!(rows.iter().all(|row| row.rank == Some(shared(&row))), "equal scores share a rank");
+        assert!(rows.iter().all(|row| row.rank == Some(shared(row))), "equal scores share a rank");
         kinds.sort();
         assert_eq!(kinds, [Run, Run, Run, Run, Baseline, Baseline, MeanPredictor]);
     }

@@ -282,7 +282,7 @@ mod tests {
         (pool.value, pool.verdict, pool.pool) = (Some(-0.4), Some("does_not_predict".into()), Some("causal_lm".into()));
         pool.details_json = Some("{\"reversed\":true}".into());
         let row = predictor("a/b", "esol", 0.6);
-        assert!(!drawn(&figures(&[row.clone()], &[pool.clone()])[0]).contains("-0.40"), "of other runs");
+        assert!(!drawn(&figures(std::slice::from_ref(&row), std::slice::from_ref(&pool))[0]).contains("-0.40"), "of other runs");
         pool.pool = Some("masked_lm tokenizer:0 sample:1 probe".into());
         assert!(drawn(&figures(&[row], &[pool])[0]).contains("-0.40 ✗!"));
     }

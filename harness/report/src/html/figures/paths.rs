@@ -68,7 +68,7 @@ fn training(tables: &[ArtifactTable]) -> Option<Figure> {
         let (x, y) = axes(area, &points);
         let mut plot = Plot::new(area, x, y);
         let step = points.len().div_ceil(MOST_MARKS);
-        let drawn = |index: usize| index % step == 0 || index + 1 == points.len();
+        let drawn = |index: usize| index.is_multiple_of(step) || index + 1 == points.len();
         let thin: Vec<(f64, f64)> =
             points.iter().enumerate().filter(|(index, _)| drawn(*index)).map(|(_, point)| *point).collect();
         plot.line(0, false, "order of training", &thin);
