@@ -73,8 +73,8 @@ pub(crate) struct Comparisons {
     sign: f64,
     /// None where the ranking was not asked for.
     models: Option<BTreeMap<String, Result<Replicates, String>>>,
-    /// Transfer seeds averaged, by the same names.
-    seeds: BTreeMap<String, u32>,
+    /// Cells averaged and transfer seeds of a fine-tuning, by the same names.
+    seeds: BTreeMap<String, (u32, Vec<u64>)>,
 }
 
 impl Comparisons {
@@ -94,7 +94,7 @@ impl Comparisons {
         let sides: Vec<Side<'_>> = models.iter().map(side).collect();
         let label = format!("models {} {} {} {} {}", group.dataset, group.task, group.protocol, group.score, group.split_digest);
         let found = replicates(&group.score, &sides, &label);
-        let seeds = models.iter().map(|(name, score)| (name.clone(), score.seeds)).collect();
+        let seeds = models.iter().map(|(name, score)| (name.clone(), (score.seeds, score.transfer_seeds.clone()))).collect();
         Self { sign: sign(group), seeds, models: Some(models.into_iter().map(|(name, _)| name).zip(found).collect()) }
     }
 
@@ -108,12 +108,20 @@ impl Comparisons {
         }
     }
 
-    /// What an interval contains. A difference of means over unlike numbers of seeds is one of two recipes.
+    /// What an interval contains. A difference of means over unlike numbers of seeds is one of two recipes, and over other seeds it
+    /// is not paired by them.
     fn contains(&self, ours: &str, others: &[(String, f64)]) -> String {
-        let seeds = |name: &str| self.seeds.get(name).copied().unwrap_or(0);
-        match others.iter().map(|(name, _)| seeds(name)).find(|other| *other != seeds(ours)) {
-            Some(other) => format!("{CONTAINS}, and their numbers differ ({} and {other})", seeds(ours)),
-            None => CONTAINS.to_owned(),
+        let none = (0, Vec::new());
+        let of = |name: &str| self.seeds.get(name).unwrap_or(&none);
+        let (count, seeds) = of(ours);
+        let mut others = others.iter().map(|(name, _)| of(name));
+        if let Some((other, _)) = others.clone().find(|(other, _)| other != count) {
+            return format!("{CONTAINS}, and their numbers differ ({count} and {other})");
+        }
+        let unlike = |other: &Vec<u64>| !seeds.is_empty() && !other.is_empty() && other != seeds;
+        match others.any(|(_, other)| unlike(other)) {
+            true => format!("{CONTAINS}, and they are not the same on both sides, though as many"),
+            false => CONTAINS.to_owned(),
         }
     }
 

@@ -46,6 +46,8 @@ pub struct Score {
     pub se_seed: Option<f64>,
     /// Cells averaged.
     pub seeds: u32,
+    /// Transfer seeds of a fine-tuning, rising; empty where a protocol or a baseline has none.
+    pub transfer_seeds: Vec<u64>,
     /// The same score of the predictor that always says the training mean or prevalence.
     pub mean_predictor: f64,
     /// Molecules with labels for testing.
@@ -99,6 +101,7 @@ fn mean_over_seeds(seeds: &[&ScoreRow]) -> Score {
         se_test: mean(|row| row.se_test),
         se_seed: if seeds.len() > 1 { Some(spread()) } else { seeds.first().and_then(|row| row.se_seed) },
         seeds: seeds.len() as u32,
+        transfer_seeds: transfer_seeds(seeds),
         mean_predictor: mean(|row| row.mean_predictor),
         n_test: seeds.iter().map(|row| row.n_test).min().unwrap_or(0),
         annealed: seeds.iter().all(|row| row.annealed),
@@ -107,6 +110,12 @@ fn mean_over_seeds(seeds: &[&ScoreRow]) -> Score {
         devices: distinct(|row| &row.device),
         libtorch: distinct(|row| &row.libtorch),
     }
+}
+
+fn transfer_seeds(cells: &[&ScoreRow]) -> Vec<u64> {
+    let mut seeds: Vec<u64> = cells.iter().filter(|row| row.protocol == "finetune").map(|row| row.seed).collect();
+    seeds.sort_unstable();
+    seeds
 }
 
 /// The runs of one fit, in order of their identity.

@@ -4,7 +4,7 @@
 //!
 //! - **test molecules**, left out one at a time (jackknife), from both sides (paired) and from all tasks that share them;
 //! - **seeds**: pretraining seeds where both sides have at least three ([`Claim::Recipe`]); else the transfer seeds of
-//!   protocols that have some ([`Claim::Checkpoint`]).
+//!   protocols that have some ([`Claim::Checkpoint`]), seed by seed where both sides have the same ones ([`TransferSeeds`]).
 //!
 //! The interval is d +- t x standard error, the variances of both levels added and the degrees of freedom by Welch (1947) and
 //! Satterthwaite (1946): resampling three seeds would see two thirds of their variance and would not know that three are few. The
@@ -86,6 +86,19 @@ pub enum Claim {
     Recipe,
 }
 
+/// Seeds of a protocol, as fine-tuning has and a closed-form probe has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TransferSeeds {
+    /// It has none.
+    None,
+    /// Every run of both sides has the same seeds, in the same order: the variance is that of the differences seed by seed. Where
+    /// their numbers differ after all, they are taken as [`TransferSeeds::Unpaired`].
+    Paired,
+    /// The sides have other seeds, or not as many: what they change is independent, and each side has a variance of its own. Seeds
+    /// that both have make that cautious.
+    Unpaired,
+}
+
 /// Predictions of one side: `[pretraining run][transfer seed][molecule]`.
 pub type GatePredictions = Vec<Vec<Vec<f64>>>;
 
@@ -96,8 +109,8 @@ pub struct TaskComparison {
     pub score: ScoreName,
     /// How much worse would still be no loss, in units of the score; above 0.
     pub margin: f64,
-    /// Whether the protocol has seeds of its own, as fine-tuning has and a closed-form probe has not.
-    pub seeded: bool,
+    /// Seeds of the protocol.
+    pub seeds: TransferSeeds,
     /// Tasks of one group with the same number share their transfer seeds, as the heads of one fine-tuning do.
     pub block: usize,
     /// Places of this task's molecules among those of the group.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clmbench_stats::{
     ScoreName, Scored,
-    gate::{GateGroup, GatePredictions, GateRefusal, GateSide, TaskComparison},
+    gate::{GateGroup, GatePredictions, GateRefusal, GateSide, TaskComparison, TransferSeeds},
 };
 use serde_json::Value;
 
@@ -78,7 +78,7 @@ fn compared(
     Ok(TaskComparison {
         score,
         margin,
-        seeded: task.protocol == "finetune",
+        seeds: transfer_seeds(task, other),
         block,
         places: task.rows.iter().filter_map(|row| rows.binary_search(row).ok()).collect(),
         labels: task.labels.iter().map(|label| label.0).collect(),
@@ -94,6 +94,16 @@ pub(super) fn counterpart<'a>(task: &TaskRecord, candidate: &'a SideRecord) -> O
     };
     let mut all = candidate.tasks.iter().filter(same);
     all.clone().find(|other| other.split_digest == task.split_digest).or_else(|| all.next())
+}
+
+/// Whether the transfer seeds of both sides are pairs: the same ones in every run. Records are ordered by seed.
+pub(super) fn transfer_seeds(task: &TaskRecord, other: &TaskRecord) -> TransferSeeds {
+    if task.protocol != "finetune" {
+        return TransferSeeds::None;
+    }
+    let mut runs = task.runs.iter().chain(&other.runs).map(|run| run.iter().map(|seed| seed.seed).collect::<Vec<u64>>());
+    let first = runs.next();
+    if runs.all(|seeds| Some(&seeds) == first.as_ref()) { TransferSeeds::Paired } else { TransferSeeds::Unpaired }
 }
 
 fn missing(task: &TaskRecord, left_out: &[LeftOut]) -> GateRefusal {

@@ -2,12 +2,15 @@
 
 use clmbench_protocol::{Comparable, Direction, ErrorKind};
 use clmbench_stats::{
-    gate::{Claim, Estimate, GateRefusal, GateSide, GateVerdict, SEEDS_OF_A_RECIPE, TaskJudgement, ValueComparison, judge_gate},
+    gate::{
+        Claim, Estimate, GateRefusal, GateSide, GateVerdict, SEEDS_OF_A_RECIPE, TaskJudgement, TransferSeeds, ValueComparison,
+        judge_gate,
+    },
     numeric::{mean, sample_sd},
 };
 
 use super::{
-    compare::{counterpart, groups},
+    compare::{counterpart, groups, transfer_seeds},
     freeze::LeftOut,
     record::{GateBaseline, MetricRecord, SideRecord, SpeedRecord, TaskRecord},
     report::{GateOverall, GateReport, GateRow, GateRowKind},
@@ -143,13 +146,13 @@ fn summary(task: Option<&TaskRecord>) -> (Option<f64>, (u32, u32)) {
 
 fn score_row(baseline: &GateBaseline, candidate: &SideRecord, place: usize, claim: Claim, found: &TaskJudgement) -> GateRow {
     let task = &baseline.side.tasks[place];
-    let (first, second) = (summary(Some(task)), summary(counterpart(task, candidate)));
+    let other = counterpart(task, candidate);
+    let (first, second) = (summary(Some(task)), summary(other));
     let margin = baseline.margins.get(place);
-    let contains = match (claim, &found.estimate) {
-        (_, Err(refusal)) => refusal.to_string(),
-        (Claim::Recipe, Ok(_)) => "test molecules and pretraining seeds".to_owned(),
-        (Claim::Checkpoint, Ok(estimate)) if estimate.se_seed.is_some() => "test molecules and transfer seeds".to_owned(),
-        (Claim::Checkpoint, Ok(_)) => "test molecules".to_owned(),
+    let contains = match (&found.estimate, other) {
+        (Err(refusal), _) => refusal.to_string(),
+        (Ok(_), Some(other)) => contains(claim, task, other),
+        (Ok(_), None) => String::new(),
     };
     let row = GateRow {
         name: task.dataset.clone(),
@@ -168,6 +171,32 @@ fn score_row(baseline: &GateBaseline, candidate: &SideRecord, place: usize, clai
         ..empty(GateRowKind::Score)
     };
     filled(row, found)
+}
+
+/// What the interval of a task contains.
+fn contains(claim: Claim, task: &TaskRecord, other: &TaskRecord) -> String {
+    let numbers = |task: &TaskRecord| {
+        let mut numbers: Vec<usize> = task.runs.iter().map(Vec::len).collect();
+        numbers.dedup();
+        numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ")
+    };
+    let (first, second) = (numbers(task), numbers(other));
+    let others =
+        if first == second { format!("{first} on each side, but not the same") } else { format!("{first} and {second}") };
+    match (claim, transfer_seeds(task, other)) {
+        (Claim::Recipe, TransferSeeds::Unpaired) => format!(
+            "test molecules and pretraining seeds; the transfer seeds of the sides differ ({others}), and what such a seed changes \
+             in all runs of a side alike is not in it"
+        ),
+        (Claim::Recipe, _) => "test molecules and pretraining seeds".to_owned(),
+        (Claim::Checkpoint, TransferSeeds::None) => "test molecules".to_owned(),
+        (Claim::Checkpoint, TransferSeeds::Paired) => {
+            format!("test molecules and transfer seeds (the same {first} on both sides, paired)")
+        }
+        (Claim::Checkpoint, TransferSeeds::Unpaired) => {
+            format!("test molecules and transfer seeds ({others}: unpaired)")
+        }
+    }
 }
 
 fn filled(row: GateRow, found: &TaskJudgement) -> GateRow {

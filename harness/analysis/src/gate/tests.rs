@@ -11,9 +11,9 @@ use crate::GENERATED_BY;
 fn task(name: &str, protocol: &str, errors: &[&[f64]]) -> TaskRecord {
     let mut rng = generator(1, name);
     let labels: Vec<f64> = (0..40).map(|_| rng.random_range(-2.0..2.0)).collect();
-    let seed = |error: &f64| SeedRecord {
+    let seed = |(seed, error): (usize, &f64)| SeedRecord {
         cell: "cell".into(),
-        seed: 0,
+        seed: 7000 + seed as u64,
         score: Number(*error),
         // Errors of one size and both signs: the RMSE is that size in every resample.
         predictions: labels
@@ -35,7 +35,7 @@ fn task(name: &str, protocol: &str, errors: &[&[f64]]) -> TaskRecord {
         settings: json!({ "revision": 1, "protocol": protocol }),
         rows: (0..40).collect(),
         labels: labels.iter().copied().map(Number).collect(),
-        runs: errors.iter().map(|seeds| seeds.iter().map(seed).collect()).collect(),
+        runs: errors.iter().map(|seeds| seeds.iter().enumerate().map(seed).collect()).collect(),
     }
 }
 
@@ -98,8 +98,44 @@ fn each_side_is_matched_by_task_and_protocol() {
     assert_eq!(report.overall.reason, "worse on a expt (probe), after Holm over 3 comparisons");
     // The difference by hand: -(.9 - .5).
     assert!((report.rows[0].difference.unwrap() + 0.4).abs() < 1e-9);
-    assert_eq!(report.rows[1].contains, "test molecules and transfer seeds");
+    assert_eq!(report.rows[1].contains, "test molecules and transfer seeds (the same 3 on both sides, paired)");
     assert_eq!(report.rows[1].candidate_seeds, (1, 3));
+}
+
+/// The same seeds are pairs; others, as many or not, are not, and the row says which.
+#[test]
+fn transfer_seeds_are_paired_by_the_seed() {
+    let frozen = baseline(vec![task("a", "finetune", &[&[0.5, 0.6, 0.7]])]);
+    let judged = |errors: &[f64], first_seed: u64| {
+        let mut other = task("a", "finetune", &[errors]);
+        other.runs[0].iter_mut().zip(first_seed..).for_each(|(record, seed)| record.seed = seed);
+        judge(&frozen, &side(vec![other]), &[], &Asked::default()).rows.remove(0)
+    };
+    // Each seed moves both alike: the differences are -.01 at every one.
+    let same = judged(&[0.51, 0.61, 0.71], 7000);
+    assert_eq!(same.contains, "test molecules and transfer seeds (the same 3 on both sides, paired)");
+    assert!(same.se_seed.unwrap() < 1e-12 && same.verdict == GateVerdict::NotWorse, "{same:?}");
+    // Two means of three with a standard deviation of .1 each.
+    let others = judged(&[0.51, 0.61, 0.71], 8000);
+    assert_eq!(others.contains, "test molecules and transfer seeds (3 on each side, but not the same: unpaired)");
+    assert!((others.se_seed.unwrap() - (2.0f64 * 0.01 / 3.0).sqrt()).abs() < 1e-9, "{others:?}");
+    assert_eq!(others.verdict, GateVerdict::CannotTell);
+    // Variances .01 over 3 and .025 over 5 seeds.
+    let more = judged(&[0.41, 0.51, 0.61, 0.71, 0.81], 7000);
+    assert_eq!(more.contains, "test molecules and transfer seeds (3 and 5: unpaired)");
+    assert!((more.se_seed.unwrap() - (0.01f64 / 3.0 + 0.025 / 5.0).sqrt()).abs() < 1e-9, "{more:?}");
+    // Three runs each are a recipe, whose runs are not pairs; other transfer seeds are said.
+    let recipe = |seed: u64| {
+        let errors: &[&[f64]] = &[&[0.5], &[0.51], &[0.52]];
+        let frozen = baseline(vec![task("a", "finetune", errors)]);
+        let mut other = task("a", "finetune", errors);
+        other.runs.iter_mut().flatten().for_each(|record| record.seed = seed);
+        judge(&frozen, &side(vec![other]), &[], &Asked::default()).rows.remove(0).contains
+    };
+    assert_eq!(recipe(7000), "test molecules and pretraining seeds");
+    assert!(
+        recipe(8000).starts_with("test molecules and pretraining seeds; the transfer seeds of the sides differ (1 on each side")
+    );
 }
 
 #[test]

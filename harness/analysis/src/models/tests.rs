@@ -1,4 +1,6 @@
 #![allow(clippy::unwrap_used)]
+use clmbench_store::ScoreRow;
+
 use super::*;
 use crate::{
     paired::Predictions,
@@ -57,6 +59,29 @@ fn difference_to_the_control_of_the_same_size_is_oriented_and_paired() {
     let other = board.rows.iter().find(|row| row.run.as_deref() == Some("run001")).unwrap();
     assert_eq!(other.control_difference, None);
     assert!(other.control_difference_contains.contains("no control"));
+}
+
+/// As many seeds are not the same seeds.
+#[test]
+fn seeds_of_fine_tunings_are_told_apart_by_the_seed() {
+    let contains = |control_seeds: &[u64]| {
+        let mut inputs = with_control();
+        let cells = [("run000", [5, 6].as_slice(), 1.0), ("control", control_seeds, 3.8)];
+        inputs.scores = Vec::new();
+        for (run, seeds, rmse) in cells {
+            for seed in seeds {
+                let cell = format!("{run} {seed}");
+                inputs.predictions.insert((cell.clone(), "expt".to_owned()), predictions(rmse));
+                inputs.scores.push(ScoreRow { cell, protocol: "finetune".into(), seed: *seed, ..score_row(run, rmse) });
+            }
+        }
+        let board = model_board(&inputs, &Compared::default());
+        board.rows.iter().find(|row| row.run.as_deref() == Some("run000")).unwrap().control_difference_contains.clone()
+    };
+    let same = "test molecules, the same for both; no seeds are in it";
+    assert_eq!(contains(&[5, 6]), same);
+    assert_eq!(contains(&[5, 7]), format!("{same}, and they are not the same on both sides, though as many"));
+    assert_eq!(contains(&[5]), format!("{same}, and their numbers differ (2 and 1)"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
-use super::{Claim, GateGroup, GateRefusal, GateSide, TaskComparison, ValueComparison};
+use super::{Claim, GateGroup, GateRefusal, GateSide, TaskComparison, TransferSeeds, ValueComparison};
 use crate::{
     numeric::{mean, sample_sd},
     scored::Scored,
@@ -41,8 +41,8 @@ pub(super) struct Component {
     /// Of the mean over the seeds.
     pub variance: f64,
     pub degrees_of_freedom: f64,
-    /// Whether it is the candidate's.
-    pub candidate: bool,
+    /// Whose seeds; none where both sides have the same ones, paired.
+    pub side: Option<GateSide>,
     /// Seeds it is from.
     pub seeds: usize,
 }
@@ -134,36 +134,61 @@ fn parts(work: &Work<'_>, molecules: usize, claim: Claim) -> Result<Parts, GateR
         let of = |one: &Scored| task.score.sign() * one.score(task.score, &counts).unwrap_or(f64::NAN);
         side.iter().map(|seeds| seeds.iter().map(of).collect()).collect::<Vec<Vec<f64>>>()
     });
-    let seeds = components(&scores, claim, task.seeded)?;
+    let seeds = components(&scores, claim, task.seeds)?;
     let uncertain = Uncertain::of_tasks(difference, task.margin, task.places.len(), &influence, seeds);
     Ok(Parts { uncertain, influence, scores })
 }
 
-/// Variances over seeds of the mean of each side.
+/// Variances over seeds of the difference of the sides' means: one of all where seeds are paired, else one of each side.
 ///
 /// # Errors
 /// [`GateRefusal::OneSeed`] where a protocol with seeds has one and pretraining seeds do not stand in.
-pub(super) fn components(scores: &[Vec<Vec<f64>>; 2], claim: Claim, seeded: bool) -> Result<Vec<Component>, GateRefusal> {
+pub(super) fn components(scores: &[Vec<Vec<f64>>; 2], claim: Claim, seeds: TransferSeeds) -> Result<Vec<Component>, GateRefusal> {
+    let sides = [GateSide::Baseline, GateSide::Candidate];
+    if claim == Claim::Recipe {
+        let means = |runs: &Vec<Vec<f64>>| runs.iter().map(|seeds| mean(seeds)).collect::<Vec<f64>>();
+        return Ok(sides.into_iter().zip(scores).map(|(side, runs)| component(&means(runs), Some(side))).collect());
+    }
+    if seeds == TransferSeeds::None {
+        return Ok(Vec::new());
+    }
+    for (side, runs) in sides.into_iter().zip(scores) {
+        if let Some(few) = runs.iter().find(|seeds| seeds.len() < 2) {
+            return Err(GateRefusal::OneSeed { side, seeds: few.len() });
+        }
+    }
+    let of_seeds = scores.each_ref().map(|runs| over_runs(runs));
+    if seeds == TransferSeeds::Paired
+        && let [Some(baseline), Some(candidate)] = &of_seeds
+        && baseline.len() == candidate.len()
+    {
+        let differences: Vec<f64> = candidate.iter().zip(baseline).map(|(candidate, baseline)| candidate - baseline).collect();
+        return Ok(vec![component(&differences, None)]);
+    }
     let mut found = Vec::new();
-    for (side, runs) in [GateSide::Baseline, GateSide::Candidate].into_iter().zip(scores) {
-        let candidate = side == GateSide::Candidate;
-        let count = runs.len() as f64;
-        if claim == Claim::Recipe {
-            let means: Vec<f64> = runs.iter().map(|seeds| mean(seeds)).collect();
-            let variance = sample_sd(&means).powi(2) / count;
-            found.push(Component { variance, degrees_of_freedom: count - 1.0, candidate, seeds: runs.len() });
-        } else if seeded {
-            if let Some(few) = runs.iter().find(|seeds| seeds.len() < 2) {
-                return Err(GateRefusal::OneSeed { side, seeds: few.len() });
-            }
-            for seeds in runs {
-                let of_seeds = seeds.len() as f64;
-                let variance = sample_sd(seeds).powi(2) / of_seeds / count.powi(2);
-                found.push(Component { variance, degrees_of_freedom: of_seeds - 1.0, candidate, seeds: seeds.len() });
-            }
+    for ((side, runs), of_seeds) in sides.into_iter().zip(scores).zip(of_seeds) {
+        match of_seeds {
+            Some(means) => found.push(component(&means, Some(side))),
+            None => found.extend(runs.iter().map(|seeds| {
+                let of_run = component(seeds, Some(side));
+                Component { variance: of_run.variance / (runs.len() as f64).powi(2), ..of_run }
+            })),
         }
     }
     Ok(found)
+}
+
+/// Of values at so many seeds: the variance of their mean.
+fn component(values: &[f64], side: Option<GateSide>) -> Component {
+    let count = values.len() as f64;
+    Component { variance: sample_sd(values).powi(2) / count, degrees_of_freedom: count - 1.0, side, seeds: values.len() }
+}
+
+/// The mean over runs at each seed, which moves all of them; none where the runs have unlike numbers of seeds.
+fn over_runs(runs: &[Vec<f64>]) -> Option<Vec<f64>> {
+    let count = runs.first()?.len();
+    let at = |seed: usize| runs.iter().map(|seeds| seeds[seed]).sum::<f64>() / runs.len() as f64;
+    runs.iter().all(|seeds| seeds.len() == count).then(|| (0..count).map(at).collect())
 }
 
 /// Degrees of freedom of a sum of squared influences: 2n / (kurtosis - 1), at least 1 and at most n - 1. Two over the squared

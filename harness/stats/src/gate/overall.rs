@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Claim, GateGroup, GateRefusal, GateVerdict, LEVEL, TaskJudgement,
+    Claim, GateGroup, GateRefusal, GateVerdict, LEVEL, TaskJudgement, TransferSeeds,
     estimate::{self, Component, Parts, Uncertain},
     verdict as of_estimate,
 };
@@ -48,7 +48,7 @@ fn of_runs(compared: &[(usize, usize, &Parts)], weight: impl Fn(&Parts) -> f64) 
         let of_run = |run: usize| compared.iter().map(|(_, _, parts)| weight(parts) * average(&parts.scores[side][run])).sum();
         (0..runs).map(|run| vec![of_run(run)]).collect::<Vec<Vec<f64>>>()
     };
-    estimate::components(&[side(0), side(1)], Claim::Recipe, false).unwrap_or_default()
+    estimate::components(&[side(0), side(1)], Claim::Recipe, TransferSeeds::None).unwrap_or_default()
 }
 
 /// Transfer seeds move the tasks of one block together, and those of different blocks apart.
@@ -56,19 +56,22 @@ fn of_seeds(groups: &[GateGroup], compared: &[(usize, usize, &Parts)], weight: i
     type Shape = [Vec<usize>; 2];
     type Scores = [Vec<Vec<f64>>; 2];
     let shape = |parts: &Parts| -> Shape { parts.scores.each_ref().map(|runs| runs.iter().map(Vec::len).collect()) };
-    let mut blocks: BTreeMap<(usize, usize, Shape), Scores> = BTreeMap::new();
+    let mut blocks: BTreeMap<(usize, usize, TransferSeeds, Shape), Scores> = BTreeMap::new();
     for (group, task, parts) in compared {
         let Ok(task) = &groups[*group].tasks[*task] else { continue };
-        if !task.seeded {
+        if task.seeds == TransferSeeds::None {
             continue;
         }
         let zero = || shape(parts).map(|runs| runs.into_iter().map(|seeds| vec![0.0; seeds]).collect());
-        let sums = blocks.entry((*group, task.block, shape(parts))).or_insert_with(zero);
+        let sums = blocks.entry((*group, task.block, task.seeds, shape(parts))).or_insert_with(zero);
         for (sums, scores) in sums.iter_mut().flatten().zip(parts.scores.iter().flatten()) {
             sums.iter_mut().zip(scores).for_each(|(sum, score)| *sum += weight(parts) * score);
         }
     }
-    blocks.values().flat_map(|sums| estimate::components(sums, Claim::Checkpoint, true).unwrap_or_default()).collect()
+    let of = |((_, _, seeds, _), sums): (&(usize, usize, TransferSeeds, Shape), &Scores)| {
+        estimate::components(sums, Claim::Checkpoint, *seeds).unwrap_or_default()
+    };
+    blocks.iter().flat_map(of).collect()
 }
 
 /// The rule for everything together.

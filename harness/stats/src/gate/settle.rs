@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    GateRefusal,
+    GateRefusal, GateSide,
     estimate::{Uncertain, degrees_of_freedom, t_quantile},
 };
 
@@ -80,7 +80,8 @@ pub(super) fn settle(found: &Uncertain, margin: f64) -> Option<Settle> {
         let needed = molecules * (shortest / wanted).powi(2);
         return Some(Settle::TestMolecules { molecules: (needed.ceil() as usize).max(found.molecules + 1) });
     }
-    let fewest = |candidate: bool| found.seeds.iter().filter(|one| one.candidate == candidate).map(|one| one.seeds).min();
+    let fewest =
+        |side: GateSide| found.seeds.iter().filter(|one| one.side.is_none_or(|of| of == side)).map(|one| one.seeds).min();
     let now = found.seeds.iter().map(|one| one.seeds).min().unwrap_or(2);
     let enough = |each: usize| {
         let grown: Vec<_> = found
@@ -107,8 +108,8 @@ pub(super) fn settle(found: &Uncertain, margin: f64) -> Option<Settle> {
         let middle = below + (each - below) / 2;
         if enough(middle) { each = middle } else { below = middle }
     }
-    let more = |candidate: bool| each.saturating_sub(fewest(candidate).unwrap_or(each));
-    Some(Settle::Seeds { each, more_of_baseline: more(false), more_of_candidate: more(true) })
+    let more = |side: GateSide| each.saturating_sub(fewest(side).unwrap_or(each));
+    Some(Settle::Seeds { each, more_of_baseline: more(GateSide::Baseline), more_of_candidate: more(GateSide::Candidate) })
 }
 
 /// For a comparison that was refused.

@@ -1,7 +1,7 @@
 //! The gate: how often it fails a model that is as good, passes one that is worse by a margin, and how often it can tell.
 
 use clmbench_stats::{
-    gate::{GateGroup, GatePredictions, GateVerdict, TaskComparison, judge_gate, judge_task},
+    gate::{GateGroup, GatePredictions, GateVerdict, TaskComparison, TransferSeeds, judge_gate, judge_task},
     scored::ScoreName,
 };
 use rand_chacha::ChaCha8Rng;
@@ -62,7 +62,7 @@ impl Comparison {
             Ok(TaskComparison {
                 score: ScoreName::RocAuc,
                 margin: MARGIN,
-                seeded: false,
+                seeds: TransferSeeds::None,
                 block: 0,
                 places: (0..self.molecules).collect(),
                 labels: labels.clone(),
@@ -153,8 +153,16 @@ impl Alone {
         };
         let (baseline, candidate) = (side(), side());
         let places = (0..labels.len()).collect();
-        let found =
-            judge_task(TaskComparison { score, margin: MARGIN, seeded: false, block: 0, places, labels, baseline, candidate });
+        let found = judge_task(TaskComparison {
+            score,
+            margin: MARGIN,
+            seeds: TransferSeeds::None,
+            block: 0,
+            places,
+            labels,
+            baseline,
+            candidate,
+        });
         let estimate = found.estimate.unwrap();
         (estimate.low95 > 0.0, estimate.high95 < 0.0)
     }
