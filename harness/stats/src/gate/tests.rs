@@ -100,6 +100,9 @@ fn with_seeds_the_interval_is_that_of_welch() {
     }
 }
 
+/// Makes a task of a margin and the errors of both sides.
+type Make = fn(f64, &[&[f64]], &[&[f64]]) -> TaskComparison;
+
 /// As [`rmse`], with the same transfer seeds on both sides.
 fn paired(margin: f64, baseline: &[&[f64]], candidate: &[&[f64]]) -> TaskComparison {
     TaskComparison { seeds: TransferSeeds::Paired, ..rmse(margin, true, baseline, candidate) }
@@ -130,7 +133,7 @@ fn with_the_same_seeds_the_interval_is_that_of_the_paired_t_test() {
     assert_eq!((same.verdict, same.estimate.unwrap().se_seed), (GateVerdict::NotWorse, Some(0.0)));
     assert_eq!(judge_task(rmse(0.02, true, &[baseline], &[baseline])).verdict, GateVerdict::CannotTell);
     // Numbers that differ cannot be pairs, whatever is said.
-    let unlike = |make: fn(f64, &[&[f64]], &[&[f64]]) -> TaskComparison| judge_task(make(0.02, &[baseline], &[&candidate[..3]]));
+    let unlike = |make: Make| judge_task(make(0.02, &[baseline], &[&candidate[..3]]));
     assert_eq!(unlike(paired), unlike(|margin, baseline, candidate| rmse(margin, true, baseline, candidate)));
     // Seeds that both sides lack: each seed more is one on both.
     let spread: &[f64] = &[0.60, 0.63, 0.57];
@@ -147,7 +150,7 @@ fn with_the_same_seeds_the_interval_is_that_of_the_paired_t_test() {
 fn the_variance_over_seeds_is_right_with_the_same_and_with_other_seeds() {
     const DRAWS: usize = 1_000;
     let mut rng = generator(5, "seeds of a gate");
-    let mut covered = |shared: f64, numbers: [usize; 2], make: fn(f64, &[&[f64]], &[&[f64]]) -> TaskComparison| {
+    let mut covered = |shared: f64, numbers: [usize; 2], make: Make| {
         let mut count = 0;
         for _ in 0..DRAWS {
             let common: Vec<f64> = (0..numbers[0].max(numbers[1])).map(|_| normal(&mut rng)).collect();
@@ -161,7 +164,7 @@ fn the_variance_over_seeds_is_right_with_the_same_and_with_other_seeds() {
         }
         count as f64 / DRAWS as f64
     };
-    let unpaired: fn(f64, &[&[f64]], &[&[f64]]) -> TaskComparison = |margin, first, second| rmse(margin, true, first, second);
+    let unpaired: Make = |margin, first, second| rmse(margin, true, first, second);
     // 95 % within 3 standard errors of 1,000 draws (.7 %); Welch at 3 and 3 is known to be a little wide.
     let right = |share: f64| assert!((0.929..=0.975).contains(&share), "{share}");
     right(covered(0.8, [3, 3], paired));
