@@ -44,25 +44,42 @@ pub fn bca(
     rng: &mut impl Rng,
     statistic: impl Fn(&[usize]) -> Option<f64>,
 ) -> Result<Interval, Refusal> {
+    let one_by_one = |some: &[Vec<usize>], values: &mut Vec<Option<f64>>| {
+        values.extend(some.iter().map(|indices| statistic(indices)));
+    };
+    bca_of_many(n, resamples, 1, rng, one_by_one)
+}
+
+/// As [`bca`], of a statistic that is computed for up to `together` resamples at once. It draws what that draws, and no more.
+pub(crate) fn bca_of_many(
+    n: usize,
+    resamples: usize,
+    together: usize,
+    rng: &mut impl Rng,
+    mut statistic: impl FnMut(&[Vec<usize>], &mut Vec<Option<f64>>),
+) -> Result<Interval, Refusal> {
     check_size("an interval", n, SMALLEST_N_FOR_INTERVALS)?;
     let all: Vec<usize> = (0..n).collect();
-    let estimate = statistic(&all).ok_or(Refusal::Degenerate { usable: 0, draws: 1 })?;
-    let jackknife: Option<Vec<f64>> = (0..n)
-        .map(|left_out| {
-            let kept: Vec<usize> = all.iter().copied().filter(|index| *index != left_out).collect();
-            statistic(&kept)
-        })
-        .collect();
+    // All runs, then all but each of them.
+    let without = |left_out: usize| all.iter().copied().filter(|index| *index != left_out).collect();
+    let sets: Vec<Vec<usize>> = [all.clone()].into_iter().chain((0..n).map(without)).collect();
+    let mut found = Vec::with_capacity(sets.len());
+    sets.chunks(together).for_each(|some| statistic(some, &mut found));
+    let estimate = found[0].ok_or(Refusal::Degenerate { usable: 0, draws: 1 })?;
+    let jackknife: Option<Vec<f64>> = found[1..].iter().copied().collect();
     let mut values = Vec::with_capacity(resamples);
-    let mut indices = vec![0usize; n];
+    let mut drawn = vec![vec![0usize; n]; together];
     let mut tried = 0;
     while values.len() < resamples {
         if tried >= 2 * resamples {
             return Err(Refusal::Degenerate { usable: values.len(), draws: tried });
         }
-        tried += 1;
-        indices.iter_mut().for_each(|index| *index = rng.random_range(0..n));
-        values.extend(statistic(&indices));
+        let some = together.min(resamples - values.len()).min(2 * resamples - tried);
+        tried += some;
+        drawn[..some].iter_mut().flatten().for_each(|index| *index = rng.random_range(0..n));
+        found.clear();
+        statistic(&drawn[..some], &mut found);
+        values.extend(found.iter().flatten());
     }
     values.sort_by(f64::total_cmp);
     let acceleration = jackknife.map_or(0.0, |values| acceleration(&values));

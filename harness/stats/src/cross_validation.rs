@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A run whose copies hold more than this of their own prediction cannot be predicted without them.
-const LARGEST_LEVERAGE: f64 = 1.0 - 1e-9;
+pub(crate) const LARGEST_LEVERAGE: f64 = 1.0 - 1e-9;
 
 /// Predictions of `y` from an intercept and `columns`, leaving out all rows of one group at a time; every fold is refitted by
 /// linfa. `columns` may be empty (the mean of the other groups predicts).

@@ -11,12 +11,13 @@ use rand::Rng;
 use serde::Serialize;
 
 use crate::{
-    bootstrap::{Interval, SMALLEST_N_FOR_INTERVALS, bca},
-    cross_validation::{check_all, q2_by_groups, q2_of_resample},
+    bootstrap::{Interval, SMALLEST_N_FOR_INTERVALS, bca_of_many},
+    cross_validation::{check_all, q2_by_groups},
     numeric::is_constant,
     ols::Column,
     orthogonal::orthonormalise,
     refusal::{Refusal, check_size},
+    resampled_gain::{LANES, ResampledGain},
 };
 
 /// Resamples of the gain's interval.
@@ -83,12 +84,8 @@ pub fn gain(score: &[f64], metric: &[f64], trivial: &[Column<'_>], rng: &mut imp
     let q2_trivial = q2_by_groups(&used, score, &runs)?;
     let q2_with_metric = q2_by_groups(&with_metric, score, &runs)?;
     let trivial_values: Vec<&[f64]> = used.iter().map(|column| column.values).collect();
-    let all_values: Vec<&[f64]> = with_metric.iter().map(|column| column.values).collect();
-    let interval = bca(n, RESAMPLES, rng, |indices| {
-        let mut counts = vec![0.0; n];
-        indices.iter().for_each(|&index| counts[index] += 1.0);
-        Some(q2_of_resample(&all_values, score, &counts)? - q2_of_resample(&trivial_values, score, &counts)?)
-    });
+    let mut resampled = ResampledGain::new(score, metric, &trivial_values);
+    let interval = bca_of_many(n, RESAMPLES, LANES, rng, |resamples, gains| resampled.of(resamples, gains));
     let verdict = match &interval {
         Ok(interval) if interval.low95 > 0.0 => GainVerdict::Better,
         Ok(interval) if interval.high95 <= 0.0 => GainVerdict::NotBetter,

@@ -51,6 +51,7 @@ pub mod random_band;
 pub mod rank_stability;
 pub mod refusal;
 pub mod reliability;
+mod resampled_gain;
 pub mod saturation;
 pub mod scored;
 pub mod seed;

@@ -3,7 +3,7 @@
 use crate::refusal::Refusal;
 
 /// A column keeps less than this share of its length after the others are projected out: it is their combination.
-const RANK_TOLERANCE: f64 = 1e-7;
+pub(crate) const RANK_TOLERANCE: f64 = 1e-7;
 
 /// Orthonormal columns that span the centred, root-weighted design, and the triangle that leads back:
 /// centred column j = sum over i <= j of `triangle[i][j]` x `columns[i]`.

@@ -80,6 +80,53 @@ impl Scored {
         value.is_finite().then_some(value)
     }
 
+    /// The score without each molecule in turn, to the last bit what [`Self::score`] gives where that one does not count; NaN where it does
+    /// not exist.
+    pub fn leave_one_out(&self, name: ScoreName) -> Vec<f64> {
+        if name == ScoreName::RocAuc {
+            return self.areas_without_one();
+        }
+        let mut counts = vec![1.0; self.label.len()];
+        let mut without = |molecule: usize| {
+            counts[molecule] = 0.0;
+            let score = self.score(name, &counts).unwrap_or(f64::NAN);
+            counts[molecule] = 1.0;
+            score
+        };
+        (0..self.label.len()).map(&mut without).collect()
+    }
+
+    /// ROC-AUC without each molecule in one walk: the pairs that a molecule wins are whole and half numbers, which subtract exactly.
+    fn areas_without_one(&self) -> Vec<f64> {
+        let size = self.label.len();
+        let all_positive = self.label.iter().filter(|label| **label > 0.5).count() as f64;
+        let all_negative = size as f64 - all_positive;
+        // What each molecule adds to the pairs: a positive the negatives below it, a negative the positives above, ties half.
+        let mut won = vec![0.0; size];
+        let (mut found, mut passed, mut pairs, mut start) = (0.0, 0.0, 0.0, 0);
+        while start < size {
+            let threshold = self.prediction[self.order[start]];
+            let tied = self.order[start..].iter().take_while(|place| self.prediction[**place] == threshold).count();
+            let group = &self.order[start..start + tied.max(1)];
+            let positive = group.iter().filter(|place| self.label[**place] > 0.5).count() as f64;
+            let negative = group.len() as f64 - positive;
+            for &place in group {
+                let is_positive = self.label[place] > 0.5;
+                won[place] = if is_positive { all_negative - passed - negative / 2.0 } else { found + positive / 2.0 };
+            }
+            pairs += negative * (found + positive / 2.0);
+            found += positive;
+            passed += negative;
+            start += group.len();
+        }
+        let without = |(label, won): (&f64, f64)| {
+            let of_positive = f64::from(u8::from(*label > 0.5));
+            let area = (pairs - won) / ((all_positive - of_positive) * (all_negative - (1.0 - of_positive)));
+            if area.is_finite() { area } else { f64::NAN }
+        };
+        self.label.iter().zip(won).map(without).collect()
+    }
+
     fn sum(&self, counts: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
         let pairs = self.label.iter().zip(&self.prediction);
         pairs.zip(counts).map(|((label, prediction), count)| count * term(*label, *prediction)).sum()
@@ -159,6 +206,21 @@ mod tests {
         let mean = label.iter().sum::<f64>() / n;
         close(ScoreName::R2, 1.0 - squares / label.iter().map(|label| (label - mean).powi(2)).sum::<f64>());
         assert_eq!(scored.score(ScoreName::RocAuc, &[0.0; 60]), None, "no molecules, no score");
+    }
+
+    #[test]
+    fn without_one_molecule_to_the_last_bit() {
+        for n in [2, 3, 7, 60] {
+            let scored = classified(n);
+            for name in [ScoreName::RocAuc, ScoreName::PrAuc, ScoreName::Rmse, ScoreName::Mae, ScoreName::R2] {
+                for (molecule, found) in scored.leave_one_out(name).into_iter().enumerate() {
+                    let mut counts = vec![1.0; n];
+                    counts[molecule] = 0.0;
+                    let right = scored.score(name, &counts);
+                    assert_eq!(Some(found).filter(|found| !found.is_nan()), right, "{name:?} without {molecule} of {n}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -83,16 +83,24 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// The difference when each molecule of the task counts so often; NaN where it does not exist.
-    fn difference(&self, counts: &[f64]) -> f64 {
-        let side = |runs: &[Vec<Scored>]| -> f64 {
-            let run = |seeds: &Vec<Scored>| {
-                let scores = seeds.iter().map(|one| one.score(self.task.score, counts).unwrap_or(f64::NAN));
-                scores.sum::<f64>() / seeds.len() as f64
-            };
-            runs.iter().map(run).sum::<f64>() / runs.len() as f64
+    /// The difference of the mean scores, given the score of each set of predictions; NaN where one does not exist.
+    fn difference(&self, score: impl Fn(usize, usize, usize) -> f64) -> f64 {
+        let side = |side: usize| -> f64 {
+            let runs = &self.sides[side];
+            let run = |run: usize| (0..runs[run].len()).map(|seed| score(side, run, seed)).sum::<f64>() / runs[run].len() as f64;
+            (0..runs.len()).map(run).sum::<f64>() / runs.len() as f64
         };
-        self.task.score.sign() * (side(&self.sides[1]) - side(&self.sides[0]))
+        self.task.score.sign() * (side(1) - side(0))
+    }
+
+    /// The difference without each molecule in turn.
+    fn left_out(&self) -> Vec<f64> {
+        let without: [Vec<Vec<Vec<f64>>>; 2] = self.sides.each_ref().map(|runs| {
+            let of_run = |seeds: &Vec<Scored>| seeds.iter().map(|one| one.leave_one_out(self.task.score)).collect();
+            runs.iter().map(of_run).collect()
+        });
+        let molecules = 0..self.task.labels.len();
+        molecules.map(|molecule| self.difference(|side, run, seed| without[side][run][seed][molecule])).collect()
     }
 }
 
@@ -111,17 +119,13 @@ pub(super) fn of_group(group: &GateGroup, claim: Claim) -> Vec<Result<Parts, Gat
 
 fn parts(work: &Work<'_>, molecules: usize, claim: Claim) -> Result<Parts, GateRefusal> {
     let task = work.task;
-    let mut counts = vec![1.0; task.labels.len()];
-    let difference = work.difference(&counts);
+    let counts = vec![1.0; task.labels.len()];
+    let score = |side: usize, run: usize, seed: usize| work.sides[side][run][seed].score(task.score, &counts).unwrap_or(f64::NAN);
+    let difference = work.difference(score);
     if !difference.is_finite() {
         return Err(GateRefusal::Undefined { what: "the test molecules (are all labels equal?)".to_owned() });
     }
-    let mut left_out = Vec::with_capacity(counts.len());
-    for molecule in 0..counts.len() {
-        counts[molecule] = 0.0;
-        left_out.push(work.difference(&counts));
-        counts[molecule] = 1.0;
-    }
+    let left_out = work.left_out();
     if left_out.iter().any(|value| !value.is_finite()) {
         return Err(GateRefusal::Undefined { what: "the test molecules without one of them".to_owned() });
     }

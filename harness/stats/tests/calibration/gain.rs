@@ -2,10 +2,11 @@
 
 use clmbench_stats::{Column, Gain, GainVerdict, cross_validation::q2_of_resample, gain, numeric::mean};
 use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 
 use super::{
     draw::normal,
-    row::{Claim, Plan, Row, simulate},
+    row::{Claim, Plan, Row, simulate, staged},
 };
 
 const SECTION: &str = "Gain";
@@ -67,18 +68,22 @@ pub fn rows(plan: &Plan) -> Vec<Row> {
             let truth =
                 mean(&simulate(&format!("mean gain {} {n}", weights.name), 20_000, |rng| suite(n, weights, rng).estimate()));
             let design = format!("{}: mean gain {truth:.2}", weights.name);
-            let found = simulate(&format!("gain {} {n}", weights.name), plan.one_in(4), |rng| {
+            let one = |rng: &mut ChaCha8Rng| {
                 let found = suite(n, weights, rng).gain(rng);
                 let covered = found.interval.is_some_and(|interval| interval.low95 <= truth && truth <= interval.high95);
                 (covered, found.verdict == GainVerdict::Better)
-            });
-            let covered: Vec<bool> = found.iter().map(|(covered, _)| *covered).collect();
-            let better: Vec<bool> = found.iter().map(|(_, better)| *better).collect();
-            let claim = Claim::new(SECTION, "95 % interval covers the mean gain", design.clone(), n).within(0.93, 1.0);
-            rows.push(claim.note("cautious: too wide rather than too narrow").row(plan, &covered));
-            let claim = Claim::new(SECTION, "`better`", design, n);
-            let claim = if weights.metric == 0.0 { claim.within(0.0, 0.025) } else { claim.known("power") };
-            rows.push(claim.row(plan, &better));
+            };
+            let claims = |found: &[(bool, bool)]| {
+                let claim = Claim::new(SECTION, "95 % interval covers the mean gain", design.clone(), n).within(0.93, 1.0);
+                let covers = claim.note("cautious: too wide rather than too narrow");
+                let claim = Claim::new(SECTION, "`better`", design.clone(), n);
+                let better = if weights.metric == 0.0 { claim.within(0.0, 0.025) } else { claim.known("power") };
+                vec![
+                    covers.found(found.iter().map(|(covered, _)| *covered).collect()),
+                    better.found(found.iter().map(|(_, better)| *better).collect()),
+                ]
+            };
+            rows.extend(staged(&format!("gain {} {n}", weights.name), plan.simulations(), one, claims));
         }
     }
     rows

@@ -9,7 +9,7 @@ use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::{
     draw::normal,
-    row::{Claim, Plan, Row, simulate},
+    row::{Claim, Plan, Row, staged},
 };
 
 const SECTION: &str = "Gate (ROC-AUC .80, margin .02)";
@@ -91,28 +91,27 @@ pub fn rows(plan: &Plan) -> Vec<Row> {
     for &comparison in plan.choose(&all, &[all[0], all[3]]) {
         for &margins in plan.choose(&[0.0, 1.0, 2.0], &[0.0, 1.0]) {
             let name = comparison.name();
-            // Fewer simulations of the larger ones: each leaves out every molecule once.
-            let part = match comparison.molecules * comparison.tasks * comparison.seeds {
-                0..=200 => 1,
-                201..=1_000 => 2,
-                _ => 8,
-            };
-            let found = simulate(&format!("gate {name} {margins}"), plan.one_in(part), |rng| comparison.verdict(margins, rng));
             let design = match margins {
                 0.0 => format!("as good; {name}"),
                 1.0 => format!("worse by the margin; {name}"),
                 _ => format!("worse by {margins} margins; {name}"),
             };
-            for verdict in [GateVerdict::Worse, GateVerdict::NotWorse, GateVerdict::CannotTell] {
-                let claim = Claim::new(SECTION, format!("`{}`", verdict.word()), design.clone(), comparison.seeds);
-                let claim = match verdict {
-                    GateVerdict::Worse if margins == 0.0 => claim.within(0.0, 0.035).note("wrong"),
-                    GateVerdict::NotWorse if margins >= 1.0 => claim.within(0.0, 0.035).note("wrong"),
-                    GateVerdict::CannotTell => claim,
-                    _ => claim.known("power"),
+            let claims = |found: &[GateVerdict]| {
+                let verdicts = [GateVerdict::Worse, GateVerdict::NotWorse, GateVerdict::CannotTell];
+                let claim = |verdict: GateVerdict| {
+                    let claim = Claim::new(SECTION, format!("`{}`", verdict.word()), design.clone(), comparison.seeds);
+                    let claim = match verdict {
+                        GateVerdict::Worse if margins == 0.0 => claim.within(0.0, 0.035).note("wrong"),
+                        GateVerdict::NotWorse if margins >= 1.0 => claim.within(0.0, 0.035).note("wrong"),
+                        GateVerdict::CannotTell => claim,
+                        _ => claim.known("power"),
+                    };
+                    claim.found(found.iter().map(|found| *found == verdict).collect())
                 };
-                rows.push(claim.row(plan, &found.iter().map(|found| *found == verdict).collect::<Vec<bool>>()));
-            }
+                verdicts.map(claim).into()
+            };
+            let label = format!("gate {name} {margins}");
+            rows.extend(staged(&label, plan.simulations(), |rng| comparison.verdict(margins, rng), claims));
         }
     }
     rows
@@ -183,17 +182,21 @@ fn one_checkpoint(plan: &Plan) -> Vec<Row> {
     let chosen = plan.choose(&all, &smoke);
     let rows = chosen.iter().flat_map(|alone| {
         let name = alone.name();
-        let found = simulate(&format!("gate {name}"), plan.one_in(1), |rng| alone.errs(rng));
-        let claim = |what: &str| Claim::new(ONE_CHECKPOINT, what, name.clone(), 1);
-        let covers: Vec<bool> = found.iter().map(|(better, worse)| !better && !worse).collect();
-        let worse: Vec<bool> = found.iter().map(|(_, worse)| *worse).collect();
-        let covered = claim("95 % interval covers");
-        // Six positives are few enough that the interval is cautious.
-        let covered = match alone {
-            Alone::Rmse(_) => covered.within(0.93, 0.97),
-            Alone::Area(..) => covered.within(0.93, 1.0).note("cautious"),
+        let claims = |found: &[(bool, bool)]| {
+            let claim = |what: &str| Claim::new(ONE_CHECKPOINT, what, name.clone(), 1);
+            let covered = claim("95 % interval covers");
+            // Six positives are few enough that the interval is cautious.
+            let covered = match alone {
+                Alone::Rmse(_) => covered.within(0.93, 0.97),
+                Alone::Area(..) => covered.within(0.93, 1.0).note("cautious"),
+            };
+            let worse = claim("upper end below 0").within(0.0, 0.03).note("wrong; nominal 2.5 %");
+            vec![
+                covered.found(found.iter().map(|(better, worse)| !better && !worse).collect()),
+                worse.found(found.iter().map(|(_, worse)| *worse).collect()),
+            ]
         };
-        [covered.row(plan, &covers), claim("upper end below 0").within(0.0, 0.03).note("wrong; nominal 2.5 %").row(plan, &worse)]
+        staged(&format!("gate {name}"), plan.simulations(), |rng| alone.errs(rng), claims)
     });
     rows.collect()
 }

@@ -32,7 +32,7 @@ pub fn rows(plan: &Plan) -> Vec<Row> {
     let mut rows = Vec::new();
     for &n in plan.runs() {
         let claim = Claim::new(SIZE, "joint permutation test of the mean r", "5 tasks that go together", n).within(0.0, 0.05);
-        rows.push(claim.count(plan, plan.one_in(2), |rng| {
+        rows.push(claim.count(plan.simulations(), |rng| {
             let (metric, scores) = suite(n, 5, 0.0, rng);
             joint_permutation_test(&tasks(&metric, &scores), rng).unwrap().p_value <= 0.05
         }));
@@ -44,7 +44,7 @@ pub fn rows(plan: &Plan) -> Vec<Row> {
             // Each of the two resamplings sees the noise of the cells: the variance is too large (Owen 2007).
             let claim = Claim::new(COVERAGE, what, format!("{number} tasks that go together"), n).within(0.93, 1.0);
             let claim = claim.note("cautious: both resamplings see the noise of a run in a task");
-            rows.push(claim.count(plan, plan.one_in(2), |rng| {
+            rows.push(claim.count(plan.simulations(), |rng| {
                 let (metric, scores) = suite(n, number, effect, rng);
                 let interval = two_way_interval(&tasks(&metric, &scores), 999, rng).unwrap();
                 interval.low95 <= truth && truth <= interval.high95

@@ -23,13 +23,13 @@ pub fn rows(plan: &Plan) -> Vec<Row> {
             // Normal noise of one spread: the test is exact, and 4 to 6 % is what SCIENCE asks of asymptotic ones.
             let size = Claim::new(SIZE, "t of the slope", design.name(), n).within(0.04, 0.06);
             let size = if design == Design::GrowingSpread { size.known(spread) } else { size };
-            rows.push(size.count(plan, plan.one_in(1), |rng| {
+            rows.push(size.count(plan.simulations(), |rng| {
                 let (x, y) = design.draw(n, 0.0, rng);
                 fit(&x, &y).coefficients[1].p_value <= 0.05
             }));
             let cover = Claim::new(COVERAGE, "t interval", design.name(), n).within(0.93, 0.97);
             let cover = if design == Design::GrowingSpread { cover.known(spread) } else { cover };
-            rows.push(cover.count(plan, plan.one_in(1), |rng| {
+            rows.push(cover.count(plan.simulations(), |rng| {
                 let (x, y) = design.draw(n, 0.5, rng);
                 let slope = &fit(&x, &y).coefficients[1];
                 slope.ci_low <= 0.5 && 0.5 <= slope.ci_high
@@ -39,7 +39,7 @@ pub fn rows(plan: &Plan) -> Vec<Row> {
             let student = StudentsT::new(0.0, 1.0, n as f64 - 2.0).unwrap();
             for design in [Design::Normal, Design::FourSizes, Design::GrowingSpread] {
                 let claim = Claim::new(SIZE, "t of the slope with the HC3 error", design.name(), n).within(0.04, 0.06);
-                rows.push(claim.count(plan, plan.one_in(1), |rng| {
+                rows.push(claim.count(plan.simulations(), |rng| {
                     let (x, y) = design.draw(n, 0.0, rng);
                     let slope = &fit(&x, &y).coefficients[1];
                     let t = slope.estimate / slope.hc3_std_error.unwrap();
@@ -48,19 +48,16 @@ pub fn rows(plan: &Plan) -> Vec<Row> {
             }
         }
     }
-    rows.extend(checkpoints_as_points(plan).into_iter().map(|row| Row {
-        required: false,
-        note: "never done here: why the unit is a run",
-        ..row
-    }));
+    rows.extend(checkpoints_as_points(plan, &|claim| claim.known("never done here: why the unit is a run")));
     rows
 }
 
 /// Five checkpoints of each run as points of their own, with nothing related: what the unit of a fit must not be.
-pub fn checkpoints_as_points(plan: &Plan) -> Vec<Row> {
+/// `claimed` says whether it must keep its level.
+pub fn checkpoints_as_points(plan: &Plan, claimed: &dyn Fn(Claim) -> Claim) -> Vec<Row> {
     let rows = plan.runs().iter().map(|&n| {
         let claim = Claim::new(SIZE, "t of the slope, 5 checkpoints a run as points", "normal", n).within(0.04, 0.06);
-        claim.count(plan, plan.one_in(1), |rng| {
+        claimed(claim).count(plan.simulations(), |rng| {
             let (mut x, mut y) = (Vec::new(), Vec::new());
             for _ in 0..n {
                 let (metric, score) = (normal(rng), normal(rng));

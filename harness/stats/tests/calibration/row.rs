@@ -7,6 +7,8 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde_json::json;
 
+use super::rule;
+
 /// How much to simulate.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
@@ -43,33 +45,67 @@ impl Plan {
         if self.full { full } else { smoke }
     }
 
-    /// All simulations, or one in `part` of what resamples inside each.
+    /// Simulations of a design in the first stage.
+    pub fn simulations(self) -> usize {
+        self.simulations
+    }
+
+    /// One simulation in `part`, for a design that takes long; the row says how many.
     pub fn one_in(self, part: usize) -> usize {
         if self.full { (self.simulations / part).max(100) } else { self.simulations / part.min(2) }
     }
+}
 
-    /// Monte-Carlo standard errors by which a share may miss its band: with 200 draws, so many that a right method is not refused.
-    fn allowed_errors(self) -> f64 {
-        if self.full { 2.0 } else { 3.5 }
+/// A share found by simulation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stage {
+    pub simulations: usize,
+    pub share: f64,
+    pub std_error: f64,
+    /// Accepted; none for a row that only informs.
+    pub band: Option<(f64, f64)>,
+    pub inside: bool,
+}
+
+impl Stage {
+    /// Of what was found in each simulation; `allowed` standard errors outside the band are still inside.
+    fn new(band: Option<(f64, f64)>, allowed: f64, found: &[bool]) -> Self {
+        let simulations = found.len();
+        let share = found.iter().filter(|holds| **holds).count() as f64 / simulations as f64;
+        let inside = band.is_none_or(|band| {
+            let (low, high) = rule::accepted(band, allowed, simulations);
+            low <= share && share <= high
+        });
+        Self { simulations, share, std_error: rule::error(share, simulations), band, inside }
     }
 }
 
-/// A share found by simulation, and what it should be.
+/// A line of the table: what was found, and what it should be.
 #[derive(Debug, Clone)]
 pub struct Row {
     pub section: &'static str,
     pub what: String,
     pub design: String,
     pub runs: usize,
-    pub simulations: usize,
-    pub share: f64,
-    pub std_error: f64,
-    /// Accepted; none for a row that only informs.
-    pub band: Option<(f64, f64)>,
+    pub first: Stage,
+    /// Of a share that had to be inside its band and was not in the first stage.
+    pub second: Option<Stage>,
     /// Whether it must be inside.
     pub required: bool,
-    pub inside: bool,
-    pub note: &'static str,
+    pub note: String,
+}
+
+impl Row {
+    /// The verdict of the last stage.
+    pub fn inside(&self) -> bool {
+        self.second.unwrap_or(self.first).inside
+    }
+
+    /// A bound on the probability that a right method is refused here.
+    fn false_alarm(&self) -> f64 {
+        let band = self.first.band.filter(|_| self.required);
+        band.map_or(0.0, |band| rule::false_alarm(band, self.first.simulations))
+    }
 }
 
 /// What a row says before it is simulated.
@@ -81,12 +117,12 @@ pub struct Claim {
     pub runs: usize,
     pub band: Option<(f64, f64)>,
     pub required: bool,
-    pub note: &'static str,
+    pub note: String,
 }
 
 impl Claim {
     pub fn new(section: &'static str, what: impl Into<String>, design: impl Into<String>, runs: usize) -> Self {
-        Self { section, what: what.into(), design: design.into(), runs, band: None, required: false, note: "" }
+        Self { section, what: what.into(), design: design.into(), runs, band: None, required: false, note: String::new() }
     }
 
     /// It must be in this band.
@@ -95,12 +131,12 @@ impl Claim {
     }
 
     /// It is known to leave its band, or only informs; why.
-    pub fn known(self, note: &'static str) -> Self {
-        Self { required: false, note, ..self }
+    pub fn known(self, note: impl Into<String>) -> Self {
+        Self { required: false, note: note.into(), ..self }
     }
 
-    pub fn note(self, note: &'static str) -> Self {
-        Self { note, ..self }
+    pub fn note(self, note: impl Into<String>) -> Self {
+        Self { note: note.into(), ..self }
     }
 
     /// The name of the random stream: everything that tells this row from others.
@@ -108,35 +144,58 @@ impl Claim {
         format!("calibration {} {} {} {}", self.section, self.what, self.design, self.runs)
     }
 
-    /// Counts the simulations in which it holds.
-    pub fn count(self, plan: &Plan, simulations: usize, holds: impl Fn(&mut ChaCha8Rng) -> bool + Sync) -> Row {
-        let found: Vec<bool> = simulate(&self.label(), simulations, holds);
-        self.row(plan, &found)
+    /// With what was found in each simulation.
+    pub fn found(self, found: Vec<bool>) -> Found {
+        Found { claim: self, found }
     }
 
-    /// From what was found in each simulation.
-    pub fn row(self, plan: &Plan, found: &[bool]) -> Row {
-        let simulations = found.len();
-        let share = found.iter().filter(|holds| **holds).count() as f64 / simulations as f64;
-        let error = |share: f64| (share * (1.0 - share) / simulations as f64).sqrt();
-        let inside = self.band.is_none_or(|(low, high)| {
-            let allowed = plan.allowed_errors();
-            share >= low - allowed * error(low) && share <= high + allowed * error(high)
-        });
-        Row {
-            section: self.section,
-            what: self.what,
-            design: self.design,
-            runs: self.runs,
-            simulations,
-            share,
-            std_error: error(share),
-            band: self.band,
-            required: self.required,
-            inside,
-            note: self.note,
+    /// Counts the simulations in which it holds.
+    pub fn count(self, simulations: usize, holds: impl Fn(&mut ChaCha8Rng) -> bool + Sync) -> Row {
+        let label = self.label();
+        let mut rows = staged(&label, simulations, holds, |found| vec![self.clone().found(found.to_vec())]);
+        rows.remove(0)
+    }
+}
+
+/// A claim and whether it held in each simulation of a stage.
+pub struct Found {
+    claim: Claim,
+    found: Vec<bool>,
+}
+
+/// Rows from one set of simulations, by the rule of two stages: where a share that must be inside its band is outside in the first
+/// stage, four times the simulations are drawn from a stream of their own, and they alone decide.
+///
+/// `claims` says what was found in the simulations of a stage; always the same claims in the same order.
+pub fn staged<T: Send>(
+    label: &str,
+    simulations: usize,
+    one: impl Fn(&mut ChaCha8Rng) -> T + Sync,
+    claims: impl Fn(&[T]) -> Vec<Found>,
+) -> Vec<Row> {
+    let first = claims(&simulate(label, simulations, &one));
+    let mut rows: Vec<Row> = first
+        .into_iter()
+        .map(|Found { claim, found }| Row {
+            section: claim.section,
+            what: claim.what,
+            design: claim.design,
+            runs: claim.runs,
+            first: Stage::new(claim.band, rule::FIRST, &found),
+            second: None,
+            required: claim.required,
+            note: claim.note,
+        })
+        .collect();
+    if rows.iter().any(|row| row.required && !row.first.inside) {
+        let again = claims(&simulate(&format!("{label}, second stage"), rule::TIMES * simulations, &one));
+        for (row, Found { claim, found }) in rows.iter_mut().zip(again) {
+            if row.required && !row.first.inside {
+                row.second = Some(Stage::new(claim.band, rule::SECOND, &found));
+            }
         }
     }
+    rows
 }
 
 /// One result a simulation, each with its own random stream, on all cores.
@@ -149,10 +208,16 @@ pub fn append(table: &PathBuf, rows: &[Row]) {
     let lines: String = rows
         .iter()
         .map(|row| {
+            let stage = |stage: &Stage| {
+                json!({
+                    "simulations": stage.simulations, "share": stage.share, "std_error": stage.std_error, "band": stage.band,
+                    "inside": stage.inside,
+                })
+            };
             let line = json!({
-                "section": row.section, "what": row.what, "design": row.design, "runs": row.runs,
-                "simulations": row.simulations, "share": row.share, "std_error": row.std_error, "band": row.band,
-                "required": row.required, "inside": row.inside, "note": row.note,
+                "section": row.section, "what": row.what, "design": row.design, "runs": row.runs, "first": stage(&row.first),
+                "second": row.second.as_ref().map(stage), "required": row.required, "note": row.note,
+                "false_alarm": row.false_alarm(),
             });
             format!("{line}\n")
         })

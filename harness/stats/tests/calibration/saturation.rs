@@ -5,7 +5,7 @@ use rand::Rng;
 
 use super::{
     draw::normal,
-    row::{Claim, Plan, Row, simulate},
+    row::{Claim, Plan, Row, staged},
 };
 
 const SECTION: &str = "Saturation";
@@ -48,21 +48,25 @@ pub fn rows(plan: &Plan) -> Vec<Row> {
     let mut rows = Vec::new();
     for curve in CURVES {
         for &n in plan.choose(&[8, 12, 24, 48], &[8, 24]) {
-            let found: Vec<Saturation> =
-                simulate(&format!("saturation {} {n}", curve.name), plan.one_in(4), |rng| curve.judged(n, rng))
-                    .into_iter()
-                    .flatten()
-                    .collect();
-            let share = |holds: &dyn Fn(&Saturation) -> bool| found.iter().map(holds).collect::<Vec<bool>>();
-            let covered = share(&|found| found.interval.low95 <= curve.past && curve.past <= found.interval.high95);
-            let claim = Claim::new(SECTION, "95 % interval covers the slope past the knee", curve.name, n).within(0.93, 1.0);
-            rows.push(claim.note("cautious: too wide rather than too narrow").row(plan, &covered));
-            let (what, wrong): (&str, &[SaturationVerdict]) = match curve.past {
-                0.0 => ("`improves` or `degrades`", &[SaturationVerdict::Improves, SaturationVerdict::Degrades]),
-                _ => ("`saturates` or `degrades`", &[SaturationVerdict::Saturates, SaturationVerdict::Degrades]),
+            let claims = |found: &[Option<Saturation>]| {
+                let found: Vec<&Saturation> = found.iter().flatten().collect();
+                let share = |holds: &dyn Fn(&Saturation) -> bool| found.iter().map(|found| holds(found)).collect::<Vec<bool>>();
+                let covered = share(&|found| found.interval.low95 <= curve.past && curve.past <= found.interval.high95);
+                let claim = Claim::new(SECTION, "95 % interval covers the slope past the knee", curve.name, n).within(0.93, 1.0);
+                let covers = claim.note("cautious: too wide rather than too narrow");
+                let (what, wrong): (&str, &[SaturationVerdict]) = match curve.past {
+                    0.0 => ("`improves` or `degrades`", &[SaturationVerdict::Improves, SaturationVerdict::Degrades]),
+                    _ => ("`saturates` or `degrades`", &[SaturationVerdict::Saturates, SaturationVerdict::Degrades]),
+                };
+                let errs = Claim::new(SECTION, what, curve.name, n).within(0.0, 0.05);
+                vec![covers.found(covered), errs.found(share(&|found| wrong.contains(&found.verdict)))]
             };
-            let erred = share(&|found| wrong.contains(&found.verdict));
-            rows.push(Claim::new(SECTION, what, curve.name, n).within(0.0, 0.05).row(plan, &erred));
+            rows.extend(staged(
+                &format!("saturation {} {n}", curve.name),
+                plan.simulations(),
+                |rng| curve.judged(n, rng),
+                claims,
+            ));
         }
     }
     rows

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use clmbench_stats::{average_ranks, bca, generator, permutation_test, spearman, spearman_interval};
+use rand_chacha::ChaCha8Rng;
 
 use super::{
     draw::{Design, normal},
-    row::{Claim, Plan, Row, simulate},
+    row::{Claim, Plan, Row, staged},
 };
 
 const SIZE: &str = "Size of tests";
@@ -19,7 +20,7 @@ pub fn sizes(plan: &Plan) -> Vec<Row> {
         let method = if n <= 8 { "exact" } else { "9,999 orders" };
         for design in [Design::Normal, Design::FourSizes] {
             let claim = Claim::new(SIZE, format!("permutation test of r, {method}"), design.name(), n).within(0.0, 0.05);
-            rows.push(claim.count(plan, plan.one_in(1), |rng| {
+            rows.push(claim.count(plan.simulations(), |rng| {
                 let (x, y) = design.draw(n, 0.0, rng);
                 permutation_test(&x, &y, rng).unwrap().p_value <= 0.05
             }));
@@ -40,31 +41,28 @@ pub fn coverage(plan: &Plan) -> Vec<Row> {
             for &n in plan.runs() {
                 let what = format!("r = {r}, rho = {truth:.3}");
                 let label = format!("{COVERAGE} {what} {} {n}", design.name());
-                let found = simulate(&label, plan.one_in(1), |rng| {
+                let one = |rng: &mut ChaCha8Rng| {
                     let (x, y) = design.draw(n, r, rng);
                     let interval = spearman_interval(&x, &y, rng).unwrap();
                     (spearman(&x, &y).unwrap().to_bits(), interval.low95 <= truth && truth <= interval.high95)
-                });
-                let claim = Claim::new(COVERAGE, what, design.name(), n).within(0.93, (0.97 + most_frequent(&found)).min(1.0));
-                let claim = match design {
-                    Design::Grid => claim.known("the design is fixed, the method takes it as drawn: it is cautious here"),
-                    _ => claim,
                 };
-                rows.push(claim.row(plan, &found.iter().map(|(_, covered)| *covered).collect::<Vec<bool>>()));
+                let claims = |found: &[(u64, bool)]| {
+                    let claim = Claim::new(COVERAGE, what.clone(), design.name(), n);
+                    let claim = claim.within(0.93, (0.97 + most_frequent(found)).min(1.0));
+                    let claim = match design {
+                        Design::Grid => claim.known("the design is fixed, the method takes it as drawn: it is cautious here"),
+                        _ => claim,
+                    };
+                    vec![claim.found(found.iter().map(|(_, covered)| *covered).collect())]
+                };
+                rows.extend(staged(&label, plan.simulations(), one, claims));
             }
         }
     }
     for &n in plan.choose(&[8, 12, 24, 48], &[]) {
-        rows.push(bca_of_four_sizes(plan, n).not_used());
+        rows.push(bca_of_four_sizes(plan, n, &|claim| claim.known("not used: this is why")));
     }
     rows
-}
-
-impl Row {
-    /// A method that is not used; here to show why.
-    fn not_used(self) -> Self {
-        Self { required: false, note: "not used: this is why", ..self }
-    }
 }
 
 /// Share of the most frequent value of rho.
@@ -74,11 +72,11 @@ fn most_frequent(found: &[(u64, bool)]) -> f64 {
     counts.values().copied().max().unwrap_or(0) as f64 / found.len() as f64
 }
 
-/// The interval that stood here first, where it fails.
-pub fn bca_of_four_sizes(plan: &Plan, n: usize) -> Row {
+/// The interval that stood here first, where it fails. `claimed` says whether it must keep its level.
+pub fn bca_of_four_sizes(plan: &Plan, n: usize, claimed: &dyn Fn(Claim) -> Claim) -> Row {
     let truth = Design::FourSizes.rho(0.95);
     let claim = Claim::new(COVERAGE, "BCa of 999 resamples, r = 0.95", "four sizes", n).within(0.93, 0.97);
-    claim.count(plan, plan.one_in(4), |rng| {
+    claimed(claim).count(plan.simulations(), |rng| {
         let (x, y) = Design::FourSizes.draw(n, 0.95, rng);
         let interval = bca(n, 999, rng, |indices| {
             let pick = |values: &[f64]| indices.iter().map(|&index| values[index]).collect::<Vec<f64>>();
@@ -91,7 +89,7 @@ pub fn bca_of_four_sizes(plan: &Plan, n: usize) -> Row {
 /// Five checkpoints a run taken for runs of their own: an interval that is far too short.
 pub fn interval_of_checkpoints(plan: &Plan, n: usize) -> Row {
     let claim = Claim::new(COVERAGE, "checkpoints as points", "normal", n).within(0.93, 1.0);
-    claim.count(plan, plan.one_in(1), |rng| {
+    claim.count(plan.simulations(), |rng| {
         let (x, y) = Design::Normal.draw(n, 0.0, rng);
         let mut copies = |values: &[f64]| -> Vec<f64> {
             values.iter().flat_map(|value| [*value; 5]).map(|value| value + 0.01 * normal(rng)).collect()

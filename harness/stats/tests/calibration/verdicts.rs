@@ -5,7 +5,7 @@ use rand::Rng;
 
 use super::{
     draw::{Design, latent},
-    row::{Claim, Plan, Row, simulate},
+    row::{Claim, Plan, Row, staged},
 };
 
 const SECTION: &str = "Verdicts (one metric, useful effect 0.5)";
@@ -27,36 +27,36 @@ pub fn rows(plan: &Plan) -> Vec<Row> {
     let mut rows = Vec::new();
     for &rho in plan.choose(&[0.0, 0.2, 0.5, 0.7, 0.9], &[0.0, 0.5]) {
         for &n in plan.runs() {
-            let found = simulate(&format!("verdict {rho} {n}"), plan.one_in(4), |rng| verdict(n, rho, rng));
-            let design = format!("normal, rho = {rho}");
-            let mut add = |what: &str, claim: &dyn Fn(Claim) -> Claim, is: &dyn Fn(Verdict, bool) -> bool| {
-                let found: Vec<bool> = found.iter().map(|(verdict, reversed)| is(*verdict, *reversed)).collect();
-                rows.push(claim(Claim::new(SECTION, what, design.clone(), n)).row(plan, &found));
+            let claims = |found: &[(Verdict, bool)]| {
+                let design = format!("normal, rho = {rho}");
+                let claim = |what: &str| Claim::new(SECTION, what, design.clone(), n);
+                let is = |is: &dyn Fn(Verdict, bool) -> bool| -> Vec<bool> {
+                    found.iter().map(|(verdict, reversed)| is(*verdict, *reversed)).collect()
+                };
+                let predicts = claim("`predicts`");
+                let predicts = if rho == 0.0 { predicts.within(0.0, 0.025).note("wrong") } else { predicts.known("power") };
+                let does_not = claim("`does_not_predict`");
+                let does_not = if rho >= 0.5 { does_not.within(0.0, 0.05).note("wrong") } else { does_not.known("power") };
+                let mut claims = vec![
+                    predicts.found(is(&|verdict, _| verdict == Verdict::Predicts)),
+                    does_not.found(is(&|verdict, _| verdict == Verdict::DoesNotPredict)),
+                    claim("`cannot_tell`").found(is(&|verdict, _| verdict == Verdict::CannotTell)),
+                ];
+                if rho > 0.0 {
+                    let reversed = claim("`does_not_predict`, reversed").within(0.0, 0.025).note("wrong");
+                    claims.push(reversed.found(is(&|_, reversed| reversed)));
+                }
+                claims
             };
-            let error = |claim: Claim| claim.within(0.0, 0.05).note("wrong");
-            let right = |claim: Claim| claim.known("power");
-            if rho == 0.0 {
-                add("`predicts`", &|claim| claim.within(0.0, 0.025).note("wrong"), &|verdict, _| verdict == Verdict::Predicts);
-            } else {
-                add("`predicts`", &right, &|verdict, _| verdict == Verdict::Predicts);
-            }
-            if rho >= 0.5 {
-                add("`does_not_predict`", &error, &|verdict, _| verdict == Verdict::DoesNotPredict);
-            } else {
-                add("`does_not_predict`", &right, &|verdict, _| verdict == Verdict::DoesNotPredict);
-            }
-            if rho > 0.0 {
-                let claim = |claim: Claim| claim.within(0.0, 0.025).note("wrong");
-                add("`does_not_predict`, reversed", &claim, &|_, reversed| reversed);
-            }
-            add("`cannot_tell`", &|claim| claim, &|verdict, _| verdict == Verdict::CannotTell);
+            let label = format!("verdict {rho} {n}");
+            rows.extend(staged(&label, plan.simulations(), |rng| verdict(n, rho, rng), claims));
         }
     }
     for &n in plan.choose(&[8, 12, 24, 48], &[24]) {
         let rho = minimum_detectable_r(n).unwrap();
         let claim = Claim::new(POWER, "permutation p <= .05", format!("normal, rho = {rho:.3}"), n).within(0.75, 0.85);
         let claim = if n < 12 { claim.known("Fisher's z and few possible values at so few runs") } else { claim };
-        rows.push(claim.count(plan, plan.one_in(4), |rng| {
+        rows.push(claim.count(plan.simulations(), |rng| {
             let (x, y) = Design::Normal.draw(n, latent(rho), rng);
             permutation_test(&x, &y, rng).unwrap().p_value <= 0.05
         }));

@@ -28,6 +28,16 @@ pub struct CalibrationArguments {
     write: bool,
 }
 
+/// What one stage found.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Stage {
+    simulations: usize,
+    share: f64,
+    std_error: f64,
+    band: Option<(f64, f64)>,
+    inside: bool,
+}
+
 /// A line that the simulations leave.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 struct Row {
@@ -35,13 +45,19 @@ struct Row {
     what: String,
     design: String,
     runs: usize,
-    simulations: usize,
-    share: f64,
-    std_error: f64,
-    band: Option<(f64, f64)>,
+    first: Stage,
+    second: Option<Stage>,
     required: bool,
-    inside: bool,
     note: String,
+    /// Bound on the probability that a right method is refused here.
+    false_alarm: f64,
+}
+
+impl Row {
+    /// The last stage decides.
+    fn inside(&self) -> bool {
+        self.second.as_ref().unwrap_or(&self.first).inside
+    }
 }
 
 /// Simulates, shows the tables, and fails where a row that must be inside its band is not.
@@ -71,7 +87,7 @@ pub fn run_calibration(arguments: &CalibrationArguments) -> Result<(), XtaskErro
     }
     let outside: Vec<String> = rows
         .iter()
-        .filter(|row| row.required && !row.inside)
+        .filter(|row| row.required && !row.inside())
         .map(|row| format!("{} ({}, n = {})", row.what, row.design, row.runs))
         .collect();
     if outside.is_empty() {
@@ -89,17 +105,29 @@ fn rows(file: &Path) -> Result<Vec<Row>, XtaskError> {
 }
 
 fn page(rows: &[Row], environment: &str, simulations: usize, minutes: f64) -> String {
-    let required = rows.iter().filter(|row| row.required).count();
-    let outside = rows.iter().filter(|row| row.required && !row.inside).count();
+    let required: Vec<&Row> = rows.iter().filter(|row| row.required).collect();
+    let outside = required.iter().filter(|row| !row.inside()).count();
+    let again = required.iter().filter(|row| row.second.is_some()).count();
+    let fewer = rows.iter().filter(|row| row.first.simulations != simulations).count();
+    let false_alarm: f64 = required.iter().map(|row| row.false_alarm).sum();
     let mut text = format!(
         "# Calibration\n\nMade by `cargo xtask verify calibration --write` on {environment}, in {minutes:.0} minutes.\n\n\
-         {} shares, each of {simulations} simulations or as many as the table says (fewer where each simulation resamples), from designs\n\
-         whose truth is known. {required} of them must be inside their band, {outside} are not. A share is inside if it is no more than two of its\n\
-         Monte-Carlo standard errors outside the band. Rows without a verdict inform: power, methods that are not used, and what is known\n\
-         not to keep its level, with the reason.\n\n\
+         {} shares from designs whose truth is known, each of {simulations} simulations ({fewer} of another number: the row says so). {} of them\n\
+         must be inside their band, {outside} are not. Rows without a verdict inform: power, methods that are not used, and what is known not to\n\
+         keep its level, with the reason.\n\n\
+         **The rule, declared before the simulations** (`harness/stats/tests/calibration/rule.rs`): a share passes the first stage if it is no more\n\
+         than two of its Monte-Carlo standard errors outside the band. One that does not is simulated again with four times the simulations on a\n\
+         random stream of its own, none of the first among them; the second stage alone decides, and allows three of its own standard errors, one and\n\
+         a half of the first stage's. Both stages stand in the row. {again} shares had a second stage here. Were every share exactly at the end of\n\
+         its band, the worst place for a right method, at most {:.1} of 100 such tables would refuse one wrongly (sum over the rows of the exact\n\
+         binomial probability); with the first stage alone nearly every table would. A share four first-stage standard errors outside its band\n\
+         (a test of 5 % that rejects 6.4 %, an interval that covers 91.4 % where 93 % is the least) is refused with 94 % or more, one twice as far\n\
+         always. Methods that are known to be wrong are run through both stages in the ordinary tests, and must fail both.\n\n\
          The coverage of an interval of r moves in steps as large as the share of the most frequent value of r, so with few runs or\n\
          four sizes near perfect agreement no method can cover exactly 95 %: there the band ends at 97 % and that share, and begins at 93 % as always.\n",
         rows.len(),
+        required.len(),
+        100.0 * false_alarm,
     );
     let mut start = 0;
     while start < rows.len() {
@@ -107,7 +135,7 @@ fn page(rows: &[Row], environment: &str, simulations: usize, minutes: f64) -> St
         let end = start + rows[start..].iter().take_while(|row| row.section == *section).count();
         let cells: Vec<Vec<String>> = rows[start..end].iter().map(cells).collect();
         let runs = if section.starts_with("Gate") { "seeds" } else { "runs" };
-        let header = ["what", "design", runs, "simulations", "share %", "± %", "accepted %", "inside", "note"];
+        let header = ["what", "design", runs, "simulations", "share %", "± %", "second stage %", "accepted %", "inside", "note"];
         text += &format!("\n## {section}\n\n{}", markdown(&header, &cells));
         start = end;
     }
@@ -116,20 +144,24 @@ fn page(rows: &[Row], environment: &str, simulations: usize, minutes: f64) -> St
 
 fn cells(row: &Row) -> Vec<String> {
     let percent = |share: f64| format!("{:.1}", 100.0 * share);
-    let inside = match (row.band, row.inside, row.required) {
+    let inside = match (row.first.band, row.inside(), row.required) {
         (None, ..) => "",
         (_, true, _) => "inside",
         (_, false, true) => "OUTSIDE",
         (_, false, false) => "outside, known",
     };
+    let second = row.second.as_ref().map_or_else(String::new, |second| {
+        format!("{} ± {} of {}", percent(second.share), percent(second.std_error), second.simulations)
+    });
     vec![
         row.what.clone(),
         row.design.clone(),
         row.runs.to_string(),
-        row.simulations.to_string(),
-        percent(row.share),
-        percent(row.std_error),
-        row.band.map_or_else(String::new, |(low, high)| format!("{} to {}", percent(low), percent(high))),
+        row.first.simulations.to_string(),
+        percent(row.first.share),
+        percent(row.first.std_error),
+        second,
+        row.first.band.map_or_else(String::new, |(low, high)| format!("{} to {}", percent(low), percent(high))),
         inside.to_owned(),
         row.note.clone(),
     ]
@@ -140,9 +172,14 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn line(section: &str, required: bool, inside: bool) -> String {
+    fn line(section: &str, required: bool, inside: bool, second: Option<bool>) -> String {
+        let stage = |simulations: usize, share: f64, inside: bool| {
+            format!(r#"{{"simulations":{simulations},"share":{share},"std_error":0.002,"band":[0.93,0.97],"inside":{inside}}}"#)
+        };
+        let second = second.map_or_else(|| "null".to_owned(), |inside| stage(16_000, 0.9641, inside));
+        let first = stage(4_000, 0.981, inside);
         format!(
-            r#"{{"section":"{section}","what":"w","design":"d","runs":8,"simulations":4000,"share":0.981,"std_error":0.002,"band":[0.93,0.97],"required":{required},"inside":{inside},"note":"why"}}"#
+            r#"{{"section":"{section}","what":"w","design":"d","runs":8,"first":{first},"second":{second},"required":{required},"note":"why","false_alarm":0.0123}}"#
         )
     }
 
@@ -150,16 +187,27 @@ mod tests {
     fn a_page_has_a_table_a_section_and_says_what_is_outside() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("rows.jsonl");
-        let lines = [line("B", true, false), line("A", true, true), line("B", false, false)];
+        let lines = [line("B", true, false, Some(false)), line("A", true, true, None), line("B", false, false, None)];
         fs::write(&file, lines.join("\n") + "\n").unwrap();
         let rows = rows(&file).unwrap();
         let page = page(&rows, "a machine", 4_000, 12.3);
-        assert!(page.contains("3 shares") && page.contains("2 of them must be inside their band, 1 are not"), "{page}");
+        assert!(page.contains("3 shares") && page.contains("2 of them\nmust be inside their band, 1 are not"), "{page}");
+        assert!(page.contains("1 shares had a second stage") && page.contains("at most 2.5 of 100 such tables"), "{page}");
         assert!(page.find("## A").unwrap() < page.find("## B").unwrap());
-        for word in ["| inside", "OUTSIDE", "outside, known", "93.0 to 97.0", " 98.1 ", "in 12 minutes"] {
+        for word in ["| inside", "OUTSIDE", "outside, known", "93.0 to 97.0", " 98.1 ", "in 12 minutes", "96.4 ± 0.2 of 16000"] {
             assert!(page.contains(word), "{word}: {page}");
         }
         fs::write(&file, "not a line\n").unwrap();
         assert!(super::rows(&file).is_err());
+    }
+
+    /// The second stage decides, whatever the first found.
+    #[test]
+    fn the_last_stage_counts() {
+        let of = |line: &str| serde_json::from_str::<Row>(line).unwrap();
+        let unlucky = of(&line("A", true, false, Some(true)));
+        assert!(unlucky.inside() && cells(&unlucky)[8] == "inside");
+        assert!(!of(&line("A", true, false, Some(false))).inside());
+        assert!(of(&line("A", true, true, None)).inside() && !of(&line("A", true, false, None)).inside());
     }
 }
