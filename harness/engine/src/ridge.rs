@@ -50,6 +50,7 @@ impl Ridge {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use clmbench_sdk::draw::drawn;
     use tch::{Device, Kind, Tensor};
 
     use super::Ridge;
@@ -68,10 +69,10 @@ mod tests {
 
     #[test]
     fn predictions_solve_the_normal_equations_at_every_strength() {
-        tch::manual_seed(5);
         let options = (Kind::Double, Device::Cpu);
         let (x, y, at) =
-            (Tensor::randn([40, 7], options) * 3.0 + 1.0, Tensor::randn([40], options), Tensor::randn([9, 7], options));
+            drawn(5, || (Tensor::randn([40, 7], options), Tensor::randn([40], options), Tensor::randn([9, 7], options)));
+        let x = x * 3.0 + 1.0;
         let ridge = Ridge::new(&x, &y).unwrap();
         for strength in [1e-4, 1.0, 50.0, 1e6] {
             for (found, wanted) in ridge.predict(&at, strength).unwrap().iter().zip(reference(&x, &y, &at, strength)) {
@@ -82,10 +83,9 @@ mod tests {
 
     #[test]
     fn constant_features_and_more_features_than_rows_are_harmless() {
-        tch::manual_seed(6);
         let options = (Kind::Double, Device::Cpu);
-        let x = Tensor::cat(&[Tensor::randn([6, 20], options), Tensor::full([6, 1], 4.0, options)], 1);
-        let y = Tensor::randn([6], options);
+        let (x, y) = drawn(6, || (Tensor::randn([6, 20], options), Tensor::randn([6], options)));
+        let x = Tensor::cat(&[x, Tensor::full([6, 1], 4.0, options)], 1);
         let predicted = Ridge::new(&x, &y).unwrap().predict(&x, 1e-9).unwrap();
         for (found, wanted) in predicted.iter().zip(Vec::<f64>::try_from(&y).unwrap()) {
             assert!((found - wanted).abs() < 1e-6, "{found} is not {wanted}");
@@ -99,10 +99,10 @@ mod tests {
             traits::{Fit, Predict},
         };
         use linfa_elasticnet::ElasticNet;
-        tch::manual_seed(7);
         let options = (Kind::Double, Device::Cpu);
-        let x = Tensor::randn([60, 5], options) * 2.0 - 3.0;
-        let y = x.matmul(&Tensor::from_slice(&[1.0, -0.5, 0.0, 2.0, 0.3])) + Tensor::randn([60], options);
+        let (x, noise) = drawn(7, || (Tensor::randn([60, 5], options), Tensor::randn([60], options)));
+        let x = x * 2.0 - 3.0;
+        let y = x.matmul(&Tensor::from_slice(&[1.0, -0.5, 0.0, 2.0, 0.3])) + noise;
         let ridge = Ridge::new(&x, &y).unwrap();
         // linfa centres the target but not the features, and its penalty is ours per molecule: both are done by hand.
         let z = super::Standard::of(&x).unwrap().apply(&x).unwrap();

@@ -1,7 +1,5 @@
 //! Seeds of random streams: functions of what a cell is and what the stream is for, never of the clock.
 
-use std::sync::{Mutex, PoisonError};
-
 /// The seed of the stream with this label under these keys (first eight bytes of a BLAKE3 hash).
 pub fn derive(label: &str, keys: &[&[u8]]) -> u64 {
     let mut hasher = blake3::Hasher::new();
@@ -15,39 +13,24 @@ pub fn derive(label: &str, keys: &[&[u8]]) -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-/// Seeds libtorch's generator, which is one for the process. For a thread that shares it with nobody; weights come by [`drawn`].
+/// Seeds libtorch's generator, which is one for the process, between the draws of other threads. Weights come by [`drawn`].
 pub fn seed_libtorch(seed: u64) {
-    tch::manual_seed((seed >> 1) as i64);
+    drawn(seed, || ());
 }
 
-/// What `draw` makes with libtorch's generator at this seed. One draw at a time in the process: with two threads between seeding
-/// and drawing, each would get a share of the other's stream. Must not be nested.
+/// What `draw` makes with libtorch's generator at this seed, one draw at a time in the process ([`clmbench_sdk::draw::drawn`]).
 pub fn drawn<T>(seed: u64, draw: impl FnOnce() -> T) -> T {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    seed_libtorch(seed);
-    draw()
+    clmbench_sdk::draw::drawn(of_libtorch(seed), draw)
+}
+
+/// libtorch's seeds are not negative.
+fn of_libtorch(seed: u64) -> i64 {
+    (seed >> 1) as i64
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{derive, drawn};
-
-    #[test]
-    fn threads_that_draw_at_once_get_what_each_would_get_alone() {
-        let draw =
-            |seed: u64| drawn(seed, || (0..200).map(|_| tch::Tensor::randn([16], tch::kind::FLOAT_CPU)).collect::<Vec<_>>());
-        let sums = |seed: u64| draw(seed).iter().map(|part| part.sum(tch::Kind::Double).double_value(&[])).collect::<Vec<_>>();
-        let alone = [sums(1), sums(2)];
-        assert_ne!(alone[0], alone[1]);
-        for _ in 0..5 {
-            let together: [Vec<f64>; 2] = std::thread::scope(|scope| {
-                let threads = [1, 2].map(|seed| scope.spawn(move || sums(seed)));
-                threads.map(|thread| thread.join().expect("drawing does not panic"))
-            });
-            assert_eq!(together, alone);
-        }
-    }
+    use super::derive;
 
     #[test]
     fn labels_and_keys_are_kept_apart() {

@@ -43,8 +43,7 @@ fn turn() -> MutexGuard<'static, ()> {
 }
 
 fn model(weights: u64) -> Model {
-    seed::seed_libtorch(weights);
-    Model::build(module(), "tiny", &serde_json::Map::new(), Vocabulary::new(30, 32)).unwrap()
+    seed::drawn(weights, || Model::build(module(), "tiny", &serde_json::Map::new(), Vocabulary::new(30, 32))).unwrap()
 }
 
 /// Tokens of a molecule: token 7 is what the labels count.

@@ -60,9 +60,8 @@ fn the_gradient_is_the_slope_of_the_loss() {
     with_probe(|probe, _| {
         let gradient = probe.grad(HELDOUT, None, Labels::Data).unwrap();
         assert_eq!(gradient.size(), [parameters(probe)]);
-        tch::manual_seed(11);
-        for _ in 0..3 {
-            let direction = Tensor::randn_like(&gradient);
+        let directions = clmbench_sdk::draw::drawn(11, || [(); 3].map(|()| Tensor::randn_like(&gradient)));
+        for direction in directions {
             let step = 1e-2;
             let up = mean_loss(probe, HELDOUT, Some(&(&direction * step)));
             let down = mean_loss(probe, HELDOUT, Some(&(&direction * -step)));
@@ -77,9 +76,8 @@ fn the_gradient_is_the_slope_of_the_loss() {
 fn hessian_vector_products_agree_by_both_methods_and_are_symmetric() {
     with_probe(|probe, model| {
         let before = model.memory_digest();
-        tch::manual_seed(12);
         let size = parameters(probe);
-        let vectors = Tensor::randn([2, size], (Kind::Float, tch::Device::Cpu));
+        let vectors = clmbench_sdk::draw::drawn(12, || Tensor::randn([2, size], (Kind::Float, tch::Device::Cpu)));
         let exact = probe.hvp(HELDOUT, &vectors, HvpMethod::DoubleBackward).unwrap();
         let near = probe.hvp(HELDOUT, &vectors, HvpMethod::FiniteDifference).unwrap();
         assert_eq!(exact.size(), [2, size]);

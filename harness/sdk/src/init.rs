@@ -7,6 +7,8 @@ use std::cell::Cell;
 
 use tch::{Device, Kind, Tensor};
 
+use crate::draw::alone;
+
 thread_local! {
     static WITHOUT_STORAGE: Cell<bool> = const { Cell::new(false) };
 }
@@ -24,7 +26,8 @@ pub fn without_storage<T>(build: impl FnOnce() -> T) -> T {
 }
 
 fn made(shape: &[i64], trained: bool, draw: impl FnOnce() -> Tensor) -> Tensor {
-    let tensor = if WITHOUT_STORAGE.get() { Tensor::zeros([1], (Kind::Float, Device::Cpu)).expand(shape, false) } else { draw() };
+    let tensor =
+        if WITHOUT_STORAGE.get() { Tensor::zeros([1], (Kind::Float, Device::Cpu)).expand(shape, false) } else { alone(draw) };
     tensor.set_requires_grad(trained)
 }
 

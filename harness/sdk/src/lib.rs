@@ -13,6 +13,7 @@
 
 pub mod architecture;
 pub mod dataset;
+pub mod draw;
 pub mod error;
 pub mod estimation;
 pub mod export;

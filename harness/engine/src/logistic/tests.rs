@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used)]
+use clmbench_sdk::draw::drawn;
 use linfa::{Dataset, traits::Fit};
 use linfa_logistic::LogisticRegression;
 use tch::{Device, Kind, Tensor};
@@ -9,10 +10,10 @@ const OPTIONS: (Kind, Device) = (Kind::Double, Device::Cpu);
 
 /// Features [N, D] and labels [N] of which about a third are 1.
 fn example(rows: i64, width: i64, seed: i64) -> (Tensor, Tensor) {
-    tch::manual_seed(seed);
-    let features = Tensor::randn([rows, width], OPTIONS) * 2.0 + 5.0;
+    let (features, chances) = drawn(seed, || (Tensor::randn([rows, width], OPTIONS), Tensor::rand([rows], OPTIONS)));
+    let features = features * 2.0 + 5.0;
     let logits = (&features - 5.0).matmul(&Tensor::linspace(1.0, -0.5, width, OPTIONS)) - 1.5;
-    let labels = Tensor::rand([rows], OPTIONS).less_tensor(&logits.sigmoid()).to_kind(Kind::Double);
+    let labels = chances.less_tensor(&logits.sigmoid()).to_kind(Kind::Double);
     (features, labels)
 }
 

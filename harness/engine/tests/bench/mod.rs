@@ -114,9 +114,8 @@ impl Bench {
         let corpus = folder.path().join("corpus");
         builder.write(&corpus.join("heldout.bin")).unwrap();
         std::fs::write(corpus.join("heldout.csv"), format!("smiles\n{}\n", heldout.join("\n"))).unwrap();
-        seed::seed_libtorch(5);
         let vocabulary = Vocabulary::new(tokenizer.vocabulary_size() as u64, 32);
-        let model = Model::build(common::module(), "tiny", &serde_json::Map::new(), vocabulary).unwrap();
+        let model = seed::drawn(5, || Model::build(common::module(), "tiny", &serde_json::Map::new(), vocabulary)).unwrap();
         Self { folder, output, model, heldout }
     }
 

@@ -155,18 +155,20 @@ pub struct Files {
 impl Files {
     /// A checkpoint as an old `transformers` would have saved it: without prefix, with `gamma`, a repeated decoder and position ids.
     pub fn whole() -> Self {
-        tch::manual_seed(5);
-        let mut tensors = BTreeMap::new();
-        let mut put = |name: &str, shape: &[i64]| tensors.insert(name.to_owned(), Tensor::randn(shape, tch::kind::FLOAT_CPU));
-        put("words.weight", &[ROWS as i64, WIDTH]);
-        put("positions.weight", &[20, WIDTH]);
-        put("norm.gamma", &[WIDTH]);
-        put("shifts", &[WIDTH]);
-        put("layer.0.weight", &[WIDTH, WIDTH]);
-        put("layer.1.weight", &[WIDTH, WIDTH]);
-        put("toy.pooler.weight", &[WIDTH, WIDTH]);
-        put("head.bias", &[ROWS as i64]);
-        put("embeddings.position_ids", &[20]);
+        let shapes: [(&str, &[i64]); 9] = [
+            ("words.weight", &[ROWS as i64, WIDTH]),
+            ("positions.weight", &[20, WIDTH]),
+            ("norm.gamma", &[WIDTH]),
+            ("shifts", &[WIDTH]),
+            ("layer.0.weight", &[WIDTH, WIDTH]),
+            ("layer.1.weight", &[WIDTH, WIDTH]),
+            ("toy.pooler.weight", &[WIDTH, WIDTH]),
+            ("head.bias", &[ROWS as i64]),
+            ("embeddings.position_ids", &[20]),
+        ];
+        let mut tensors: BTreeMap<String, Tensor> = clmbench_sdk::draw::drawn(5, || {
+            shapes.map(|(name, shape)| (name.to_owned(), Tensor::randn(shape, tch::kind::FLOAT_CPU))).into()
+        });
         let words = tensors["words.weight"].copy();
         tensors.insert("decoder.weight".into(), words);
         let special = |id: u64, text: &str| json!({ "id": id, "content": text, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true });

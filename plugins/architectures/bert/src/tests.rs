@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use clmbench_sdk::{prelude::*, testing::golden::assert_golden};
+use clmbench_sdk::{draw::drawn, prelude::*, testing::golden::assert_golden};
 use clmbench_torch_ext::Autocast;
 
 use super::{Activation, Bert, BertModel, Block, Config, Linear, NORM_EPSILON, Norm, attention_bias, shares};
@@ -22,8 +22,7 @@ const TINY: Config = Config {
 
 fn tiny() -> BertModel {
     tch::set_num_threads(1);
-    tch::manual_seed(3);
-    BertModel::new(TINY)
+    drawn(3, || BertModel::new(TINY))
 }
 
 /// The tiny model with larger weights, so that attention is far from uniform, in this kind.
@@ -87,7 +86,7 @@ fn presets_have_the_published_sizes() {
 fn the_formula_counts_the_tensors_of_a_built_model() {
     let counted = |layers, width| {
         let config = Config { layers, width, head_width: 64, ffn_width: 4 * width, ..TINY };
-        let rows = BertModel::new(config).parameters();
+        let rows = init::without_storage(|| BertModel::new(config)).parameters();
         let rows = rows.iter().filter(|row| !matches!(row.role, Role::Embedding | Role::OutputBias));
         rows.map(|row| row.tensor.numel() as u64).sum::<u64>()
     };
@@ -156,8 +155,7 @@ fn under_autocast_products_are_bfloat16_and_the_residual_stream_is_float32() {
 
 #[test]
 fn softmax_is_exact_and_comes_back_in_the_kind_of_the_values() {
-    tch::manual_seed(1);
-    let scores = Tensor::randn([3, 40], (Kind::Float, Device::Cpu)).to_kind(Kind::BFloat16);
+    let scores = drawn(1, || Tensor::randn([3, 40], (Kind::Float, Device::Cpu))).to_kind(Kind::BFloat16);
     let found = shares(&scores, Kind::BFloat16).unwrap();
     assert_eq!(found.kind(), Kind::BFloat16);
     let wanted = scores.to_kind(Kind::Double).softmax(-1, Kind::Double);

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use clmbench_sdk::{prelude::*, testing::golden::assert_golden};
+use clmbench_sdk::{draw::drawn, prelude::*, testing::golden::assert_golden};
 use clmbench_torch_ext::Autocast;
 
 use super::{Call, Config, Gpt, GptModel, Linear, import, rotary::Rotary, shares};
@@ -35,8 +35,7 @@ const OTHER: Config = Config {
 
 fn tiny(config: Config) -> GptModel {
     tch::set_num_threads(1);
-    tch::manual_seed(3);
-    GptModel::new(config)
+    drawn(3, || GptModel::new(config))
 }
 
 /// The tiny model with larger weights, so that attention is far from uniform, in this kind.
@@ -97,7 +96,7 @@ fn presets_are_named_by_their_size() {
 fn the_formula_counts_the_tensors_of_a_built_model() {
     for (layers, width, ffn_multiple) in [(1, 64, 4), (2, 128, 4), (5, 256, 4), (3, 64, 2)] {
         let config = Config { layers, width, head_width: 32, inner: width * ffn_multiple, vocab_size: 50, ..TINY };
-        let rows = GptModel::new(config).parameters();
+        let rows = init::without_storage(|| GptModel::new(config)).parameters();
         let rows = rows.iter().filter(|row| !matches!(row.role, Role::Embedding | Role::OutputBias));
         let counted = rows.map(|row| row.tensor.numel() as u64).sum::<u64>();
         assert_eq!(counted, super::count::non_embedding(layers, width, ffn_multiple));
@@ -221,10 +220,8 @@ fn a_later_token_changes_nothing_before_it() {
 
 #[test]
 fn turned_queries_and_keys_depend_on_their_distance_alone() {
-    tch::manual_seed(5);
     let rotary = Rotary::new(40, &TINY, Device::Cpu).unwrap();
-    let options = (Kind::Float, Device::Cpu);
-    let (query, key, value) = (Tensor::randn([8], options), Tensor::randn([8], options), Tensor::randn([8], options));
+    let [query, key, value] = drawn(5, || [(); 3].map(|()| Tensor::randn([8], (Kind::Float, Device::Cpu))));
     // The same vectors in both heads of every position, as `query_key_value` gives them.
     let given = Tensor::cat(&[&query, &key, &value], 0).repeat([2]).view([1, 1, 48]).expand([1, 40, 48], false).contiguous();
     let turned = rotary.turn(&given).unwrap().view([40, 2, 3, 8]);
@@ -279,9 +276,9 @@ fn both_attention_modes_agree_in_loss_and_gradient() {
 
 #[test]
 fn an_untrained_model_knows_nothing() {
-    let model =
-        GptModel::new(Config { vocab_size: 200, max_positions: 64, layers: 4, width: 128, head_width: 64, inner: 512, ..TINY });
-    let ids = Tensor::randint(200, [8, 32], (Kind::Int64, Device::Cpu));
+    let config = Config { vocab_size: 200, max_positions: 64, layers: 4, width: 128, head_width: 64, inner: 512, ..TINY };
+    let model = drawn(7, || GptModel::new(config));
+    let ids = drawn(1, || Tensor::randint(200, [8, 32], (Kind::Int64, Device::Cpu)));
     let (loss, _) = loss(&model, &ids, &ids.ones_like().to_kind(Kind::Float), AttentionMode::Fast);
     assert!((loss - 200_f64.ln()).abs() < 0.1, "{loss}");
 }
@@ -305,8 +302,7 @@ fn it_learns_a_pattern() {
 
 #[test]
 fn softmax_is_exact_and_comes_back_in_the_kind_of_the_values() {
-    tch::manual_seed(1);
-    let scores = Tensor::randn([3, 40], (Kind::Float, Device::Cpu)).to_kind(Kind::BFloat16);
+    let scores = drawn(1, || Tensor::randn([3, 40], (Kind::Float, Device::Cpu))).to_kind(Kind::BFloat16);
     let found = shares(&scores, Kind::BFloat16).unwrap();
     assert_eq!(found.kind(), Kind::BFloat16);
     let wanted = scores.to_kind(Kind::Double).softmax(-1, Kind::Double);

@@ -1,8 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use std::sync::{Mutex, PoisonError};
-
-use clmbench_sdk::{prelude::*, testing::golden::assert_golden};
+use clmbench_sdk::{draw::drawn, prelude::*, testing::golden::assert_golden};
 use clmbench_torch_ext::Autocast;
 
 use super::{Activation, Config, Gpt2, Gpt2Model, Linear, import};
@@ -22,17 +20,9 @@ const TINY: Config = Config {
 };
 const OTHER: Config = Config { inner: 40, norm_epsilon: 1e-3, activation: Activation::Exact, tied: false, ..TINY };
 
-/// Draws after seeding the one generator that all tests share, one test at a time.
-fn seeded<T>(seed: i64, draw: impl FnOnce() -> T) -> T {
-    static GENERATOR: Mutex<()> = Mutex::new(());
-    let _one = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-    tch::manual_seed(seed);
-    draw()
-}
-
 fn tiny(config: Config) -> Gpt2Model {
     tch::set_num_threads(1);
-    seeded(3, || Gpt2Model::new(config))
+    drawn(3, || Gpt2Model::new(config))
 }
 
 /// The tiny model with larger weights, so that attention is far from uniform, in this kind.
@@ -229,7 +219,7 @@ fn both_attention_modes_agree_in_loss_and_gradient() {
 #[test]
 fn an_untrained_model_knows_nothing() {
     let model = tiny(Config { vocab_size: 200, max_positions: 64, layers: 4, width: 128, head_width: 64, inner: 512, ..TINY });
-    let ids = seeded(1, || Tensor::randint(200, [8, 32], (Kind::Int64, Device::Cpu)));
+    let ids = drawn(1, || Tensor::randint(200, [8, 32], (Kind::Int64, Device::Cpu)));
     let (loss, _) = loss(&model, &ids, &ids.ones_like().to_kind(Kind::Float), AttentionMode::Fast);
     assert!((loss - 200_f64.ln()).abs() < 0.1, "{loss}");
 }

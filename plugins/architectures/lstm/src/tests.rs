@@ -1,8 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use std::sync::{Mutex, PoisonError};
-
-use clmbench_sdk::{prelude::*, testing::golden::assert_golden};
+use clmbench_sdk::{draw::drawn, prelude::*, testing::golden::assert_golden};
 use clmbench_torch_ext::Autocast;
 
 use super::{Config, Lstm, LstmModel};
@@ -12,17 +10,9 @@ mod reference;
 const TINY: Config = Config { layers: 2, width: 12, embedding_width: 7, vocab_size: 11, max_positions: 12 };
 const MODES: [AttentionMode; 2] = [AttentionMode::Fast, AttentionMode::TwiceDifferentiable];
 
-/// Draws after seeding the one generator that all tests share, one test at a time.
-fn seeded<T>(seed: i64, draw: impl FnOnce() -> T) -> T {
-    static GENERATOR: Mutex<()> = Mutex::new(());
-    let _one = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-    tch::manual_seed(seed);
-    draw()
-}
-
 fn tiny() -> LstmModel {
     tch::set_num_threads(1);
-    seeded(3, || LstmModel::new(TINY))
+    drawn(3, || LstmModel::new(TINY))
 }
 
 /// The tiny model with larger weights, so that gates open and close, in this kind.
@@ -80,7 +70,7 @@ fn presets_are_named_by_their_size() {
 fn the_formula_counts_the_tensors_of_a_built_model() {
     for (layers, width, embedding_width) in [(1, 64, 64), (3, 32, 50), (2, 48, 8)] {
         let config = Config { layers, width, embedding_width, ..TINY };
-        let rows = seeded(1, || LstmModel::new(config)).parameters();
+        let rows = drawn(1, || LstmModel::new(config)).parameters();
         let rows = rows.iter().filter(|row| !matches!(row.role, Role::Embedding | Role::OutputBias));
         let counted = rows.map(|row| row.tensor.numel() as u64).sum::<u64>();
         assert_eq!(counted, super::count::non_embedding(layers, width, embedding_width));
@@ -131,8 +121,8 @@ fn both_modes_agree_in_loss_and_gradient() {
 
 #[test]
 fn both_modes_agree_over_a_long_input() {
-    let model = seeded(4, || LstmModel::new(Config { max_positions: 300, ..TINY }));
-    let ids = seeded(4, || Tensor::randint(11, [3, 300], (Kind::Int64, Device::Cpu)));
+    let model = drawn(4, || LstmModel::new(Config { max_positions: 300, ..TINY }));
+    let ids = drawn(4, || Tensor::randint(11, [3, 300], (Kind::Int64, Device::Cpu)));
     let mask = ids.ones_like().to_kind(Kind::Float);
     let of = |mode| model.hidden(&ids, &mask, mode).unwrap();
     let (fast, slow) = (of(AttentionMode::Fast), of(AttentionMode::TwiceDifferentiable));
@@ -150,7 +140,7 @@ fn a_hessian_vector_product_is_the_difference_of_gradients() {
     };
     let model = sharp(Kind::Double);
     let weights = weights(&model);
-    let directions: Vec<Tensor> = seeded(8, || weights.iter().map(Tensor::randn_like).collect());
+    let directions: Vec<Tensor> = drawn(8, || weights.iter().map(Tensor::randn_like).collect());
     let exact = product(&model, AttentionMode::TwiceDifferentiable, &directions).unwrap();
     let shifted = |step: f64| {
         {
@@ -227,8 +217,8 @@ fn under_autocast_it_stays_near_and_gradients_are_float32() {
 #[test]
 fn an_untrained_model_knows_nothing_and_starts_as_pytorch_does() {
     let config = Config { vocab_size: 200, max_positions: 64, layers: 2, width: 128, embedding_width: 128 };
-    let model = seeded(7, || LstmModel::new(config));
-    let ids = seeded(1, || Tensor::randint(200, [8, 32], (Kind::Int64, Device::Cpu)));
+    let model = drawn(7, || LstmModel::new(config));
+    let ids = drawn(1, || Tensor::randint(200, [8, 32], (Kind::Int64, Device::Cpu)));
     let ones = ids.ones_like().to_kind(Kind::Float);
     let loss = loss(&model, &ids, &ones, AttentionMode::Fast).double_value(&[]);
     assert!((loss - 200_f64.ln()).abs() < 0.1, "{loss}");

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use clmbench_sdk::{prelude::*, testing::golden::assert_golden};
+use clmbench_sdk::{draw::drawn, prelude::*, testing::golden::assert_golden};
 use clmbench_torch_ext::Autocast;
 
 use super::{Config, ModernBert, ModernBertModel};
@@ -26,16 +26,16 @@ const TINY: Config = Config {
 /// A model with large random weights, so that attention is far from uniform and no bias or gain is at its initial value.
 fn sharp(config: Config, kind: Kind) -> ModernBertModel {
     tch::set_num_threads(1);
-    tch::manual_seed(3);
-    let model = ModernBertModel::new(config);
-    tch::no_grad(|| {
+    drawn(3, || {
+        let model = ModernBertModel::new(config);
+        let _guard = tch::no_grad_guard();
         for mut row in model.parameters() {
             let noise = row.tensor.randn_like() * 0.3;
-            let drawn = if matches!(row.role, Role::Norm) { &row.tensor + noise } else { noise };
-            row.tensor.set_data(&drawn.to_kind(kind));
+            let weights = if matches!(row.role, Role::Norm) { &row.tensor + noise } else { noise };
+            row.tensor.set_data(&weights.to_kind(kind));
         }
-    });
-    model
+        model
+    })
 }
 
 /// Two molecules of 9 and 3 tokens, so that the last padding of the second sees no real token through the window.
@@ -72,7 +72,7 @@ fn presets_are_named_by_their_size() {
 #[test]
 fn the_formula_counts_the_tensors_of_a_built_model() {
     for (layers, width, ffn_width) in [(1, 64, 96), (4, 128, 192), (3, 64, 100)] {
-        let rows = ModernBertModel::new(Config { layers, width, ffn_width, ..TINY }).parameters();
+        let rows = init::without_storage(|| ModernBertModel::new(Config { layers, width, ffn_width, ..TINY })).parameters();
         let rows = rows.iter().filter(|row| !matches!(row.role, Role::Embedding | Role::OutputBias));
         let counted = rows.map(|row| row.tensor.numel() as u64).sum::<u64>();
         assert_eq!(counted, super::count::non_embedding(layers, width, ffn_width));
@@ -119,7 +119,7 @@ fn a_block_with_a_window_sees_half_of_it_on_each_side() {
     let model = sharp(config, Kind::Double);
     let mask = Tensor::ones([1, 9], (Kind::Float, Device::Cpu));
     let [_, local] = model.views(&mask).unwrap();
-    let input = Tensor::randn([1, 9, 16], (Kind::Double, Device::Cpu));
+    let input = drawn(4, || Tensor::randn([1, 9, 16], (Kind::Double, Device::Cpu)));
     let changed = input.shallow_clone()
         + Tensor::zeros([9], (Kind::Double, Device::Cpu)).index_fill(0, &Tensor::from(4_i64), 1.0).view([1, 9, 1]);
     for mode in MODES {

@@ -1,8 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use std::sync::{Mutex, PoisonError};
-
-use clmbench_sdk::{prelude::*, testing::golden::assert_golden};
+use clmbench_sdk::{draw::drawn, prelude::*, testing::golden::assert_golden};
 use clmbench_torch_ext::Autocast;
 
 use super::{Block, Call, Config, Linear, Molformer, MolformerModel, Norm, import, random_features, rotary::Rotary};
@@ -22,17 +20,9 @@ const TINY: Config = Config {
     max_positions: 12,
 };
 
-/// Draws after seeding the one generator that all tests share, one test at a time.
-fn seeded<T>(seed: i64, draw: impl FnOnce() -> T) -> T {
-    static GENERATOR: Mutex<()> = Mutex::new(());
-    let _one = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-    tch::manual_seed(seed);
-    draw()
-}
-
 fn tiny(config: Config) -> MolformerModel {
     tch::set_num_threads(1);
-    seeded(3, || MolformerModel::new(config).unwrap())
+    drawn(3, || MolformerModel::new(config).unwrap())
 }
 
 /// The tiny model with larger weights, so that attention is far from uniform, in this kind.
@@ -149,7 +139,7 @@ fn in_float32_it_is_the_same_to_a_few_digits_of_rounding() {
 
 #[test]
 fn features_are_orthogonal_and_follow_the_seed() {
-    let features = |seed, count| seeded(seed, || random_features(8, count).unwrap());
+    let features = |seed, count| drawn(seed, || random_features(8, count).unwrap());
     let drawn = features(5, 20);
     assert_eq!((drawn.size(), drawn.requires_grad()), (vec![8, 20], false));
     for columns in [0..8, 8..16, 16..20] {
@@ -181,7 +171,7 @@ fn every_trained_parameter_gets_a_gradient_and_features_get_none() {
 fn a_hessian_vector_product_is_the_difference_of_gradients() {
     let model = sharp(TINY, Kind::Double);
     let weights = trained(&model);
-    let directions: Vec<Tensor> = seeded(8, || weights.iter().map(Tensor::randn_like).collect());
+    let directions: Vec<Tensor> = drawn(8, || weights.iter().map(Tensor::randn_like).collect());
     let gradients = Tensor::run_backward(&[&loss(&model)], &weights, true, true);
     let product = gradients.iter().zip(&directions).map(|(gradient, v)| (gradient * v).sum(Kind::Double)).sum::<Tensor>();
     let exact = Tensor::run_backward(&[&product], &weights, false, false);
@@ -215,8 +205,8 @@ fn padding_changes_nothing() {
 #[test]
 fn turned_queries_and_keys_depend_on_their_distance_alone() {
     let rotary = Rotary::new(40, 8, Kind::Float, Device::Cpu).unwrap();
-    let drawn = |seed| seeded(seed, || Tensor::randn([8], (Kind::Float, Device::Cpu)));
-    let (query, key) = (drawn(5), drawn(6));
+    let vector = |seed| drawn(seed, || Tensor::randn([8], (Kind::Float, Device::Cpu)));
+    let (query, key) = (vector(5), vector(6));
     let turned = |vector: &Tensor| rotary.turn(&vector.expand([1, 1, 40, 8], false)).unwrap().view([40, 8]);
     let products = turned(&query).matmul(&turned(&key).transpose(0, 1));
     for distance in [-7_i64, 0, 3] {
@@ -257,8 +247,8 @@ fn under_autocast_products_are_bfloat16_and_the_residual_stream_is_float32() {
 #[test]
 fn an_untrained_model_knows_nothing() {
     let model = tiny(Config { vocab_size: 200, max_positions: 64, layers: 4, width: 128, head_width: 64, inner: 128, ..TINY });
-    let drawn = |seed, shape: &[i64]| seeded(seed, || Tensor::randint(200, shape, (Kind::Int64, Device::Cpu)));
-    let (ids, targets) = (drawn(1, &[8, 32]), drawn(2, &[256]));
+    let numbers = |seed, shape: &[i64]| drawn(seed, || Tensor::randint(200, shape, (Kind::Int64, Device::Cpu)));
+    let (ids, targets) = (numbers(1, &[8, 32]), numbers(2, &[256]));
     let hidden = model.hidden(&ids, &ids.ones_like().to_kind(Kind::Float), AttentionMode::Fast).unwrap();
     let logits = model.logits(&hidden, None).unwrap();
     let loss = logits.cross_entropy_loss(&targets, None::<Tensor>, tch::Reduction::Mean, -100, 0.0).double_value(&[]);

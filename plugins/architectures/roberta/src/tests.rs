@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use clmbench_sdk::{prelude::*, testing::golden::assert_golden};
+use clmbench_sdk::{draw::drawn, prelude::*, testing::golden::assert_golden};
 use clmbench_torch_ext::Autocast;
 
 use super::{Activation, Config, Roberta, RobertaModel};
@@ -25,16 +25,16 @@ const TINY: Config = Config {
 /// A model with large random weights, so that attention is far from uniform and no bias or gain is at its initial value.
 fn sharp(config: Config, kind: Kind) -> RobertaModel {
     tch::set_num_threads(1);
-    tch::manual_seed(3);
-    let model = RobertaModel::new(config);
-    tch::no_grad(|| {
+    drawn(3, || {
+        let model = RobertaModel::new(config);
+        let _guard = tch::no_grad_guard();
         for mut row in model.parameters() {
             let noise = row.tensor.randn_like() * 0.3;
-            let drawn = if matches!(row.role, Role::Norm) { &row.tensor + noise } else { noise };
-            row.tensor.set_data(&drawn.to_kind(kind));
+            let weights = if matches!(row.role, Role::Norm) { &row.tensor + noise } else { noise };
+            row.tensor.set_data(&weights.to_kind(kind));
         }
-    });
-    model
+        model
+    })
 }
 
 /// Two molecules of these lengths, the second padded on the right.
@@ -70,7 +70,7 @@ fn presets_are_named_by_their_size() {
 #[test]
 fn the_formula_counts_the_tensors_of_a_built_model() {
     for (layers, width, ffn_width) in [(1, 64, 256), (4, 128, 512), (3, 64, 100)] {
-        let rows = RobertaModel::new(Config { layers, width, ffn_width, ..TINY }).parameters();
+        let rows = init::without_storage(|| RobertaModel::new(Config { layers, width, ffn_width, ..TINY })).parameters();
         let rows = rows.iter().filter(|row| !matches!(row.role, Role::Embedding | Role::OutputBias));
         let counted = rows.map(|row| row.tensor.numel() as u64).sum::<u64>();
         assert_eq!(counted, super::count::non_embedding(layers, width, ffn_width));
@@ -112,7 +112,7 @@ fn it_computes_what_its_published_layout_says() {
 
 #[test]
 fn positions_are_counted_over_real_tokens_from_the_padding_id_on() {
-    let model = RobertaModel::new(TINY);
+    let model = init::without_storage(|| RobertaModel::new(TINY));
     let real = Tensor::from_slice(&[1_i64, 1, 1, 0, 0, 0, 0, 1, 1, 0]).view([2, 5]);
     let places = Vec::<i64>::try_from(model.position_ids(&real).unwrap().flatten(0, -1)).unwrap();
     assert_eq!(places, [2, 3, 4, 1, 1, 1, 1, 2, 3, 1]);
