@@ -97,6 +97,7 @@ mod tests {
             device: None,
             libtorch: None,
             peak_rss_bytes: None,
+            build: None,
         };
         let refused = CellStatus::Refused;
         let cells = [

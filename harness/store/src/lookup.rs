@@ -20,7 +20,7 @@ const NEAR: usize = 3;
 
 const COLUMNS: &str = "p.key, p.stage, p.label, p.identity, coalesce(p.note, c.status, 'todo'), c.failure_kind,
     coalesce(p.reason, c.reason), coalesce(c.attempts, 0), c.seconds, c.started, c.finished, c.device, c.libtorch,
-    c.peak_rss_bytes,
+    c.peak_rss_bytes, c.build,
     CASE WHEN c.status = 'running' THEN max(0.0, (julianday('now') - julianday(c.started)) * 86400.0) END";
 
 impl Store {
@@ -84,7 +84,7 @@ fn by_plan(snapshot: &Transaction<'_>, condition: &str, value: &str) -> Result<O
                  WHERE {condition} ORDER BY s.used DESC, p.position LIMIT 1"
             ),
             [value],
-            |row| Ok((cell_row(row), row.get::<_, String>(15)?, row.get::<_, i64>(16)?)),
+            |row| Ok((cell_row(row), row.get::<_, String>(16)?, row.get::<_, i64>(17)?)),
         )
         .optional()?;
     let Some((row, suite, suite_id)) = found else { return Ok(None) };
@@ -162,13 +162,14 @@ fn cell_row(row: &Row<'_>) -> Result<CellRow, StoreError> {
         reason: row.get(6)?,
         attempts: small(row.get(7)?)?,
         seconds: row.get::<_, Option<Float>>(8)?.map(|seconds| seconds.0),
-        elapsed: row.get(14)?,
+        elapsed: row.get(15)?,
         started: row.get(9)?,
         finished: row.get(10)?,
         dependencies: Vec::new(),
         device: row.get(11)?,
         libtorch: row.get(12)?,
         peak_rss_bytes: row.get::<_, Option<i64>>(13)?.map(count).transpose()?,
+        build: row.get(14)?,
     })
 }
 

@@ -165,6 +165,8 @@ pub struct CellRow {
     pub libtorch: Option<String>,
     /// Highest resident memory of the worker, in bytes.
     pub peak_rss_bytes: Option<u64>,
+    /// Version and digest of the worker that computed it.
+    pub build: Option<String>,
 }
 
 /// Everything stored about one cell.

@@ -45,7 +45,6 @@ pub fn demo(store: Option<&Path>, suite: &Path, record: bool) -> Result<(), Xtas
         println!("\nxtask: clmbench {} --store {}", words.join(" "), store.display());
         cargo::run(command)
     };
-    let begun = store.join("store.sqlite").exists();
     let started = Instant::now();
     let file = suite.to_string_lossy();
     let ran = clmbench(&["run", &file]);
@@ -57,16 +56,10 @@ pub fn demo(store: Option<&Path>, suite: &Path, record: bool) -> Result<(), Xtas
     let seconds = started.elapsed().as_secs_f64();
     println!("\nxtask: {file}: {seconds:.0} s after the build; results in {}", store.display());
     if record {
-        let folder = record::record(&checkout, &executable, &store, suite, &took(seconds, begun))?;
+        let folder = record::record(&checkout, &executable, &store, suite)?;
         println!("xtask: recorded in {}", folder.display());
     }
     ran
-}
-
-/// How long a run took, and whether it began with nothing computed.
-fn took(seconds: f64, begun: bool) -> String {
-    let from = if begun { "in a store that already held results, which were not computed again" } else { "from an empty store" };
-    format!("{seconds:.0} s after the build, {from}")
 }
 
 /// A store of its own for each build, since results of other code must not be mixed: named by what computes them.

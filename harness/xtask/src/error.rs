@@ -42,9 +42,9 @@ pub enum XtaskError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// `cargo metadata` said something unexpected.
-    #[error("cannot read the output of `cargo metadata`: {0}")]
-    Metadata(#[from] serde_json::Error),
+    /// A command printed something unexpected where JSON was asked for.
+    #[error("cannot read the JSON that a command printed: {0}")]
+    Json(#[from] serde_json::Error),
     /// This is not the repository.
     #[error("{} is not below a checkout of clmbench; run `cargo xtask` inside one", .0.display())]
     NoCheckout(PathBuf),

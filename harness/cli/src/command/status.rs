@@ -182,6 +182,7 @@ mod tests {
             device: None,
             libtorch: None,
             peak_rss_bytes: None,
+            build: None,
         }
     }
 

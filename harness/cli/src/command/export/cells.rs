@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Columns in order.
-pub const COLUMNS: [Column; 14] = [
+pub const COLUMNS: [Column; 16] = [
     column("key", Kind::Text, "name of the cell in its suite"),
     column("stage", Kind::Text, "import, tokenise, pretrain, embed, measure or transfer"),
     column("label", Kind::Text, "what tables call it"),
@@ -26,6 +26,8 @@ pub const COLUMNS: [Column; 14] = [
     column("started", Kind::Text, "last start (RFC 3339, UTC)"),
     column("finished", Kind::Text, "end or failure (RFC 3339, UTC)"),
     column("device", Kind::Text, "cpu or cuda:<index>"),
+    column("libtorch", Kind::Text, "version of libtorch it was computed with"),
+    column("build", Kind::Text, "version and digest of the worker that computed it"),
 ];
 
 /// A cell and the bytes of its files.
@@ -73,6 +75,8 @@ pub fn write<W: Write>(rows: &[Row], mut writer: Writer<W>) -> Result<(), CliErr
             cell.started.as_deref().into(),
             cell.finished.as_deref().into(),
             cell.device.as_deref().into(),
+            cell.libtorch.as_deref().into(),
+            cell.build.as_deref().into(),
         ])?;
     }
     writer.end()
