@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clmbench_stats::{
     Column, Noisy, Source, Task, TwoWay, attenuation_intervals, gain, generator, joint_permutation_test, permutation_test,
-    rank_stability, resampled_counts, selection_intervals, spearman_interval, two_way_bootstrap, two_way_interval,
+    rank_stability, resampled_counts, selection, spearman_interval, two_way_bootstrap, two_way_interval,
 };
 use rand::Rng;
 use rayon::prelude::*;
@@ -61,9 +61,9 @@ fn main() -> Result<(), rayon::ThreadPoolBuildError> {
             .into_iter()
             .any(|source| attenuation_intervals(&noisy, source, &mut stream("reliability", number)).is_ok())
     });
-    timed("regret and recall of one and three, 999 resamples", fits, |number| {
+    timed("regret and recall of one and three", fits, |number| {
         let (metric, score) = of(number);
-        [1, 3].into_iter().all(|k| selection_intervals(metric, score, k, &mut stream("selection", number)).is_ok())
+        [1, 3].into_iter().all(|k| selection(metric, score, k).is_ok())
     });
     timed("joint permutation test over 20 tasks, 9,999 orders", METRICS, |metric| {
         joint_permutation_test(&tasks(metric), &mut stream("joint", metric)).is_ok()

@@ -26,7 +26,7 @@ pub struct Interval {
     pub low95: f64,
     /// Upper end at 95 %.
     pub high95: f64,
-    /// Resamples that gave a value; of a jackknife, the runs left out one at a time.
+    /// Resamples that gave a value; of a jackknife, the runs left out one at a time; 0 of a closed form.
     pub resamples: usize,
     /// Resamples drawn again because the statistic does not exist in them (such as a constant column).
     pub degenerate: usize,

@@ -9,12 +9,16 @@ mod draw;
 mod gain;
 mod gate;
 mod pooled;
+mod ranks;
 mod regression;
+mod reliability;
 mod row;
 mod rule;
 mod saturation;
+mod selection;
 mod spearman;
 mod verdicts;
+mod within;
 
 use rand::Rng;
 use row::{Claim, Plan, Row};
@@ -61,6 +65,26 @@ fn gains_are_cautious() {
 #[test]
 fn saturation_errs_as_seldom_as_it_says() {
     check(saturation::rows);
+}
+
+#[test]
+fn reliabilities_cover_their_level() {
+    check(reliability::rows);
+}
+
+#[test]
+fn means_within_strata_keep_their_level() {
+    check(within::rows);
+}
+
+#[test]
+fn selections_cover_their_level() {
+    check(selection::rows);
+}
+
+#[test]
+fn ranges_of_ranks_hold_the_rank() {
+    check(ranks::rows);
 }
 
 #[test]

@@ -1,0 +1,50 @@
+//! Regret and recall of choosing by a metric: why they are shown without an interval.
+
+use clmbench_stats::{Interval, numeric::mean, selection, selection_intervals};
+use rand_chacha::ChaCha8Rng;
+
+use super::{
+    draw::{Design, latent},
+    row::{Claim, Found, Plan, Row, simulate, staged},
+};
+
+const SECTION: &str = "Selection by a metric";
+const NAMES: [&str; 3] = ["regret", "share of regret", "recall"];
+
+fn three(found: clmbench_stats::Selection) -> [f64; 3] {
+    [found.regret, found.regret_share.unwrap_or(f64::NAN), found.recall]
+}
+
+pub fn rows(plan: &Plan) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for &rho in plan.choose(&[0.0, 0.5, 0.8], &[0.5]) {
+        for &k in plan.choose(&[1, 3], &[1]) {
+            for &n in plan.choose(&[8, 12, 24, 48], &[24]) {
+                let draw = |rng: &mut ChaCha8Rng| Design::Normal.draw(n, latent(rho), rng);
+                let population = simulate(&format!("population selection {rho} {k} {n}"), 40_000, |rng| {
+                    let (metric, score) = draw(rng);
+                    three(selection(&metric, &score, k).unwrap())
+                });
+                let truths: [f64; 3] =
+                    std::array::from_fn(|place| mean(&population.iter().map(|found| found[place]).collect::<Vec<f64>>()));
+                let one = |rng: &mut ChaCha8Rng| -> [bool; 3] {
+                    let (metric, score) = draw(rng);
+                    let found = selection_intervals(&metric, &score, k, rng).unwrap();
+                    let covers = |interval: Interval, truth: f64| interval.low95 <= truth && truth <= interval.high95;
+                    [covers(found.regret, truths[0]), covers(found.regret_share, truths[1]), covers(found.recall, truths[2])]
+                };
+                let claims = |found: &[[bool; 3]]| -> Vec<Found> {
+                    let claim = |place: usize| {
+                        let what = format!("95 % interval of the {} at {k}", NAMES[place]);
+                        let claim = Claim::new(SECTION, what, format!("normal, rho = {rho}"), n).within(0.93, 1.0);
+                        let claim = claim.known(format!("not used: this is why; of the mean {:.3}", truths[place]));
+                        claim.found(found.iter().map(|found| found[place]).collect())
+                    };
+                    [0, 1, 2].map(claim).into()
+                };
+                rows.extend(staged(&format!("selection {rho} {k} {n}"), plan.simulations(), one, claims));
+            }
+        }
+    }
+    rows
+}
