@@ -6,21 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clmbench_stats::{average_ranks, generator, numeric::sample_sd};
-use rand::Rng;
-use rayon::prelude::*;
+use clmbench_stats::{average_ranks, mean_rank_interval, numeric::sample_sd};
 use serde::Serialize;
 
-use crate::{
-    fit::SEED,
-    models::{ModelKind, ModelRow},
-};
-
-/// Draws of the interval of a mean rank; fewer where there are very many scores.
-const DRAWS: usize = 1_000;
-const FEWEST_DRAWS: usize = 100;
-/// Ranks drawn in a moment.
-const MOST_SCORES: usize = 2_000_000;
+use crate::models::{ModelKind, ModelRow};
 
 /// A task that a standing counts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -88,7 +77,7 @@ pub struct Standing {
     pub tasks_of: u32,
     /// Mean rank over the tasks it has.
     pub mean_rank: Option<f64>,
-    /// Lower 90 % end over resampled tasks; too narrow where they are few, none of one task.
+    /// Lower 90 % end over tasks; none of fewer than three.
     pub mean_rank_low90: Option<f64>,
     /// Upper 90 % end.
     pub mean_rank_high90: Option<f64>,
@@ -150,7 +139,7 @@ fn standing(protocol: &str, rows: &[&ModelRow], by_run: bool) -> Standings {
     let models: Vec<&Model> = labels.keys().collect();
     let places: Vec<Vec<Option<Place>>> =
         columns.iter().zip(&tasks).map(|(column, task)| places(column, task, &models)).collect();
-    let intervals = intervals(protocol, &places, models.len());
+    let intervals = intervals(&places, models.len());
     let mut standings: Vec<Standing> = models
         .iter()
         .zip(intervals)
@@ -299,39 +288,14 @@ fn first_places(places: &[Vec<Option<Place>>], model: usize) -> u32 {
     places.iter().filter(first).count() as u32
 }
 
-/// The 90 % interval of each model's mean rank over resampled tasks. Their test molecules differ, so that what is uncertain about
-/// the scores is part of how the ranks differ from task to task; of few tasks it is too narrow.
-fn intervals(protocol: &str, places: &[Vec<Option<Place>>], models: usize) -> Vec<Option<(f64, f64)>> {
-    if places.len() < 2 {
-        return vec![None; models];
-    }
-    let draws = (MOST_SCORES / (places.len() * models).max(1)).clamp(FEWEST_DRAWS, DRAWS);
-    let drawn: Vec<Vec<Option<f64>>> = (0..draws)
-        .into_par_iter()
-        .map(|draw| mean_ranks(places, models, &mut generator(SEED, &format!("standings {protocol} {draw}"))))
-        .collect();
-    let found: Vec<Vec<f64>> = (0..models).map(|model| drawn.iter().filter_map(|means| means[model]).collect()).collect();
-    let ends = |mut means: Vec<f64>| {
-        means.sort_by(f64::total_cmp);
-        let at = |share: f64| means.get(((means.len() - 1) as f64 * share).round() as usize).copied();
-        // A model of few tasks is missing in many draws; its interval says so by resting on the others only.
-        if means.len() < draws / 2 { None } else { at(0.05).zip(at(0.95)) }
+/// The 90 % interval of each model's mean rank over tasks. Their test molecules differ, so that what is uncertain about the scores is
+/// part of how the ranks differ from task to task.
+fn intervals(places: &[Vec<Option<Place>>], models: usize) -> Vec<Option<(f64, f64)>> {
+    let of = |model: usize| {
+        let ranks: Vec<f64> = places.iter().filter_map(|column| Some(column[model].as_ref()?.rank)).collect();
+        mean_rank_interval(&ranks, models)
     };
-    found.into_iter().map(ends).collect()
-}
-
-/// Mean ranks of one draw, of as many tasks as there are; none of a model without any.
-fn mean_ranks(places: &[Vec<Option<Place>>], models: usize, rng: &mut impl Rng) -> Vec<Option<f64>> {
-    let (mut sum, mut count) = (vec![0.0; models], vec![0.0; models]);
-    for _ in 0..places.len() {
-        for (model, place) in places[rng.random_range(0..places.len())].iter().enumerate() {
-            if let Some(place) = place {
-                sum[model] += place.rank;
-                count[model] += 1.0;
-            }
-        }
-    }
-    sum.into_iter().zip(count).map(|(sum, count)| (count > 0.0).then(|| sum / count)).collect()
+    (0..models).map(of).collect()
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ pub use power_law::{PowerLaw, power_law};
 pub use predicted::{PredictedQ2, q2_of_predictions};
 pub use principal_components::{PrincipalComponents, principal_components};
 pub use random_band::{RandomBand, random_band};
-pub use rank_stability::{RankSpread, RankStability, rank_stability};
+pub use rank_stability::{RankSpread, RankStability, mean_rank_interval, rank_stability};
 pub use refusal::Refusal;
 pub use reliability::{Attenuation, AttenuationIntervals, Noisy, Source, attenuation_intervals};
 pub use saturation::{Saturation, SaturationVerdict, broken_line, halvings, saturation};

@@ -9,6 +9,7 @@ use crate::{
     ols::{Column, Ols},
     orthogonal::{dot, orthonormalise},
     refusal::{Refusal, check_column, check_size},
+    strata::Expected,
 };
 
 /// Partial R2 of every column of a fit: (SSE without it - SSE) / SSE without it, in the order of the columns.
@@ -81,7 +82,13 @@ fn partial(x: Column<'_>, y: &[f64], covariates: &[Column<'_>], of: Correlated) 
     let r = dot(&left, &right).clamp(-1.0, 1.0);
     let df = n - 2 - covariates.len();
     let tested = student(r, ((1.0 - r * r) / df as f64).sqrt(), df)?;
-    Ok(PartialCorrelation { r, df, p_value: tested.p_value, ends: fisher(r, n, covariates.len(), of) })
+    let ends = fisher(r, n, covariates.len(), of);
+    // Few runs underrate a strong correlation of ranks, each covariate as if there were one run less.
+    let ends = match of {
+        Correlated::Values => ends,
+        Correlated::Ranks => ends.map(|ends| Expected::of_one(n - covariates.len()).clear(ends)),
+    };
+    Ok(PartialCorrelation { r, df, p_value: tested.p_value, ends })
 }
 
 #[cfg(test)]

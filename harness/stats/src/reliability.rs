@@ -260,7 +260,7 @@ pub struct AttenuationIntervals {
 }
 
 /// Intervals: of reliabilities and ceiling in closed form (`interval.rs`); of r by resampling runs, or whole configurations where
-/// reliability comes from seeds (a copy of a run is no second seed), bias-corrected, without acceleration.
+/// reliability comes from seeds (a copy of a run is no second seed), bias-corrected and expanded, without acceleration.
 ///
 /// # Errors
 /// Fewer than 8 runs or configurations to resample; nothing to be had from the runs themselves.
@@ -303,8 +303,9 @@ fn of_r(resampled: &Resampled<'_>, estimate: &Attenuation, rng: &mut impl Rng) -
         return Err(Refusal::Degenerate { usable: values.len(), draws: RESAMPLES });
     }
     values.sort_by(f64::total_cmp);
-    let (low90, high90) = ends(estimate.r, &values, 0.0, 0.90)?;
-    let (low95, high95) = ends(estimate.r, &values, 0.0, 0.95)?;
+    let units = resampled.units.len();
+    let (low90, high90) = ends(estimate.r, &values, 0.0, interval::expanded(0.90, units)?)?;
+    let (low95, high95) = ends(estimate.r, &values, 0.0, interval::expanded(0.95, units)?)?;
     let resamples = values.len();
     Ok(Interval { low90, high90, low95, high95, resamples, degenerate: tried - resamples })
 }

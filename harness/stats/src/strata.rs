@@ -101,27 +101,35 @@ fn within<'a>(strata: impl Iterator<Item = &'a Stratum>) -> Result<Within, Refus
         n: n as usize,
         strata: known.len(),
         p_value: (2.0 * normal.sf((r / spread).abs())).min(1.0),
-        ends: wide_enough.and_then(|()| fisher_of(r, weight, Correlated::Ranks)).map(|ends| {
-            let expected = Expected { strata: &known, runs: n };
-            let [low90, high90, low95, high95] =
-                [ends.low90, ends.high90, ends.low95, ends.high95].map(|end| expected.rho_of(end));
-            Ends { low90, high90, low95, high95 }
-        }),
+        ends: wide_enough
+            .and_then(|()| fisher_of(r, weight, Correlated::Ranks))
+            .map(|ends| Expected { strata: known.iter().map(|(_, runs)| *runs).collect() }.clear(ends)),
     })
 }
 
 /// What the mean of Spearman's r over strata of normal runs is on average.
-struct Expected<'a> {
-    /// r and runs of each.
-    strata: &'a [(f64, f64)],
-    runs: f64,
+pub(crate) struct Expected {
+    /// Runs of each.
+    strata: Vec<f64>,
 }
 
-impl Expected<'_> {
+impl Expected {
+    /// One stratum.
+    pub(crate) fn of_one(runs: usize) -> Self {
+        Self { strata: vec![runs as f64] }
+    }
+
+    /// The ends of an interval of the expected mean, as ends of the rho of very many runs.
+    pub(crate) fn clear(&self, ends: Ends) -> Ends {
+        let [low90, high90, low95, high95] = [ends.low90, ends.high90, ends.low95, ends.high95].map(|end| self.rho_of(end));
+        Ends { low90, high90, low95, high95 }
+    }
+
     /// Moran (1948), "Rank correlation and product-moment correlation", Biometrika 35: of n normal runs with Pearson's `r`.
     fn mean(&self, r: f64) -> f64 {
         let of = |n: f64| 6.0 / (std::f64::consts::PI * (n + 1.0)) * (r.asin() + (n - 2.0) * (r / 2.0).asin());
-        self.strata.iter().map(|(_, n)| n / self.runs * of(*n)).sum()
+        let runs: f64 = self.strata.iter().sum();
+        self.strata.iter().map(|n| n / runs * of(*n)).sum()
     }
 
     /// Spearman's rho of very many runs where the mean over strata is `mean`.
@@ -171,8 +179,7 @@ mod tests {
             crate::spearman(&x, &y).unwrap()
         };
         let simulated = (0..20_000).map(|_| one()).sum::<f64>() / 20_000.0;
-        let known = [(0.0, 8.0), (0.0, 8.0)];
-        let expected = Expected { strata: &known, runs: 16.0 };
+        let expected = Expected { strata: vec![8.0, 8.0] };
         assert!((expected.mean(r) - simulated).abs() < 0.003, "{} {simulated}", expected.mean(r));
         for rho in [-1.0, -0.5, 0.0, 0.3, 0.95, 1.0] {
             let r = 2.0 * (std::f64::consts::PI * rho / 6.0).sin();

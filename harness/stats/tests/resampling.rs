@@ -115,8 +115,8 @@ fn spreads_of_ranks_as_scipy() {
         let found = rank_stability(&list(&case["full"]), &draws).unwrap();
         let pick = |get: fn(&clmbench_stats::RankSpread) -> f64| found.entries.iter().map(get).collect::<Vec<f64>>();
         all_close(&pick(|entry| entry.mean), &list(&case["mean"]), "mean rank");
-        all_close(&pick(|entry| entry.low90), &list(&case["low90"]), "5th percentile");
-        all_close(&pick(|entry| entry.high95), &list(&case["high95"]), "97.5th percentile");
+        all_close(&pick(|entry| entry.low90), &list(&case["low90"]), "best rank at 90 %");
+        all_close(&pick(|entry| entry.high95), &list(&case["high95"]), "worst rank at 95 %");
         all_close(&pick(|entry| entry.top1), &list(&case["top1"]), "first");
         all_close(&pick(|entry| entry.top3), &list(&case["top3"]), "among three");
         close(found.tau, case["tau"].as_f64().unwrap(), "mean tau");

@@ -22,9 +22,10 @@ const SMALLEST_ERROR: f64 = 1e-12;
 /// Pearson, Kendall, weighted Kendall, and Spearman given size and held-out loss.
 pub(super) fn rows(fitted: &Fitted<'_>, losses: &Losses<'_>) -> Vec<StatisticRow> {
     let (metric, score) = (&fitted.metric, &fitted.score);
+    let kendall = kendall_error(metric, score).map(|error| (error, fitted.runs.len() - 1));
     vec![
         pearson_row(fitted),
-        kendall_row(fitted, "kendall", kendall_tau_b(metric, score), kendall_error(metric, score)),
+        kendall_row(fitted, "kendall", kendall_tau_b(metric, score), kendall),
         kendall_row(fitted, "weighted_kendall", weighted_kendall(metric, score), weighted_kendall_error(metric, score)),
         partial_row(fitted, losses),
     ]
@@ -47,15 +48,14 @@ fn pearson_row(fitted: &Fitted<'_>) -> StatisticRow {
     }
 }
 
-/// A Kendall correlation with its jackknife error and the t interval that it gives, cut to -1..1.
-fn kendall_row(fitted: &Fitted<'_>, name: &str, found: Result<f64, Refusal>, error: Option<f64>) -> StatisticRow {
+/// A Kendall correlation with its jackknife error, its degrees of freedom and the t interval that they give, cut to -1..1.
+fn kendall_row(fitted: &Fitted<'_>, name: &str, found: Result<f64, Refusal>, error: Option<(f64, usize)>) -> StatisticRow {
     let row = fitted.statistic(KIND, name);
     let tau = match fitted.usable().and(found) {
         Ok(tau) => tau,
         Err(refusal) => return refused(row, &fitted.named(refusal)),
     };
-    let n = fitted.runs.len();
-    let mut row = match error.map(|error| (error, student(tau, error, n - 1))) {
+    let mut row = match error.map(|(error, df)| (error, student(tau, error, df))) {
         Some((error, Ok(mut found))) if error > SMALLEST_ERROR => {
             for end in [&mut found.ends.low90, &mut found.ends.high90, &mut found.ends.low95, &mut found.ends.high95] {
                 *end = end.clamp(-1.0, 1.0);

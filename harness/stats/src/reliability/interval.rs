@@ -12,7 +12,7 @@
 //!
 //! `tests/calibration` has their rows.
 
-use statrs::distribution::{ChiSquared, ContinuousCDF, FisherSnedecor};
+use statrs::distribution::{ChiSquared, ContinuousCDF, FisherSnedecor, Normal, StudentsT};
 
 use crate::{
     bootstrap::Interval,
@@ -84,6 +84,16 @@ pub(super) fn of_ceiling(metric: &Interval, score: &Interval) -> Interval {
     }
 }
 
+/// The confidence at which percentiles of resamples of so many units end where `confidence` is meant (Hesterberg 2015, section 3.4): t in
+/// place of the normal quantile, and the resamples' variance times n / (n - 1).
+pub(super) fn expanded(confidence: f64, units: usize) -> Result<f64, Refusal> {
+    let n = units as f64;
+    let student = StudentsT::new(0.0, 1.0, n - 1.0).map_err(solver)?;
+    let normal = Normal::new(0.0, 1.0).map_err(solver)?;
+    let quantile = student.inverse_cdf((1.0 + confidence) / 2.0) * (n / (n - 1.0)).sqrt();
+    Ok(2.0 * normal.cdf(quantile) - 1.0)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -119,6 +129,14 @@ mod tests {
         assert!(found.low95 == 0.0 && (found.high95 - 0.72).abs() < 0.005, "{found:?}");
         let agreed = from_seeds(&OneWay { between: 1.0, within: 0.0, df_between: 5.0, df_within: 6.0, size: 2.0 }).unwrap();
         assert_eq!((agreed.low95, agreed.high95), (1.0, 1.0));
+    }
+
+    #[test]
+    fn percentiles_end_further_out_with_few_units() {
+        // t of 7 degrees of freedom, 2.364624, times the root of 8 / 7: 2.527890, outside of which lie 1.1475 % of normal numbers.
+        assert!((expanded(0.95, 8).unwrap() - 0.988_525).abs() < 1e-5, "{}", expanded(0.95, 8).unwrap());
+        let many = expanded(0.95, 10_000).unwrap();
+        assert!((many - 0.950_039).abs() < 1e-5, "{many}");
     }
 
     #[test]

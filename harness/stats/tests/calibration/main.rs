@@ -5,7 +5,9 @@
 //! every row is added as a line of JSON, and judges the rows itself.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod correlations;
 mod draw;
+mod fine_tuning;
 mod gain;
 mod gate;
 mod pooled;
@@ -88,6 +90,21 @@ fn ranges_of_ranks_hold_the_rank() {
 }
 
 #[test]
+fn intervals_of_mean_ranks_cover_their_level() {
+    check(ranks::of_models);
+}
+
+#[test]
+fn other_correlations_cover_their_level() {
+    check(correlations::rows);
+}
+
+#[test]
+fn the_gate_of_fine_tuned_models_errs_as_seldom_as_it_says() {
+    check(fine_tuning::rows);
+}
+
+#[test]
 fn verdicts_err_as_seldom_as_they_say() {
     check(verdicts::rows);
 }
@@ -103,6 +120,7 @@ fn wrong_methods_are_caught() {
     let plan = Plan::smoke();
     let mut wrong = vec![spearman::bca_of_four_sizes(&plan, 12, &|claim| claim), spearman::interval_of_checkpoints(&plan, 12)];
     wrong.extend(regression::checkpoints_as_points(&plan, &|claim| claim));
+    wrong.push(fine_tuning::without_the_spread_over_seeds(&plan));
     for row in wrong {
         assert!(row.required && !row.first.inside, "{row:?}");
         assert!(row.second.is_some_and(|second| !second.inside && second.simulations == 800), "{row:?}");

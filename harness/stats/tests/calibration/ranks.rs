@@ -1,11 +1,11 @@
 //! Ranks: do the stated ranges of a predictor's rank, and of a model's mean rank, hold the true one?
 
-use clmbench_stats::{Task, TwoWay, rank_stability, resampled_counts};
+use clmbench_stats::{Task, TwoWay, mean_rank_interval, rank_stability, resampled_counts};
 use rand_chacha::ChaCha8Rng;
 
 use super::{
     draw::normal,
-    row::{Claim, Found, Plan, Row, staged},
+    row::{Claim, Found, Plan, Row, simulate, staged},
 };
 
 const SECTION: &str = "Rank stability of predictors";
@@ -72,6 +72,38 @@ pub fn rows(plan: &Plan) -> Vec<Row> {
             };
             rows.extend(staged(&format!("ranks {design} {n}"), plan.simulations(), |rng| metrics.covered(n, 5, rng), claims));
         }
+    }
+    rows
+}
+
+/// Mean ranks of five models over tasks: does the 90 % interval hold the mean rank over very many tasks?
+pub fn of_models(plan: &Plan) -> Vec<Row> {
+    const SECTION: &str = "Mean rank of models over tasks";
+    const STRENGTHS: [f64; 5] = [1.0, 0.5, 0.4, 0.3, -0.5];
+    let places = |rng: &mut ChaCha8Rng| -> [f64; 5] {
+        let scores = STRENGTHS.map(|strength| strength + 0.7 * normal(rng));
+        scores.map(|score| 1.0 + scores.iter().filter(|other| **other > score).count() as f64)
+    };
+    let population = simulate("population of tasks", 100_000, places);
+    let truths: [f64; 5] =
+        std::array::from_fn(|model| population.iter().map(|ranks| ranks[model]).sum::<f64>() / population.len() as f64);
+    let mut rows = Vec::new();
+    for &tasks in plan.choose(&[3, 5, 10, 20], &[5]) {
+        let one = |rng: &mut ChaCha8Rng| -> [bool; 5] {
+            let drawn: Vec<[f64; 5]> = (0..tasks).map(|_| places(rng)).collect();
+            std::array::from_fn(|model| {
+                let ranks: Vec<f64> = drawn.iter().map(|ranks| ranks[model]).collect();
+                mean_rank_interval(&ranks, 5).is_some_and(|(low, high)| low <= truths[model] && truths[model] <= high)
+            })
+        };
+        let claims = |found: &[[bool; 5]]| -> Vec<Found> {
+            let of = |model: usize| {
+                let claim = Claim::new(SECTION, format!("90 % interval, mean rank {:.2}", truths[model]), "5 models", tasks);
+                claim.within(0.88, 1.0).found(found.iter().map(|found| found[model]).collect())
+            };
+            [0, 2, 4].map(of).into()
+        };
+        rows.extend(staged(&format!("mean rank {tasks}"), plan.simulations(), one, claims));
     }
     rows
 }

@@ -49,11 +49,6 @@ impl Plan {
     pub fn simulations(self) -> usize {
         self.simulations
     }
-
-    /// One simulation in `part`, for a design that takes long; the row says how many.
-    pub fn one_in(self, part: usize) -> usize {
-        if self.full { (self.simulations / part).max(100) } else { self.simulations / part.min(2) }
-    }
 }
 
 /// A share found by simulation.
