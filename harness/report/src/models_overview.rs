@@ -132,7 +132,7 @@ fn cell(place: &Place, seeds: u32, digits: usize) -> String {
 /// What the columns mean, and what is not shown.
 fn lines(standings: &[Standings], left_out: BTreeSet<String>, cut: usize, all: bool) -> Vec<String> {
     let mut lines = vec![
-        "mean rank: over the tasks a model has, with the middle 90 % over resampled tasks (too narrow where they are few). Borda: models \
+        "mean rank: over the tasks a model has, with its 90 % interval over tasks (from three on). Borda: models \
          beaten, ties one half, summed over tasks; a missing task adds nothing. first: tasks in which it is."
             .to_owned(),
     ];

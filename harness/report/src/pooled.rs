@@ -108,8 +108,8 @@ pub(crate) fn lines(board: &PredictorBoard) -> Vec<String> {
     ];
     if board.pooled.iter().any(|row| row.mean_rank.is_some()) {
         lines.push(
-            "rank by r: mean place by r over resampled runs and tasks, with the middle 90 % of the resamples; first: how often. Rows stand \
-             by verdict and decided gains first, so that their order is another one.".to_owned(),
+            "rank by r: mean place by r over resampled runs and tasks, with the places that it can have at 90 % confidence; first: how often. Rows \
+             stand by verdict and decided gains first, so that their order is another one.".to_owned(),
         );
     }
     let mut reasons: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();

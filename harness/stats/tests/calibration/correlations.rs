@@ -15,6 +15,9 @@ const SECTION: &str = "Coverage of the 95 % interval of other correlations";
 const NAMES: [&str; 4] =
     ["Pearson, Fisher's z", "Kendall, jackknife and t", "weighted Kendall, jackknife and t", "partial Spearman"];
 
+/// An estimate and both ends; none where it has no interval.
+type Estimated = Option<(f64, f64, f64)>;
+
 /// Metric, score and two covariates that both follow.
 fn draw(n: usize, r: f64, rng: &mut ChaCha8Rng) -> [Vec<f64>; 4] {
     let (metric, score) = Design::Normal.draw(n, r, rng);
@@ -27,7 +30,7 @@ fn with(values: &[f64], first: &[f64], second: &[f64]) -> Vec<f64> {
     values.iter().zip(first).zip(second).map(|((value, first), second)| value + first - 0.5 * second).collect()
 }
 
-fn partial([metric, score, first, second]: &[Vec<f64>; 4]) -> Option<(f64, f64, f64)> {
+fn partial([metric, score, first, second]: &[Vec<f64>; 4]) -> Estimated {
     let (metric, score) = (with(metric, first, second), with(score, first, second));
     let covariates = [Column { name: "first", values: first }, Column { name: "second", values: second }];
     let found = partial_spearman(Column { name: "metric", values: &metric }, &score, &covariates).ok()?;
@@ -36,7 +39,7 @@ fn partial([metric, score, first, second]: &[Vec<f64>; 4]) -> Option<(f64, f64, 
 }
 
 /// Estimate and interval of each; none where it has none.
-fn four(n: usize, r: f64, rng: &mut ChaCha8Rng) -> [Option<(f64, f64, f64)>; 4] {
+fn four(n: usize, r: f64, rng: &mut ChaCha8Rng) -> [Estimated; 4] {
     let drawn = draw(n, r, rng);
     let [metric, score, ..] = &drawn;
     let of_pearson = pearson(metric, score).ok().and_then(|r| {
@@ -68,7 +71,7 @@ pub fn rows(plan: &Plan) -> Vec<Row> {
                 weighted_kendall(&metric, &score).unwrap()
             });
             let truths = [r, std::f64::consts::FRAC_2_PI * r.asin(), mean(&weighted), mean(&many)];
-            let claims = |found: &[[Option<(f64, f64, f64)>; 4]]| -> Vec<Found> {
+            let claims = |found: &[[Estimated; 4]]| -> Vec<Found> {
                 let one = |place: usize| {
                     let (truth, name) = (truths[place], NAMES[place]);
                     let some: Vec<(f64, f64, f64)> = found.iter().filter_map(|found| found[place]).collect();
