@@ -2,7 +2,8 @@
 
 use std::{borrow::Cow, io::Write};
 
-use clmbench_protocol::{Number, is_unsafe_to_show};
+use clmbench_protocol::Number;
+use clmbench_report::csv_text;
 use serde_json::Value;
 
 use crate::{arguments::Format, console::harmless_json, error::CliError};
@@ -137,21 +138,6 @@ impl<'a> From<Option<&'a str>> for Cell<'a> {
     }
 }
 
-/// Foreign text as one cell. What a spreadsheet would take for a formula gets a `'` before it; characters that steer a
-/// terminal or deceive a reader become U+FFFD (line ends and tabs stay); what holds a separator is quoted.
-fn csv_text(text: &str) -> String {
-    let shown =
-        |letter: char| if !matches!(letter, '\n' | '\r' | '\t') && is_unsafe_to_show(letter) { '\u{fffd}' } else { letter };
-    let mut safe: String = text.chars().map(shown).collect();
-    // Spreadsheets skip blanks and take the full-width signs for the plain ones.
-    let formula = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
-    if safe.starts_with(['\t', '\r', '\n']) || safe.trim_start().starts_with(formula) {
-        safe.insert(0, '\'');
-    }
-    // Some read `;` or a tab as the separator.
-    if safe.contains([',', ';', '"', '\n', '\r', '\t', '\'']) { format!("\"{}\"", safe.replace('"', "\"\"")) } else { safe }
-}
-
 /// Writes rows one after the other.
 pub struct Writer<W> {
     out: W,
@@ -224,6 +210,8 @@ impl<W: Write> Writer<W> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use clmbench_protocol::is_unsafe_to_show;
+
     use super::*;
 
     const COLUMNS: [Column; 6] = [
@@ -256,28 +244,6 @@ mod tests {
             ],
             [Cell::None, Cell::None, Cell::Number(f64::NEG_INFINITY), Cell::None, Cell::Words(vec![]), Cell::None],
         ]
-    }
-
-    #[test]
-    fn cells_are_no_formulas_and_no_two_cells() {
-        let cases = [
-            ("bert/mixed-5000/seed0", "bert/mixed-5000/seed0"),
-            ("=cmd|' /C calc'!A0", "\"'=cmd|' /C calc'!A0\""),
-            ("@x", "\"'@x\""),
-            ("-1", "\"'-1\""),
-            (" =1", "\"' =1\""),
-            ("\u{ff1d}1", "\"'\u{ff1d}1\""),
-            ("\t=1", "\"'\t=1\""),
-            ("a,b", "\"a,b\""),
-            ("a;=1", "\"a;=1\""),
-            ("+a\"b", "\"'+a\"\"b\""),
-            ("a\nb", "\"a\nb\""),
-            ("a\u{1b}]0;x\u{7}", "\"a\u{fffd}]0;x\u{fffd}\""),
-            ("a\u{9b}2J\u{202e}", "a\u{fffd}2J\u{fffd}"),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(csv_text(text), expected);
-        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! wide; columns that matter less are left out first and named in the footer. A missing number is `–` and its reason
 //! stands in the footer.
 
+mod csv;
 mod expectation;
 mod gate;
 pub mod html;
@@ -16,6 +17,7 @@ mod pooled;
 mod predictors;
 mod text;
 
+pub use csv::csv_text;
 pub use expectation::expectation_text;
 pub use gate::{gate_junit, gate_markdown, gate_table};
 pub use layout::{table, table_in};

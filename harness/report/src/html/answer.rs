@@ -65,7 +65,9 @@ pub(crate) fn section(report: &Report<'_>) -> Vec<Node> {
     let value = |entry: &Pooled<'_>| entry.row.value.unwrap_or(f64::NEG_INFINITY);
     all.sort_by(|left, right| (key(left), rank(left)).cmp(&(key(right), rank(right))).then(value(right).total_cmp(&value(left))));
     let mut nodes: Vec<Node> = vec![with_text("h3", "Does a metric predict transfer?").into()];
-    let sentences = all.chunk_by(|left, right| key(left) == key(right)).map(|group| with_text("li", sentence(group)));
+    let groups: Vec<&[Pooled<'_>]> = all.chunk_by(|left, right| key(left) == key(right)).collect();
+    let several = |of: &[Pooled<'_>]| groups.iter().filter(|group| group[0].row.protocol == of[0].row.protocol).count() > 1;
+    let sentences = groups.iter().map(|group| with_text("li", sentence(group, several(group))));
     nodes.push(element("ul").children(sentences).into());
     nodes.push(board(&all).into());
     let unreliable: BTreeSet<&str> = all.iter().flat_map(|entry| &entry.unreliable).map(String::as_str).collect();
@@ -80,9 +82,11 @@ pub(crate) fn section(report: &Report<'_>) -> Vec<Node> {
     nodes
 }
 
-fn sentence(group: &[Pooled<'_>]) -> String {
+fn sentence(group: &[Pooled<'_>], several: bool) -> String {
     let first = &group[0];
-    let protocol = first.row.protocol.as_deref().unwrap_or("any protocol");
+    // Metrics that need no held-out sample are of another pool than those that do, with the same runs.
+    let pool = first.row.pool.as_deref().filter(|_| several).map_or_else(String::new, |pool| format!(" (pool {pool})"));
+    let protocol = format!("{}{pool}", first.row.protocol.as_deref().unwrap_or("any protocol"));
     let runs: BTreeSet<u32> = group.iter().filter(|entry| entry.row.refusal.is_none()).map(|entry| entry.row.n).collect();
     let tasks: BTreeSet<u64> = group.iter().filter_map(|entry| entry.tasks).collect();
     let range = |least: Option<String>, most: Option<String>| match (least, most) {
@@ -145,7 +149,7 @@ fn board(all: &[Pooled<'_>]) -> Element {
                 if entry.trivial { format!("{} *", entry.metric) } else { entry.metric.to_owned() }
             },
         ),
-        column("protocol", Set::Word, |entry: &Pooled<'_>| entry.row.protocol.clone().unwrap_or_default()),
+        column("protocol", Set::Word, |entry: &Pooled<'_>| entry.row.protocol.clone().unwrap_or_default()).once(),
         column("verdict", Set::Word, |entry: &Pooled<'_>| {
             let word = entry.row.verdict.as_deref().unwrap_or("refused");
             let sign = match word {
@@ -160,11 +164,11 @@ fn board(all: &[Pooled<'_>]) -> Element {
         column("95 % interval", Set::Number, |entry: &Pooled<'_>| interval(entry.row.low95, entry.row.high95))
             .by(|entry| entry.row.low95),
         column("p (Holm)", Set::Number, |entry: &Pooled<'_>| p_value(entry.row.p_value)).by(|entry| entry.row.p_value),
-        column("runs", Set::Number, |entry: &Pooled<'_>| entry.row.n.to_string()).by(|entry| Some(f64::from(entry.row.n))),
+        column("runs", Set::Number, |entry: &Pooled<'_>| entry.row.n.to_string()).by(|entry| Some(f64::from(entry.row.n))).once(),
         column("tasks", Set::Number, |entry: &Pooled<'_>| entry.tasks.map_or_else(String::new, |tasks| tasks.to_string()))
-            .by(|entry| entry.tasks.map(|tasks| tasks as f64)),
+            .by(|entry| entry.tasks.map(|tasks| tasks as f64)).once(),
         column("mde", Set::Number, |entry: &Pooled<'_>| two_or_missing(entry.minimum_detectable))
-            .by(|entry| entry.minimum_detectable),
+            .by(|entry| entry.minimum_detectable).once(),
         column(
             "pool",
             Set::Long,

@@ -141,6 +141,13 @@ pub(crate) fn short(value: f64, step: f64) -> String {
     }
 }
 
+/// A value and its standard error, to a tenth of the error.
+pub(crate) fn with_error((value, error): (f64, f64)) -> String {
+    let step = if error > 0.0 && error.is_finite() { error / 10.0 } else { value.abs().max(1e-9) / 1e4 };
+    let value = short(value, step);
+    if error > 0.0 && error.is_finite() { format!("{value} ± {}", short(error, step)) } else { value }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,6 +191,12 @@ mod tests {
         // 10 is half way from 1 to 100.
         assert_eq!(axis(&[(1.0, 0.0), (100.0, 0.0)]).place(10.0), 50.0);
         assert!(!axis(&[(-1.0, 0.0)]).logarithmic);
+    }
+
+    #[test]
+    fn errors_stand_beside_their_values() {
+        let shown = [(1.5, 0.1), (2.0, 0.0), (3.0, f64::NAN), (1234.5, 20.0)].map(with_error);
+        assert_eq!(shown, ["1.50 ± 0.10", "2.0000", "3.0000", "1234 ± 20"]);
     }
 
     #[test]

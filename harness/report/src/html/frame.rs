@@ -1,15 +1,12 @@
 //! Figures in the page and as files: a frame with title, drawing, caption and the numbers; an SVG that stands alone; a CSV.
 
-use std::fmt::Write as _;
-
-use clmbench_protocol::is_unsafe_to_show;
-
 use super::{
     STYLE,
     figures::{Data, Figure},
     node::{Element, Node, element, with_text},
     note,
 };
+use crate::csv::csv_lines;
 
 /// Rows of a figure's data that stand in the page as a table.
 const MOST_ROWS: usize = 10;
@@ -35,19 +32,6 @@ pub struct FigureFile {
 /// The figure as files.
 pub(crate) fn file(figure: &Figure) -> FigureFile {
     FigureFile { name: figure.id.clone(), svg: standalone(figure), csv: csv(&figure.data) }
-}
-
-/// Letters and digits in small, others as one `-`: the part of a name of a file that foreign text makes.
-pub(crate) fn slug(text: &str) -> String {
-    let mut slug = String::new();
-    for letter in text.chars().take(60) {
-        match letter {
-            letter if letter.is_ascii_alphanumeric() => slug.push(letter.to_ascii_lowercase()),
-            _ if slug.is_empty() || slug.ends_with('-') => {}
-            _ => slug.push('-'),
-        }
-    }
-    slug.trim_end_matches('-').to_owned()
 }
 
 /// What the frames of a page may still carry.
@@ -91,24 +75,33 @@ fn drawing(figure: &Figure) -> Element {
 /// The first rows, and the rest as CSV out of sight where there is room for it: what the page offers as a file is whole.
 fn table(figure: &Figure, room: &mut Room) -> Vec<Node> {
     let data = &figure.data;
-    let cells = |name: &'static str, row: &[String]| {
-        let cell = |cell: &String| match cell.parse::<f64>() {
-            Ok(value) if value.is_finite() => with_text(name, short(cell, value)).attribute("data-v", cell.clone()),
-            _ => with_text(name, cell.clone()),
-        };
-        element("tr").children(row.iter().map(cell))
-    };
-    let headers = data.columns.iter().map(|name| with_text("th", name.clone()).attribute("scope", "col"));
     let shown = data.rows.len().min(MOST_ROWS);
+    let value = |cell: &str| cell.parse::<f64>().ok().filter(|value| value.is_finite());
+    let number = |column: usize| {
+        let mut cells = data.rows[..shown].iter().map(|row| row[column].as_str()).filter(|cell| !cell.is_empty()).peekable();
+        cells.peek().is_some() && cells.all(|cell| value(cell).is_some())
+    };
+    let numbers: Vec<bool> = (0..data.columns.len()).map(number).collect();
+    // A number that is not shown whole has its digits in the attribute.
+    let cell = |(cell, number): (&String, &bool)| match value(cell).filter(|_| *number).map(|value| short(cell, value)) {
+        Some(text) if text == *cell => with_text("td", text),
+        Some(text) => with_text("td", text).attribute("data-v", cell.clone()),
+        None if *number => with_text("td", cell.clone()),
+        None => with_text("td", cell.clone()).class("word"),
+    };
+    let line = |row: &Vec<String>| element("tr").children(row.iter().zip(&numbers).map(cell));
+    let headers = data.columns.iter().zip(&numbers).map(|(name, number)| {
+        with_text("th", name.clone()).attribute("scope", "col").class(if *number { "number" } else { "word" })
+    });
     let label = format!("Numbers of the figure: {}", figure.title);
     let drawn = element("table")
         .child(with_text("caption", "Numbers that are drawn"))
         .child(element("thead").child(element("tr").children(headers)))
-        .child(element("tbody").children(data.rows[..shown].iter().map(|row| cells("td", row))));
+        .child(element("tbody").children(data.rows[..shown].iter().map(line)));
     let scroll = element("div").class("scroll").attribute("tabindex", "0").attribute("role", "region");
     let mut nodes: Vec<Node> = vec![scroll.attribute("aria-label", label).child(drawn).into()];
     if shown < data.rows.len() {
-        let rest = lines(&data.rows[shown..]);
+        let rest = csv_lines(&data.rows[shown..]);
         let more = data.rows.len() - shown;
         if rest.len() <= MOST_TEXT.min(room.0) {
             room.0 -= rest.len();
@@ -136,35 +129,9 @@ fn short(text: &str, value: f64) -> String {
     }
 }
 
-/// RFC 4180 with a header; cells that a spreadsheet would compute begin with an apostrophe.
+/// The numbers with a header.
 fn csv(data: &Data) -> String {
-    lines(std::slice::from_ref(&data.columns)) + &lines(&data.rows)
-}
-
-fn lines(rows: &[Vec<String>]) -> String {
-    let mut text = String::new();
-    for row in rows {
-        for (place, cell) in row.iter().enumerate() {
-            if place > 0 {
-                text.push(',');
-            }
-            quoted(&mut text, cell);
-        }
-        text.push('\n');
-    }
-    text
-}
-
-fn quoted(text: &mut String, cell: &str) {
-    let cell: String =
-        cell.chars().map(|letter| if letter != '\n' && is_unsafe_to_show(letter) { '\u{fffd}' } else { letter }).collect();
-    let formula = cell.trim_start().starts_with(['=', '+', '-', '@']) && cell.parse::<f64>().is_err();
-    let cell = if formula { format!("'{cell}") } else { cell };
-    if cell.contains([',', '"', '\n']) {
-        _ = write!(text, "\"{}\"", cell.replace('"', "\"\""));
-    } else {
-        text.push_str(&cell);
-    }
+    csv_lines(std::slice::from_ref(&data.columns)) + &csv_lines(&data.rows)
 }
 
 /// The drawing as a file of its own: its rules of style with the colours of a light page, on white.
@@ -238,8 +205,9 @@ mod tests {
         );
         assert!(text.contains("data-v=\"0.3333333333333333\">0.33333<") && text.contains("Loss &lt;b&gt;"), "{text}");
         let long = page(&figure(30));
-        assert_eq!(long.matches("data-v").count(), MOST_ROWS);
-        assert!(long.contains("20 more in loss-against-size.csv.") && long.contains("&#39;=run 29,0.03125\n"), "{long}");
+        // Fourths, fifths, eighths and tenths are shown whole.
+        assert_eq!((long.matches("data-v").count(), long.matches("<td>0.").count()), (MOST_ROWS - 4, 4));
+        assert!(long.contains("20 more in loss-against-size.csv.") && long.contains("&quot;&#39;=run 29&quot;,0.03125\n"), "{long}");
         let huge = page(&figure(5_000));
         assert!(
             huge.contains("4990 more in loss-against-size.csv, which") && !huge.contains("<pre"),
@@ -250,7 +218,7 @@ mod tests {
     #[test]
     fn files_stand_alone() {
         let files = file(&figure(2));
-        assert_eq!(files.csv, "run,loss\n'=run 0,0.3333333333333333\n'=run 1,0.25\n");
+        assert_eq!(files.csv, "run,loss\n\"'=run 0\",0.3333333333333333\n\"'=run 1\",0.25\n");
         assert!(
             files.svg.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg viewBox=\"0 0 360 250\" role=\"img\" xmlns="),
             "{}",
@@ -259,22 +227,6 @@ mod tests {
         assert!(files.svg.contains("fill=\"#0b57a4\"") && files.svg.contains(".dot { fill: #0b57a4"), "{}", files.svg);
         assert!(files.svg.contains("width=\"360\" height=\"250\"><title>Loss &lt;b&gt;</title>"), "{}", files.svg);
         assert!(!files.svg.contains("var(") && !files.svg.contains(RULES), "{}", files.svg);
-    }
-
-    #[test]
-    fn names_of_files_are_made_of_letters() {
-        assert_eq!(slug("hessian/trace_hutchinson[probes=8]"), "hessian-trace-hutchinson-probes-8");
-        assert_eq!(slug("../</script>\u{1b}"), "script");
-        assert_eq!(slug("é"), "");
-    }
-
-    #[test]
-    fn cells_are_quoted() {
-        let row = |cells: &[&str]| lines(&[cells.iter().map(|cell| (*cell).to_owned()).collect()]);
-        assert_eq!(
-            row(&["a,b", "say \"x\"", "-1.5", "-x", "two\nlines", "\u{1b}"]),
-            "\"a,b\",\"say \"\"x\"\"\",-1.5,'-x,\"two\nlines\",\u{fffd}\n"
-        );
     }
 
     #[test]

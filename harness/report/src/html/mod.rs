@@ -9,8 +9,8 @@ mod axis;
 mod cells;
 mod data;
 mod failures;
-mod figure;
 mod figures;
+mod forest;
 mod frame;
 mod models;
 mod node;
@@ -98,22 +98,53 @@ pub struct CorpusSourceTerms {
     pub citation: String,
 }
 
-/// The figures of the page, each as SVG and CSV.
+/// The figures of the page, each as SVG and CSV, and then those for which the page has no room.
 pub fn figure_files(report: &Report<'_>) -> Vec<FigureFile> {
-    let of_fits = predictors::figures(report).into_iter().flat_map(|group| group.figures);
-    named(figures::all(report)).into_iter().chain(of_fits).map(|figure| frame::file(&figure)).collect()
+    let mut names = Names::default();
+    let Drawn { figures, intervals } = Drawn::of(report, &mut names);
+    let rest = figures::rest(report).into_iter().map(|figure| names.named(figure));
+    figures.into_iter().chain(intervals.into_iter().flatten()).chain(rest).map(|figure| frame::file(&figure)).collect()
 }
 
-/// The figures, each with a name of its own.
-fn named(figures: Vec<Figure>) -> Vec<Figure> {
-    let mut taken = BTreeSet::new();
-    let renamed = figures.into_iter().map(|figure| {
-        let name = frame::slug(&figure.id);
+/// The figures of a page, each with a name of its own.
+struct Drawn {
+    figures: Vec<Figure>,
+    /// One a group of predictors.
+    intervals: Vec<Option<Figure>>,
+}
+
+impl Drawn {
+    fn of(report: &Report<'_>, names: &mut Names) -> Self {
+        let figures = figures::all(report).into_iter().map(|figure| names.named(figure)).collect();
+        let intervals = predictors::figures(report).into_iter().map(|figure| figure.map(|figure| names.named(figure))).collect();
+        Self { figures, intervals }
+    }
+}
+
+/// Longest name of a figure, in letters.
+const LONGEST_NAME: usize = 120;
+
+/// The names that are given away: a figure's, and those of its parts.
+#[derive(Default)]
+struct Names(BTreeSet<String>);
+
+impl Names {
+    /// The figure with a name that no other has.
+    fn named(&mut self, figure: Figure) -> Figure {
+        let name: String = figure.id.chars().take(LONGEST_NAME).collect();
         let again = (2..).map(|number| format!("{name}-{number}"));
-        let id = std::iter::once(name.clone()).chain(again).find(|id| taken.insert(id.clone())).unwrap_or(name);
+        let id = std::iter::once(name.clone()).chain(again).find(|id| self.take(id)).unwrap_or(name);
         Figure { id, ..figure }
-    });
-    renamed.collect()
+    }
+
+    fn take(&mut self, id: &str) -> bool {
+        let parts = ["", "-title", "-text"].map(|part| format!("{id}{part}"));
+        let free = parts.iter().all(|part| !self.0.contains(part));
+        if free {
+            self.0.extend(parts);
+        }
+        free
+    }
 }
 
 /// The page.
@@ -128,14 +159,15 @@ pub fn html_page(report: &Report<'_>) -> String {
         .child(with_text("title", title.clone()))
         .child(Node::Style(STYLE));
     let mut room = Room::new();
-    let drawn: Vec<Element> = named(figures::all(report)).iter().map(|figure| frame::framed(figure, &mut room)).collect();
+    let Drawn { figures, intervals } = Drawn::of(report, &mut Names::default());
+    let drawn: Vec<Element> = figures.iter().map(|figure| frame::framed(figure, &mut room)).collect();
     let notes = report.figures.notes.iter().map(note);
     let drawn = (!drawn.is_empty())
         .then(|| std::iter::once(element("div").class("figures").children(drawn).into()).chain(notes).collect::<Vec<Node>>());
     let sections = [
         Some(("reading", "How to read this", reading::section(report))),
         drawn.map(|nodes| ("figures", "Figures", nodes)),
-        Some(("predictors", "Predictors of transfer", predictors::section(report, &mut room))),
+        Some(("predictors", "Predictors of transfer", predictors::section(report, &intervals, &mut room))),
         Some(("models", "Models by score", models::section(report))),
         statistics::section(report).map(|nodes| ("statistics", "Statistics", nodes)),
         Some(("failures", "What failed, was refused or diverged", failures::section(report))),
@@ -158,8 +190,9 @@ pub fn html_page(report: &Report<'_>) -> String {
         .child(element("header").child(with_text("h1", title)).children(summary::header(report)))
         .child(contents)
         .child(element("main").child(summary::section(report)).children(main))
-        .child(element("p").class("note").text(format!(
-            "Written by {}. Every number of this page: clmbench export fits, models, results, cells or predictions.",
+        .child(note(format!(
+            "Written by {}. Every number of this page: clmbench export fits, models, results, statistics, cells or predictions; the \
+             numbers behind every figure: clmbench report --figures DIR.",
             report.generated_by
         )))
         .child(Node::Script(SCRIPT));
@@ -221,6 +254,19 @@ fn list(items: impl IntoIterator<Item = String>) -> Element {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_figures_have_a_name_or_a_part_in_common() {
+        let mut names = Names::default();
+        let mut named = |id: &str| {
+            let data = figures::Data::default();
+            let [title, caption, alternative] = [(); 3].map(|()| String::new());
+            names.named(Figure { id: id.to_owned(), title, caption, alternative, drawing: element("svg"), data }).id
+        };
+        assert_eq!(["a", "a", "a-title", "a-2", "b"].map(&mut named), ["a", "a-2", "a-title-2", "a-2-2", "b"]);
+        let long = "x".repeat(500);
+        assert_eq!((named(&long).len(), named(&long).len()), (LONGEST_NAME, LONGEST_NAME + 2));
+    }
 
     #[test]
     fn base64_is_that_of_the_rfc() {

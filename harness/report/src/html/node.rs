@@ -7,6 +7,8 @@ use clmbench_protocol::is_unsafe_to_show;
 
 /// Elements without content.
 const VOID: [&str; 3] = ["meta", "br", "hr"];
+/// Shapes of drawings: without children they end in themselves, as XML and the SVG of a page both read.
+const SHAPES: [&str; 3] = ["circle", "path", "rect"];
 
 /// A part of a page.
 #[derive(Debug, Clone)]
@@ -63,16 +65,18 @@ impl Element {
         self.attributes.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The same without the elements of this name, at any depth.
+    /// The same without the elements of this name, at any depth, and without the groups that only held them and others together.
     pub fn prune(mut self, name: &str) -> Self {
-        self.children = std::mem::take(&mut self.children)
-            .into_iter()
-            .filter_map(|child| match child {
-                Node::Element(element) if element.name == name => None,
-                Node::Element(element) => Some(Node::Element(element.prune(name))),
-                other => Some(other),
-            })
-            .collect();
+        for child in std::mem::take(&mut self.children) {
+            match child {
+                Node::Element(element) if element.name == name => {}
+                Node::Element(element) if element.name == "g" && element.attributes.is_empty() => {
+                    self.children.extend(element.prune(name).children);
+                }
+                Node::Element(element) => self.children.push(Node::Element(element.prune(name))),
+                other => self.children.push(other),
+            }
+        }
         self
     }
 
@@ -82,9 +86,16 @@ impl Element {
         self
     }
 
-    /// The same with a class.
-    pub fn class(self, name: &'static str) -> Self {
-        self.attribute("class", name)
+    /// The same with a class more.
+    pub fn class(mut self, name: &str) -> Self {
+        match self.attributes.iter_mut().find(|(known, _)| *known == "class") {
+            Some((_, names)) => {
+                names.push(' ');
+                names.push_str(name);
+                self
+            }
+            None => self.attribute("class", name),
+        }
     }
 
     /// The same with a text at its end.
@@ -124,6 +135,10 @@ impl Node {
                 for (name, value) in &element.attributes {
                     _ = write!(out, " {name}=\"{}\"", escape(value));
                 }
+                if element.children.is_empty() && SHAPES.contains(&element.name) {
+                    out.push_str("/>");
+                    return;
+                }
                 out.push('>');
                 if VOID.contains(&element.name) {
                     return;
@@ -139,9 +154,8 @@ impl Node {
 }
 
 /// Elements that end a line, so that the source can be read and compared.
-const BLOCKS: [&str; 17] = [
-    "h1", "h2", "h3", "p", "table", "tr", "li", "ul", "section", "figure", "svg", "dl", "details", "head", "title", "nav",
-    "header",
+const BLOCKS: [&str; 16] = [
+    "h1", "h2", "h3", "p", "table", "tr", "li", "ul", "section", "figure", "svg", "dl", "details", "head", "nav", "header",
 ];
 
 /// Text that is text wherever it stands, between tags or in a quoted attribute: markup becomes references, and what steers a
@@ -184,5 +198,20 @@ mod tests {
         let page = element("div").child(with_text("b", "x")).children([element("br"), element("hr")]);
         Node::from(page).write(&mut out);
         assert_eq!(out, "<div><b>x</b><br><hr></div>");
+    }
+
+    #[test]
+    fn shapes_are_short_and_classes_add_up() {
+        let mut out = String::new();
+        let group = element("g").child(with_text("title", "t")).child(element("path").class("a").class("b"));
+        let drawing = element("svg").child(group).child(element("circle").child(with_text("title", "t")));
+        Node::from(drawing.clone()).write(&mut out);
+        assert_eq!(
+            out,
+            "<svg><g><title>t</title><path class=\"a b\"/></g><circle><title>t</title></circle></svg>\n"
+        );
+        out.clear();
+        Node::from(drawing.prune("title")).write(&mut out);
+        assert_eq!(out, "<svg><path class=\"a b\"/><circle/></svg>\n");
     }
 }

@@ -40,13 +40,11 @@
       order = written;
       if (direction) {
         const cells = new Map(written.map(row => [row, row.cells[index]]));
-        const whole = headers[index].dataset.n !== undefined;
-        const numbers = whole || written.some(row => cells.get(row)?.dataset.v !== undefined);
+        const numbers = headers[index].className === "number" || written.some(row => cells.get(row)?.dataset.v !== undefined);
         const key = cell => {
-          if (whole) return cell?.textContent ? Number(cell.textContent) : null;
-          if (numbers) return cell?.dataset.v === undefined ? null : Number(cell.dataset.v);
-          const words = cell?.textContent.trim() ?? "";
-          return words === "" || words === "–" ? null : words;
+          const words = cell?.dataset.v ?? cell?.textContent.trim() ?? "";
+          if (words === "" || words === "–" || (numbers && isNaN(Number(words)))) return null;
+          return numbers ? Number(words) : words;
         };
         const keys = new Map(written.map(row => [row, key(cells.get(row))]));
         // What is missing comes last in both directions; equals stay as they were written.
@@ -75,7 +73,7 @@
     });
     if (FEW > written.length || table.closest("figure")) return;
     const filter = make("input", { type: "search", autocomplete: "off", spellcheck: false });
-    const name = table.caption ? table.caption.textContent : "";
+    const name = table.caption ? table.caption.firstChild.textContent : "";
     filter.setAttribute("aria-label", `Filter the rows of: ${name}`);
     let timer;
     filter.addEventListener("input", () => {
@@ -111,8 +109,9 @@
     return valued(new XMLSerializer().serializeToString(copy));
   };
   const quoted = cell => {
-    if (/^\s*[=+\-@]/.test(cell) && isNaN(Number(cell))) cell = `'${cell}`;
-    return /[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+    if (/^[+-]?(\d+\.?\d*(e[+-]?\d+)?|inf|nan)$/i.test(cell)) return cell;
+    if (/^(\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])/.test(cell)) cell = `'${cell}`;
+    return /[,;"\n\r\t']/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
   };
   const numbers = (table, rest) => {
     const line = row => [...row].map(cell => quoted(cell.dataset.v ?? cell.textContent)).join(",") + "\n";

@@ -22,26 +22,60 @@ pub(crate) fn px(value: f64) -> String {
 }
 
 /// A straight line.
-pub(crate) fn line(class: &'static str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> Element {
-    element("line").class(class).attribute("x1", px(x1)).attribute("y1", px(y1)).attribute("x2", px(x2)).attribute("y2", px(y2))
+pub(crate) fn line(class: &str, from: (f64, f64), to: (f64, f64)) -> Element {
+    lines(class, [(from, to)])
 }
 
-/// Words at a place.
-pub(crate) fn words(x: f64, y: f64, anchor: &'static str, text: &str) -> Element {
-    element("text").attribute("x", px(x)).attribute("y", px(y)).attribute("text-anchor", anchor).text(text)
+/// Straight lines of one kind, as one path.
+pub(crate) fn lines(class: &str, pieces: impl IntoIterator<Item = ((f64, f64), (f64, f64))>) -> Element {
+    let piece = |(from, to): ((f64, f64), (f64, f64))| {
+        let [(x1, y1), (x2, y2)] = [from, to].map(|(x, y)| (px(x), px(y)));
+        let to = match (x1 == x2, y1 == y2) {
+            (_, true) => format!("H{x2}"),
+            (true, _) => format!("V{y2}"),
+            _ => format!("L{x2} {y2}"),
+        };
+        format!("M{x1} {y1}{to}")
+    };
+    element("path").class(class).attribute("d", pieces.into_iter().map(piece).collect::<String>())
+}
+
+/// What of a text stands at its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Anchor {
+    /// Its first letter.
+    Start,
+    /// Its middle.
+    Middle,
+    /// Its last letter.
+    End,
+}
+
+/// Words at a place. Without a class they stand around it (see the style sheet).
+pub(crate) fn words(x: f64, y: f64, anchor: Anchor, text: &str) -> Element {
+    let words = element("text").attribute("x", px(x)).attribute("y", px(y)).text(text);
+    match anchor {
+        Anchor::Start => words.class("start"),
+        Anchor::Middle => words,
+        Anchor::End => words.class("end"),
+    }
 }
 
 /// A rectangle.
-pub(crate) fn rectangle(class: &'static str, x: f64, y: f64, width: f64, height: f64) -> Element {
-    let rectangle = element("rect").class(class).attribute("x", px(x)).attribute("y", px(y));
-    rectangle.attribute("width", px(width)).attribute("height", px(height))
+pub(crate) fn rectangle(class: &str, x: f64, y: f64, width: f64, height: f64) -> Element {
+    let (wide, high) = (px(width), px(height));
+    element("path").class(class).attribute("d", format!("M{} {}h{wide}v{high}h-{wide}z", px(x), px(y)))
 }
 
 /// An empty drawing of this size. One that is wider than a telephone is not made smaller than can be read.
 pub(crate) fn canvas(width: f64, height: f64, title: &str) -> Element {
     let size = format!("0 0 {} {}", px(width), px(height));
     let drawing = element("svg").attribute("viewBox", size).attribute("role", "img").attribute("aria-label", title);
-    if width > 480.0 { drawing.class("wide") } else { drawing }
+    match width {
+        width if width > 800.0 => drawing.class("wide broad"),
+        width if width > 480.0 => drawing.class("wide"),
+        _ => drawing,
+    }
 }
 
 /// At most `most` characters.
@@ -89,7 +123,7 @@ pub(crate) fn band(style: usize, upper: &[(f64, f64)], lower: &[(f64, f64)]) -> 
 
 /// An error bar.
 pub(crate) fn bar(style: usize, from: (f64, f64), to: (f64, f64)) -> Element {
-    line("", from, to).set("class", class("whisker", style))
+    line(&class("whisker", style), from, to)
 }
 
 fn steps(points: &[(f64, f64)]) -> String {
@@ -111,8 +145,13 @@ pub(crate) struct Area {
 }
 
 impl Area {
-    /// That of a panel of this size, with room for labels.
+    /// That of a panel of this size, with room for its name and for labels.
     pub fn of(width: f64, height: f64) -> Self {
+        Self { top: 38.0, ..Self::nameless(width, height) }
+    }
+
+    /// That of a panel without a name.
+    pub fn nameless(width: f64, height: f64) -> Self {
         Self { left: 54.0, right: width - 12.0, top: 24.0, bottom: height - 36.0 }
     }
 }
@@ -145,13 +184,12 @@ impl Plot {
     /// A point with its text and the error bars that are finite.
     pub fn point(&mut self, style: usize, full: bool, text: String, x: (f64, f64), y: (f64, f64)) {
         let (across, up) = self.at(x.0, y.0);
-        let mut group = element("g").child(with_text("title", text));
-        if x.1 > 0.0 && x.1.is_finite() {
-            group = group.child(bar(style, (self.x.place(x.0 - x.1), up), (self.x.place(x.0 + x.1), up)));
-        }
-        if y.1 > 0.0 && y.1.is_finite() {
-            group = group.child(bar(style, (across, self.y.place(y.0 - y.1)), (across, self.y.place(y.0 + y.1))));
-        }
+        let seen = |error: f64| error > 0.0 && error.is_finite();
+        let beside = seen(x.1).then(|| ((self.x.place(x.0 - x.1), up), (self.x.place(x.0 + x.1), up)));
+        let above = seen(y.1).then(|| ((across, self.y.place(y.0 - y.1)), (across, self.y.place(y.0 + y.1))));
+        let bars: Vec<_> = beside.into_iter().chain(above).collect();
+        let bars = (!bars.is_empty()).then(|| lines(&class("whisker", style), bars));
+        let group = element("g").child(with_text("title", text)).children(bars);
         self.marks.push(group.child(mark(style, full, across, up)));
     }
 
@@ -164,36 +202,37 @@ impl Plot {
         }
     }
 
-    /// A dashed line across at a value, with its name above it at the right.
-    pub fn level(&mut self, value: f64, name: &str) {
+    /// A dashed line across at a value, with a word above it at the right, or at the left.
+    pub fn level(&mut self, value: f64, word: &str, at_left: bool, text: &str) {
         let up = self.y.place(value);
         let drawn = line("dash", (self.area.left, up), (self.area.right, up));
-        let label = words(self.area.right - 2.0, up - 3.0, "end", name).class("small");
-        self.marks.push(element("g").child(with_text("title", name)).child(drawn).child(label));
+        let (place, anchor) = if at_left { (self.area.left + 3.0, Anchor::Start) } else { (self.area.right - 2.0, Anchor::End) };
+        let label = words(place, up - 3.0, anchor, word).class("small");
+        self.marks.push(element("g").child(with_text("title", text)).child(drawn).child(label));
     }
 
     /// The panel: axes, marks, its name above and the names of its axes. The name of the upright axis stands above it.
     pub fn finish(self, name: &str, x_label: &str, y_label: &str) -> Element {
         let Area { left, right, top, bottom } = self.area;
-        let mut panel = element("g");
-        for (value, label) in &self.x.ticks {
-            let place = self.x.place(*value);
-            panel = panel.child(line("grid", (place, top), (place, bottom))).child(words(place, bottom + 14.0, "middle", label));
-        }
-        for (value, label) in &self.y.ticks {
-            let place = self.y.place(*value);
-            panel = panel.child(line("grid", (left, place), (right, place))).child(words(left - 5.0, place + 4.0, "end", label));
-        }
-        panel = panel.child(line("axis", (left, bottom), (right, bottom))).child(line("axis", (left, top), (left, bottom)));
-        panel = panel.children(self.marks);
-        let most = ((right - left + 50.0) / 6.0) as usize;
-        let above = if name.is_empty() { y_label.to_owned() } else { format!("{name}: {y_label}") };
-        panel.child(words(4.0, 13.0, "start", &cut(&above, most + 6)).class("name")).child(words(
-            (left + right) / 2.0,
-            bottom + 29.0,
-            "middle",
-            &cut(x_label, most),
-        ))
+        let across: Vec<(f64, &str)> =
+            self.x.ticks.iter().map(|(value, label)| (self.x.place(*value), label.as_str())).collect();
+        let up: Vec<(f64, &str)> = self.y.ticks.iter().map(|(value, label)| (self.y.place(*value), label.as_str())).collect();
+        let upright = across.iter().map(|(place, _)| ((*place, top), (*place, bottom)));
+        let level = up.iter().map(|(place, _)| ((left, *place), (right, *place)));
+        let panel = element("g")
+            .child(lines("grid", upright.chain(level)))
+            .children(across.iter().map(|(place, label)| words(*place, bottom + 14.0, Anchor::Middle, label)))
+            .children(up.iter().map(|(place, label)| words(left - 5.0, place + 4.0, Anchor::End, label)))
+            .child(lines("axis", [((left, bottom), (right, bottom)), ((left, top), (left, bottom))]))
+            .children(self.marks);
+        // Letters are some 6 pixels wide, bold ones 7; a panel ends where the next begins.
+        let room = right - 4.0;
+        let name = cut(name, (room / 6.8) as usize);
+        let below = words((left + right) / 2.0, bottom + 29.0, Anchor::Middle, &cut(x_label, ((right - left + 50.0) / 6.0) as usize));
+        panel
+            .children((!name.is_empty()).then(|| words(4.0, 12.0, Anchor::Start, &name).class("name")))
+            .child(words(4.0, top - 9.0, Anchor::Start, &cut(y_label, (room / 6.0) as usize)))
+            .child(below)
     }
 }
 
@@ -241,7 +280,7 @@ impl<'a> Legend<'a> {
             drawn.child(mark(*style, true, left + 13.0, middle)).child(words(
                 left + 32.0,
                 middle + 4.0,
-                "start",
+                Anchor::Start,
                 &cut(text, most),
             ))
         };
@@ -263,7 +302,7 @@ mod tests {
     #[test]
     fn marks_differ_by_shape() {
         let shapes: Vec<String> = (0..STYLES).map(|style| drawn(mark(style, true, 10.0, 20.0))).collect();
-        assert_eq!(shapes[0], "<circle class=\"mark s0\" cx=\"10\" cy=\"20\" r=\"4\"></circle>");
+        assert_eq!(shapes[0], "<circle class=\"mark s0\" cx=\"10\" cy=\"20\" r=\"4\"/>");
         assert!(shapes[1].contains("M6 16h8v8h-8z"), "{}", shapes[1]);
         assert!(shapes[2].contains("M10 16l4.6 8h-9.2z"), "{}", shapes[2]);
         assert!(shapes[4].contains("M10 24l-4.6 -8h9.2z"), "{}", shapes[4]);

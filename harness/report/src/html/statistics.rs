@@ -63,7 +63,7 @@ fn columns<'a>() -> Vec<super::table::Column<'a, &'a StatisticRow>> {
         column("metric", Set::Word, move |row: &&StatisticRow| word(&row.metric)),
         column("dataset", Set::Word, move |row: &&StatisticRow| word(&row.dataset)),
         column("task", Set::Word, move |row: &&StatisticRow| word(&row.task)),
-        column("protocol", Set::Word, move |row: &&StatisticRow| word(&row.protocol)),
+        column("protocol", Set::Word, move |row: &&StatisticRow| word(&row.protocol)).once(),
         column("value", Set::Number, |row: &&StatisticRow| row.value.map_or_else(|| MISSING.to_owned(), short))
             .by(|row| row.value),
         column("se", Set::Number, |row: &&StatisticRow| row.std_error.map_or_else(String::new, short)).by(|row| row.std_error),
@@ -75,7 +75,7 @@ fn columns<'a>() -> Vec<super::table::Column<'a, &'a StatisticRow>> {
             .by(|row| row.p_raw),
         column("p adjusted", Set::Number, |row: &&StatisticRow| row.p_value.map_or_else(String::new, |p| p_value(Some(p))))
             .by(|row| row.p_value),
-        column("n", Set::Number, |row: &&StatisticRow| row.n.to_string()).by(|row| Some(f64::from(row.n))),
+        column("n", Set::Number, |row: &&StatisticRow| row.n.to_string()).by(|row| Some(f64::from(row.n))).once(),
         column("verdict", Set::Word, move |row: &&StatisticRow| word(&row.verdict).replace('_', " ")),
         column("refused", Set::Word, move |row: &&StatisticRow| word(&row.refusal).replace('_', " ")),
         column("why", Set::Long, move |row: &&StatisticRow| word(&row.reason)),

@@ -13,10 +13,6 @@ pub(crate) enum Set {
     Word,
     /// Sentences.
     Long,
-    /// As it comes, for tables of very many rows: without a class.
-    Plain,
-    /// The same, numbers whose text is the whole number.
-    Whole,
 }
 
 /// A column.
@@ -25,6 +21,7 @@ pub(crate) struct Column<'a, R> {
     set: Set,
     cell: Box<dyn Fn(&R) -> String + 'a>,
     value: Option<Value<'a, R>>,
+    once: bool,
 }
 
 /// What a column is sorted by.
@@ -36,12 +33,21 @@ impl<'a, R> Column<'a, R> {
         self.value = Some(Box::new(value));
         self
     }
+
+    /// The same; where all rows have the same cell, it is said once above them and is no column.
+    pub fn once(mut self) -> Self {
+        self.once = true;
+        self
+    }
 }
 
 /// A column.
 pub(crate) fn column<'a, R>(header: &'a str, set: Set, cell: impl Fn(&R) -> String + 'a) -> Column<'a, R> {
-    Column { header, set, cell: Box::new(cell), value: None }
+    Column { header, set, cell: Box::new(cell), value: None, once: false }
 }
+
+/// Rows from which on a cell that all share is said once.
+const FEW: usize = 3;
 
 /// The table. Columns whose cells are all empty are left out.
 pub(crate) fn table<'a, R: 'a>(caption: &str, rows: &[R], columns: impl IntoIterator<Item = Column<'a, R>>) -> Element {
@@ -53,9 +59,13 @@ pub(crate) fn table<'a, R: 'a>(caption: &str, rows: &[R], columns: impl IntoIter
         })
         .filter(|(column, cells)| column.set == Set::Name || cells.iter().any(|cell| !cell.is_empty()))
         .collect();
+    let same = |(column, cells): &(Column<'a, R>, Vec<String>)| {
+        column.once && rows.len() >= FEW && cells.windows(2).all(|pair| pair[0] == pair[1])
+    };
+    let (shared, filled): (Vec<_>, Vec<_>) = filled.into_iter().partition(same);
+    let shared: Vec<String> = shared.iter().map(|(column, cells)| format!("{} {}", column.header, cells[0])).collect();
     let class = |element: Element, set: Set| match set {
-        Set::Name | Set::Plain => element,
-        Set::Whole => element.attribute("data-n", ""),
+        Set::Name => element,
         Set::Number => element.class("number"),
         Set::Word => element.class("word"),
         Set::Long => element.class("long"),
@@ -65,20 +75,25 @@ pub(crate) fn table<'a, R: 'a>(caption: &str, rows: &[R], columns: impl IntoIter
         element("tr").children(filled.iter().map(|(column, cells)| {
             let text = cells[index].clone();
             let value = column.value.as_ref().and_then(|value| value(&rows[index])).filter(|value| value.is_finite());
-            let cell = match (column.set, value) {
-                (Set::Name, _) => with_text("th", text).attribute("scope", "row"),
-                // Numbers are set by their attribute.
-                (Set::Number, Some(_)) | (Set::Whole, _) => with_text("td", text),
-                (set, _) => class(with_text("td", text), set),
+            let digits = value.map(six_digits).filter(|digits| *digits != text || column.set != Set::Number);
+            let cell = match column.set {
+                Set::Name => with_text("th", text).attribute("scope", "row"),
+                // What has no class is set as a number.
+                Set::Number => with_text("td", text),
+                set => class(with_text("td", text), set),
             };
-            match value {
-                Some(value) => cell.attribute("data-v", nine_digits(value)),
+            match digits {
+                Some(digits) => cell.attribute("data-v", digits),
                 None => cell,
             }
         }))
     });
+    let mut head = with_text("caption", caption);
+    if !shared.is_empty() {
+        head = head.child(with_text("span", format!("All rows: {}.", shared.join("; "))).class("note"));
+    }
     let drawn = element("table")
-        .child(with_text("caption", caption))
+        .child(head)
         .child(element("thead").child(element("tr").children(headers)))
         .child(element("tbody").children(lines));
     element("div")
@@ -89,9 +104,9 @@ pub(crate) fn table<'a, R: 'a>(caption: &str, rows: &[R], columns: impl IntoIter
         .child(drawn)
 }
 
-/// What a cell is sorted by: nine significant digits tell any two numbers of a table apart that a reader would.
-fn nine_digits(value: f64) -> String {
-    let rounded = format!("{value:.8e}").parse().unwrap_or(value);
+/// What a cell is sorted by: six significant digits tell any two numbers of a table apart that a reader would.
+fn six_digits(value: f64) -> String {
+    let rounded = format!("{value:.5e}").parse().unwrap_or(value);
     format!("{rounded:?}").trim_end_matches(".0").to_owned()
 }
 
@@ -116,9 +131,34 @@ mod tests {
         );
         assert!(
             text.contains("<th scope=\"row\">&lt;b&gt;</th><td data-v=\"0.25\">2</td>")
-                && text.contains("<td class=\"number\">1</td>")
+                && text.contains("<td>1</td>")
                 && !text.contains("nothing"),
             "{text}"
         );
+    }
+    #[test]
+    fn what_all_rows_share_is_said_once() {
+        let columns = || {
+            [
+                column("name", Set::Name, |row: &u8| row.to_string()),
+                column("kind", Set::Word, |_: &u8| "<run>".to_owned()).once(),
+                column("half", Set::Number, |row: &u8| (row / 2).to_string()).by(|row| Some(f64::from(row / 2))).once(),
+            ]
+        };
+        let written = |rows: &[u8]| {
+            let mut text = String::new();
+            Node::from(table("Things", rows, columns())).write(&mut text);
+            text
+        };
+        let text = written(&[1, 2, 3]);
+        assert!(text.contains("<caption>Things<span class=\"note\">All rows: kind &lt;run&gt;.</span></caption>"), "{text}");
+        assert!(!text.contains(">kind<") && text.contains("<th scope=\"row\">2</th><td>1</td>"), "{text}");
+        assert!(written(&[2, 3]).contains("<td class=\"word\">&lt;run&gt;</td>"), "two rows are as they are");
+    }
+
+    #[test]
+    fn cells_are_sorted_by_six_digits() {
+        let shown = [1.0 / 3.0, 5e6, 1.5e-9, -123456.789].map(six_digits);
+        assert_eq!(shown, ["0.333333", "5000000", "1.5e-9", "-123457"]);
     }
 }

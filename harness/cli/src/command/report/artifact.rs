@@ -40,43 +40,21 @@ pub(super) fn table(store: &Store, file: &CellFile) -> Result<(Vec<String>, Vec<
 
 /// RFC 4180: commas, quotes, a header; every row as long as the header.
 fn parse(text: &str) -> Result<(Vec<String>, Vec<Vec<String>>), String> {
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    let (mut row, mut cell, mut quoted) = (Vec::new(), String::new(), false);
-    let mut letters = text.chars().peekable();
-    let mut end = |row: &mut Vec<String>, cell: &mut String| -> Result<(), String> {
-        row.push(std::mem::take(cell));
-        let row = std::mem::take(row);
-        let columns = rows.first().map_or(row.len(), Vec::len);
-        if row.len() != columns || columns > MOST_COLUMNS {
-            return Err(format!("row {} has {} cells", rows.len() + 1, row.len()));
+    // A quote that is left open would take the rest of the file for one cell.
+    if text.matches('"').count() % 2 == 1 {
+        return Err("a quote is not closed".to_owned());
+    }
+    let mut rows = Vec::new();
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+    for record in reader.records() {
+        let record = record.map_err(|error| error.to_string())?;
+        if record.len() > MOST_COLUMNS {
+            return Err(format!("it has more than {MOST_COLUMNS} columns"));
         }
         if rows.len() > MOST_ROWS {
             return Err(format!("it has more than {MOST_ROWS} rows"));
         }
-        rows.push(row);
-        Ok(())
-    };
-    while let Some(letter) = letters.next() {
-        match letter {
-            '"' if quoted && letters.peek() == Some(&'"') => {
-                cell.push('"');
-                letters.next();
-            }
-            '"' => quoted = !quoted,
-            ',' if !quoted => row.push(std::mem::take(&mut cell)),
-            '\r' if !quoted => {}
-            '\n' if !quoted => end(&mut row, &mut cell)?,
-            letter => cell.push(letter),
-        }
-        if row.len() > MOST_COLUMNS {
-            return Err(format!("it has more than {MOST_COLUMNS} columns"));
-        }
-    }
-    if quoted {
-        return Err("a quote is not closed".to_owned());
-    }
-    if !row.is_empty() || !cell.is_empty() {
-        end(&mut row, &mut cell)?;
+        rows.push(record.iter().map(str::to_owned).collect());
     }
     let mut rows = rows.into_iter();
     let header = rows.next().ok_or("it is empty")?;

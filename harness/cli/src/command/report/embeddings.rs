@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clmbench_analysis::CheckpointLoss;
+use clmbench_analysis::{CheckpointLoss, loss_pool};
 use clmbench_protocol::{DatasetOutput, TaskKind};
 use clmbench_report::html::{EmbeddingMap, EmbeddingPoint};
 use clmbench_stats::principal_components;
@@ -18,8 +18,9 @@ const WIDEST: usize = 2_048;
 /// Molecules that are drawn at most.
 const MOST: usize = 1_500;
 
-/// The first dataset of the suite that has embeddings, by the run with the smallest held-out loss that has embedded it; none where no
-/// run has embedded any. Within, why it cannot be drawn.
+/// The first dataset of the suite that has embeddings. Of the runs that have embedded it, those whose losses can be compared (one
+/// objective, tokenizer and held-out sample) and that are the most; of these, that with the smallest held-out loss. None where no run
+/// has embedded any. Within, why it cannot be drawn.
 ///
 /// # Errors
 /// The database cannot be read.
@@ -45,16 +46,44 @@ pub(super) fn map(
         let Some(table) = molecules.iter().find(same) else { continue };
         let by_loss =
             embedded.iter().filter(same).filter_map(|file| Some((file, *by_weights.get(file.weights_digest.as_deref()?)?)));
-        let best =
-            by_loss.min_by(|left, right| left.1.loss.total_cmp(&right.1.loss).then_with(|| left.1.label.cmp(&right.1.label)));
-        if let Some((file, loss)) = best {
-            return Ok(Some(drawn(store, file, table, &loss.label, dataset)));
+        if let Some((file, chosen)) = best(by_loss) {
+            return Ok(Some(drawn(store, file, table, chosen, dataset)));
         }
     }
     Ok(None)
 }
 
-fn drawn(store: &Store, file: &CellFile, table: &CellFile, run: &str, dataset: &DatasetOutput) -> Result<EmbeddingMap, String> {
+/// The run that is drawn.
+struct Chosen {
+    run: String,
+    /// Why it, in words.
+    because: String,
+}
+
+/// Of the largest pool of losses, the first by name among equals, the run with the smallest.
+fn best<'a, F>(runs: impl Iterator<Item = (F, &'a CheckpointLoss)>) -> Option<(F, Chosen)> {
+    let mut pools: BTreeMap<String, Vec<(F, &CheckpointLoss)>> = BTreeMap::new();
+    runs.for_each(|(file, loss)| pools.entry(loss_pool(loss)).or_default().push((file, loss)));
+    let several = pools.len() > 1;
+    let (pool, runs) = pools.into_iter().rev().max_by_key(|(_, runs)| runs.len())?;
+    let of = runs.len();
+    let key = |loss: &CheckpointLoss| (loss.loss, loss.label.clone());
+    let (file, loss) = runs.into_iter().min_by(|(_, left), (_, right)| {
+        let (left, right) = (key(left), key(right));
+        left.0.total_cmp(&right.0).then(left.1.cmp(&right.1))
+    })?;
+    let whose = if several { format!(" of the pool {pool}, the largest") } else { String::new() };
+    let because = format!("the run with the smallest held-out loss of {of}{whose}");
+    Some((file, Chosen { run: loss.label.clone(), because }))
+}
+
+fn drawn(
+    store: &Store,
+    file: &CellFile,
+    table: &CellFile,
+    chosen: Chosen,
+    dataset: &DatasetOutput,
+) -> Result<EmbeddingMap, String> {
     let task = dataset.tasks.first().ok_or_else(|| format!("{} has no task", dataset.dataset))?;
     let (columns, rows) = artifact::table(store, table)?;
     let column = |name: &str| {
@@ -95,7 +124,8 @@ fn drawn(store: &Store, file: &CellFile, table: &CellFile, run: &str, dataset: &
         place: *place,
     };
     Ok(EmbeddingMap {
-        run: run.to_owned(),
+        run: chosen.run,
+        because: chosen.because,
         dataset: dataset.dataset.clone(),
         task: task.name.clone(),
         unit: if task.kind == TaskKind::Classification { String::new() } else { task.unit.clone() },
@@ -105,4 +135,49 @@ fn drawn(store: &Store, file: &CellFile, table: &CellFile, run: &str, dataset: &
         width,
         points: labelled.iter().zip(&components.coordinates).map(point).collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use clmbench_protocol::Objective;
+
+    use super::*;
+
+    fn loss(label: &str, tokenizer: &str, loss: f64) -> CheckpointLoss {
+        CheckpointLoss {
+            run: label.into(),
+            label: label.into(),
+            architecture: "bert".into(),
+            objective: Objective::MaskedLm,
+            tokenizer_digest: tokenizer.into(),
+            heldout_digest: "h".into(),
+            configuration: label.into(),
+            seed: None,
+            parameters: 1,
+            corpus: "mixed".into(),
+            corpus_molecules: None,
+            run_tokens: None,
+            tokens: None,
+            training_flops: None,
+            annealed: true,
+            last: true,
+            metric: "loss/mlm_loss".into(),
+            loss,
+            std_error: 0.1,
+        }
+    }
+
+    #[test]
+    fn losses_of_other_tokenizers_are_not_held_against_each_other() {
+        // The smallest of all is of a tokenizer that one run has.
+        let losses = [loss("a", "one", 0.1), loss("b", "two", 2.0), loss("c", "two", 1.5), loss("d", "two", 1.5)];
+        let (file, chosen) = best(losses.iter().enumerate()).unwrap();
+        assert_eq!((file, chosen.run.as_str()), (2, "c"));
+        let words = "the run with the smallest held-out loss of 3 of the pool masked_lm tokenizer:two sample:h, the largest";
+        assert_eq!(chosen.because, words);
+        let (file, chosen) = best(losses[1..].iter().enumerate()).unwrap();
+        assert_eq!((file, chosen.because.as_str()), (1, "the run with the smallest held-out loss of 3"));
+        assert!(best(losses[..0].iter().enumerate()).is_none());
+    }
 }

@@ -62,9 +62,10 @@ pub(super) fn read(store: &Store, suite_id: i64) -> Result<FigureInputs, CliErro
         notes.truncate(MOST_NOTES);
         notes.push(format!("{more} more files are missing or damaged."));
     }
+    let predictions = predictions(store, &store.score_rows(suite_id)?, &runs, &datasets, &mut notes)?;
     Ok(FigureInputs {
         statistics: store.statistics(suite_id)?,
-        predictions: predictions(store, &store.score_rows(suite_id)?, &runs, &datasets)?,
+        predictions,
         losses,
         tables,
         embedding,
@@ -176,9 +177,10 @@ fn predictions(
     scores: &[ScoreRow],
     runs: &BTreeMap<String, RunRow>,
     datasets: &[DatasetOutput],
+    notes: &mut Vec<String>,
 ) -> Result<Vec<TaskPredictions>, CliError> {
     let groups = clmbench_analysis::scores_by_group(scores);
-    let (mut found, mut taken) = (Vec::new(), BTreeSet::new());
+    let (mut found, mut taken, mut left_out) = (Vec::new(), BTreeSet::new(), 0);
     for (group, of_runs) in &groups {
         let oriented = |value: f64| if group.higher_is_better { value } else { -value };
         let counted = of_runs.iter().filter(|(run, score)| runs.contains_key(*run) && score.value.is_finite());
@@ -187,7 +189,11 @@ fn predictions(
         let Some((run, score)) = best else { continue };
         let key = (group.dataset.clone(), group.task.clone(), group.protocol.clone());
         let Some(cell) = score.cells.first() else { continue };
-        if found.len() >= MOST_TASKS || !taken.insert(key) {
+        if !taken.insert(key) {
+            continue;
+        }
+        if found.len() >= MOST_TASKS {
+            left_out += 1;
             continue;
         }
         let dataset =
@@ -203,6 +209,9 @@ fn predictions(
             unit: task.map_or_else(String::new, |task| task.unit.clone()),
             pairs: pairs.into_iter().map(|(_, label, prediction)| (label, prediction)).collect(),
         });
+    }
+    if left_out > 0 {
+        notes.push(format!("The predictions of {left_out} more tasks are not drawn: clmbench export predictions."));
     }
     Ok(found)
 }

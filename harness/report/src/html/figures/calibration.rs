@@ -18,7 +18,7 @@ const BINS: usize = 10;
 const MOST_TASKS: usize = 12;
 /// Molecules that are drawn of a regression task; the summary is of all.
 const MOST_POINTS: usize = 250;
-const SIZE: (f64, f64) = (250.0, 230.0);
+const SIZE: (f64, f64) = (250.0, 244.0);
 /// Two-sided 95 % of the normal distribution.
 const NORMAL: f64 = 1.959_963_984_540_054;
 

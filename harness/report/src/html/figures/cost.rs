@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use clmbench_analysis::PredictorRow;
 use clmbench_store::{FitRow, StatisticRow};
 
-use super::{Data, Figure, digits, pooled, slug};
+use super::{Data, Figure, digits, over_tasks, pooled, slug};
 use crate::{
     html::{
         axis::Axis,
         node::{Element, element, with_text},
-        plot::{Area, Plot, cut, line, sheet, words},
+        plot::{Anchor, Area, Plot, cut, line, sheet, words},
     },
     text::{interval, plural, seconds, two},
 };
@@ -25,6 +25,8 @@ const SHORTEST: f64 = 1e-3;
 
 struct Entry<'a> {
     fit: &'a FitRow,
+    /// With the pool of runs where the metric has several.
+    name: String,
     pooled: &'a StatisticRow,
     cost: f64,
     value: f64,
@@ -45,13 +47,17 @@ fn figure(rows: &[PredictorRow], statistics: &[StatisticRow], protocol: &str) ->
             continue;
         }
         // Of a metric that is measured for each task, the mean over tasks.
-        let same = rows.iter().filter(|row| row.fit.metric == fit.metric && row.fit.protocol == protocol);
-        let costs: Vec<f64> = same.filter_map(|row| row.fit.cost_seconds).filter(|cost| cost.is_finite()).collect();
+        let pool = over_tasks(&fit.pool);
+        let same = || rows.iter().filter(|row| row.fit.metric == fit.metric && row.fit.protocol == protocol);
+        let own = same().filter(|row| over_tasks(&row.fit.pool) == pool);
+        let costs: Vec<f64> = own.filter_map(|row| row.fit.cost_seconds).filter(|cost| cost.is_finite()).collect();
+        let of_pool = if same().any(|row| over_tasks(&row.fit.pool) != pool) { format!(" ({pool})") } else { String::new() };
+        let name = format!("{}{}{of_pool}", fit.metric, if fit.trivial { " *" } else { "" });
         if !costs.is_empty() {
-            entries.push(Entry { fit, pooled, cost: costs.iter().sum::<f64>() / costs.len() as f64, value });
+            entries.push(Entry { fit, name, pooled, cost: costs.iter().sum::<f64>() / costs.len() as f64, value });
         }
     }
-    entries.sort_by(|left, right| right.value.total_cmp(&left.value).then_with(|| left.fit.metric.cmp(&right.fit.metric)));
+    entries.sort_by(|left, right| right.value.total_cmp(&left.value).then_with(|| left.name.cmp(&right.name)));
     if entries.is_empty() {
         return None;
     }
@@ -76,7 +82,7 @@ fn figure(rows: &[PredictorRow], statistics: &[StatisticRow], protocol: &str) ->
 
 fn drawing(title: &str, entries: &[Entry<'_>]) -> Element {
     let height = (60.0 + STEP * entries.len() as f64).max(280.0);
-    let area = Area { right: WIDTH - NAMES, ..Area::of(WIDTH, height) };
+    let area = Area { right: WIDTH - NAMES, ..Area::nameless(WIDTH, height) };
     let costs: Vec<(f64, f64)> = entries.iter().map(|entry| (entry.cost.max(SHORTEST), 0.0)).collect();
     let ends = entries.iter().flat_map(|entry| [Some(entry.value), entry.pooled.low95, entry.pooled.high95, Some(0.0)]);
     let heights: Vec<(f64, f64)> = ends.flatten().filter(|end| end.is_finite()).map(|end| (end, 0.0)).collect();
@@ -90,8 +96,7 @@ fn drawing(title: &str, entries: &[Entry<'_>]) -> Element {
     for (index, entry) in entries.iter().enumerate() {
         let (across, up) = plot.at(entry.cost.max(SHORTEST), entry.value);
         let style = usize::from(entry.fit.trivial);
-        let star = if entry.fit.trivial { " *" } else { "" };
-        let name = format!("{}{star}", entry.fit.metric);
+        let name = &entry.name;
         let text = format!("{name}: {}, r = {}", seconds(Some(entry.cost)), said(entry));
         let place = (up + 4.0).max(free).min(room + STEP * (index + 1) as f64);
         free = place + STEP;
@@ -101,7 +106,7 @@ fn drawing(title: &str, entries: &[Entry<'_>]) -> Element {
         }
         group = group.child(line("grid", (across, up), (area.right + 8.0, place - 4.0)));
         group = group.child(crate::html::plot::mark(style, true, across, up));
-        let words = words(area.right + 10.0, place, "start", &cut(&format!("{name} {}", two(entry.value)), 36));
+        let words = words(area.right + 10.0, place, Anchor::Start, &cut(&format!("{name} {}", two(entry.value)), 36));
         plot.add(group.child(words.class("small")));
     }
     sheet(title, 1, (WIDTH, height), vec![plot.finish("", "mean seconds on a checkpoint, logarithmic", "pooled r")], &[])
@@ -115,7 +120,7 @@ fn said(entry: &Entry<'_>) -> String {
 }
 
 fn alternative(entries: &[Entry<'_>]) -> String {
-    let one = |entry: &Entry<'_>| format!("{} (r = {}, {})", entry.fit.metric, said(entry), seconds(Some(entry.cost)));
+    let one = |entry: &Entry<'_>| format!("{} (r = {}, {})", entry.name, said(entry), seconds(Some(entry.cost)));
     let best = entries.first().map_or_else(String::new, one);
     let cheap = entries.iter().filter(|entry| !entry.fit.trivial).min_by(|left, right| left.cost.total_cmp(&right.cost));
     let costly = entries.iter().max_by(|left, right| left.cost.total_cmp(&right.cost));
@@ -127,9 +132,9 @@ fn alternative(entries: &[Entry<'_>]) -> String {
 }
 
 fn data(entries: &[Entry<'_>]) -> Data {
-    let mut data = Data::new(&["metric", "trivial", "seconds", "r", "low95", "high95", "n", "verdict"]);
+    let mut data = Data::new(&["metric", "pool", "trivial", "seconds", "r", "low95", "high95", "n", "verdict"]);
     for entry in entries {
-        let mut row = vec![entry.fit.metric.clone(), entry.fit.trivial.to_string()];
+        let mut row = vec![entry.fit.metric.clone(), over_tasks(&entry.fit.pool), entry.fit.trivial.to_string()];
         row.extend([Some(entry.cost), Some(entry.value), entry.pooled.low95, entry.pooled.high95].map(digits));
         row.extend([entry.pooled.n.to_string(), entry.pooled.verdict.clone().unwrap_or_default()]);
         data.rows.push(row);
@@ -156,8 +161,23 @@ mod tests {
         assert_eq!((text.matches("class=\"mark s0\"").count(), text.matches("class=\"mark s1\"").count()), (1, 1));
         assert_eq!(text.matches("class=\"whisker").count(), 2);
         assert!(text.contains("a/&lt;b&gt;: 3.0 s, r = 0.40 [0.20, 0.60]"), "{text}");
-        assert_eq!(figure.data.rows[0][..4], ["a/<b>", "false", "3", "0.4"]);
+        assert_eq!(figure.data.rows[0][..5], ["a/<b>", "masked_lm tokenizer:0 sample:1 probe", "false", "3", "0.4"]);
         assert!(figure.alternative.contains("Largest: a/<b>"), "{}", figure.alternative);
+    }
+
+    #[test]
+    fn a_metric_of_two_pools_is_two_marks_with_their_pools() {
+        let mut rows = vec![predictor("a/b", "esol", 0.6), predictor("a/b", "esol", 0.2), predictor("c/d", "esol", 0.2)];
+        (rows[1].fit.pool, rows[1].fit.cost_seconds) = ("causal_lm tokenizer:0 sample:1 split:2 probe".into(), Some(9.0));
+        let pool = |metric: &str, of: &str, value| {
+            let pool = Some(format!("{of} tokenizer:0 sample:1 probe"));
+            StatisticRow { value: Some(value), pool, ..statistic("pooled", "spearman", metric) }
+        };
+        let pooled = [pool("a/b", "masked_lm", 0.4), pool("a/b", "causal_lm", 0.1), pool("c/d", "masked_lm", 0.2)];
+        let text = drawn(&figures(&rows, &pooled)[0]);
+        assert!(text.contains("a/b (masked_lm tokenizer:0 sample:1 probe): 2.0 s, r = 0.40"), "{text}");
+        assert!(text.contains("a/b (causal_lm tokenizer:0 sample:1 probe): 9.0 s, r = 0.10"), "{text}");
+        assert!(text.contains("<title>c/d: 2.0 s"), "{text}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::{
     html::{
         axis::{Axis, short},
         node::{Element, element, with_text},
-        plot::{Area, Plot, px, sheet, words},
+        plot::{Anchor, Area, Plot, px, sheet, words},
     },
     text::plural,
 };
@@ -22,7 +22,7 @@ pub(super) fn figure(map: &EmbeddingMap) -> Option<Figure> {
     if points.len() < 2 {
         return None;
     }
-    let area = Area::of(WIDTH, HEIGHT - 40.0);
+    let area = Area::nameless(WIDTH, HEIGHT - 40.0);
     let axis = |index: usize, from, to| {
         Axis::linear_over(&points.iter().map(|point| (point.place[index], 0.0)).collect::<Vec<_>>(), from, to)
     };
@@ -52,9 +52,9 @@ pub(super) fn figure(map: &EmbeddingMap) -> Option<Figure> {
         id: format!("embedding-{}", slug(&map.dataset)),
         caption: format!(
             "Molecules on the first two principal components (of those drawn, centred) of their mean-pooled embeddings of width {} by the \
-             pretrained model, before any fine-tuning. Colour: {}{unit}; circles: training part, diamonds: others.{sampled} Two components \
+             pretrained model ({}), before any fine-tuning. Colour: {}{unit}; circles: training part, diamonds: others.{sampled} Two components \
              are not the whole embedding, and no uncertainty is drawn: the map shows, it does not test.",
-            map.width, map.task
+            map.width, map.because, map.task
         ),
         alternative: alternative(map, &points),
         drawing,
@@ -103,13 +103,13 @@ impl Ranks {
 
     fn legend(&self, area: Area, map: &EmbeddingMap) -> Vec<Element> {
         let (top, name) = (area.bottom + 48.0, format!("{}:", map.task));
-        let mut parts = vec![words(area.left, top, "start", &crate::html::plot::cut(&name, 40))];
+        let mut parts = vec![words(area.left, top, Anchor::Start, &crate::html::plot::cut(&name, 40))];
         let left = area.left + 12.0 + 6.2 * name.chars().count().min(40) as f64;
         if self.kind == TaskKind::Classification {
             for (index, label) in [0.0, 1.0].into_iter().enumerate() {
                 let x = left + 60.0 * index as f64;
                 parts.push(self.coloured(shape(true, x, top - 4.0), label));
-                parts.push(words(x + 8.0, top, "start", &format!("class {label}")));
+                parts.push(words(x + 8.0, top, Anchor::Start, &format!("class {label}")));
             }
             return parts;
         }
@@ -118,7 +118,7 @@ impl Ranks {
         for (index, share) in [0.0, 0.25, 0.5, 0.75, 1.0].into_iter().enumerate() {
             let (x, label) = (left + 62.0 * index as f64, self.sorted[(share * last as f64).round() as usize]);
             parts.push(self.coloured(shape(true, x, top - 4.0), label));
-            parts.push(words(x + 8.0, top, "start", &short(label, wide / 100.0)));
+            parts.push(words(x + 8.0, top, Anchor::Start, &short(label, wide / 100.0)));
         }
         parts
     }
@@ -161,6 +161,7 @@ mod tests {
         let points = (0..8).map(point).collect();
         EmbeddingMap {
             run,
+            because: "the only one".into(),
             dataset,
             task,
             unit: String::new(),
@@ -177,7 +178,7 @@ mod tests {
         let figure = figure(&map(TaskKind::Regression)).unwrap();
         let text = drawn(&figure);
         // Six in training and five in the legend; two others.
-        assert_eq!((text.matches("<circle").count(), text.matches("<path").count()), (6 + 5, 2));
+        assert_eq!((text.matches("<circle").count(), text.matches("<path").count()), (6 + 5, 2 + 2), "grid and axes");
         assert!(text.contains("C&lt;7&gt; (test): 7.00") && !text.contains("C<7>"), "{text}");
         assert!(figure.caption.contains("8 of 100 molecules"), "{}", figure.caption);
         assert!(figure.alternative.contains("component 1: 1.00, with component 2: -1.00"), "{}", figure.alternative);

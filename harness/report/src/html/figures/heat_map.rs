@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use clmbench_analysis::PredictorRow;
 use clmbench_store::{FitRow, StatisticRow};
 
-use super::{Data, Figure, digits, pooled, slug, task_name};
+use super::{Data, Figure, digits, over_tasks, pooled, slug, task_name};
 use crate::{
     html::{
         node::{Element, element, with_text},
-        plot::{canvas, cut, px, rectangle, words},
+        plot::{Anchor, canvas, cut, px, rectangle, words},
         predictors::sign,
     },
     text::{interval, p_value, plural, two},
@@ -45,7 +45,7 @@ fn figure(rows: &[PredictorRow], statistics: &[StatisticRow], protocol: &str) ->
     let place = |fit: &FitRow| (fit.dataset.clone(), fit.task.clone(), fit.score.clone());
     let columns: Vec<(String, String, String)> = fits.iter().map(|fit| place(fit)).collect::<BTreeSet<_>>().into_iter().collect();
     // A metric has a line in every pool of runs; the split is not told apart here, so of several splits the first counts.
-    let runs = |fit: &FitRow| fit.pool.split(" split:").next().unwrap_or_default().to_owned();
+    let runs = |fit: &FitRow| over_tasks(&fit.pool);
     let names: BTreeSet<(bool, &str, String)> = fits.iter().map(|fit| (fit.trivial, fit.metric.as_str(), runs(fit))).collect();
     let several = |metric: &str| names.iter().filter(|(_, name, _)| *name == metric).count() > 1;
     let mut lines: Vec<(bool, Line<'_>)> = Vec::new();
@@ -99,12 +99,12 @@ fn drawing(title: &str, lines: &[Line<'_>], heads: &[String]) -> Element {
     for (index, head) in ["all tasks"].into_iter().chain(heads.iter().map(String::as_str)).take(tasks + 1).enumerate() {
         let middle = LEFT + WIDE * (index as f64 + 0.5);
         let (first, second) = head.split_once(' ').unwrap_or((head, ""));
-        let text = words(middle, TOP - 20.0, "middle", &cut(first, 11)).child(with_text("title", head));
-        map = map.child(text).child(words(middle, TOP - 7.0, "middle", &cut(second, 11)).class("small"));
+        let text = words(middle, TOP - 20.0, Anchor::Middle, &cut(first, 11)).child(with_text("title", head));
+        map = map.child(text).child(words(middle, TOP - 7.0, Anchor::Middle, &cut(second, 11)).class("small"));
     }
     for (row, line) in lines.iter().take(metrics).enumerate() {
         let up = TOP + HIGH * row as f64;
-        let name = words(LEFT - 8.0, up + 15.0, "end", &cut(&line.name, 31)).child(with_text("title", line.name.clone()));
+        let name = words(LEFT - 8.0, up + 15.0, Anchor::End, &cut(&line.name, 31)).child(with_text("title", line.name.clone()));
         map = map.child(name);
         if let Some(pooled) = line.pooled {
             map = map.child(cell(LEFT, up, pooled.value, pooled_sign(pooled), pooled_text(line, pooled)));
@@ -125,7 +125,7 @@ fn cell(left: f64, top: f64, value: Option<f64>, sign: &str, text: String) -> El
         None => "–".to_owned(),
     };
     let middle = left + (WIDE - 2.0) / 2.0;
-    group.child(field(left, top, WIDE - 2.0, HIGH - 2.0, value)).child(words(middle, top + 14.5, "middle", &shown))
+    group.child(field(left, top, WIDE - 2.0, HIGH - 2.0, value)).child(words(middle, top + 14.5, Anchor::Middle, &shown))
 }
 
 /// A rectangle in the colour of a correlation.
@@ -145,10 +145,10 @@ fn legend(left: f64, top: f64) -> Vec<Element> {
         let (value, right) = (-1.0 + 0.25 * f64::from(step), left + 30.0 * f64::from(step));
         parts.push(field(right, top, 30.0, 10.0, Some(value)));
         if step % 2 == 0 {
-            parts.push(words(right + 15.0, top + 22.0, "middle", &px(value)).class("small"));
+            parts.push(words(right + 15.0, top + 22.0, Anchor::Middle, &px(value)).class("small"));
         }
     }
-    parts.push(words(left - 8.0, top + 9.0, "end", "r").class("small"));
+    parts.push(words(left - 8.0, top + 9.0, Anchor::End, "r").class("small"));
     parts
 }
 
@@ -266,7 +266,7 @@ mod tests {
         let [figure] = figures.as_slice() else { unreachable!("{figures:?}") };
         let text = drawn(figure);
         // Three fits, a pooled value and nine steps of the legend.
-        assert_eq!(text.matches("<rect").count(), 3 + 1 + 9);
+        assert_eq!(text.matches("<path").count(), 3 + 1 + 9);
         for part in ["0.62 ✓", "-0.30 ✗!", "0.10 ?", "0.16 ?", "fill-opacity=\"0.40\"", "class=\"minus\"", "&lt;b&gt;"] {
             assert!(text.contains(part), "{part}: {text}");
         }

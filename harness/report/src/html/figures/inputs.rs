@@ -63,6 +63,8 @@ impl ArtifactTable {
 pub struct EmbeddingMap {
     /// Label of the run.
     pub run: String,
+    /// Why this run, such as `the run with the smallest held-out loss of 8`.
+    pub because: String,
     /// Dataset.
     pub dataset: String,
     /// Task whose labels colour the points.

@@ -7,7 +7,7 @@ use crate::{
     html::{
         axis::{Axis, short},
         node::{Element, element, with_text},
-        plot::{Area, Plot, curve, rectangle, sheet, words},
+        plot::{Anchor, Area, Plot, lines, rectangle, sheet, words},
     },
     text::{count, plural},
 };
@@ -19,13 +19,13 @@ const PLANES: (&str, [&str; 4]) = ("planes.csv", ["pair", "a", "b", "loss"]);
 const MOST: usize = 4;
 /// Thin lines of a panel; the data and the mean hold all.
 const MOST_DIRECTIONS: usize = 50;
-const SIZE: (f64, f64) = (340.0, 250.0);
+const SIZE: (f64, f64) = (340.0, 264.0);
 /// Levels of a map at which lines are drawn.
 const LEVELS: usize = 6;
 
 /// One figure of lines, one of planes.
 pub(super) fn figures(tables: &[ArtifactTable]) -> Vec<Figure> {
-    [lines(tables), planes(tables)].into_iter().flatten().collect()
+    [directions(tables), planes(tables)].into_iter().flatten().collect()
 }
 
 /// Tables of a file, small models and early checkpoints first.
@@ -57,7 +57,7 @@ fn curves(table: &ArtifactTable) -> Option<BTreeMap<u64, Vec<(f64, f64)>>> {
     (!found.is_empty()).then_some(found)
 }
 
-fn lines(tables: &[ArtifactTable]) -> Option<Figure> {
+fn directions(tables: &[ArtifactTable]) -> Option<Figure> {
     let found: Vec<_> =
         of_file(tables, LINES.0).into_iter().filter_map(|table| Some((table, curves(table)?))).take(MOST).collect();
     if found.is_empty() {
@@ -95,7 +95,7 @@ fn lines(tables: &[ArtifactTable]) -> Option<Figure> {
     Some(Figure {
         id: "landscape-1d".to_owned(),
         caption: "Held-out loss (nats a predicted token) along random, filter-normalised directions through the weights at 0: thin, one a \
-                  direction (the first 50); heavy and dashed, their mean. The spread of the thin lines is the variation over directions; molecules and masks \
+                  direction (the first 50, the data hold all); heavy and dashed, their mean. The spread of the thin lines is the variation over directions; molecules and masks \
                   are the same for all. First and last checkpoint of one of the smallest and one of the largest models, on one scale."
             .to_owned(),
         alternative: format!("Curves of {}: {}.", plural(found.len(), "checkpoint"), said.join("; ")),
@@ -195,7 +195,7 @@ fn planes(tables: &[ArtifactTable]) -> Option<Figure> {
         id: "landscape-2d".to_owned(),
         caption: format!(
             "Held-out loss (nats a predicted token) on the plane of the first pair of random, filter-normalised directions through the \
-             weights at (0, 0): darker is larger, with {LEVELS} contours a panel at equal steps between its own least and largest loss. One \
+             weights at (0, 0): the stronger the blue, the larger, with {LEVELS} contours a panel at equal steps between its own least and largest loss. One \
              pair; the spread over pairs is in the metric's standard error. First and last checkpoint of one of the smallest and one of the \
              largest models."
         ),
@@ -236,15 +236,14 @@ fn plane(table: &ArtifactTable, map: &Map) -> Element {
     let side = area.right + 8.0;
     for step in 1..=LEVELS {
         let level = low + wide * step as f64 / (LEVELS + 1) as f64;
-        let mut group = element("g").child(with_text("title", format!("loss {level:.4}")));
-        for [from, to] in map.contour(level) {
-            group = group.child(curve(5, true, &[plot.at(from.0, from.1), plot.at(to.0, to.1)]));
-        }
+        let pieces = map.contour(level);
+        let pieces = pieces.into_iter().map(|[from, to]| (plot.at(from.0, from.1), plot.at(to.0, to.1)));
+        let group = element("g").child(with_text("title", format!("loss {level:.4}"))).child(lines("curve thin s5", pieces));
         let height = area.bottom - 16.0 * step as f64;
         plot.add(group);
         let shade = format!("{:.2}", 0.05 + 0.7 * (level - low) / wide);
         plot.add(rectangle("plus", side, height - 8.0, 10.0, 10.0).attribute("fill-opacity", shade));
-        plot.add(words(side + 14.0, height, "start", &short(level, wide / 20.0)).class("small"));
+        plot.add(words(side + 14.0, height, Anchor::Start, &short(level, wide / 20.0)).class("small"));
     }
     plot.finish(&name(table), "first direction", "second direction")
 }
@@ -276,7 +275,7 @@ mod tests {
         assert!(pieces.iter().flatten().all(|(a, b)| (a + b - 1.5).abs() < 1e-12), "{pieces:?}");
         let figures = figures(&[table]);
         let text = drawn(&figures[0]);
-        assert_eq!(text.matches("<rect").count(), 9 + LEVELS);
+        assert_eq!(text.matches("class=\"plus\"").count(), 9 + LEVELS);
         assert!(figures[0].alternative.contains("from 0.000 to 4.000"));
     }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use clmbench_analysis::{Along, CheckpointLoss, POWER_LAW, PowerLawDetails, loss_pool};
 use clmbench_store::StatisticRow;
 
-use super::{Data, Figure, digits};
+use super::{Data, Figure, digits, slug};
 use crate::{
     html::{
-        axis::{Axis, short},
+        axis::{Axis, short, with_error},
         plot::{Area, Plot, sheet},
     },
     text::{count, interval, plural},
@@ -17,7 +17,7 @@ use crate::{
 /// Lines that are drawn at most; the data hold all.
 const MOST_LINES: usize = 12;
 /// Pools of runs whose losses are drawn at most.
-const MOST_POOLS: usize = 2;
+const MOST_POOLS: usize = 4;
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 330.0;
 
@@ -54,10 +54,15 @@ pub(super) fn figures(losses: &[CheckpointLoss], statistics: &[StatisticRow]) ->
     pools.sort_by_key(|(_, losses)| std::cmp::Reverse(losses.len()));
     let several = pools.len() > 1;
     let drawn = pools.iter().take(MOST_POOLS).flat_map(|(pool, losses)| {
-        let named = if several { format!(" ({pool})") } else { String::new() };
-        Along::ALL.into_iter().filter_map(move |along| figure(along, losses, statistics, pool, &named))
+        Along::ALL.into_iter().filter_map(move |along| figure(along, losses, statistics, pool, several))
     });
-    drawn.collect()
+    let mut figures: Vec<Figure> = drawn.collect();
+    let more = pools.len().saturating_sub(MOST_POOLS);
+    if let Some(last) = figures.last_mut().filter(|_| more > 0) {
+        let pools = plural(more, "smaller pool");
+        last.caption.push_str(&format!(" {pools} of runs not drawn: clmbench export results has their losses."));
+    }
+    figures
 }
 
 fn named(along: Along) -> &'static str {
@@ -78,7 +83,7 @@ fn axis_label(along: Along) -> &'static str {
     }
 }
 
-fn figure(along: Along, losses: &[&CheckpointLoss], statistics: &[StatisticRow], pool: &str, of_pool: &str) -> Option<Figure> {
+fn figure(along: Along, losses: &[&CheckpointLoss], statistics: &[StatisticRow], pool: &str, several: bool) -> Option<Figure> {
     let values = losses.iter().filter_map(|loss| along.value(loss));
     let (least, most) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
     if least >= most {
@@ -100,9 +105,10 @@ fn figure(along: Along, losses: &[&CheckpointLoss], statistics: &[StatisticRow],
         groups.iter().map(|(group, points)| Line { group, points: points.clone(), row: row(group) }).collect();
     // In order of what they share, as numbers.
     lines.sort_by_key(|line| (line.points[0].1.parameters, line.points[0].1.corpus_molecules, line.points[0].1.run_tokens));
+    let of_pool = if several { format!(" ({pool})") } else { String::new() };
     let title = format!("Held-out pretraining loss against {}{of_pool}", named(along));
     Some(Figure {
-        id: format!("loss-against-{}", along.word()),
+        id: slug(&format!("loss-against-{}-{of_pool}", along.word())),
         caption: caption(&lines),
         alternative: alternative(along, &lines),
         drawing: drawing(along, &lines, &title),
@@ -112,7 +118,7 @@ fn figure(along: Along, losses: &[&CheckpointLoss], statistics: &[StatisticRow],
 }
 
 fn drawing(along: Along, lines: &[Line<'_>], title: &str) -> crate::html::node::Element {
-    let area = Area::of(WIDTH, HEIGHT);
+    let area = Area::nameless(WIDTH, HEIGHT);
     let all = || lines.iter().flat_map(|line| &line.points);
     let x = Axis::logarithmic_over(&all().map(|(x, _)| (*x, 0.0)).collect::<Vec<_>>(), area.left, area.right);
     let mut y: Vec<(f64, f64)> = all().map(|(_, loss)| (loss.loss, loss.std_error)).collect();
@@ -143,8 +149,8 @@ fn drawing(along: Along, lines: &[Line<'_>], title: &str) -> crate::html::node::
             let text = format!(
                 "{}{which}: {} at {}",
                 loss.label,
-                crate::html::figure::with_error((loss.loss, loss.std_error)),
-                count(*x as u64)
+                with_error((loss.loss, loss.std_error)),
+                amount(*x)
             );
             plot.point(style, last, text, (*x, 0.0), (loss.loss, if last { loss.std_error } else { 0.0 }));
         }
@@ -152,6 +158,11 @@ fn drawing(along: Along, lines: &[Line<'_>], title: &str) -> crate::html::node::
     let legend: Vec<(usize, String)> =
         lines.iter().take(MOST_LINES).enumerate().map(|(style, line)| (style, entry(line))).collect();
     sheet(title, 1, (WIDTH, HEIGHT), vec![plot.finish("", axis_label(along), "held-out loss (nats a predicted token)")], &legend)
+}
+
+/// A count, or a larger number by its power of ten: computations of large models are beyond whole numbers of 64 bits.
+fn amount(x: f64) -> String {
+    if x < 1e12 { count(x as u64) } else { format!("{x:.3e}") }
 }
 
 fn entry(line: &Line<'_>) -> String {
@@ -310,6 +321,28 @@ mod tests {
         assert!(text.contains("b = 0.0500 ± 0.0040") && text.contains("&lt;run 0&gt;"), "{text}");
         assert!(figures[0].caption.contains("without a constant") && figures[0].alternative.contains("b = 0.0500 ± 0.0040"));
         assert_eq!(figures[0].data.rows.len(), 5);
+    }
+
+    #[test]
+    fn pools_have_figures_and_names_of_their_own() {
+        let of = |pool: usize| {
+            (0..3 + pool).map(move |index| CheckpointLoss { tokenizer_digest: format!("<t{pool}>"), ..loss(index, true) })
+        };
+        let two: Vec<CheckpointLoss> = (0..2).flat_map(of).collect();
+        let found = figures(&two, &[]);
+        let ids: std::collections::BTreeSet<&str> = found.iter().map(|figure| figure.id.as_str()).collect();
+        assert_eq!((ids.len(), found.len()), (4, 4), "size and computation of each: {ids:?}");
+        assert!(found.iter().all(|figure| figure.data.rows.len() == if figure.title.contains("<t0>") { 3 } else { 4 }));
+        assert!(found.iter().all(|figure| !figure.caption.contains("smaller pool")));
+        let many: Vec<CheckpointLoss> = (0..MOST_POOLS + 2).flat_map(of).collect();
+        let found = figures(&many, &[]);
+        assert_eq!(found.len(), 2 * MOST_POOLS);
+        assert!(found[found.len() - 1].caption.contains("2 smaller pools of runs not drawn"), "{found:?}");
+    }
+
+    #[test]
+    fn computations_of_any_size_are_said() {
+        assert_eq!([5e3, 8.3e5, 6e9, 1.8e19, 3e21].map(amount), ["5k", "0.83M", "6G", "1.800e19", "3.000e21"]);
     }
 
     #[test]

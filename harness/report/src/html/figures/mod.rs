@@ -64,13 +64,18 @@ pub(crate) fn all(report: &Report<'_>) -> Vec<Figure> {
     figures
 }
 
+/// Figures for which a page has no room.
+pub(crate) fn rest(report: &Report<'_>) -> Vec<Figure> {
+    metric_scores::rest(&report.predictors.rows, &report.figures.statistics, &report.models.rows)
+}
+
 /// A number with all its digits; nothing for none.
 fn digits(value: Option<f64>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
 }
 
 /// A name as part of an anchor: lower-case letters, digits and `-`.
-fn slug(text: &str) -> String {
+pub(crate) fn slug(text: &str) -> String {
     let letters = text.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' });
     letters.collect::<String>().split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
 }
@@ -86,11 +91,14 @@ fn pooled<'a>(
             && row.metric.as_deref() == Some(&fit.metric)
             && row.protocol.as_deref() == Some(&fit.protocol)
     };
-    let found: Vec<_> = statistics.iter().filter(same).collect();
-    // Over tasks, each with a split of its own, the pool has none.
-    let pool = fit.pool.split(' ').filter(|part| !part.starts_with("split:")).collect::<Vec<_>>().join(" ");
     // A row without a pool is about all runs; one of another pool says nothing of these.
-    found.into_iter().find(|row| row.pool.as_deref().is_none_or(|of| of == pool))
+    let pool = over_tasks(&fit.pool);
+    statistics.iter().filter(same).find(|row| row.pool.as_deref().is_none_or(|of| of == pool))
+}
+
+/// The pool over tasks: each task has a split of its own, so it has none.
+fn over_tasks(pool: &str) -> String {
+    pool.split(' ').filter(|part| !part.starts_with("split:")).collect::<Vec<_>>().join(" ")
 }
 
 /// The dataset, with the task where the dataset has several.
@@ -112,6 +120,8 @@ mod tests {
     fn names_of_anchors_are_plain() {
         assert_eq!(slug("hessian/trace_hutchinson[probes=16]"), "hessian-trace-hutchinson-probes-16");
         assert_eq!(slug("<b>\u{e9}--"), "b");
+        assert_eq!(slug("../</script>\u{1b}"), "script");
+        assert_eq!(slug("\u{e9}"), "");
     }
 
     #[test]

@@ -18,7 +18,9 @@ const FINETUNING: (&str, [&str; 4]) = ("task_vectors.csv", ["weights", "dataset"
 const MOST: usize = 6;
 /// Marks of a panel; the data hold all.
 const MOST_MARKS: usize = 500;
-const SIZE: (f64, f64) = (300.0, 240.0);
+/// Datasets in the legend: more cannot be told apart by shape and colour.
+const MOST_NAMES: usize = 2 * STYLES;
+const SIZE: (f64, f64) = (300.0, 254.0);
 
 /// One figure of pretraining runs, one of fine-tunings.
 pub(super) fn figures(tables: &[ArtifactTable]) -> Vec<Figure> {
@@ -99,10 +101,12 @@ fn training(tables: &[ArtifactTable]) -> Option<Figure> {
     let title = "Pretraining runs on the principal components of their checkpoints".to_owned();
     (!panels.is_empty()).then(|| Figure {
         id: "training-paths".to_owned(),
-        caption: "Checkpoints of a run on the two principal components of its own checkpoints (centred; lengths in weight space, one scale for \
+        caption: format!(
+            "Checkpoints of a run on the two principal components of its own checkpoints (centred; lengths in weight space, one scale for \
                   both axes of a panel; each run has its own components). Ring: first checkpoint; square: last. Components of few checkpoints \
-                  hold most of their variance whatever the path; of more than 500 checkpoints every so many are drawn; no uncertainty is drawn, since the weights are exact."
-            .to_owned(),
+                  hold most of their variance whatever the path; of more than {MOST_MARKS} checkpoints every so many are drawn, and the data hold all. One run a size, of at most {MOST} \
+                  sizes. No uncertainty is drawn, since the weights are exact."
+        ),
         alternative: format!("Paths of {}: {}.", plural(panels.len(), "run"), said.join("; ")),
         drawing: sheet(&title, 3, SIZE, panels, &[]),
         data,
@@ -148,17 +152,24 @@ fn finetuning(tables: &[ArtifactTable]) -> Option<Figure> {
         let (x, y) = axes(area, points);
         let mut plot = Plot::new(area, x, y);
         // The pretrained weights are the row without a dataset.
-        let start = of.iter().position(|dataset| dataset.is_empty()).map_or((0.0, 0.0), |row| points[row]);
+        let first = of.iter().position(|dataset| dataset.is_empty());
+        let start = first.map_or((0.0, 0.0), |row| points[row]);
         let mut farthest = (0.0, "");
-        for ((name, dataset), point) in names.iter().zip(of).zip(points) {
+        let step = points.len().div_ceil(MOST_MARKS);
+        for (index, ((name, dataset), point)) in names.iter().zip(of).zip(points).enumerate() {
+            let drawn = index.is_multiple_of(step) || first == Some(index);
             let style = datasets.iter().position(|known| known == dataset).unwrap_or(STYLES - 1);
             let text = format!("{name}: ({:.3}, {:.3})", point.0, point.1);
             if !dataset.is_empty() {
-                plot.line(style, true, name, &[start, *point]);
+                if drawn {
+                    plot.line(style, true, name, &[start, *point]);
+                }
                 let far = distance(start, *point);
                 farthest = if far > farthest.0 { (far, dataset) } else { farthest };
             }
-            plot.point(style, !dataset.is_empty(), text, (point.0, 0.0), (point.1, 0.0));
+            if drawn {
+                plot.point(style, !dataset.is_empty(), text, (point.0, 0.0), (point.1, 0.0));
+            }
             let cells = [table.run.clone(), table.parameters.to_string(), (*name).to_owned(), (*dataset).to_owned()];
             data.rows.push(cells.into_iter().chain([point.0.to_string(), point.1.to_string()]).collect());
         }
@@ -166,14 +177,22 @@ fn finetuning(tables: &[ArtifactTable]) -> Option<Figure> {
         panels.push(plot.finish(&format!("{} parameters", count(table.parameters)), "component 1", "component 2"));
     }
     let legend: Vec<(usize, String)> =
-        datasets.iter().take(2 * STYLES).enumerate().map(|(style, name)| (style, (*name).to_owned())).collect();
+        datasets.iter().take(MOST_NAMES).enumerate().map(|(style, name)| (style, (*name).to_owned())).collect();
+    let mut more = String::new();
+    if found.iter().any(|(_, _, _, points)| points.len() > MOST_MARKS) {
+        more.push_str(&format!(" Of more than {MOST_MARKS} fine-tunings every so many are drawn; the data hold all."));
+    }
+    if datasets.len() > MOST_NAMES {
+        more.push_str(&format!(" {} without a name in the legend.", plural(datasets.len() - MOST_NAMES, "dataset")));
+    }
     let title = "Fine-tuning on the principal components of its steps".to_owned();
     Some(Figure {
         id: "finetuning-paths".to_owned(),
-        caption: "Where fine-tuning on each dataset ends, seen from the pretrained weights (outline, at the origin) on the two principal components \
-                  of the steps (not centred; lengths in weight space, one scale for both axes of a panel). One mark a fine-tuning; what lies \
-                  outside the plane is not seen. Last checkpoints of one of the smallest and one of the largest models, and sizes between."
-            .to_owned(),
+        caption: format!(
+            "Where fine-tuning on each dataset ends, seen from the pretrained weights (outline, at the origin) on the two principal components \
+             of the steps (not centred; lengths in weight space, one scale for both axes of a panel). One mark a fine-tuning; what lies \
+             outside the plane is not seen. Last checkpoints of one run a size, of at most {MOST} sizes.{more}"
+        ),
         alternative: format!("Fine-tunings of {} on {}: {}.", plural(found.len(), "run"), plural(datasets.len(), "dataset"), said.join("; ")),
         drawing: sheet(&title, 3, SIZE, panels, &legend),
         data,

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clmbench_analysis::{CheckpointLoss, ModelKind, ModelRow};
+use clmbench_analysis::{CheckpointLoss, ModelKind, ModelRow, loss_pool};
+use clmbench_protocol::Objective;
 use clmbench_store::{RunRow, StatisticRow};
 
 use super::{Data, Figure, digits, slug, task_name};
 use crate::{
     html::{
         Report,
-        axis::Axis,
-        figure::with_error,
+        axis::{Axis, with_error},
         node::Element,
         plot::{Area, Plot, sheet},
     },
@@ -19,12 +19,15 @@ use crate::{
 
 const MOST_TASKS: usize = 16;
 const MOST_SERIES: usize = 12;
-const SIZE: (f64, f64) = (340.0, 240.0);
+const SIZE: (f64, f64) = (340.0, 254.0);
 
 /// A run with its loss and its score.
+#[derive(Clone)]
 struct Point<'a> {
     run: &'a RunRow,
     row: &'a ModelRow,
+    /// Pool of its loss.
+    pool: String,
     loss: (f64, f64),
     score: (f64, f64),
 }
@@ -39,68 +42,84 @@ struct Task<'a> {
     saturation: Option<&'a StatisticRow>,
 }
 
-/// A figure a protocol.
+/// A figure a protocol and pool of runs: losses of different tokenizers, samples or objectives have no axis in common.
 pub(super) fn figures(report: &Report<'_>) -> Vec<Figure> {
     from(&report.models.rows, report.runs, &report.figures.losses, &report.figures.statistics)
 }
 
 fn from(rows: &[ModelRow], runs: &[RunRow], losses: &[CheckpointLoss], statistics: &[StatisticRow]) -> Vec<Figure> {
     let runs: BTreeMap<&str, &RunRow> = runs.iter().map(|run| (run.run.as_str(), run)).collect();
-    let errors: BTreeMap<&str, f64> =
-        losses.iter().filter(|loss| loss.last).map(|loss| (loss.run.as_str(), loss.std_error)).collect();
+    let mut of_run: BTreeMap<&str, Vec<&CheckpointLoss>> = BTreeMap::new();
+    losses.iter().filter(|loss| loss.last).for_each(|loss| of_run.entry(&loss.run).or_default().push(loss));
     let protocols: BTreeSet<&str> = rows.iter().map(|row| row.protocol.as_str()).collect();
+    let all: Vec<(&ModelRow, Point<'_>)> = rows.iter().filter_map(|row| Some((row, point(row, &runs, &of_run)?))).collect();
+    let pools: BTreeSet<&str> = all.iter().map(|(_, point)| point.pool.as_str()).collect();
     let mut figures = Vec::new();
-    for protocol in protocols {
+    for (protocol, pool) in protocols.iter().flat_map(|protocol| pools.iter().map(move |pool| (*protocol, *pool))) {
         let of_protocol: Vec<&ModelRow> = rows.iter().filter(|row| row.protocol == protocol).collect();
-        let all = || of_protocol.iter().map(|row| (row.dataset.as_str(), row.task.as_str()));
+        let names = || of_protocol.iter().map(|row| (row.dataset.as_str(), row.task.as_str()));
         let key = |row: &ModelRow| (row.dataset.clone(), row.task.clone(), row.split_digest.clone(), row.score.clone());
         let places: BTreeSet<_> = of_protocol.iter().map(|row| key(row)).collect();
-        let tasks: Vec<Task<'_>> = places
-            .iter()
-            .map(|place| {
-                let own: Vec<&ModelRow> = of_protocol.iter().copied().filter(|row| key(row) == *place).collect();
-                task(&own, task_name(&place.0, &place.1, all()), &runs, &errors, statistics, protocol)
-            })
-            .filter(|task| !task.points.is_empty())
-            .collect();
-        figures.extend(figure(protocol, &tasks));
+        let of_place = |place: &_| {
+            let own: Vec<&ModelRow> = of_protocol.iter().copied().filter(|row| key(row) == *place).collect();
+            let points = all.iter().filter(|(row, point)| row.protocol == protocol && point.pool == pool && key(row) == *place);
+            let points: Vec<Point<'_>> = points.map(|(_, point)| point.clone()).collect();
+            let test = saturation(own[0], pool, statistics);
+            (!points.is_empty()).then(|| task(&own, points, task_name(&own[0].dataset, &own[0].task, names()), test))
+        };
+        let tasks: Vec<Task<'_>> = places.iter().filter_map(of_place).collect();
+        figures.extend(figure(protocol, if pools.len() > 1 { pool } else { "" }, &tasks));
     }
     figures
 }
 
-fn task<'a>(
-    rows: &[&'a ModelRow],
-    name: String,
+/// A counted run with a loss and a score.
+fn point<'a>(
+    row: &'a ModelRow,
     runs: &BTreeMap<&str, &'a RunRow>,
-    errors: &BTreeMap<&str, f64>,
-    statistics: &'a [StatisticRow],
-    protocol: &str,
-) -> Task<'a> {
-    let first = rows[0];
-    let point = |row: &&'a ModelRow| {
-        let run = runs.get(row.run.as_deref()?)?;
-        let counted = row.kind == ModelKind::Run && !run.diverged && row.same_weights_as.is_none();
-        let loss = row.heldout_loss.filter(|_| counted)?;
-        let error = errors.get(run.run.as_str()).copied().unwrap_or(0.0);
-        Some(Point { run, row, loss: (loss, error), score: (row.value?, row.std_error.unwrap_or(0.0)) })
-    };
-    let better = |left: &f64, right: &f64| if first.higher_is_better { left.total_cmp(right) } else { right.total_cmp(left) };
-    let of = |kind: ModelKind| rows.iter().filter(move |row| row.kind == kind);
-    let baselines = of(ModelKind::Baseline).filter_map(|row| Some((row.value?, row.label.as_str())));
+    losses: &BTreeMap<&str, Vec<&CheckpointLoss>>,
+) -> Option<Point<'a>> {
+    let run = *runs.get(row.run.as_deref()?)?;
+    let counted = row.kind == ModelKind::Run && !run.diverged && row.same_weights_as.is_none();
+    let value = row.heldout_loss.filter(|_| counted)?;
+    let loss = losses.get(run.run.as_str()).and_then(|losses| losses.iter().find(|loss| loss.loss == value));
+    // Losses of checkpoints of others stand in no list, and which sample they are of is not known here.
+    let pool = loss.map_or_else(
+        || {
+            let tokenizer: String = run.tokenizer_digest.chars().take(8).collect();
+            let objective = if run.objective == Objective::MaskedLm { "masked_lm" } else { "causal_lm" };
+            format!("{objective} tokenizer:{tokenizer} imported")
+        },
+        |loss| loss_pool(loss),
+    );
+    let error = loss.map_or(0.0, |loss| loss.std_error);
+    Some(Point { run, row, pool, loss: (value, error), score: (row.value?, row.std_error.unwrap_or(0.0)) })
+}
+
+/// The test of a task on the runs of a pool.
+fn saturation<'a>(first: &ModelRow, pool: &str, statistics: &'a [StatisticRow]) -> Option<&'a StatisticRow> {
     let same = |row: &&StatisticRow| {
         row.kind == "saturation"
             && row.dataset.as_deref() == Some(&first.dataset)
             && row.task.as_deref() == Some(&first.task)
-            && row.protocol.as_deref() == Some(protocol)
+            && row.protocol.as_deref() == Some(&first.protocol)
             && row.score.as_deref().is_none_or(|score| score == first.score)
+            && row.pool.as_deref().is_none_or(|of| of.starts_with(pool))
     };
-    // Of runs of several pools, or of several settings of the loss, there are several verdicts: none of them is about all points.
+    // Of several settings of the loss there are several verdicts: none of them is about all points.
     let mut tests = statistics.iter().filter(same);
-    let saturation = tests.next().filter(|_| tests.next().is_none());
+    tests.next().filter(|_| tests.next().is_none())
+}
+
+fn task<'a>(rows: &[&'a ModelRow], points: Vec<Point<'a>>, name: String, saturation: Option<&'a StatisticRow>) -> Task<'a> {
+    let first = rows[0];
+    let better = |left: &f64, right: &f64| if first.higher_is_better { left.total_cmp(right) } else { right.total_cmp(left) };
+    let of = |kind: ModelKind| rows.iter().filter(move |row| row.kind == kind);
+    let baselines = of(ModelKind::Baseline).filter_map(|row| Some((row.value?, row.label.as_str())));
     Task {
         label: if first.unit.is_empty() { first.score.clone() } else { format!("{} ({})", first.score, first.unit) },
         name,
-        points: rows.iter().filter_map(point).collect(),
+        points,
         control: of(ModelKind::Control).filter_map(|row| row.value).max_by(better),
         baseline: baselines.max_by(|left, right| better(&left.0, &right.0)),
         saturation,
@@ -116,13 +135,14 @@ fn series(run: &RunRow) -> String {
     format!("{}, {corpus}, {tokens}", run.architecture)
 }
 
-fn figure(protocol: &str, tasks: &[Task<'_>]) -> Option<Figure> {
+fn figure(protocol: &str, pool: &str, tasks: &[Task<'_>]) -> Option<Figure> {
     if tasks.is_empty() {
         return None;
     }
     let points = || tasks.iter().flat_map(|task| &task.points);
     let names: Vec<String> = points().map(|point| series(point.run)).collect::<BTreeSet<_>>().into_iter().collect();
-    let title = format!("Score against held-out pretraining loss, {protocol}");
+    let of_pool = if pool.is_empty() { String::new() } else { format!(" ({pool})") };
+    let title = format!("Score against held-out pretraining loss, {protocol}{of_pool}");
     let panels: Vec<Element> = tasks.iter().take(MOST_TASKS).map(|task| panel(task, &names)).collect();
     let legend: Vec<(usize, String)> = names.iter().take(MOST_SERIES).cloned().enumerate().collect();
     let verdicts: Vec<String> =
@@ -132,17 +152,21 @@ fn figure(protocol: &str, tasks: &[Task<'_>]) -> Option<Figure> {
     } else {
         format!(" Past the knee, with falling loss: {}.", verdicts.join("; "))
     };
-    let more = match tasks.len().saturating_sub(MOST_TASKS) {
-        0 => String::new(),
-        more => format!(" {} more are in the data only.", plural(more, "task")),
-    };
+    let more: String = [(tasks.len(), MOST_TASKS, "task"), (names.len(), MOST_SERIES, "line of runs")]
+        .into_iter()
+        .filter(|(found, most, _)| found > most)
+        .map(|(found, most, word)| format!(" {} more in the data only.", plural(found - most, word)))
+        .collect();
+    let baselines: Vec<String> =
+        tasks.iter().filter_map(|task| Some(format!("{} {}", task.name, task.baseline?.1))).collect();
+    let baselines = if baselines.is_empty() { String::new() } else { format!(" ({})", baselines.join("; ")) };
     let errors = points().next().map_or("", |point| point.row.std_error_contains.as_str());
     Some(Figure {
-        id: format!("score-against-loss-{}", slug(protocol)),
+        id: slug(&format!("score-against-loss-{protocol}-{pool}")),
         caption: format!(
             "Marks: runs, one a pretraining seed, at their last checkpoint; bars: one standard error (of the score: {errors}; of the loss: \
              masks and molecules). Lines join the means of configurations that differ by size. Dashed: the best untrained control and the \
-             best baseline. Loss falls to the left.{verdicts}{more}"
+             best baseline{baselines}. Loss falls to the left.{verdicts}{more}"
         ),
         alternative: alternative(protocol, tasks),
         drawing: sheet(&title, 2, SIZE, panels, &legend),
@@ -168,10 +192,10 @@ fn panel(task: &Task<'_>, names: &[String]) -> Element {
     heights.extend(task.control.into_iter().chain(task.baseline.map(|(value, _)| value)).map(|value| (value, 0.0)));
     let mut plot = Plot::new(area, x, Axis::linear_over(&heights, area.bottom, area.top));
     if let Some(value) = task.control {
-        plot.level(value, "best control");
+        plot.level(value, "control", true, "best untrained control");
     }
     if let Some((value, name)) = task.baseline {
-        plot.level(value, &format!("best baseline: {name}"));
+        plot.level(value, "baseline", false, &format!("best baseline: {name}"));
     }
     for (style, name) in names.iter().take(MOST_SERIES).enumerate() {
         let own: Vec<&Point<'_>> = task.points.iter().filter(|point| series(point.run) == *name).collect();

@@ -37,7 +37,7 @@ pub(super) fn figures(tables: &[ArtifactTable]) -> Option<Figure> {
     }
     let largest = lines.iter().flat_map(|(_, line)| line).map(|(_, value)| *value).fold(0.0, f64::max);
     let visible = |value: f64| value >= LEAST * largest;
-    let area = Area::of(WIDTH, HEIGHT);
+    let area = Area::nameless(WIDTH, HEIGHT);
     let shown = || lines.iter().flat_map(|(_, line)| line).filter(|(_, value)| visible(*value));
     let x = Axis::linear_over(&shown().map(|(place, _)| (*place, 0.0)).collect::<Vec<_>>(), area.left, area.right);
     let y = Axis::logarithmic_over(&shown().map(|(_, value)| (*value, 0.0)).collect::<Vec<_>>(), area.bottom, area.top);
@@ -79,7 +79,7 @@ pub(super) fn figures(tables: &[ArtifactTable]) -> Option<Figure> {
         id: "spectral-density".to_owned(),
         caption: format!(
             "Share of eigenvalues of the Hessian on held-out molecules (stochastic Lanczos quadrature, smoothed by a Gaussian; logarithmic), \
-             one run a size at its last checkpoint. Densities below {LEAST:e} of the largest are not drawn. No interval is drawn: the error \
+             one run a size at its last checkpoint, of at most {STYLES} sizes. Densities below {LEAST:e} of the largest are not drawn. No interval is drawn: the error \
              of the values derived from it stands in the tables."
         ),
         alternative: format!("Spectra of {}: {}.", plural(lines.len(), "run"), said.join("; ")),
