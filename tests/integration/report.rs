@@ -38,20 +38,29 @@ fn the_page_says_what_was_run_and_what_came_out() {
     for row in bench.clmbench(&["leaderboard", "predictors", "--json"]).code(0).rows() {
         let Some(r) = row["spearman"].as_f64() else { continue };
         let (low, high) = (row["spearman_low"].as_f64().unwrap(), row["spearman_high"].as_f64().unwrap());
-        // Nine digits.
+        // Six digits.
         let key = |value: f64| {
-            let rounded = format!("{value:.8e}").parse::<f64>().unwrap();
+            let rounded = format!("{value:.5e}").parse::<f64>().unwrap();
             format!("{rounded:?}").trim_end_matches(".0").to_owned()
         };
         let cell = format!("<td data-v=\"{}\">{r:.2}</td>", key(r));
         let range = format!("<td data-v=\"{}\">[{low:.2}, {high:.2}]</td>", key(low));
         assert!(page.contains(&(cell + &range)), "{row}");
     }
-    // A figure for every predictor with points, a point for every run: 6 predictors, 8 runs; and the intervals of five.
-    let fits = page.split("<section id=\"predictors\"").nth(1).unwrap().split("</section>").next().unwrap();
-    let count = |tag: &str| fits.matches(tag).count();
-    let (figures, marks) = (count("<figure id=\""), count("<circle") + count("<path"));
-    assert_eq!((figures, marks), (1 + 6, 6 * 8 + 5));
+    // The intervals of the five predictors that have one; a figure for every predictor with points, a point for every run: 6
+    // predictors, 8 runs.
+    let section = |name: &str| {
+        let start = format!("<section id=\"{name}\"");
+        page.split(start.as_str()).nth(1).unwrap().split("</section>").next().unwrap()
+    };
+    let fits = section("predictors");
+    let marks: usize = ["dot", "hollow", "cross"].iter().map(|kind| fits.matches(&format!("class=\"{kind}\"")).count()).sum();
+    assert_eq!((fits.matches("<figure id=\"").count(), marks), (1, 5));
+    let of_metrics = section("figures")
+        .split("<figure id=\"")
+        .filter(|figure| ["score-against-fake-", "score-against-trivial-"].iter().any(|start| figure.starts_with(start)));
+    let points: Vec<usize> = of_metrics.map(|figure| figure.matches("class=\"mark s0\"").count()).collect();
+    assert_eq!(points, [8; 6]);
     assert_eq!(page.matches("<figcaption>").count(), page.matches("<figure id=\"").count());
     assert_eq!(page.matches("<svg ").count(), page.matches("role=\"img\" aria-labelledby=\"").count());
     assert_eq!(page.matches("<table>").count(), page.matches("<caption>").count());
@@ -132,15 +141,15 @@ fn every_figure_is_written_as_svg_and_csv() {
         assert!(!rows.is_empty() && rows[0].len() > 1, "{name}");
     }
     // The points of a fit, with all their digits: what the store holds.
-    let fit = names.iter().find(|name| name.starts_with("score-") && name.ends_with("fake-loss")).unwrap();
+    let fit = names.iter().find(|name| name.starts_with("score-against-fake-loss")).unwrap();
     let rows = crate::export::parsed(&fs::read_to_string(bench.path(&format!("deep/figures/{fit}.csv"))).unwrap());
     let board = bench.clmbench(&["leaderboard", "predictors", "--json"]).code(0).rows();
     let points = board.iter().find(|row| row["metric"] == "fake/loss").unwrap()["details"]["points"].as_array().unwrap().clone();
     assert_eq!(rows.len(), points.len());
     for (row, point) in rows.iter().zip(points) {
         assert_eq!(row["run"], point["label"].as_str().unwrap());
-        assert_eq!(row["fake/loss"].parse::<f64>().unwrap(), point["metric"].as_f64().unwrap());
-        assert_eq!(row["rmse"].parse::<f64>().unwrap(), point["score"].as_f64().unwrap());
+        assert_eq!(row["metric"].parse::<f64>().unwrap(), point["metric"].as_f64().unwrap());
+        assert_eq!(row["value"].parse::<f64>().unwrap(), point["score"].as_f64().unwrap());
     }
     // The page alone on standard output; a folder that cannot be made is named.
     let page_again = bench.clmbench(&["report", "--out", "-", "--figures", "deep/figures"]).code(0).stdout;

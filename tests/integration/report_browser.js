@@ -57,7 +57,7 @@
     HTMLAnchorElement.prototype.click = function () { saved.push(this.download); };
     for (const figure of document.querySelectorAll("figure")) {
       const svg = figure.querySelector("svg");
-      const marks = [...svg.querySelectorAll("circle, path, rect, polyline, polygon, image")];
+      const marks = [...svg.querySelectorAll("circle, path:not(.grid, .axis, .dash)")];
       const drawn = marks.filter(mark => { const box = mark.getBBox(); return box.width > 0 || box.height > 0; });
       const said = name => document.getElementById(svg.getAttribute(name))?.textContent.trim() ?? "";
       const box = svg.getBoundingClientRect();

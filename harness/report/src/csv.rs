@@ -76,8 +76,10 @@ mod tests {
         for row in rows {
             assert_eq!(row.len(), cells.len());
             for (read, cell) in row.iter().zip(&cells) {
-                let shown: String =
-                    cell.chars().map(|letter| if letter != '\n' && letter != '\t' && is_unsafe_to_show(letter) { '\u{fffd}' } else { letter }).collect();
+                let shown: String = cell
+                    .chars()
+                    .map(|letter| if letter != '\n' && letter != '\t' && is_unsafe_to_show(letter) { '\u{fffd}' } else { letter })
+                    .collect();
                 assert_eq!(read.strip_prefix('\'').unwrap_or(read), shown);
             }
             assert_eq!(row.iter().rev().take(4).collect::<Vec<_>>(), ["2e-7", "-inf", "NaN", "-1.5"], "numbers are as they were");

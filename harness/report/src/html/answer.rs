@@ -166,9 +166,11 @@ fn board(all: &[Pooled<'_>]) -> Element {
         column("p (Holm)", Set::Number, |entry: &Pooled<'_>| p_value(entry.row.p_value)).by(|entry| entry.row.p_value),
         column("runs", Set::Number, |entry: &Pooled<'_>| entry.row.n.to_string()).by(|entry| Some(f64::from(entry.row.n))).once(),
         column("tasks", Set::Number, |entry: &Pooled<'_>| entry.tasks.map_or_else(String::new, |tasks| tasks.to_string()))
-            .by(|entry| entry.tasks.map(|tasks| tasks as f64)).once(),
+            .by(|entry| entry.tasks.map(|tasks| tasks as f64))
+            .once(),
         column("mde", Set::Number, |entry: &Pooled<'_>| two_or_missing(entry.minimum_detectable))
-            .by(|entry| entry.minimum_detectable).once(),
+            .by(|entry| entry.minimum_detectable)
+            .once(),
         column(
             "pool",
             Set::Long,

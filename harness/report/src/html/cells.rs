@@ -55,7 +55,8 @@ fn stages(cells: &[CellRow]) -> Vec<Stage<'_>> {
 
 /// Those that are listed, in the order of the plan.
 fn listed(cells: &[CellRow]) -> Vec<&CellRow> {
-    let mut places: Vec<(usize, f64)> = cells.iter().enumerate().map(|(place, cell)| (place, cell.seconds.unwrap_or(0.0))).collect();
+    let mut places: Vec<(usize, f64)> =
+        cells.iter().enumerate().map(|(place, cell)| (place, cell.seconds.unwrap_or(0.0))).collect();
     places.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
     places.truncate(MOST);
     places.sort_by_key(|(place, _)| *place);
@@ -73,7 +74,8 @@ fn of(cells: &[CellRow]) -> Vec<Node> {
     let mebibytes = |bytes: Option<u64>| bytes.map(|bytes| (bytes >> 20) as f64);
     let of_stages = [
         column("stage", Set::Name, |stage: &Stage<'_>| stage.name.to_owned()),
-        column("cells", Set::Number, |stage: &Stage<'_>| stage.cells.len().to_string()).by(|stage| Some(stage.cells.len() as f64)),
+        column("cells", Set::Number, |stage: &Stage<'_>| stage.cells.len().to_string())
+            .by(|stage| Some(stage.cells.len() as f64)),
         column("done", Set::Number, |stage: &Stage<'_>| stage.done().to_string()).by(|stage| Some(stage.done() as f64)),
         column("time of all", Set::Number, move |stage: &Stage<'_>| seconds(Some(sum(stage)))).by(move |stage| Some(sum(stage))),
         column("median", Set::Number, |stage: &Stage<'_>| seconds(stage.median())).by(Stage::median),
@@ -159,8 +161,7 @@ mod tests {
         // Every thousandth begins again at no seconds: the 50 that are left out are of the shortest.
         assert_eq!(text.matches("<th scope=\"row\">&lt;").count(), MOST);
         assert!(text.contains("the 3000 that took longest") && text.contains("50 more: clmbench export cells."));
-        let places: Vec<usize> =
-            text.split("&lt;").skip(1).filter_map(|part| part.split("&gt;").next()?.parse().ok()).collect();
+        let places: Vec<usize> = text.split("&lt;").skip(1).filter_map(|part| part.split("&gt;").next()?.parse().ok()).collect();
         assert!(places.is_sorted() && places.len() == MOST && places.iter().all(|place| place % 1_000 >= 12));
         assert!(!written(&cells[..MOST]).contains(" more"));
     }

@@ -59,7 +59,8 @@ pub(crate) fn forest(title: &str, rows: &[Line], useful: f64) -> Option<Element>
     for (class, values) in [("grid", others), ("axis", zero)] {
         figure = figure.child(lines(class, values.into_iter().map(upright)));
     }
-    figure = figure.children(axis.ticks.iter().map(|(value, label)| words(axis.place(*value), bottom + 14.0, Anchor::Middle, label)));
+    figure =
+        figure.children(axis.ticks.iter().map(|(value, label)| words(axis.place(*value), bottom + 14.0, Anchor::Middle, label)));
     if useful.is_finite() {
         let (from, to) = upright(useful);
         figure = figure.child(line("dash", from, to));

@@ -55,9 +55,18 @@ pub(crate) fn framed(figure: &Figure, room: &mut Room) -> Element {
     element("figure")
         .attribute("id", figure.id.clone())
         .child(with_text("p", figure.title.clone()).class("title").attribute("id", title))
-        .child(drawing)
+        .child(scrolled(drawing, &figure.title))
         .child(with_text("figcaption", figure.caption.clone()))
         .child(numbers)
+}
+
+/// A drawing that is wider than a telephone in a box that scrolls, by keys too.
+fn scrolled(drawing: Element, title: &str) -> Element {
+    if !drawing.get("class").is_some_and(|classes| classes.split(' ').any(|class| class == "wide")) {
+        return drawing;
+    }
+    let box_of = element("div").class("scroll").attribute("tabindex", "0").attribute("role", "region");
+    box_of.attribute("aria-label", format!("Drawing: {title}")).child(drawing)
 }
 
 /// A large drawing without the texts of its marks, which are shown where the pointer rests: they are in the numbers, and in the file.
@@ -207,12 +216,25 @@ mod tests {
         let long = page(&figure(30));
         // Fourths, fifths, eighths and tenths are shown whole.
         assert_eq!((long.matches("data-v").count(), long.matches("<td>0.").count()), (MOST_ROWS - 4, 4));
-        assert!(long.contains("20 more in loss-against-size.csv.") && long.contains("&quot;&#39;=run 29&quot;,0.03125\n"), "{long}");
+        assert!(
+            long.contains("20 more in loss-against-size.csv.") && long.contains("&quot;&#39;=run 29&quot;,0.03125\n"),
+            "{long}"
+        );
         let huge = page(&figure(5_000));
         assert!(
             huge.contains("4990 more in loss-against-size.csv, which") && !huge.contains("<pre"),
             "no more than there is room for"
         );
+    }
+
+    #[test]
+    fn wide_drawings_scroll_in_a_box_of_their_own() {
+        let mut wide = figure(1);
+        assert!(!page(&wide).contains("Drawing: "));
+        wide.drawing = wide.drawing.class("wide");
+        let text = page(&wide);
+        let start = "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Drawing: Loss &lt;b&gt;\"><svg ";
+        assert!(text.contains(start) && text.contains("</svg>\n</div><figcaption>"), "{text}");
     }
 
     #[test]

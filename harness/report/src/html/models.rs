@@ -58,10 +58,14 @@ fn ranked(caption: &str, rows: &[ModelRow]) -> Node {
             .by(|row| row.rank.map(|rank| rank as f64)),
         column("kind", Set::Word, |row: &ModelRow| kind(row.kind).to_owned()).once(),
         column("parameters", Set::Number, move |row: &ModelRow| size(row.non_embedding_parameters))
-            .by(|row| row.non_embedding_parameters.map(|number| number as f64)).once(),
-        column("tokens", Set::Number, move |row: &ModelRow| size(row.tokens)).by(|row| row.tokens.map(|number| number as f64)).once(),
+            .by(|row| row.non_embedding_parameters.map(|number| number as f64))
+            .once(),
+        column("tokens", Set::Number, move |row: &ModelRow| size(row.tokens))
+            .by(|row| row.tokens.map(|number| number as f64))
+            .once(),
         column("corpus", Set::Number, move |row: &ModelRow| size(row.corpus_molecules))
-            .by(|row| row.corpus_molecules.map(|number| number as f64)).once(),
+            .by(|row| row.corpus_molecules.map(|number| number as f64))
+            .once(),
         column(&rows[0].score, Set::Number, move |row: &ModelRow| number(row.value)).by(|row| row.value),
         column("± se", Set::Number, move |row: &ModelRow| number(row.std_error)).by(|row| row.std_error),
         column("over control [95 %]", Set::Number, move |row: &ModelRow| match (row.kind, row.control_difference) {
@@ -91,7 +95,8 @@ fn ranked(caption: &str, rows: &[ModelRow]) -> Node {
         column("se seed", Set::Number, move |row: &ModelRow| part(row.se_seed)).by(|row| row.se_seed),
         column("sd pretrain", Set::Number, move |row: &ModelRow| part(row.se_pretrain)).by(|row| row.se_pretrain),
         column("seeds", Set::Number, |row: &ModelRow| row.transfer_seeds.to_string())
-            .by(|row| Some(f64::from(row.transfer_seeds))).once(),
+            .by(|row| Some(f64::from(row.transfer_seeds)))
+            .once(),
         column("held-out loss", Set::Number, |row: &ModelRow| {
             row.heldout_loss.map_or_else(String::new, |loss| format!("{loss:.3}"))
         })
@@ -99,7 +104,8 @@ fn ranked(caption: &str, rows: &[ModelRow]) -> Node {
         column("unigrams", Set::Number, |row: &ModelRow| {
             row.unigram_cross_entropy.map_or_else(String::new, |loss| format!("{loss:.3}"))
         })
-        .by(|row| row.unigram_cross_entropy).once(),
+        .by(|row| row.unigram_cross_entropy)
+        .once(),
         column("flags", Set::Long, |row: &ModelRow| row.flags.join(", ")).once(),
         column("± contains", Set::Long, |row: &ModelRow| row.std_error_contains.clone()).once(),
     ];
@@ -125,7 +131,8 @@ pub(crate) fn runs(report: &Report<'_>) -> Vec<Node> {
                 (false, false) => "run",
             }
             .to_owned()
-        }).once(),
+        })
+        .once(),
         column("source", Set::Long, |run: &RunRow| run.source.clone().unwrap_or_default()).once(),
         column("architecture", Set::Word, |run: &RunRow| run.architecture.clone()).once(),
         column("objective", Set::Word, |run: &RunRow| {
@@ -134,22 +141,29 @@ pub(crate) fn runs(report: &Report<'_>) -> Vec<Node> {
                 Objective::CausalLm => "causal LM",
             }
             .to_owned()
-        }).once(),
+        })
+        .once(),
         column("parameters", Set::Number, |run: &RunRow| count(run.non_embedding_parameters))
-            .by(|run| Some(run.non_embedding_parameters as f64)).once(),
+            .by(|run| Some(run.non_embedding_parameters as f64))
+            .once(),
         column("with embeddings", Set::Number, |run: &RunRow| count(run.total_parameters))
             .by(|run| Some(run.total_parameters as f64)),
-        column("corpus", Set::Word, |run: &RunRow| format!("{} {}", run.corpus, known(run.corpus_molecules)).trim().to_owned()).once(),
+        column("corpus", Set::Word, |run: &RunRow| format!("{} {}", run.corpus, known(run.corpus_molecules)).trim().to_owned())
+            .once(),
         column("tokens", Set::Number, |run: &RunRow| known(run.tokens)).by(|run| run.tokens.map(|number| number as f64)).once(),
         column("epochs", Set::Number, |run: &RunRow| run.epochs.map_or_else(String::new, |epochs| format!("{epochs:.2}")))
-            .by(|run| run.epochs).once(),
+            .by(|run| run.epochs)
+            .once(),
         column("learning rate", Set::Number, |run: &RunRow| {
             run.learning_rate.map_or_else(String::new, |rate| format!("{rate:.2e}"))
         })
-        .by(|run| run.learning_rate).once(),
+        .by(|run| run.learning_rate)
+        .once(),
         column("seed", Set::Number, |run: &RunRow| run.seed.map_or_else(String::new, |seed| seed.to_string()))
             .by(|run| run.seed.map(|seed| seed as f64)),
-        column("checkpoints", Set::Number, |run: &RunRow| run.n_checkpoints.to_string()).by(|run| Some(run.n_checkpoints as f64)).once(),
+        column("checkpoints", Set::Number, |run: &RunRow| run.n_checkpoints.to_string())
+            .by(|run| Some(run.n_checkpoints as f64))
+            .once(),
         column("precision", Set::Word, |run: &RunRow| run.precision.clone()).once(),
         column("device", Set::Word, |run: &RunRow| run.device.clone()).once(),
         column("libtorch", Set::Word, |run: &RunRow| run.libtorch.clone()).once(),

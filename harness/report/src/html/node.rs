@@ -154,9 +154,8 @@ impl Node {
 }
 
 /// Elements that end a line, so that the source can be read and compared.
-const BLOCKS: [&str; 16] = [
-    "h1", "h2", "h3", "p", "table", "tr", "li", "ul", "section", "figure", "svg", "dl", "details", "head", "nav", "header",
-];
+const BLOCKS: [&str; 16] =
+    ["h1", "h2", "h3", "p", "table", "tr", "li", "ul", "section", "figure", "svg", "dl", "details", "head", "nav", "header"];
 
 /// Text that is text wherever it stands, between tags or in a quoted attribute: markup becomes references, and what steers a
 /// terminal or reorders lines becomes U+FFFD.
@@ -206,10 +205,7 @@ mod tests {
         let group = element("g").child(with_text("title", "t")).child(element("path").class("a").class("b"));
         let drawing = element("svg").child(group).child(element("circle").child(with_text("title", "t")));
         Node::from(drawing.clone()).write(&mut out);
-        assert_eq!(
-            out,
-            "<svg><g><title>t</title><path class=\"a b\"/></g><circle><title>t</title></circle></svg>\n"
-        );
+        assert_eq!(out, "<svg><g><title>t</title><path class=\"a b\"/></g><circle><title>t</title></circle></svg>\n");
         out.clear();
         Node::from(drawing.prune("title")).write(&mut out);
         assert_eq!(out, "<svg><path class=\"a b\"/><circle/></svg>\n");

@@ -214,8 +214,7 @@ impl Plot {
     /// The panel: axes, marks, its name above and the names of its axes. The name of the upright axis stands above it.
     pub fn finish(self, name: &str, x_label: &str, y_label: &str) -> Element {
         let Area { left, right, top, bottom } = self.area;
-        let across: Vec<(f64, &str)> =
-            self.x.ticks.iter().map(|(value, label)| (self.x.place(*value), label.as_str())).collect();
+        let across: Vec<(f64, &str)> = self.x.ticks.iter().map(|(value, label)| (self.x.place(*value), label.as_str())).collect();
         let up: Vec<(f64, &str)> = self.y.ticks.iter().map(|(value, label)| (self.y.place(*value), label.as_str())).collect();
         let upright = across.iter().map(|(place, _)| ((*place, top), (*place, bottom)));
         let level = up.iter().map(|(place, _)| ((left, *place), (right, *place)));
@@ -228,10 +227,11 @@ impl Plot {
         // Letters are some 6 pixels wide, bold ones 7; a panel ends where the next begins.
         let room = right - 4.0;
         let name = cut(name, (room / 6.8) as usize);
-        let below = words((left + right) / 2.0, bottom + 29.0, Anchor::Middle, &cut(x_label, ((right - left + 50.0) / 6.0) as usize));
+        let below =
+            words((left + right) / 2.0, bottom + 29.0, Anchor::Middle, &cut(x_label, ((right - left + 50.0) / 6.0) as usize));
         panel
             .children((!name.is_empty()).then(|| words(4.0, 12.0, Anchor::Start, &name).class("name")))
-            .child(words(4.0, top - 9.0, Anchor::Start, &cut(y_label, (room / 6.0) as usize)))
+            .child(words(4.0, top - 9.0, Anchor::Start, &cut(y_label, (room / 5.7) as usize)))
             .child(below)
     }
 }

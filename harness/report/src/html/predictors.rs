@@ -111,7 +111,8 @@ fn board(group: &[PredictorRow]) -> Element {
             column("tau", Set::Number, |row: &PredictorRow| two_or_missing(row.fit.kendall)).by(|row| row.fit.kendall),
             column("cost", Set::Number, |row: &PredictorRow| seconds(row.fit.cost_seconds)).by(|row| row.fit.cost_seconds),
             column("flags", Set::Long, |row: &PredictorRow| row.fit.flags.join(", ")).once(),
-            column("pool", Set::Long, move |row: &PredictorRow| if several_pools { row.fit.pool.clone() } else { String::new() }).once(),
+            column("pool", Set::Long, move |row: &PredictorRow| if several_pools { row.fit.pool.clone() } else { String::new() })
+                .once(),
             column("why", Set::Long, |row: &PredictorRow| row.fit.verdict_reason.clone().unwrap_or_default()),
         ];
     table(&format!("Predictors of {} under {}", target(first), first.fit.protocol), group, columns)

@@ -63,14 +63,7 @@ pub(super) fn read(store: &Store, suite_id: i64) -> Result<FigureInputs, CliErro
         notes.push(format!("{more} more files are missing or damaged."));
     }
     let predictions = predictions(store, &store.score_rows(suite_id)?, &runs, &datasets, &mut notes)?;
-    Ok(FigureInputs {
-        statistics: store.statistics(suite_id)?,
-        predictions,
-        losses,
-        tables,
-        embedding,
-        notes,
-    })
+    Ok(FigureInputs { statistics: store.statistics(suite_id)?, predictions, losses, tables, embedding, notes })
 }
 
 /// A table that may be read.

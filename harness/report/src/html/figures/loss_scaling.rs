@@ -146,12 +146,7 @@ fn drawing(along: Along, lines: &[Line<'_>], title: &str) -> crate::html::node::
                 (true, true) => "",
                 (false, true) => ", earlier checkpoint",
             };
-            let text = format!(
-                "{}{which}: {} at {}",
-                loss.label,
-                with_error((loss.loss, loss.std_error)),
-                amount(*x)
-            );
+            let text = format!("{}{which}: {} at {}", loss.label, with_error((loss.loss, loss.std_error)), amount(*x));
             plot.point(style, last, text, (*x, 0.0), (loss.loss, if last { loss.std_error } else { 0.0 }));
         }
     }

@@ -182,7 +182,10 @@ fn figure(entry: &Entry<'_>, protocol: &str, statistics: &[StatisticRow], models
         more.push_str(&format!(" Without a point: {}.", refused.collect::<Vec<_>>().join("; ")));
     }
     if unshown > 0 {
-        more.push_str(&format!(" {} of {protocol} not drawn here: clmbench report --figures DIR draws all.", plural(unshown, "weaker metric")));
+        more.push_str(&format!(
+            " {} of {protocol} not drawn here: clmbench report --figures DIR draws all.",
+            plural(unshown, "weaker metric")
+        ));
     }
     Some(Figure {
         id: slug(&format!("score-against-{metric}-{protocol}-{}", entry.pool)),
@@ -205,8 +208,7 @@ fn figure(entry: &Entry<'_>, protocol: &str, statistics: &[StatisticRow], models
 
 fn panel(row: &PredictorRow, name: &str, x_label: &str, models: &[ModelRow]) -> Element {
     let area = Area::of(SIZE.0, SIZE.1);
-    let score_error =
-        |point: &FitPoint| point.score_se_test.0.hypot(point.score_se_seed.map_or(0.0, |error| error.0));
+    let score_error = |point: &FitPoint| point.score_se_test.0.hypot(point.score_se_seed.map_or(0.0, |error| error.0));
     let points = || row.details.points.iter().filter(|point| point.metric.0.is_finite() && point.score.0.is_finite());
     // What spans orders of magnitude (sizes, tokens) is logarithmic across; a score is read in its own unit.
     let x = Axis::over(&points().map(|point| (point.metric.0, 0.0)).collect::<Vec<_>>(), area.left, area.right);

@@ -193,7 +193,12 @@ fn finetuning(tables: &[ArtifactTable]) -> Option<Figure> {
              of the steps (not centred; lengths in weight space, one scale for both axes of a panel). One mark a fine-tuning; what lies \
              outside the plane is not seen. Last checkpoints of one run a size, of at most {MOST} sizes.{more}"
         ),
-        alternative: format!("Fine-tunings of {} on {}: {}.", plural(found.len(), "run"), plural(datasets.len(), "dataset"), said.join("; ")),
+        alternative: format!(
+            "Fine-tunings of {} on {}: {}.",
+            plural(found.len(), "run"),
+            plural(datasets.len(), "dataset"),
+            said.join("; ")
+        ),
         drawing: sheet(&title, 3, SIZE, panels, &legend),
         data,
         title,

@@ -157,8 +157,7 @@ fn figure(protocol: &str, pool: &str, tasks: &[Task<'_>]) -> Option<Figure> {
         .filter(|(found, most, _)| found > most)
         .map(|(found, most, word)| format!(" {} more in the data only.", plural(found - most, word)))
         .collect();
-    let baselines: Vec<String> =
-        tasks.iter().filter_map(|task| Some(format!("{} {}", task.name, task.baseline?.1))).collect();
+    let baselines: Vec<String> = tasks.iter().filter_map(|task| Some(format!("{} {}", task.name, task.baseline?.1))).collect();
     let baselines = if baselines.is_empty() { String::new() } else { format!(" ({})", baselines.join("; ")) };
     let errors = points().next().map_or("", |point| point.row.std_error_contains.as_str());
     Some(Figure {
