@@ -257,6 +257,7 @@ fn suite(amount: Amount) -> Suite {
         dependencies: vec![],
         device: Some("cpu".into()),
         libtorch: None,
+        build: None,
         peak_rss_bytes: Some(1 << 30),
     };
     Suite {

@@ -134,6 +134,7 @@ mod tests {
             dependencies: Vec::new(),
             device: None,
             libtorch: None,
+            build: None,
             peak_rss_bytes: seconds.map(|seconds| (seconds as u64) << 20),
         }
     }
