@@ -469,3 +469,41 @@ fn limits_of_tasks_metrics_and_lines_are_said() {
     );
     assert_eq!(count("score-against-family", "translate("), 9 - 1);
 }
+
+#[test]
+fn limits_of_tables_are_said_with_the_command_that_gives_all() {
+    let mut suite = suite(Amount { runs: 8, metrics: 2, tasks: 1, cells: 3_400, rows: 20 });
+    suite.cells[..300].iter_mut().for_each(|cell| (cell.status, cell.seconds) = (CellStatus::Failed, None));
+    let of = |kind: &str| StatisticRow { kind: kind.into(), name: "number".into(), ..StatisticRow::default() };
+    suite.figures.statistics = (0..100).map(|_| of("correlation")).chain((0..500).map(|_| of("influence"))).collect();
+    let page = html_page(&suite.report());
+    let section = |name: &str| {
+        let start = page.find(&format!("<section id=\"{name}\"")).unwrap();
+        page[start..].split("</section>").next().unwrap()
+    };
+    for (name, rows, words) in [
+        ("failures", 200, &["and 100 more: clmbench export cells has them all."][..]),
+        ("cells", 3_000 + 1, &["the 3000 that took longest", "400 more: clmbench export cells."]),
+        ("statistics", 60, &["40 more (the first of them here)", "500 more (a row a run here)", "clmbench export statistics."]),
+    ] {
+        let section = section(name);
+        assert_eq!(section.matches("<th scope=\"row\">").count(), rows, "{name}");
+        assert!(words.iter().all(|words| section.contains(words)), "{name}: {words:?}");
+    }
+}
+
+#[test]
+fn lines_of_runs_beyond_the_limit_are_said() {
+    let mut suite = suite(Amount { runs: 14, metrics: 2, tasks: 1, cells: 10, rows: 20 });
+    suite.runs.iter_mut().enumerate().for_each(|(index, run)| run.corpus_molecules = Some(5_000 + 1_000 * (index % 14) as u64));
+    let page = html_page(&suite.report());
+    let found: Vec<&str> = figures(&page)
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("score-against-loss-"))
+        .map(|(_, figure)| figure)
+        .collect();
+    assert_eq!(found.len(), 4, "two protocols, two pools");
+    // 12 marks and 12 in the legend.
+    assert!(found.iter().all(|figure| figure.matches("class=\"mark ").count() == 24));
+    assert!(found.iter().all(|figure| figure.contains(" 2 lines more in the data only.")));
+}

@@ -13,7 +13,8 @@ pub struct ReportArguments {
     /// File to write, a folder to write it in, or - for standard output; clmbench-report-NAME.html here if left out
     #[arg(long, value_name = "FILE|DIR|-")]
     pub out: Option<PathBuf>,
-    /// Folder to write every figure in as NAME.svg and NAME.csv; made if it is not there
+    /// Folder to write every figure in as NAME.svg and NAME.csv, also those that the page has no room
+    /// for; made if it is not there
     #[arg(long, value_name = "DIR")]
     pub figures: Option<PathBuf>,
 }

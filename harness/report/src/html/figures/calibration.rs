@@ -261,6 +261,20 @@ mod tests {
     }
 
     #[test]
+    fn of_many_tasks_the_first_are_drawn_and_all_are_data() {
+        for kind in [TaskKind::Classification, TaskKind::Regression] {
+            let pairs = || (0..20).map(|index| (f64::from(index % 2), f64::from(index) / 20.0)).collect();
+            let many: Vec<TaskPredictions> = (0..MOST_TASKS + 3)
+                .map(|index| TaskPredictions { dataset: format!("d{index:02}"), ..task(kind, pairs()) })
+                .collect();
+            let figures = figures(&many);
+            assert_eq!(drawn(&figures[0]).matches("translate(").count(), MOST_TASKS - 1);
+            assert!(figures[0].caption.contains(" 3 tasks more are in the data only."), "{}", figures[0].caption);
+            assert!(figures[0].data.rows.iter().any(|row| row[0] == format!("d{:02}", MOST_TASKS + 2)));
+        }
+    }
+
+    #[test]
     fn without_predictions_there_is_none() {
         assert!(figures(&[]).is_empty());
         assert!(figures(&[task(TaskKind::Classification, vec![(1.0, 7.0)]), task(TaskKind::Regression, vec![])]).is_empty());

@@ -336,6 +336,20 @@ mod tests {
     }
 
     #[test]
+    fn of_many_lines_the_first_are_drawn_and_all_are_data() {
+        let of = |line: usize| {
+            (0..2).map(move |index| CheckpointLoss { corpus_molecules: Some(1_000 + line as u64), ..loss(index, true) })
+        };
+        let many: Vec<CheckpointLoss> = (0..MOST_LINES + 2).flat_map(of).collect();
+        let found = figures(&many, &[]);
+        let text = drawn(&found[0]);
+        // A line and its legend, two marks and that of the legend.
+        assert_eq!(text.matches("class=\"mark ").count(), 3 * MOST_LINES);
+        assert!(found[0].caption.contains(" 2 lines more are in the data only."), "{}", found[0].caption);
+        assert_eq!(found[0].data.rows.len(), many.len());
+    }
+
+    #[test]
     fn computations_of_any_size_are_said() {
         assert_eq!([5e3, 8.3e5, 6e9, 1.8e19, 3e21].map(amount), ["5k", "0.83M", "6G", "1.800e19", "3.000e21"]);
     }

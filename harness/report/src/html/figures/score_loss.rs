@@ -152,7 +152,7 @@ fn figure(protocol: &str, pool: &str, tasks: &[Task<'_>]) -> Option<Figure> {
     } else {
         format!(" Past the knee, with falling loss: {}.", verdicts.join("; "))
     };
-    let more: String = [(tasks.len(), MOST_TASKS, "task"), (names.len(), MOST_SERIES, "line of runs")]
+    let more: String = [(tasks.len(), MOST_TASKS, "task"), (names.len(), MOST_SERIES, "line")]
         .into_iter()
         .filter(|(found, most, _)| found > most)
         .map(|(found, most, word)| format!(" {} more in the data only.", plural(found - most, word)))
