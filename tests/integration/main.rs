@@ -21,6 +21,7 @@ mod first_hour_developer;
 mod first_hour_researcher;
 mod foreign_checkpoint;
 mod gate;
+mod gate_commands;
 mod gc;
 mod golden;
 mod hostile;

@@ -14,12 +14,14 @@ mod seeds;
 #[cfg(test)]
 mod tests;
 
+pub use clmbench_store::GivenMargin;
 pub use freeze::{LeftOut, choose, freeze};
-pub use judge::{Asked, judge};
-pub(crate) use margins::default_margin;
-pub use margins::{GivenMargin, MarginError, margins};
+pub use judge::{Asked, SpeedAsked, SpeedTurns, judge};
+pub use margins::{MarginError, margins};
+pub(crate) use margins::{Measured, margin};
 pub use record::{
-    BASELINE_SCHEMA, GateBaseline, Margin, MetricRecord, RunRecord, SeedRecord, SideRecord, SpeedRecord, SuiteRecord, TaskRecord,
+    BASELINE_SCHEMA, GateBaseline, Margin, MarginSource, MetricRecord, RunRecord, SeedRecord, SideRecord, SpeedRecord,
+    SuiteRecord, TaskRecord,
 };
 pub use report::{GateOverall, GateReport, GateRow, GateRowKind};
 pub use seeds::one_model;

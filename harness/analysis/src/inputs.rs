@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use clmbench_protocol::{CellSpec, CorpusOutput, DatasetOutput, MetricInfo};
-use clmbench_store::{BaselineRow, CellStatus, MetricRow, RefusedTaskRow, RunRow, ScoreRow, Store, SuiteRow};
+use clmbench_store::{BaselineRow, CellStatus, GivenMargin, MetricRow, RefusedTaskRow, RunRow, ScoreRow, Store, SuiteRow};
 
 use crate::{
     AnalysisError, LARGEST_UNTRAINED_SHARE, comparisons::Compared, learning::HELDOUT_LOSSES, paired::Predictions,
@@ -17,6 +17,8 @@ pub struct Inputs {
     pub suite: String,
     /// Smallest |r| that would be useful.
     pub useful_effect: f64,
+    /// Margins that the suite names.
+    pub margins: Vec<GivenMargin>,
     /// Runs and controls.
     pub runs: Vec<RunRow>,
     /// Values of metrics.
@@ -74,6 +76,7 @@ impl Inputs {
     fn read_some(store: &Store, suite_id: i64, metrics: Option<&[&str]>, failed: Vec<FailedCell>) -> Result<Self, AnalysisError> {
         let suite = suite(store, suite_id)?;
         let inputs = Self {
+            margins: suite.margins()?,
             suite: suite.name,
             useful_effect: suite.useful_effect,
             runs: store.runs(suite_id)?,

@@ -276,6 +276,7 @@ pub(crate) fn suite(n: usize) -> Inputs {
         }],
     };
     Inputs {
+        margins: vec![],
         suite: "demo".into(),
         useful_effect: 0.5,
         runs,

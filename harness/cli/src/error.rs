@@ -32,6 +32,15 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+/// The command that computes failed cells again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rerun {
+    /// `run` of the user's suite.
+    Run,
+    /// `gate`: the suite of a candidate is made by it, and is no file of the user's.
+    Gate,
+}
+
 /// Why a command did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -177,6 +186,8 @@ pub enum CliError {
         failures: Vec<(String, String, String)>,
         /// Cells that need one of them.
         refused: usize,
+        /// How they are computed again.
+        again: Rerun,
     },
     /// The run ended before its plan.
     #[error(transparent)]
@@ -318,6 +329,16 @@ impl CliError {
             Self::Build { .. } => Some("nothing was installed; a plugin that was installed before stays as it was".to_owned()),
             Self::FileLost { .. } => Some("`clmbench run SUITE` of its suite computes what is missing or damaged again".to_owned()),
             Self::NotReady(_) => Some("follow the lines above; `cargo xtask setup` in the checkout does most of it".to_owned()),
+            Self::CellsFailed { failures, again: Rerun::Gate, .. } if failures.iter().all(|(_, kind, _)| kind == "bad_input") => Some(
+                "mend what the message names and give the same `clmbench gate` again: a changed candidate makes other cells, and what \
+                 is finished stays. `clmbench show CELL` says more of one; `clmbench gate ... --retry-failed` tries the same again"
+                    .to_owned(),
+            ),
+            Self::CellsFailed { again: Rerun::Gate, .. } => Some(
+                "look at one with `clmbench show CELL` (--log prints what its worker said); the same `clmbench gate ...` with \
+                 --retry-failed computes them again, and nothing that is finished"
+                    .to_owned(),
+            ),
             Self::CellsFailed { failures, .. } if failures.iter().all(|(_, kind, _)| kind == "bad_input") => Some(
                 "mend what the message names and run again: changed data and suites make other cells, and what is finished stays. \
                  `clmbench show CELL` says more of one; `--retry-failed` tries the same again"

@@ -5,7 +5,7 @@ mod markdown;
 #[cfg(test)]
 mod tests;
 
-use clmbench_analysis::gate::{GateReport, GateRow};
+use clmbench_analysis::gate::{GateReport, GateRow, MarginSource};
 
 pub use junit::gate_junit;
 pub use markdown::gate_markdown;
@@ -70,8 +70,29 @@ fn lines(report: &GateReport) -> Vec<String> {
         }
     }
     lines.extend(contains.into_iter().map(|(what, named)| format!("95 % ({}): over {what}.", named.join(", "))));
+    lines.extend(margins(&report.rows));
     lines.extend(overall.notes.iter().map(|note| format!("{note}.")));
     lines
+}
+
+/// Where margins are from: the rows by default are counted, those that somebody wrote are named as written.
+fn margins(rows: &[GateRow]) -> Option<String> {
+    let mut written: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (source, words) in [(MarginSource::Option, "given"), (MarginSource::Suite, "of the suite")] {
+        let mut texts: Vec<&str> =
+            rows.iter().filter(|row| row.margin_source == Some(source)).map(|row| row.margin_from.as_str()).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        if !texts.is_empty() {
+            written.push((words, texts));
+        }
+    }
+    let default = rows.iter().filter(|row| row.margin_source == Some(MarginSource::Default)).count();
+    let mut parts: Vec<String> = written.iter().map(|(words, texts)| format!("{words} ({})", texts.join(", "))).collect();
+    if default > 0 {
+        parts.push(if written.is_empty() { "the default of each score".to_owned() } else { format!("by default ({default})") });
+    }
+    (!parts.is_empty()).then(|| format!("Margins: {}.", parts.join(", ")))
 }
 
 fn upper(text: &str) -> String {

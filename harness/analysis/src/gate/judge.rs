@@ -12,14 +12,17 @@ use clmbench_stats::{
 use super::{
     compare::{counterpart, groups, transfer_seeds},
     freeze::LeftOut,
-    record::{GateBaseline, MetricRecord, SideRecord, SpeedRecord, TaskRecord},
+    record::{GateBaseline, Margin, MarginSource, MetricRecord, SideRecord, SpeedRecord, TaskRecord},
     report::{GateOverall, GateReport, GateRow, GateRowKind},
     seeds::one_model,
 };
 use crate::GENERATED_BY;
 
-/// Datasets that a claim about speed needs.
-const DATASETS_FOR_SPEED: usize = 3;
+/// What is said of two errors of measurement on one sample: values of single molecules and masks, which would make pairs, are not
+/// stored, and what both sides share of their errors would cancel.
+const SHARED_SAMPLE: &str = ", taken as independent although both sides were measured on the same molecules and masks: cautious";
+/// Turns that a claim about speed needs.
+const TURNS_FOR_SPEED: usize = 4;
 
 /// What is gated beside the scores, and names.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -32,10 +35,30 @@ pub struct Asked {
     pub candidate: String,
     /// Metrics by id, with a margin in their own units.
     pub metrics: Vec<(String, f64)>,
-    /// How much slower may the embedding be, as a share; none = speed is not gated.
-    pub speed: Option<f64>,
+    /// The speed of embedding; none = it is not gated.
+    pub speed: Option<SpeedAsked>,
     /// What a reader should know.
     pub notes: Vec<String>,
+}
+
+/// What is asked of the speed of embedding, and what was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpeedAsked {
+    /// How much slower it may be, as a share.
+    pub share: f64,
+    /// Both models in turn, or why they could not be measured.
+    pub measured: Result<SpeedTurns, String>,
+}
+
+/// Seconds of embedding the same molecules, both models in turn on one machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpeedTurns {
+    /// Datasets.
+    pub datasets: Vec<String>,
+    /// Seconds of all datasets in each turn, of the gate baseline.
+    pub baseline: Vec<f64>,
+    /// The same of the candidate.
+    pub candidate: Vec<f64>,
 }
 
 /// Judges every task of the baseline, and what else is asked. `left_out` says why the candidate lacks something; an entry without a
@@ -164,6 +187,7 @@ fn score_row(baseline: &GateBaseline, candidate: &SideRecord, place: usize, clai
         candidate: second.0,
         margin: margin.map_or(0.0, |margin| margin.value),
         margin_from: margin.map_or_else(String::new, |margin| margin.from.clone()),
+        margin_source: margin.map(Margin::source),
         contains,
         n_test: task.rows.len() as u64,
         baseline_seeds: first.1,
@@ -232,6 +256,7 @@ fn empty(kind: GateRowKind) -> GateRow {
         high95: None,
         margin: 0.0,
         margin_from: String::new(),
+        margin_source: Some(MarginSource::Option),
         verdict: GateVerdict::CannotTell,
         p_worse: None,
         holm_p: None,
@@ -257,13 +282,17 @@ fn values(baseline: &GateBaseline, candidate: &SideRecord, asked: &Asked) -> Vec
     for (id, margin) in &asked.metrics {
         let mut records = baseline.side.metrics.iter().filter(|record| record.metric == *id).peekable();
         if records.peek().is_none() {
-            let row =
-                GateRow { name: id.clone(), margin: *margin, margin_from: "given".to_owned(), ..empty(GateRowKind::Metric) };
+            let row = GateRow {
+                name: id.clone(),
+                margin: *margin,
+                margin_from: format!("{id}={margin}"),
+                ..empty(GateRowKind::Metric)
+            };
             values.push(Value { row, comparison: Err(GateRefusal::NoValue { side: GateSide::Baseline }) });
         }
         values.extend(records.map(|record| of_metric(record, candidate, *margin)));
     }
-    values.extend(asked.speed.map(|share| of_speed(&baseline.side.speed, &candidate.speed, share)));
+    values.extend(asked.speed.as_ref().map(|asked| of_speed(&baseline.side.speed, &candidate.speed, asked)));
     values
 }
 
@@ -291,7 +320,7 @@ fn of_metric(record: &MetricRecord, candidate: &SideRecord, margin: f64) -> Valu
         score: "value".to_owned(),
         unit: record.unit.clone(),
         margin,
-        margin_from: "given".to_owned(),
+        margin_from: format!("{}={margin}", record.metric),
         contains: "the errors of measurement".to_owned(),
         baseline_seeds: (record.values.len() as u32, 0),
         ..empty(GateRowKind::Metric)
@@ -337,47 +366,66 @@ fn of_metric(record: &MetricRecord, candidate: &SideRecord, margin: f64) -> Valu
         (None, Some(_)) => "pretraining seeds of the candidate, the error of measurement of the gate baseline",
         (None, None) => "the errors of measurement",
     };
-    let row = GateRow { contains: contains.to_owned(), ..row };
+    let shared = first.2.is_none() && second.2.is_none() && record.comparable == Comparable::SameEvaluation && variance > 0.0;
+    let contains = format!("{contains}{}", if shared { SHARED_SAMPLE } else { "" });
+    let row = GateRow { contains, ..row };
     let comparison =
         ValueComparison { difference: sign * (second.0 - first.0), std_error: variance.sqrt(), degrees_of_freedom, margin };
     Value { row, comparison: Ok(comparison) }
 }
 
-/// The mean over datasets of -log(seconds of the candidate / seconds of the baseline), its spread over datasets.
-fn of_speed(baseline: &[SpeedRecord], candidate: &[SpeedRecord], share: f64) -> Value {
+/// The mean over turns of -log(seconds of the candidate / seconds of the baseline), with the spread over turns. Stored seconds of cells
+/// are shown where nothing was measured, and not judged: they are of two moments.
+fn of_speed(baseline: &[SpeedRecord], candidate: &[SpeedRecord], asked: &SpeedAsked) -> Value {
     let row = GateRow {
         name: "embedding".to_owned(),
         score: "log seconds".to_owned(),
-        margin: share.ln_1p(),
-        margin_from: format!("{}% slower", share * 100.0),
-        contains: "spread over datasets of the ratio of wall times".to_owned(),
+        unit: "s".to_owned(),
+        margin: asked.share.ln_1p(),
+        margin_from: format!("{}% slower", asked.share * 100.0),
         ..empty(GateRowKind::Speed)
     };
-    let refuse = |row: GateRow, reason: String| Value { row, comparison: Err(GateRefusal::NotAlike { reason }) };
-    let pairs: Vec<(&SpeedRecord, &SpeedRecord)> = baseline
-        .iter()
-        .filter_map(|first| Some((first, candidate.iter().find(|other| other.dataset == first.dataset)?)))
-        .collect();
-    if let Some((first, second)) = pairs.iter().find(|(first, second)| first.measured_with != second.measured_with) {
-        return refuse(row, format!("`{}` and `{}`", first.measured_with, second.measured_with));
+    let turns = match &asked.measured {
+        Ok(turns) => turns,
+        Err(reason) => {
+            let stored = baseline.iter().filter_map(|first| {
+                let second =
+                    candidate.iter().find(|other| (&other.dataset, other.molecules) == (&first.dataset, first.molecules))?;
+                Some((mean(&first.seconds), mean(&second.seconds)))
+            });
+            let (first, second): (Vec<f64>, Vec<f64>) = stored.unzip();
+            let sum = |seconds: &[f64]| (!seconds.is_empty()).then(|| seconds.iter().sum::<f64>()).filter(|sum| sum.is_finite());
+            let row = GateRow { baseline: sum(&first), candidate: sum(&second), ..row };
+            return Value { row, comparison: Err(GateRefusal::NotMeasured { reason: reason.clone() }) };
+        }
+    };
+    let count = turns.baseline.len();
+    let positive = |seconds: &[f64]| seconds.iter().all(|seconds| seconds.is_finite() && *seconds > 0.0);
+    if count < TURNS_FOR_SPEED || count != turns.candidate.len() || !positive(&turns.baseline) || !positive(&turns.candidate) {
+        let reason = format!("it takes {TURNS_FOR_SPEED} turns of both, and there are {count} and {}", turns.candidate.len());
+        return Value { row, comparison: Err(GateRefusal::NotMeasured { reason }) };
     }
-    let same: Vec<_> = pairs.into_iter().filter(|(first, second)| first.molecules == second.molecules).collect();
-    if same.len() < DATASETS_FOR_SPEED {
-        return refuse(
-            row,
-            format!("speed needs embeddings of {DATASETS_FOR_SPEED} datasets on both sides, and there are {}", same.len()),
-        );
-    }
-    let (first, second): (Vec<f64>, Vec<f64>) =
-        same.iter().map(|(first, second)| (mean(&first.seconds), mean(&second.seconds))).unzip();
-    let ratios: Vec<f64> = first.iter().zip(&second).map(|(first, second)| (first / second).ln()).collect();
-    let n = ratios.len() as f64;
-    let row = GateRow { baseline: Some(first.iter().sum()), candidate: Some(second.iter().sum()), unit: "s".to_owned(), ..row };
+    let ratios: Vec<f64> = turns.baseline.iter().zip(&turns.candidate).map(|(first, second)| (first / second).ln()).collect();
+    let contains = format!(
+        "{count} turns of both models, one after the other on the CPU of this machine ({}; reading of the weights included): not \
+         another machine, device or load",
+        turns.datasets.join(", ")
+    );
+    let (first, second) = (median(&turns.baseline), median(&turns.candidate));
+    let row = GateRow { baseline: Some(first), candidate: Some(second), contains, ..row };
     let comparison = ValueComparison {
         difference: mean(&ratios),
-        std_error: sample_sd(&ratios) / n.sqrt(),
-        degrees_of_freedom: Some(n - 1.0),
-        margin: share.ln_1p(),
+        std_error: sample_sd(&ratios) / (count as f64).sqrt(),
+        degrees_of_freedom: Some(count as f64 - 1.0),
+        margin: asked.share.ln_1p(),
     };
     Value { row, comparison: Ok(comparison) }
+}
+
+/// The middle one, or the mean of both.
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 }
 }

@@ -39,8 +39,42 @@ pub struct SuiteRecord {
 pub struct Margin {
     /// In units of the score.
     pub value: f64,
-    /// Where it is from, such as `default` or `rmse=5%`.
+    /// As it is written, such as `default` or `rmse=5%`.
     pub from: String,
+    /// Who wrote it; absent in gate baselines of versions that knew no margins of suites, whose digest is without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<MarginSource>,
+}
+
+impl Margin {
+    /// Who wrote it.
+    pub fn source(&self) -> MarginSource {
+        let before = if self.from == "default" { MarginSource::Default } else { MarginSource::Option };
+        self.source.unwrap_or(before)
+    }
+}
+
+/// Who wrote a margin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarginSource {
+    /// `--margin` of `baseline save`, or of a gated metric or speed.
+    Option,
+    /// `[gate.margins]` of the suite.
+    Suite,
+    /// Nobody: it is the default.
+    Default,
+}
+
+impl MarginSource {
+    /// The stored word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Option => "option",
+            Self::Suite => "suite",
+            Self::Default => "default",
+        }
+    }
 }
 
 /// Everything that was measured of one model: one pretraining run, or several that differ by their seed.

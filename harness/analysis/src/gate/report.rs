@@ -3,6 +3,8 @@
 use clmbench_stats::gate::{Claim, GateVerdict};
 use serde::{Deserialize, Serialize};
 
+use super::record::MarginSource;
+
 /// The whole judgement. Its JSON form is `{schema, generated_by, rows, overall}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GateReport {
@@ -55,8 +57,11 @@ pub struct GateRow {
     pub high95: Option<f64>,
     /// How much worse would still be no loss.
     pub margin: f64,
-    /// Where the margin is from.
+    /// The margin as it is written, such as `default` or `rmse=5%`.
     pub margin_from: String,
+    /// Who wrote it: `option`, `suite` or `default`; null in judgements of versions that did not say.
+    #[serde(default)]
+    pub margin_source: Option<MarginSource>,
     /// `worse`, `not_worse` or `cannot_tell`.
     pub verdict: GateVerdict,
     /// One-sided p of a difference of 0 or more.

@@ -48,7 +48,7 @@ fn baseline(tasks: Vec<TaskRecord>) -> GateBaseline {
         schema: BASELINE_SCHEMA.into(),
         generated_by: GENERATED_BY.into(),
         suite: SuiteRecord { name: "s".into(), digest: "d".into(), toml: String::new() },
-        margins: margins(&tasks, &[]).unwrap(),
+        margins: margins(&tasks, &[], &[]).unwrap(),
         side: side(tasks),
     }
 }
@@ -64,20 +64,58 @@ fn margins_are_the_defaults_or_the_most_exact_name() {
     let mut tasks = vec![task("freesolv", "probe", &[&[0.5]]), task("bace", "probe", &[&[0.5]])];
     tasks[1].score = "roc_auc".into();
     let given = |texts: &[&str]| texts.iter().map(|text| GivenMargin::parse(text).unwrap()).collect::<Vec<_>>();
-    let values = |texts: &[&str]| margins(&tasks, &given(texts)).unwrap().iter().map(|margin| margin.value).collect::<Vec<_>>();
+    let values =
+        |texts: &[&str]| margins(&tasks, &given(texts), &[]).unwrap().iter().map(|margin| margin.value).collect::<Vec<_>>();
     // 5 % of a standard deviation of 2; .02 of an AUC.
     assert_eq!(values(&[]), [0.1, 0.02]);
     assert_eq!(values(&["rmse=10%", "roc_auc=0.01"]), [0.2, 0.01]);
     assert_eq!(values(&["rmse=10%", "freesolv=0.3"]), [0.3, 0.02]);
     assert_eq!(values(&["freesolv=0.3", "freesolv/expt=0.4"]), [0.4, 0.02]);
     assert_eq!(
-        margins(&tasks, &given(&["freesolf=1"])).unwrap_err().to_string(),
+        margins(&tasks, &given(&["freesolf=1"]), &[]).unwrap_err().to_string(),
         "no score, dataset or task of the suite is called `freesolf`, which a margin names. There are bace, freesolv, rmse, roc_auc"
     );
+    // Of an AUC there is no such share.
+    assert!(matches!(margins(&tasks, &given(&["bace=5%"]), &[]), Err(MarginError::ShareOfOther { .. })));
     tasks[1].score = "r2".into();
-    assert!(matches!(margins(&tasks, &[]), Err(MarginError::NotNamed { .. })));
+    assert!(matches!(margins(&tasks, &[], &[]), Err(MarginError::NotNamed { .. })));
     tasks[0].train_sd = None;
-    assert!(matches!(margins(&tasks[..1], &[]), Err(MarginError::NoDeviation { .. })));
+    assert!(matches!(margins(&tasks[..1], &[], &[]), Err(MarginError::NoDeviation { .. })));
+}
+
+/// What the user names goes before the suite, however exact, and the suite before the default; each says where it is from.
+#[test]
+fn margins_are_of_the_option_then_the_suite_then_the_default() {
+    let mut tasks = vec![task("freesolv", "probe", &[&[0.5]]), task("bace", "probe", &[&[0.5]])];
+    tasks[1].score = "roc_auc".into();
+    let given = |texts: &[&str]| texts.iter().map(|text| GivenMargin::parse(text).unwrap()).collect::<Vec<_>>();
+    let of = |option: &[&str], suite: &[&str]| {
+        let found = margins(&tasks, &given(option), &given(suite)).unwrap();
+        found.into_iter().map(|margin| (margin.value, margin.from.clone(), margin.source().word())).collect::<Vec<_>>()
+    };
+    let (default, default_auc) = ((0.1, "default".to_owned(), "default"), (0.02, "default".to_owned(), "default"));
+    assert_eq!(of(&[], &[]), [default, default_auc.clone()]);
+    assert_eq!(of(&[], &["freesolv=0.3", "rmse=10%"]), [(0.3, "freesolv=0.3".to_owned(), "suite"), default_auc.clone()]);
+    assert_eq!(of(&["rmse=7%"], &["freesolv=0.3"]), [(0.14, "rmse=7%".to_owned(), "option"), default_auc.clone()]);
+    // A margin of the suite for a dataset that is not frozen is no error.
+    assert_eq!(of(&["freesolv=1"], &["lipo=0.3"]), [(1.0, "freesolv=1".to_owned(), "option"), default_auc]);
+    // The default that is missing may come from the suite.
+    tasks[1].score = "r2".into();
+    assert_eq!(margins(&tasks, &[], &given(&["r2=0.05"])).unwrap()[1].value, 0.05);
+}
+
+/// A file of a version that did not say who wrote a margin keeps its digest, which is of its text.
+#[test]
+fn a_gate_baseline_without_sources_of_margins_is_read_and_written_alike() {
+    let mut old = baseline(vec![task("a", "probe", &[&[0.5]]), task("b", "probe", &[&[0.5]])]);
+    old.margins[1].from = "rmse=5%".into();
+    old.margins.iter_mut().for_each(|margin| margin.source = None);
+    let text = serde_json::to_string(&old).unwrap();
+    assert!(!text.contains("\"source\":\"default\""), "{text}");
+    let read: GateBaseline = serde_json::from_str(&text).unwrap();
+    assert_eq!(serde_json::to_string(&read).unwrap(), text);
+    let words: Vec<&str> = read.margins.iter().map(|margin| margin.source().word()).collect();
+    assert_eq!(words, ["default", "option"]);
 }
 
 #[test]
@@ -212,29 +250,71 @@ fn a_metric_is_gated_by_its_direction_and_its_own_errors() {
 }
 
 #[test]
-fn speed_is_compared_where_it_was_measured_alike() {
-    let record = |dataset: &str, seconds: f64, with: &str| SpeedRecord {
-        dataset: dataset.into(),
-        molecules: 100,
-        seconds: vec![seconds],
-        measured_with: with.into(),
-    };
-    let of = |factors: [f64; 3], with: &str| SideRecord {
-        speed: ["a", "b", "c"].iter().zip(factors).map(|(name, factor)| record(name, factor, with)).collect(),
+fn speed_is_judged_by_turns_of_both_models_alone() {
+    let stored = |seconds: f64| SideRecord {
+        speed: vec![SpeedRecord {
+            dataset: "a".into(),
+            molecules: 100,
+            seconds: vec![seconds],
+            measured_with: "cpu, libtorch 2.11.0, 2 threads".into(),
+        }],
         ..SideRecord::default()
     };
     let mut frozen = baseline(vec![]);
-    frozen.side.speed = of([1.0, 1.0, 1.0], "cpu").speed;
-    let asked = Asked { speed: Some(0.2), ..Asked::default() };
-    let judged = |candidate: &SideRecord| judge(&frozen, candidate, &[], &asked).rows.remove(0);
-    assert_eq!(judged(&of([1.01, 1.02, 1.0], "cpu")).verdict, GateVerdict::NotWorse);
-    let worse = judged(&of([2.0, 2.02, 1.98], "cpu"));
-    assert_eq!(worse.verdict, GateVerdict::Worse);
-    assert!((worse.difference.unwrap() + 2f64.ln()).abs() < 1e-3, "{worse:?}");
-    assert_eq!(judged(&of([1.0, 1.0, 1.0], "cuda:0")).refusal.as_deref(), Some("not_alike"));
-    let mut two = of([1.0, 1.0, 1.0], "cpu");
-    two.speed.pop();
-    assert_eq!(judged(&two).refusal.as_deref(), Some("not_alike"));
+    frozen.side = stored(1.0);
+    let judged = |measured: Result<SpeedTurns, String>| {
+        let asked = Asked { speed: Some(SpeedAsked { share: 0.2, measured }), ..Asked::default() };
+        judge(&frozen, &stored(4.0), &[], &asked)
+    };
+    let turns = |candidate: &[f64]| {
+        let baseline = [1.0, 1.1, 0.9, 1.0, 1.02, 0.98];
+        SpeedTurns { datasets: vec!["a".into()], baseline: baseline[..candidate.len()].into(), candidate: candidate.into() }
+    };
+    // Seconds of two moments are shown and not judged, however far apart.
+    let moments = judged(Err("the store has no weights of the gate baseline".into()));
+    let row = &moments.rows[0];
+    assert_eq!((row.refusal.as_deref(), row.baseline, row.candidate), (Some("not_measured"), Some(1.0), Some(4.0)));
+    assert!(
+        row.contains.ends_with("no weights of the gate baseline; seconds of two moments are not compared"),
+        "{}",
+        row.contains
+    );
+    assert_eq!(moments.overall.verdict, GateVerdict::CannotTell);
+    let same = judged(Ok(turns(&[1.01, 1.08, 0.91, 1.0, 1.01, 0.99]))).rows.remove(0);
+    assert_eq!((same.verdict, same.baseline), (GateVerdict::NotWorse, Some(1.0)));
+    assert!(same.contains.starts_with("6 turns of both models, one after the other on the CPU of this machine (a;"), "{same:?}");
+    // Twice as slow in each turn, whatever the turns do: scipy.stats.t.ppf(.975, 5) = 2.570581835636314.
+    let slow = judged(Ok(turns(&[2.0, 2.2, 1.8, 2.1, 2.04, 1.96]))).rows.remove(0);
+    assert_eq!(slow.verdict, GateVerdict::Worse);
+    let ratios: [f64; 6] = [0.5f64.ln(), 0.5f64.ln(), 0.5f64.ln(), (1.0f64 / 2.1).ln(), 0.5f64.ln(), 0.5f64.ln()];
+    let centre = ratios.iter().sum::<f64>() / 6.0;
+    let spread = (ratios.iter().map(|ratio| (ratio - centre).powi(2)).sum::<f64>() / 5.0 / 6.0).sqrt();
+    assert!((slow.difference.unwrap() - centre).abs() < 1e-12);
+    assert!((slow.high95.unwrap() - centre - 2.570_581_835_636_314 * spread).abs() < 1e-9, "{slow:?}");
+    // Turns that differ among themselves more than the models do: cannot tell.
+    let wild = judged(Ok(turns(&[0.5, 3.0, 0.6, 2.5, 0.4, 1.9]))).rows.remove(0);
+    assert_eq!((wild.verdict, wild.refusal), (GateVerdict::CannotTell, None));
+    for candidate in [&[1.0, 1.0, 1.0][..], &[1.0, 1.0, 0.0, 1.0], &[1.0, f64::NAN, 1.0, 1.0]] {
+        assert_eq!(judged(Ok(turns(candidate))).rows[0].refusal.as_deref(), Some("not_measured"));
+    }
+}
+
+/// Values on the same molecules and masks are no pairs that are stored; the row says that they are taken as independent.
+#[test]
+fn a_metric_on_a_shared_sample_says_that_it_is_cautious() {
+    let mut frozen = baseline(vec![]);
+    frozen.side.metrics = vec![metric(1.0, 0.03)];
+    let asked = Asked { metrics: vec![("loss/mlm_loss".into(), 0.1)], ..Asked::default() };
+    let contains = |candidate: MetricRecord| {
+        judge(&frozen, &SideRecord { metrics: vec![candidate], ..SideRecord::default() }, &[], &asked).rows.remove(0).contains
+    };
+    let said = "the errors of measurement, taken as independent although both sides were measured on the same molecules and masks: cautious";
+    assert_eq!(contains(metric(1.0, 0.03)), said);
+    frozen.side.metrics[0].comparable = Comparable::Any;
+    let contains = |candidate: MetricRecord| {
+        judge(&frozen, &SideRecord { metrics: vec![candidate], ..SideRecord::default() }, &[], &asked).rows.remove(0).contains
+    };
+    assert_eq!(contains(MetricRecord { comparable: Comparable::Any, ..metric(1.0, 0.03) }), "the errors of measurement");
 }
 
 #[test]

@@ -9,7 +9,11 @@ use super::{
     Fitted,
     numbers::{bounded, detailed, refused, valued},
 };
-use crate::{fit::SEED, gate::default_margin, inputs::Inputs};
+use crate::{
+    fit::SEED,
+    gate::{self, Margin, MarginError, Measured},
+    inputs::Inputs,
+};
 
 const KIND: &str = "saturation";
 /// Metrics that are the held-out pretraining loss.
@@ -33,7 +37,7 @@ fn row(inputs: &Inputs, fitted: &Fitted<'_>) -> StatisticRow {
             Refusal::Constant { .. } => Refusal::Constant { name: fitted.row.metric.clone() },
             other => other,
         })?;
-        let found = saturation(&axis.halvings, &fitted.score, margin, &mut generator(SEED, &fitted.label(KIND)))?;
+        let found = saturation(&axis.halvings, &fitted.score, margin.value, &mut generator(SEED, &fitted.label(KIND)))?;
         Ok((margin, axis.floor, found))
     });
     let (margin, floor, found) = match decided {
@@ -46,10 +50,12 @@ fn row(inputs: &Inputs, fitted: &Fitted<'_>) -> StatisticRow {
     };
     let mut row = bounded(valued(row, found.line.past), &Ok(found.interval));
     row.verdict = Some(found.verdict.word().to_owned());
-    row.reason = Some(reason(&found, margin));
+    row.reason = Some(reason(&found, margin.value));
     let loss_at = |halvings: f64| floor + (-halvings).exp2();
     let details = json!({
-        "margin": margin,
+        "margin": margin.value,
+        "margin_from": margin.from,
+        "margin_source": margin.source(),
         "floor": floor,
         "knee_halvings": found.line.knee,
         "knee_loss": loss_at(found.line.knee),
@@ -75,27 +81,32 @@ fn reason(found: &clmbench_stats::Saturation, margin: f64) -> String {
     }
 }
 
-/// The gate's default margin in units of the score. A score that has none is not judged.
-fn margin(inputs: &Inputs, fitted: &Fitted<'_>) -> Result<f64, Refusal> {
-    let score = &fitted.row.score;
-    let none = || Refusal::NoValues { what: format!("the score {score} has no default margin to call a change small by") };
-    let (margin, is_share) = default_margin(score).ok_or_else(none)?;
-    if !is_share {
-        return Ok(margin);
-    }
+/// The gate's margin in units of the score: that of the suite, else the default. A score that has none is not judged.
+fn margin(inputs: &Inputs, fitted: &Fitted<'_>) -> Result<Margin, Refusal> {
     let pool = &fitted.details.pool;
     let dataset = inputs
         .datasets
         .iter()
         .find(|dataset| dataset.data_digest == pool.data_digest && dataset.split_digest == pool.split_digest);
-    let deviation = dataset.and_then(|dataset| {
+    let train_sd = dataset.and_then(|dataset| {
         let place = dataset.tasks.iter().position(|task| task.name == fitted.row.task)?;
-        dataset.train_sd.get(place).map(|deviation| deviation.0).filter(|deviation| deviation.is_finite() && *deviation > 0.0)
+        dataset.train_sd.get(place).map(|deviation| deviation.0)
     });
-    let missing = || Refusal::NoValues {
-        what: "the standard deviation of the training labels, and with it the margin, is not known".into(),
-    };
-    deviation.map(|deviation| margin * deviation).ok_or_else(missing)
+    let row = &fitted.row;
+    let of = Measured { dataset: &row.dataset, task: &row.task, score: &row.score, train_sd };
+    gate::margin(of, &[], &inputs.margins).map_err(|error| Refusal::NoValues {
+        what: match error {
+            MarginError::NotNamed { score, .. } => {
+                format!(
+                    "the score {score} has no default margin to call a change small by, and the suite names none ([gate.margins])"
+                )
+            }
+            MarginError::NoDeviation { .. } => {
+                "the standard deviation of the training labels, and with it the margin, is not known".to_owned()
+            }
+            other => other.to_string(),
+        },
+    })
 }
 
 #[cfg(test)]
@@ -166,8 +177,32 @@ mod tests {
             row.score = "r2".into();
         }
         let found = of(&inputs);
-        let reason = "the score r2 has no default margin to call a change small by";
+        let reason = "the score r2 has no default margin to call a change small by, and the suite names none ([gate.margins])";
         assert!(!found.is_empty() && found.iter().all(|row| row.reason.as_deref() == Some(reason)), "{found:?}");
+    }
+
+    /// The most exact key of the suite, in the place of the default; a score without one is judged by it.
+    #[test]
+    fn the_margin_of_the_suite_is_that_of_saturation() {
+        let margin = |given: &[&str]| {
+            let mut inputs = known(32);
+            inputs.margins = given.iter().map(|text| gate::GivenMargin::parse(text).unwrap()).collect();
+            let details: Value = serde_json::from_str(of(&inputs)[0].details_json.as_ref().unwrap()).unwrap();
+            (details["margin"].as_f64().unwrap(), details["margin_source"].as_str().unwrap().to_owned())
+        };
+        // The standard deviation of the training labels is 4.
+        assert_eq!(margin(&[]), (0.2, "default".to_owned()));
+        assert_eq!(margin(&["rmse=10%"]), (0.4, "suite".to_owned()));
+        assert_eq!(margin(&["freesolv/expt=0.7", "freesolv=0.3", "rmse=10%", "roc_auc=0.01"]), (0.7, "suite".to_owned()));
+        // Flat by the default of .2, and not known to be flat by a margin of .001.
+        let mut flat = known(32);
+        for (number, row) in flat.scores.iter_mut().enumerate() {
+            row.value = 3.0 - 0.1 * number.min(16) as f64 + 0.01 * ((number * 3) % 7) as f64;
+        }
+        let verdict = |inputs: &Inputs| of(inputs)[0].verdict.clone().unwrap();
+        assert_eq!(verdict(&flat), "saturates");
+        flat.margins = vec![gate::GivenMargin::parse("rmse=0.001").unwrap()];
+        assert_eq!(verdict(&flat), "cannot_tell");
     }
 
     #[test]

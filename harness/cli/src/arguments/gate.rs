@@ -20,8 +20,9 @@ pub enum Baseline {
   clmbench baseline save main --margin roc_auc=0.01 --margin freesolv=0.3 --margin rmse=10%
   clmbench baseline save main --out main.json                     to carry it to another machine
 
-Margins: how much worse a candidate may be. Without one: 0.02 of an AUC, 5 % of the training labels' standard deviation of an
-RMSE or MAE; other scores need one.")]
+Margins: how much worse a candidate may be. What --margin names goes first, then `[gate.margins]` of the suite, then the default:
+0.02 of an AUC, 5 % of the training labels' standard deviation of an RMSE or MAE; other scores need one. Of each, the most exact
+name counts: dataset/task, dataset, score. They are frozen; `baseline show` says where each is from.")]
     Save(SaveBaseline),
     /// List the gate baselines of the store
     #[command(after_help = "Example:
@@ -33,6 +34,11 @@ RMSE or MAE; other scores need one.")]
   clmbench baseline show main
   clmbench baseline show main.json --json")]
     Show(ShowBaseline),
+    /// List what gates of this store came to, task by task, the newest last
+    #[command(after_help = "Example:
+  clmbench baseline judgements
+  clmbench baseline judgements main --json")]
+    Judgements(ListJudgements),
     /// Remove a gate baseline from the store; judgements that were made with it stay
     #[command(after_help = "Example:
   clmbench baseline remove main")]
@@ -69,6 +75,17 @@ pub struct SaveBaseline {
 #[derive(Debug, Args)]
 pub struct ListBaselines {
     /// JSON or table.
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// Arguments of `baseline judgements`.
+#[derive(Debug, Args)]
+pub struct ListJudgements {
+    /// Those with the gate baseline of this name, also of one that was removed since; all if left out
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// JSON (one row a task) or table.
     #[command(flatten)]
     pub json: Json,
 }

@@ -20,7 +20,9 @@ pub use board::{BoardArguments, Leaderboard};
 pub use data::{Data, DataCheckArguments, DescribeArguments, FetchArguments, Fractions, SplitArguments, SplitWay};
 pub use db::{CheckDatabaseArguments, Database, MergeArguments};
 pub use export::{ExportArguments, Format, What};
-pub use gate::{Baseline, GateArguments, Inconclusive, ListBaselines, RemoveBaseline, SaveBaseline, ShowBaseline};
+pub use gate::{
+    Baseline, GateArguments, Inconclusive, ListBaselines, ListJudgements, RemoveBaseline, SaveBaseline, ShowBaseline,
+};
 pub use gc::GcArguments;
 pub use metric::Metric;
 pub use model::{DescribeModelArguments, ExportModelArguments, ImportArguments, Model, Reading};

@@ -1,12 +1,14 @@
 //! `baseline`: what candidates are compared with, frozen in the store or in a file.
 
+mod judgements;
+
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
 use clmbench_analysis::gate::{
-    BASELINE_SCHEMA, GateBaseline, LeftOut, SuiteRecord, choose, freeze, margins, one_model as same_model,
+    BASELINE_SCHEMA, GateBaseline, LeftOut, MarginSource, SuiteRecord, choose, freeze, margins, one_model as same_model,
 };
 use clmbench_report::table_in;
 use clmbench_runner::nearest::nearest;
@@ -33,6 +35,7 @@ pub fn run(of: &Baseline, global: &Global, console: Console) -> Result<(), CliEr
     match of {
         Baseline::Save(arguments) => save(arguments, global, console),
         Baseline::List(arguments) => list(arguments, global, console),
+        Baseline::Judgements(arguments) => judgements::run(arguments, global, console),
         Baseline::Show(arguments) => show(arguments, global, console),
         Baseline::Remove(arguments) => remove(arguments, global, console),
     }
@@ -203,7 +206,7 @@ fn save(arguments: &SaveBaseline, global: &Global, console: Console) -> Result<(
         let message = format!("suite {} has no finished scores of these runs{}", suite.name, one_line(&why, 300));
         return Err(refuse(message, "`clmbench run SUITE` computes them"));
     }
-    let margins = margins(&side.tasks, &arguments.margin)
+    let margins = margins(&side.tasks, &arguments.margin, &suite.margins()?)
         .map_err(|error| refuse(error.to_string(), "see `clmbench baseline save --help`"))?;
     let content = GateBaseline {
         schema: BASELINE_SCHEMA.to_owned(),
@@ -341,6 +344,8 @@ struct TaskRow {
     value: f64,
     margin: f64,
     margin_from: String,
+    /// `option`, `suite` or `default`.
+    margin_source: MarginSource,
     n_test: usize,
     runs: usize,
     transfer_seeds: usize,
@@ -368,6 +373,7 @@ fn show(arguments: &ShowBaseline, global: &Global, console: Console) -> Result<(
                 value: task.runs.iter().map(of_run).sum::<f64>() / task.runs.len() as f64,
                 margin: margin.value,
                 margin_from: margin.from.clone(),
+                margin_source: margin.source(),
                 n_test: task.rows.len(),
                 runs: task.runs.len(),
                 transfer_seeds: task.runs.iter().map(Vec::len).min().unwrap_or(0),
@@ -398,13 +404,22 @@ fn show(arguments: &ShowBaseline, global: &Global, console: Console) -> Result<(
                 row.score.clone(),
                 format!("{:.4}", row.value),
                 format!("{:.4}", row.margin),
+                row.margin_source.word().to_owned(),
                 row.n_test.to_string(),
                 row.transfer_seeds.to_string(),
             ]
         })
         .collect();
-    let headers = ["dataset", "task", "protocol", "score", "value", "margin", "tested", "seeds"];
+    let headers = ["dataset", "task", "protocol", "score", "value", "margin", "from", "tested", "seeds"];
     text.push_str(&table_in(&headers, &cells, console.style));
+    let mut written: Vec<&str> =
+        rows.iter().filter(|row| row.margin_source != MarginSource::Default).map(|row| row.margin_from.as_str()).collect();
+    written.sort_unstable();
+    written.dedup();
+    if !written.is_empty() {
+        text.push_str(&super::wrapped("margins", &written.join(", "), console.style.width));
+        text.push('\n');
+    }
     let mut metrics: Vec<&str> = side.metrics.iter().map(|metric| metric.metric.as_str()).collect();
     metrics.dedup();
     if !metrics.is_empty() {

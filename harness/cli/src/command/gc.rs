@@ -60,7 +60,24 @@ pub fn run(arguments: &GcArguments, global: &Global, console: Console) -> Result
     if let Ok(cache) = clmbench_fetch::cache_dir() {
         rows.extend(descriptions(&cache.join("describe"), removed));
     }
+    say_gates(global, forget, console)?;
     if arguments.json.json { console.json("gc", &rows) } else { console.print(&page(&rows, removed, forget)) }
+}
+
+/// Names the suites that the gate made: nobody has a file of them, so nobody knows that they are there.
+fn say_gates(global: &Global, forget: &[String], console: Console) -> Result<(), CliError> {
+    let mut names: Vec<String> = Store::open_reader(&global.store)?.suites()?.into_iter().map(|suite| suite.name).collect();
+    names.retain(|name| name.starts_with("gate-") && !forget.contains(name));
+    names.sort();
+    for gates in names.chunk_by(|left, right| left == right) {
+        console.note(&format!(
+            "kept    {} of candidates, `{}`, made by `clmbench gate`; `clmbench gc --forget-suite {}` removes what they alone need",
+            counted(gates.len(), "suite"),
+            one_line(&gates[0], 80),
+            one_line(&gates[0], 80)
+        ));
+    }
+    Ok(())
 }
 
 fn row(item: Garbage, removed: bool) -> Row {

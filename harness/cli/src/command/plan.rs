@@ -13,7 +13,7 @@ use clmbench_stats::{
     minimum_detectable_r, runs_needed,
     verdict::{SMALLEST_N_FOR_FIT, SMALLEST_N_FOR_VERDICT},
 };
-use clmbench_store::{Store, StoreError};
+use clmbench_store::{GivenMargin, Store, StoreError};
 use serde::Serialize;
 
 use super::{
@@ -176,6 +176,8 @@ pub struct Facts {
     useful_effect: f64,
     /// Runs that would detect the useful effect.
     runs_needed: Option<usize>,
+    /// Margins that the suite names; [`clmbench_store::SuiteRow::margins`] reads them from the stored plan.
+    margins: Vec<GivenMargin>,
     /// Terms that must be accepted before its data is fetched.
     licences: Vec<Needed>,
     /// Checkpoints of the hub that are not in the cache, as `owner/name@commit`; `unpinned` in place of a commit that is not written.
@@ -201,6 +203,7 @@ impl Facts {
             metrics: survey.metrics,
             useful_effect: plan.suite.useful_effect,
             runs_needed: runs_needed(plan.suite.useful_effect),
+            margins: plan.suite.margins.iter().map(|entry| entry.margin.clone()).collect(),
             licences: licences::needed(plan, &AcceptedLicences::from_environment()),
             not_fetched: plan.hub.iter().map(place_on_hub).collect(),
         }
@@ -233,6 +236,7 @@ impl Facts {
         }
         lines.extend(self.not_there().map(|text| ("hub", text)));
         lines.extend(self.baselines().map(|text| ("against", text)));
+        lines.extend(self.margins().map(|text| ("margins", text)));
         let cost = self.cost();
         if !cost.is_empty() {
             lines.push(("cost", cost));
@@ -286,6 +290,12 @@ impl Facts {
                 .to_owned(),
             count => format!("{} on the same splits: {}", crate::units::counted(count, "baseline"), named.join("; ")),
         })
+    }
+
+    /// The margins that the suite names.
+    fn margins(&self) -> Option<String> {
+        let named: Vec<String> = self.margins.iter().map(ToString::to_string).collect();
+        (!named.is_empty()).then(|| format!("{} (of the gate and of saturation; defaults for the rest)", named.join(", ")))
     }
 
     /// Training, metrics, time and disk of what is to do.
@@ -478,6 +488,7 @@ mod tests {
             metrics: Vec::new(),
             useful_effect: 0.5,
             runs_needed: runs_needed(0.5),
+            margins: Vec::new(),
             licences: Vec::new(),
             not_fetched: Vec::new(),
         }
@@ -538,6 +549,15 @@ training on 600k tokens (1.2e12 FLOP)
         assert!(none.page(Style::ascii(200)).contains(expected));
         none.summary.stages.remove("transfer");
         assert!(!none.page(Style::ascii(200)).contains("against"), "nothing is scored");
+    }
+
+    #[test]
+    fn margins_of_the_suite_are_said() {
+        let mut some = facts(8);
+        assert!(!some.page(Style::ascii(200)).contains("margins"));
+        some.margins = ["lipo=0.1", "rmse=5%"].iter().filter_map(|text| GivenMargin::parse(text).ok()).collect();
+        let page = some.page(Style::ascii(200));
+        assert!(page.contains("\nmargins lipo=0.1, rmse=5% (of the gate and of saturation; defaults for the rest)\n"), "{page}");
     }
 
     #[test]

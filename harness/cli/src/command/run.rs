@@ -26,7 +26,7 @@ use super::{
 use crate::{
     arguments::{Computing, Device, Global, RunArguments},
     console::Console,
-    error::CliError,
+    error::{CliError, Rerun},
     interrupt,
     progress::{FetchProgress, Progress},
     units::show_seconds,
@@ -54,7 +54,7 @@ pub fn run(arguments: &RunArguments, global: &Global, console: Console) -> Resul
     store.put_fits(summary.suite_id, &fits, &statistics)?;
     leaderboard::keep_previous(&store, summary.suite_id, before)?;
     show_board(&store, &summary, &plan, arguments.json.json, console)?;
-    match failed(&summary) {
+    match failed(&summary, Rerun::Run) {
         Some(error) => Err(error),
         None => Ok(()),
     }
@@ -70,11 +70,11 @@ pub struct Computed {
     pub plan: Plan,
 }
 
-/// The cells that failed, as an error; none if none did.
-pub fn failed(summary: &RunSummary) -> Option<CliError> {
+/// The cells that failed, as an error that says how they are computed again; none if none did.
+pub fn failed(summary: &RunSummary, again: Rerun) -> Option<CliError> {
     let failure = |(key, failure): &(String, Failure)| (key.clone(), failure.kind.word(), failure.message.clone());
     let failures: Vec<_> = summary.failures.iter().map(failure).collect();
-    (!failures.is_empty()).then(|| CliError::CellsFailed { failures, refused: summary.refused - summary.lacking })
+    (!failures.is_empty()).then(|| CliError::CellsFailed { failures, refused: summary.refused - summary.lacking, again })
 }
 
 /// Computes what is missing of a suite, or of the cells that `patterns` name, with its plan before it if `shows_plan`; stops where [`interrupt`] says so.

@@ -20,6 +20,7 @@ fn row(name: &str, protocol: &str, verdict: GateVerdict, difference: Option<(f64
         high95: difference.map(|found| found.2),
         margin: 0.19,
         margin_from: "default".to_owned(),
+        margin_source: Some(MarginSource::Default),
         verdict,
         p_worse: difference.map(|_| 0.0004),
         holm_p: difference.map(|_| 0.0012),
@@ -46,6 +47,8 @@ fn report() -> GateReport {
         score: "value".to_owned(),
         unit: "nats".to_owned(),
         margin: 0.02,
+        margin_from: "loss/mlm_loss=0.02".to_owned(),
+        margin_source: Some(MarginSource::Option),
         contains: "the errors of measurement".to_owned(),
         ..row("x", "", GateVerdict::NotWorse, Some((0.0, -0.004, 0.004)))
     };

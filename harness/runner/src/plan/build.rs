@@ -10,7 +10,7 @@ use super::{
     bind::Draft,
     checkpoints::{HubLookup, imports},
     datasets::dataset_of,
-    estimate,
+    estimate, margins,
     metrics::metrics,
     models::{Model, Trained, models, threads},
     pool::{Member, pool},
@@ -97,12 +97,14 @@ pub fn build(suite: &Suite, plugins: &PluginSet, corpora: &CorpusLookup<'_>, hub
         sources: Vec::new(),
         local: Vec::new(),
         terms: Vec::new(),
+        tasks: Vec::new(),
         transferred: Transferred::default(),
     };
     builder.own(found.local);
     // Own tokens are for models to pretrain and for baselines, which read no tokens at all.
     let own = !models.is_empty() || !suite.baselines.is_empty() || found.checkpoints.is_empty();
     let mut datasets = vec![builder.datasets(plugins, own)?];
+    margins::check(suite, &builder.tasks)?;
     let drawn_from = builder.drawn_from(corpora)?;
     let corpora =
         if models.is_empty() && !found.checkpoints.is_empty() { Vec::new() } else { builder.corpora(&drawn_from, &datasets[0]) };
@@ -149,6 +151,8 @@ pub(super) struct Builder<'s> {
     sources: Vec<Wanted>,
     local: Vec<LocalFile>,
     terms: Vec<Terms>,
+    /// Dataset and task of everything that may be transferred to.
+    tasks: Vec<(String, TaskInfo)>,
     pub transferred: Transferred,
 }
 
@@ -176,6 +180,7 @@ impl Builder<'_> {
                 let files = Wanted::of_dataset(found.info);
                 files.iter().for_each(|file| self.source(file));
                 self.own(found.local);
+                self.tasks.extend(found.tasks.iter().map(|task| (dataset.clone(), task.clone())));
                 self.terms.extend(found.info.opt_in.clone().map(|terms| Terms {
                     dataset: format!("{}/{dataset}", entry.source),
                     terms,

@@ -292,6 +292,31 @@ pub enum PlanError {
         /// Nearest family, for families.
         hint: String,
     },
+    /// A margin of what the suite has not.
+    #[error("{place}: `{of}` in [gate.margins] is no score, dataset or task (`dataset/task`) of this suite.{hint}")]
+    UnknownMargin {
+        /// Where.
+        place: Place,
+        /// The name.
+        of: String,
+        /// Nearest name or the known ones.
+        hint: String,
+    },
+    /// A margin as a share of a deviation that a score is not measured in.
+    #[error(
+        "{place}: `{of}` in [gate.margins] is a share of the standard deviation of the training labels, which {score} of {task} is not \
+         measured in; RMSE and MAE are. Write a number in units of the score, such as `{of} = 0.02`."
+    )]
+    ShareOfOther {
+        /// Where.
+        place: Place,
+        /// The name, quoted where TOML wants that.
+        of: String,
+        /// The score.
+        score: String,
+        /// Dataset and task.
+        task: String,
+    },
     /// Two entries that would be one and the same.
     #[error("{place}: `{second}` is the same as `{first}`; counting it twice would count one run as two. Remove one.")]
     Same {

@@ -40,6 +40,7 @@ mod cost;
 mod datasets;
 mod error;
 mod estimate;
+mod margins;
 mod measures;
 mod metrics;
 mod models;

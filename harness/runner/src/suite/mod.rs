@@ -5,6 +5,7 @@ mod checkpoint;
 mod corpus;
 mod dataset;
 mod error;
+mod gate;
 mod parse;
 mod protocol;
 mod reader;
@@ -20,6 +21,7 @@ pub use checkpoint::{CheckpointEntry, CheckpointOrigin, UNPINNED};
 pub use corpus::{CorpusEntry, CorpusPartEntry, Origin};
 pub use dataset::{DatasetEntry, OwnFile, SplitEntry, SplitFile};
 pub use error::{Place, SuiteError};
+pub use gate::MarginEntry;
 pub use protocol::{Checkpoints, FinetuneEntry, ProtocolEntry, ProtocolKind};
 
 /// Held-out molecules of a corpus when the suite is silent (SCIENCE: one sample for every size).
@@ -48,6 +50,8 @@ pub struct Suite {
     pub expect: Option<String>,
     /// Smallest oriented Spearman worth having (0 to 1).
     pub useful_effect: f64,
+    /// Margins of the gate and of saturation, by name.
+    pub margins: Vec<MarginEntry>,
     /// Corpora.
     pub corpora: Vec<CorpusEntry>,
     /// Models to pretrain.
@@ -186,7 +190,8 @@ mod tests {
             .chain(&super::dataset::TARGET_KEYS)
             .chain(&super::baseline::KEYS)
             .chain(&super::baseline::GROWTH_KEYS)
-            .chain(&super::checkpoint::KEYS);
+            .chain(&super::checkpoint::KEYS)
+            .chain(&super::gate::KEYS);
         for key in keys {
             assert!(documented.contains(&format!("`{key}`")), "{key} is not in benchmarks/suites/README.md");
         }

@@ -8,7 +8,7 @@ use toml::de::DeTable;
 
 use super::{
     BATCH, Checkpoints, LearningRate, MetricEntry, ModelEntry, Place, PrecisionChoice, ProtocolEntry, ProtocolKind, Suite,
-    SuiteError, USEFUL_EFFECT, Which, baseline, checkpoint, corpus, dataset, protocol,
+    SuiteError, USEFUL_EFFECT, Which, baseline, checkpoint, corpus, dataset, gate, protocol,
     reader::{Section, Text},
 };
 use crate::nearest::hint;
@@ -38,7 +38,7 @@ pub(super) fn parse(file: &str, toml: &str) -> Result<Suite, SuiteError> {
         place: text.place(error.span().map_or(0, |span| span.start)),
         message: error.message().trim_end_matches('.').to_owned(),
     })?;
-    let known = ["schema", "suite", "corpus", "model", "checkpoint", "dataset", "metric", "protocol", "baseline", "fit"];
+    let known = ["schema", "suite", "corpus", "model", "checkpoint", "dataset", "metric", "protocol", "baseline", "fit", "gate"];
     let root = Section::open(text, "the suite", document.get_ref(), 0, &known)?;
     check_schema(&root)?;
 
@@ -63,6 +63,8 @@ pub(super) fn parse(file: &str, toml: &str) -> Result<Suite, SuiteError> {
         }
         None => USEFUL_EFFECT,
     };
+
+    let margins = gate::margins(text, &root)?;
 
     let corpora = each(text, &root, "corpus", &corpus::KEYS, corpus::corpus)?;
     let models = each(text, &root, "model", &MODEL_KEYS, model)?;
@@ -100,6 +102,7 @@ pub(super) fn parse(file: &str, toml: &str) -> Result<Suite, SuiteError> {
         seed,
         expect,
         useful_effect,
+        margins,
         corpora,
         models,
         checkpoints,

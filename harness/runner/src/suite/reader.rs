@@ -88,7 +88,8 @@ impl<'a> Section<'a> {
         }
     }
 
-    fn empty(&self, key: &str, example: &str) -> SuiteError {
+    /// The error of a list or table with nothing in it.
+    pub fn empty(&self, key: &str, example: &str) -> SuiteError {
         SuiteError::EmptyList {
             place: self.place_of(key),
             table: self.name.clone(),

@@ -7,6 +7,7 @@ mod datasets;
 mod executor;
 mod identity;
 mod imports;
+mod margins;
 mod plan;
 mod plugins;
 mod run;

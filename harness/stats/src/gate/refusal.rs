@@ -131,6 +131,12 @@ pub enum GateRefusal {
         /// In what they differ.
         reason: String,
     },
+    /// A speed that was not measured on both sides at one time.
+    #[error("not measured beside the gate baseline: {reason}; seconds of two moments are not compared")]
+    NotMeasured {
+        /// Why, in words.
+        reason: String,
+    },
     /// Nothing to judge.
     #[error("no task could be compared")]
     Nothing,
@@ -154,6 +160,7 @@ impl GateRefusal {
             Self::Undefined { .. } => "undefined",
             Self::Margin { .. } => "margin",
             Self::NotAlike { .. } => "not_alike",
+            Self::NotMeasured { .. } => "not_measured",
             Self::Nothing => "nothing",
         }
     }

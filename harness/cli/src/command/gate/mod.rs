@@ -1,6 +1,7 @@
 //! `gate`: a candidate against a gate baseline, told by the exit status.
 
 mod candidate;
+mod speed;
 mod suite;
 
 use std::{
@@ -8,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clmbench_analysis::gate::{Asked, GateReport, LeftOut, SideRecord, choose, freeze, judge};
+use clmbench_analysis::gate::{Asked, GateReport, LeftOut, SideRecord, SpeedAsked, choose, freeze, judge};
 use clmbench_protocol::{CellSpec, Failure};
 use clmbench_report::{gate_junit, gate_markdown, gate_table};
 use clmbench_runner::{RunSummary, Suite};
@@ -27,7 +28,7 @@ use super::{
 use crate::{
     arguments::{GateArguments, Global, Inconclusive},
     console::{Console, one_line},
-    error::CliError,
+    error::{CliError, Rerun},
     interrupt,
 };
 
@@ -43,12 +44,19 @@ pub fn run(arguments: &GateArguments, global: &Global, console: Console) -> Resu
     }
     let baseline = Named::find(&arguments.baseline, global)?;
     let Side { mut store, side, left_out, failures } = side(&baseline, arguments, global, console)?;
+    let speed = match arguments.speed {
+        None => None,
+        Some(share) => {
+            let measured = speed::measure(&store, &baseline.content.side, &side, global, console)?;
+            Some(SpeedAsked { share, measured })
+        }
+    };
     let asked = Asked {
         baseline: baseline.name.clone(),
         baseline_digest: baseline.digest.clone(),
         candidate: one_line(&arguments.candidate.join(", "), 300),
         metrics: arguments.metric.clone(),
-        speed: arguments.speed,
+        speed,
         notes: notes(&baseline, &side),
     };
     let report = judge(&baseline.content, &side, &left_out, &asked);
@@ -160,7 +168,7 @@ fn side(baseline: &Named, arguments: &GateArguments, global: &Global, console: C
         }
         _ => SideRecord::default(),
     };
-    Ok(Side { store, side, left_out, failures: failed(&summary) })
+    Ok(Side { store, side, left_out, failures: failed(&summary, Rerun::Gate) })
 }
 
 /// The suite that is the newest of the store now.

@@ -27,7 +27,8 @@ impl CandidateSuite {
             hint: "save the gate baseline anew".to_owned(),
         };
         let mut suite: Table = baseline.content.suite.toml.parse().map_err(|error: toml::de::Error| broken(error.to_string()))?;
-        for key in ["model", "baseline", "checkpoint", "fit", "metric"] {
+        // Margins are frozen in the gate baseline.
+        for key in ["model", "baseline", "checkpoint", "fit", "gate", "metric"] {
             suite.remove(key);
         }
         let name: String = format!("gate-{}", baseline.name).chars().take(64).collect();
