@@ -231,11 +231,11 @@ fn three_seeds_on_each_side_are_a_claim_about_the_recipe() {
     assert!(rows[0]["se_seed"].as_f64().unwrap() > 0.0, "{}", rows[0]);
     assert_eq!(rows[0]["contains"], "test molecules and pretraining seeds");
     assert_eq!(rows[1]["verdict"], "not_worse", "{}", rows[1]);
-    assert_eq!(rows[2]["refusal"], "not_alike", "one dataset says nothing of speed: {}", rows[2]);
+    // What two models of one size take beside other tests is not for a test to judge; that it was measured in turn is.
+    assert!(rows[2]["contains"].as_str().unwrap().starts_with("8 turns of both models"), "{}", rows[2]);
+    assert!(rows[2]["low95"].as_f64().unwrap() < rows[2]["high95"].as_f64().unwrap(), "{}", rows[2]);
     let found = overall(&answer.stdout);
     assert_eq!(found["claim"], "recipe", "{found}");
-    // Speed was asked for and could not be compared; more seeds would not help that.
-    assert_eq!((answer.code(11).rows().len(), &found["settle"]), (3, &Value::Null));
     gate.truncate(gate.len() - 6);
     gate.retain(|word| !["--speed", "50%"].contains(word));
     labels[3..].iter().for_each(|label| gate.extend(["--candidate", label]));

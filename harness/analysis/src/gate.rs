@@ -11,12 +11,13 @@ mod margins;
 mod record;
 mod report;
 mod seeds;
+mod speed;
 #[cfg(test)]
 mod tests;
 
 pub use clmbench_store::GivenMargin;
 pub use freeze::{LeftOut, choose, freeze};
-pub use judge::{Asked, SpeedAsked, SpeedTurns, judge};
+pub use judge::{Asked, judge};
 pub use margins::{MarginError, margins};
 pub(crate) use margins::{Measured, margin};
 pub use record::{
@@ -25,3 +26,4 @@ pub use record::{
 };
 pub use report::{GateOverall, GateReport, GateRow, GateRowKind};
 pub use seeds::one_model;
+pub use speed::{SpeedAsked, SpeedTurns};
