@@ -19,6 +19,7 @@ use crate::{
     inputs::Inputs,
     labels::Faults,
     points::{Point, PoolPoints, Score, ScoreGroup, pools, scores_by_group},
+    trivial::{NO_GAIN_OVER_ITSELF, columns, trivial},
     variant::{Variant, variants},
 };
 
@@ -210,41 +211,35 @@ fn gained(
     (name, label): (&str, &str),
 ) -> (Option<clmbench_stats::Gain>, String) {
     if info.trivial {
-        return (None, "gains are measured over the trivial predictors, this one among them".to_owned());
+        return (None, NO_GAIN_OVER_ITSELF.to_owned());
     }
-    let logs = |get: fn(&Point<'_>) -> Option<u64>| -> Option<Vec<f64>> {
-        points.iter().map(|point| get(point).map(|count| (count as f64).ln())).collect()
+    let trivial = match trivial(points.iter().map(|point| point.run)) {
+        Ok(trivial) => trivial,
+        Err(refusal) => return (None, format!("{refusal}, and gains are measured over them")),
     };
-    let size = logs(|point| Some(point.run.non_embedding_parameters));
-    let (tokens, corpus) = (logs(|point| point.run.tokens), logs(|point| point.run.corpus_molecules));
-    let (Some(size), Some(tokens), Some(corpus)) = (size, tokens, corpus) else {
-        return (
-            None,
-            "gains are measured over size, tokens and corpus size, and of a checkpoint of others they are not known".into(),
-        );
-    };
-    let trivial = [
-        Column { name: "log non-embedding parameters", values: &size },
-        Column { name: "log tokens", values: &tokens },
-        Column { name: "log corpus size", values: &corpus },
-    ];
-    match gain(score, metric, &trivial, &mut generator(SEED, &format!("gain {label}"))) {
+    match gain(score, metric, &columns(&trivial), &mut generator(SEED, &format!("gain {label}"))) {
         Err(refusal) => (None, named(refusal, name).to_string()),
         Ok(gained) => {
-            let reason = match (&gained.interval, &gained.interval_refusal) {
-                (Some(interval), _) => {
-                    let side = match gained.verdict {
-                        GainVerdict::Better => "is above 0",
-                        GainVerdict::NotBetter => "is not above 0",
-                        GainVerdict::CannotTell => "holds 0",
-                    };
-                    format!("the 95 % interval [{:.2}, {:.2}] {side}", interval.low95, interval.high95)
-                }
-                (None, Some(refusal)) => refusal.to_string(),
-                (None, None) => "no interval".to_owned(),
-            };
+            let interval = gained.interval.as_ref().ok_or(gained.interval_refusal.as_ref());
+            let reason = interval.map_or_else(
+                |refusal| refusal.map_or_else(|| "no interval".to_owned(), ToString::to_string),
+                |interval| gain_reason(gained.verdict, Ok(interval)),
+            );
             (Some(gained), reason)
         }
+    }
+}
+
+/// Why a gain has its verdict.
+pub(crate) fn gain_reason(verdict: GainVerdict, interval: Result<&Interval, &Refusal>) -> String {
+    let side = match verdict {
+        GainVerdict::Better => "is above 0",
+        GainVerdict::NotBetter => "is not above 0",
+        GainVerdict::CannotTell => "holds 0",
+    };
+    match interval {
+        Ok(interval) => format!("the 95 % interval [{:.2}, {:.2}] {side}", interval.low95, interval.high95),
+        Err(refusal) => refusal.to_string(),
     }
 }
 

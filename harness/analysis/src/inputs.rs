@@ -313,7 +313,7 @@ mod tests {
         let rows = fit_rows(&inputs).unwrap();
         let row = rows.iter().find(|row| row.metric == "loss/mlm_loss").unwrap();
         assert!(row.flags.contains(&"imported".to_owned()), "{:?}", row.flags);
-        let reason = "gains are measured over size, tokens and corpus size, and of a checkpoint of others they are not known";
+        let reason = "tokens and corpus size of a checkpoint of others are not known, and gains are measured over them";
         assert_eq!((row.gain, row.gain_reason.as_deref()), (None, Some(reason)));
     }
 }

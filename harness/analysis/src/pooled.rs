@@ -1,7 +1,7 @@
-//! Metrics over all tasks of a protocol: the stored pooled correlation with the stability of its rank, and what the gains of single
-//! tasks say.
+//! Metrics over all tasks of a protocol: the stored mean gain and pooled correlation, each with the stability of its rank, and what the
+//! gains of single tasks say.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use clmbench_stats::{GainVerdict, Verdict};
 use clmbench_store::StatisticRow;
@@ -16,7 +16,7 @@ use crate::{
 /// A metric over all tasks of a protocol.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PooledRow {
-    /// Place among the metrics of its protocol, objective and tokenizer, from 1.
+    /// Place among the metrics of its protocol, objective and tokenizer, from 1, in the order of the board.
     pub rank: u32,
     /// `family/name`, with parameters where the suite crosses several.
     pub metric: String,
@@ -50,21 +50,41 @@ pub struct PooledRow {
     pub reversed: bool,
     /// Minimum detectable |r| of one task with these runs, at 80 % power.
     pub mde: Option<f64>,
+    /// Equal-weight mean over tasks of the gain over the trivial predictors; of these there is none.
+    pub gain: Option<f64>,
+    /// Lower 95 % end, resampling runs jointly for all tasks.
+    pub gain_low: Option<f64>,
+    /// Upper 95 % end.
+    pub gain_high: Option<f64>,
+    /// `better`, `not_better` or `cannot_tell`.
+    pub gain_verdict: Option<String>,
+    /// How that came about, or why there is no gain.
+    pub gain_reason: Option<String>,
+    /// Mean rank by mean gain over resampled runs and tasks.
+    pub gain_mean_rank: Option<f64>,
+    /// Lower 90 % end of that rank.
+    pub gain_mean_rank_low90: Option<f64>,
+    /// Upper 90 % end of that rank.
+    pub gain_mean_rank_high90: Option<f64>,
+    /// Share of the resamples in which it is the first by gain.
+    pub gain_top1: Option<f64>,
+    /// Share of the resamples in which it is among the first three by gain.
+    pub gain_top3: Option<f64>,
     /// Tasks in which the metric's gain over the trivial predictors is `better`.
     pub gain_better: u32,
     /// Tasks in which it is `not_better`.
     pub gain_not_better: u32,
     /// Tasks in which it has a gain; the rest of them are undecided.
     pub gain_tasks: u32,
-    /// Mean rank of the metric over resampled runs and tasks.
+    /// Mean rank by r over resampled runs and tasks.
     pub mean_rank: Option<f64>,
-    /// Lower 90 % end of its rank.
+    /// Lower 90 % end of that rank.
     pub mean_rank_low90: Option<f64>,
-    /// Upper 90 % end of its rank.
+    /// Upper 90 % end of that rank.
     pub mean_rank_high90: Option<f64>,
-    /// Share of the resamples in which it is the first.
+    /// Share of the resamples in which it is the first by r.
     pub top1: Option<f64>,
-    /// Share of the resamples in which it is among the first three.
+    /// Share of the resamples in which it is among the first three by r.
     pub top3: Option<f64>,
     /// Tasks whose scores are too unreliable to be predicted well (reliability below one half); they are pooled all the same.
     pub unreliable_tasks: Vec<String>,
@@ -78,17 +98,28 @@ impl PooledRow {
     }
 }
 
-/// Rows from the stored statistics of kinds `pooled` and `stability`, ranking by ranking: runs of one protocol, objective and
-/// tokenizer. Within one by verdict (`predicts`,
-/// `cannot_tell`, `does_not_predict`, `refused`), then by the number of tasks with a gain that is decided (better first, not better
-/// last), then by mean rank under resampling, then by r.
+/// What metrics are ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// Mean gain over tasks, those that have one first; the rest, trivial predictors among them, by r.
+    #[default]
+    Gain,
+    /// Mean r over tasks.
+    R,
+}
+
+/// Rows from the stored statistics of kinds `pooled` and `stability`, ranking by ranking (runs of one protocol, objective and tokenizer),
+/// by gain.
 pub(crate) fn rows(fits: &[PredictorRow], statistics: &[StatisticRow]) -> Result<Vec<PooledRow>, AnalysisError> {
     let stability: BTreeMap<(Key<'_>, &str), &StatisticRow> =
         statistics.iter().filter(|row| row.kind == "stability").map(|row| ((key(row), row.name.as_str()), row)).collect();
     let mut rows = Vec::new();
+    let pooled_gains: BTreeMap<Key<'_>, &StatisticRow> =
+        statistics.iter().filter(|row| row.kind == "pooled" && row.name == "gain").map(|row| (key(row), row)).collect();
     for row in statistics.iter().filter(|row| row.kind == "pooled" && row.name == "spearman") {
         let (Some(metric), Some(protocol)) = (&row.metric, &row.protocol) else { continue };
         let details = details(row)?;
+        let gain = pooled_gains.get(&key(row)).copied();
         let stable = |name| stability.get(&(key(row), name)).copied();
         let of_pool = |fit: &&PredictorRow| row.pool.as_ref().is_none_or(|pool| *pool == fit.details.pool.name_over_tasks());
         let of_metric = || {
@@ -114,6 +145,16 @@ pub(crate) fn rows(fits: &[PredictorRow], statistics: &[StatisticRow]) -> Result
             refusal: row.refusal.clone(),
             reversed: details["reversed"].as_bool().unwrap_or(false),
             mde: details["minimum_detectable_r"].as_f64(),
+            gain: gain.and_then(|row| row.value),
+            gain_low: gain.and_then(|row| row.low95),
+            gain_high: gain.and_then(|row| row.high95),
+            gain_verdict: gain.and_then(|row| row.verdict.clone()),
+            gain_reason: gain.and_then(|row| row.reason.clone()),
+            gain_mean_rank: stable("gain_mean_rank").and_then(|row| row.value),
+            gain_mean_rank_low90: stable("gain_mean_rank").and_then(|row| row.low90),
+            gain_mean_rank_high90: stable("gain_mean_rank").and_then(|row| row.high90),
+            gain_top1: stable("gain_top1").and_then(|row| row.value),
+            gain_top3: stable("gain_top3").and_then(|row| row.value),
             gain_better: gains(GainVerdict::Better.word()),
             gain_not_better: gains(GainVerdict::NotBetter.word()),
             gain_tasks: of_metric().filter(|fit| fit.fit.gain.is_some()).count() as u32,
@@ -125,12 +166,20 @@ pub(crate) fn rows(fits: &[PredictorRow], statistics: &[StatisticRow]) -> Result
             unreliable_tasks: words(&details["unreliable_tasks"]),
         });
     }
+    arrange(&mut rows, Order::default());
+    Ok(rows)
+}
+
+/// Orders the rows of each ranking and gives them their places.
+pub(crate) fn arrange(rows: &mut [PooledRow], order: Order) {
     rows.sort_by(|left, right| {
-        (&left.protocol, left.ranking(), verdict_place(&left.verdict))
-            .cmp(&(&right.protocol, right.ranking(), verdict_place(&right.verdict)))
-            .then_with(|| right.gain_better.cmp(&left.gain_better))
-            .then_with(|| left.gain_not_better.cmp(&right.gain_not_better))
-            .then_with(|| larger_first(left.mean_rank.map(|rank| -rank), right.mean_rank.map(|rank| -rank)))
+        let by_gain = match order {
+            Order::Gain => larger_first(left.gain, right.gain),
+            Order::R => Ordering::Equal,
+        };
+        (&left.protocol, left.ranking())
+            .cmp(&(&right.protocol, right.ranking()))
+            .then(by_gain)
             .then_with(|| larger_first(left.spearman, right.spearman))
             .then_with(|| (&left.metric, &left.pool).cmp(&(&right.metric, &right.pool)))
     });
@@ -138,7 +187,6 @@ pub(crate) fn rows(fits: &[PredictorRow], statistics: &[StatisticRow]) -> Result
         let follows = index > 0 && same_ranking(&rows[index - 1], &rows[index]);
         rows[index].rank = if follows { rows[index - 1].rank + 1 } else { 1 };
     }
-    Ok(rows)
 }
 
 fn same_ranking(left: &PooledRow, right: &PooledRow) -> bool {
@@ -163,11 +211,6 @@ fn details(row: &StatisticRow) -> Result<Value, AnalysisError> {
 
 fn words(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().filter_map(|word| word.as_str().map(str::to_owned)).collect()
-}
-
-fn verdict_place(word: &str) -> usize {
-    let order = [Verdict::Predicts, Verdict::CannotTell, Verdict::DoesNotPredict, Verdict::Refused];
-    order.iter().position(|verdict| verdict.word() == word).unwrap_or(order.len())
 }
 
 #[cfg(test)]
@@ -243,32 +286,49 @@ mod tests {
     }
 
     #[test]
-    fn by_verdict_then_gains_then_the_rank_under_resampling() {
+    fn by_gain_then_r_or_by_r_alone() {
         let mut gaining = fit(Objective::MaskedLm);
-        (gaining.fit.metric, gaining.fit.gain_verdict, gaining.fit.gain) = ("gains".into(), Some("better".into()), Some(0.2));
-        let mut losing = gaining.clone();
-        (losing.fit.metric, losing.fit.gain_verdict) = ("loses".into(), Some("not_better".into()));
-        // In the order that is expected.
-        let expected = ["predicts", "gains", "steady", "shaky", "unranked", "loses", "ruled out", "constant"];
-        let mut rows: Vec<StatisticRow> = expected.iter().map(|name| pooled(name, "cannot_tell", 0.1)).collect();
-        rows[0].verdict = Some("predicts".into());
-        rows[6].verdict = Some("does_not_predict".into());
-        (rows[7].verdict, rows[7].value, rows[7].refusal) = (Some("refused".into()), None, Some("constant".into()));
+        (gaining.fit.metric, gaining.fit.gain_verdict, gaining.fit.gain) = ("undecided".into(), Some("better".into()), Some(0.2));
+        // In the order that is expected: an undecided gain above a smaller decided one, the range of its rank beside it.
+        let expected =
+            [("undecided", 0.2), ("decided", 0.5), ("loses", 0.9), ("trivial", 0.8), ("ruled out", 0.1), ("constant", 0.0)];
+        let mut rows: Vec<StatisticRow> = expected.iter().map(|(name, r)| pooled(name, "cannot_tell", *r)).collect();
+        (rows[5].verdict, rows[5].value, rows[5].refusal) = (Some("refused".into()), None, Some("constant".into()));
         rows.reverse();
-        for (metric, rank) in [("steady", 1.5), ("shaky", 2.5)] {
-            rows.push(StatisticRow { low90: Some(1.0), high90: Some(4.0), ..statistic("stability", metric, "mean_rank", rank) });
+        for (metric, gain, verdict) in
+            [("undecided", 0.3, "cannot_tell"), ("decided", 0.1, "better"), ("loses", -0.2, "not_better")]
+        {
+            let row = statistic("pooled", metric, "gain", gain);
+            rows.push(StatisticRow { verdict: Some(verdict.into()), low95: Some(gain - 0.05), high95: Some(gain + 0.05), ..row });
+        }
+        let refused = statistic("pooled", "trivial", "gain", 0.0);
+        rows.push(StatisticRow { value: None, reason: Some("measured over it".into()), ..refused });
+        for (metric, by_gain, by_r) in [("undecided", 1.5, 4.0), ("decided", 1.6, 3.0)] {
+            for (name, rank) in [("gain_mean_rank", by_gain), ("mean_rank", by_r)] {
+                rows.push(StatisticRow { low90: Some(1.0), high90: Some(4.0), ..statistic("stability", metric, name, rank) });
+            }
+            rows.push(statistic("stability", metric, "gain_top3", 0.9));
             rows.push(statistic("stability", metric, "top1", 0.6));
         }
         // Of another pool: not this row's.
-        rows.push(StatisticRow { pool: Some("other".into()), ..statistic("stability", "unranked", "mean_rank", 1.0) });
-        let found = super::rows(&[gaining, losing], &rows).unwrap();
-        let order: Vec<&str> = found.iter().map(|row| row.metric.as_str()).collect();
-        assert_eq!(order, expected);
-        assert_eq!(found.iter().map(|row| row.rank).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8]);
-        let steady = &found[2];
-        assert_eq!((steady.mean_rank, steady.mean_rank_low90, steady.top1, steady.top3), (Some(1.5), Some(1.0), Some(0.6), None));
-        assert_eq!((found[1].gain_better, found[1].gain_tasks, found[5].gain_not_better), (1, 1, 1));
-        assert_eq!((steady.n_tasks, steady.mde, steady.unreliable_tasks.len()), (3, Some(0.74), 1));
+        rows.push(StatisticRow { pool: Some("other".into()), ..statistic("stability", "loses", "gain_mean_rank", 1.0) });
+        let mut found = super::rows(&[gaining], &rows).unwrap();
+        let order = |rows: &[PooledRow]| rows.iter().map(|row| row.metric.clone()).collect::<Vec<String>>();
+        assert_eq!(order(&found), expected.map(|(name, _)| name));
+        assert_eq!(found.iter().map(|row| row.rank).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+        let first = &found[0];
+        assert_eq!((first.gain, first.gain_low, first.gain_verdict.as_deref()), (Some(0.3), Some(0.25), Some("cannot_tell")));
+        assert_eq!(
+            (first.gain_mean_rank, first.gain_mean_rank_low90, first.gain_top3, first.gain_top1),
+            (Some(1.5), Some(1.0), Some(0.9), None)
+        );
+        assert_eq!((first.mean_rank, first.mean_rank_high90, first.top1), (Some(4.0), Some(4.0), Some(0.6)));
+        assert_eq!((first.gain_better, first.gain_tasks, found[2].gain_mean_rank), (1, 1, None));
+        assert_eq!((found[3].gain, found[3].gain_reason.as_deref()), (None, Some("measured over it")));
+        assert_eq!((first.n_tasks, first.mde, first.unreliable_tasks.len()), (3, Some(0.74), 1));
+        arrange(&mut found, Order::R);
+        assert_eq!(order(&found), ["loses", "trivial", "decided", "undecided", "ruled out", "constant"]);
+        assert_eq!(found.iter().map(|row| row.rank).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
         assert!(super::rows(&[], &[]).unwrap().is_empty());
     }
 

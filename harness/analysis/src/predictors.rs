@@ -12,7 +12,7 @@ use crate::{
     details::Details,
     inputs::{contents, named_by_content},
     labels::{Faults, LEAKED, LabelNote, notes},
-    pooled::PooledRow,
+    pooled::{Order, PooledRow, arrange},
     refused::{RefusedMetric, RefusedTask},
 };
 
@@ -25,9 +25,12 @@ pub struct PredictorBoard {
     pub generated_by: &'static str,
     /// Fits: task by task, within one in the order of [`predictor_board`].
     pub rows: Vec<PredictorRow>,
-    /// Metrics over all tasks of a protocol, in the order of their standing; empty where no statistics are stored.
+    /// Metrics over all tasks of a protocol; empty where no statistics are stored.
     #[serde(skip)]
     pub pooled: Vec<PooledRow>,
+    /// What these are ordered by; by default the mean gain.
+    #[serde(skip)]
+    pub order: Order,
     /// Name of the suite.
     #[serde(skip)]
     pub suite: String,
@@ -52,6 +55,23 @@ pub struct PredictorBoard {
 }
 
 impl PredictorBoard {
+    /// Orders the metrics over all tasks, and the fits of each task, best first whatever their verdicts.
+    pub fn order_by(&mut self, order: Order) {
+        self.order = order;
+        arrange(&mut self.pooled, order);
+        self.rows.sort_by(|left, right| {
+            let by_gain = match order {
+                Order::Gain => larger_first(left.fit.gain, right.fit.gain),
+                Order::R => Ordering::Equal,
+            };
+            (group(left).cmp(&group(right)))
+                .then(by_gain)
+                .then_with(|| larger_first(left.fit.spearman, right.fit.spearman))
+                .then_with(|| (&left.fit.metric, &left.fit.pool).cmp(&(&right.fit.metric, &right.fit.pool)))
+        });
+        number(&mut self.rows);
+    }
+
     /// Says of every row what is wrong with the labels of its task.
     pub(crate) fn look_over(&mut self, datasets: Vec<DatasetOutput>) {
         let contents = contents(&datasets);
@@ -98,6 +118,14 @@ pub struct PredictorRow {
     pub details: Details,
 }
 
+/// Gives the fits of each task their places.
+fn number(rows: &mut [PredictorRow]) {
+    for index in 0..rows.len() {
+        let follows = index > 0 && group(&rows[index - 1]) == group(&rows[index]);
+        rows[index].rank = if follows { rows[index - 1].rank + 1 } else { 1 };
+    }
+}
+
 /// Orders fits: by dataset, task, protocol, score and split. Within them by verdict (`predicts`, `cannot_tell`,
 /// `does_not_predict`, `refused`); then by the gain's verdict (`better`, undecided or none, `not_better`), and only where that
 /// is decided by the gain itself: an undecided gain ranks nothing. The rest by the oriented Spearman, so that a reversed
@@ -140,15 +168,13 @@ pub fn predictor_board(
             .then_with(|| left.fit.metric.cmp(&right.fit.metric))
             .then_with(|| left.fit.pool.cmp(&right.fit.pool))
     });
-    for index in 0..rows.len() {
-        let follows = index > 0 && group(&rows[index - 1]) == group(&rows[index]);
-        rows[index].rank = if follows { rows[index - 1].rank + 1 } else { 1 };
-    }
+    number(&mut rows);
     Ok(PredictorBoard {
         schema: "clmbench/leaderboard-predictors/1",
         generated_by: GENERATED_BY,
         rows,
         pooled: Vec::new(),
+        order: Order::default(),
         suite: suite.to_owned(),
         expect,
         useful_effect,
@@ -236,6 +262,14 @@ mod tests {
         assert_eq!(order, expected);
         let ranks: Vec<u32> = rows.iter().map(|row| row.rank).collect();
         assert_eq!(ranks, [1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        let mut board = PredictorBoard { rows, ..board() };
+        let first = |board: &PredictorBoard| board.rows[1..4].iter().map(|row| row.fit.metric.clone()).collect::<Vec<_>>();
+        board.order_by(Order::Gain);
+        assert_eq!(first(&board), ["a large gain that is not decided", "reversed but not significant", "reversed"]);
+        assert_eq!((board.rows[10].fit.metric.as_str(), board.rows[10].rank), ("trivial", 10), "no gain");
+        board.order_by(Order::R);
+        assert_eq!(first(&board), ["less better", "adds nothing", "better"]);
+        assert_eq!((board.rows[10].fit.metric.as_str(), board.rows[0].rank, board.order), ("constant", 1, Order::R));
     }
 
     #[test]

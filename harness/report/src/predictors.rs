@@ -287,6 +287,7 @@ pub(crate) fn footer_of(board: &PredictorBoard, rows: &[PredictorRow]) -> Vec<St
         schema: board.schema,
         generated_by: board.generated_by,
         rows: rows.to_vec(),
+        order: board.order,
         pooled: Vec::new(),
         suite: board.suite.clone(),
         expect: board.expect.clone(),

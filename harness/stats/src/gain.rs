@@ -44,6 +44,15 @@ impl GainVerdict {
             Self::CannotTell => "cannot_tell",
         }
     }
+
+    /// What an interval says.
+    pub fn of(interval: Option<&Interval>) -> Self {
+        match interval {
+            Some(interval) if interval.low95 > 0.0 => Self::Better,
+            Some(interval) if interval.high95 <= 0.0 => Self::NotBetter,
+            _ => Self::CannotTell,
+        }
+    }
 }
 
 /// A gain with its interval.
@@ -86,11 +95,7 @@ pub fn gain(score: &[f64], metric: &[f64], trivial: &[Column<'_>], rng: &mut imp
     let trivial_values: Vec<&[f64]> = used.iter().map(|column| column.values).collect();
     let mut resampled = ResampledGain::new(score, metric, &trivial_values);
     let interval = bca_of_many(n, RESAMPLES, LANES, rng, |resamples, gains| resampled.of(resamples, gains));
-    let verdict = match &interval {
-        Ok(interval) if interval.low95 > 0.0 => GainVerdict::Better,
-        Ok(interval) if interval.high95 <= 0.0 => GainVerdict::NotBetter,
-        _ => GainVerdict::CannotTell,
-    };
+    let verdict = GainVerdict::of(interval.as_ref().ok());
     let names = |columns: &[Column<'_>]| columns.iter().map(|column| column.name.to_owned()).collect();
     let (interval, interval_refusal) = match interval {
         Ok(interval) => (Some(interval), None),

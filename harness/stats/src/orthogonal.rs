@@ -7,6 +7,7 @@ pub(crate) const RANK_TOLERANCE: f64 = 1e-7;
 
 /// Orthonormal columns that span the centred, root-weighted design, and the triangle that leads back:
 /// centred column j = sum over i <= j of `triangle[i][j]` x `columns[i]`.
+#[derive(Debug)]
 pub(crate) struct Orthonormal {
     /// Orthonormal columns, each with one entry a run.
     pub columns: Vec<Vec<f64>>,

@@ -3,8 +3,11 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+/// The random numbers of one stream.
+pub type Generator = ChaCha8Rng;
+
 /// A generator for `label` under `seed`. Different labels give independent streams of one seed.
-pub fn generator(seed: u64, label: &str) -> ChaCha8Rng {
+pub fn generator(seed: u64, label: &str) -> Generator {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     generator.set_stream(fnv1a(label));
     generator

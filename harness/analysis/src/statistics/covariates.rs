@@ -1,35 +1,24 @@
-//! What else is known of the runs of a fit: size, tokens, corpus and held-out loss.
+//! What else is known of the runs of a fit: size, held-out loss, and which differ by the pretraining seed alone.
 
 use std::collections::BTreeMap;
 
 use clmbench_stats::Refusal;
-use clmbench_store::{MetricRow, RunRow};
+use clmbench_store::MetricRow;
 
 use super::Fitted;
-use crate::{inputs::Inputs, learning::heldout_loss, variant::Variant};
+use crate::{
+    inputs::Inputs,
+    learning::heldout_loss,
+    trivial::{self, Covariate},
+    variant::Variant,
+};
 
-/// Name of the covariate.
-pub(super) const SIZE: &str = "log non-embedding parameters";
 /// Name of the covariate.
 pub(super) const LOSS: &str = "held-out loss";
 
-/// A covariate with one value a run.
-pub(super) type Covariate = (&'static str, Vec<f64>);
-
 /// Log non-embedding parameters.
 pub(super) fn size(fitted: &Fitted<'_>) -> Covariate {
-    (SIZE, fitted.runs.iter().map(|run| (run.non_embedding_parameters as f64).ln()).collect())
-}
-
-/// Logs of size, tokens and corpus size: the trivial predictors.
-pub(super) fn trivial(fitted: &Fitted<'_>) -> Result<Vec<Covariate>, Refusal> {
-    let logs = |get: fn(&RunRow) -> Option<u64>| -> Option<Vec<f64>> {
-        fitted.runs.iter().map(|run| get(run).map(|count| (count as f64).ln())).collect()
-    };
-    match (logs(|run| run.tokens), logs(|run| run.corpus_molecules)) {
-        (Some(tokens), Some(corpus)) => Ok(vec![size(fitted), ("log tokens", tokens), ("log corpus size", corpus)]),
-        _ => Err(Refusal::NoValues { what: "tokens and corpus of a checkpoint of others are not known".to_owned() }),
-    }
+    trivial::size(fitted.runs.iter().copied())
 }
 
 /// Held-out losses of last annealed checkpoints, by held-out sample and setting of the metric, then by run: value and standard error.

@@ -13,6 +13,7 @@ mod influence;
 mod numbers;
 mod over_tasks;
 mod pooled;
+mod pooled_gain;
 mod power_law;
 mod q2;
 #[cfg(test)]
@@ -51,6 +52,7 @@ pub fn statistic_rows(inputs: &Inputs, fits: &[FitRow]) -> Result<Vec<StatisticR
     rows.par_extend(fitted.par_iter().flat_map_iter(stratum::rows));
     rows.extend(elastic_net::rows(&fitted));
     rows.extend(pooled::rows(&over_tasks, inputs.useful_effect));
+    rows.extend(pooled_gain::rows(&over_tasks));
     rows.par_extend(fitted.par_iter().flat_map_iter(reliability::rows));
     rows.par_extend(fitted.par_iter().flat_map_iter(selection::rows));
     rows.extend(power_law::rows(inputs)?);

@@ -103,6 +103,11 @@ impl<'a> OverTasks<'a> {
         &self.first.row.metric
     }
 
+    /// Whether it is one of the trivial predictors, which gains are measured over.
+    pub fn is_trivial(&self) -> bool {
+        self.first.row.trivial
+    }
+
     /// The Holm family, that of its fits.
     pub fn family(&self) -> &'a str {
         &self.first.details.family

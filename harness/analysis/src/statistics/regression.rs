@@ -10,9 +10,9 @@ use serde_json::json;
 
 use super::{
     Fitted,
-    covariates::{Covariate, trivial},
     numbers::{about, detailed, ended_if, inferred, refused, valued},
 };
+use crate::trivial::{Covariate, trivial};
 
 const KIND: &str = "regression";
 
@@ -49,7 +49,8 @@ fn simple(fitted: &Fitted<'_>) -> Vec<StatisticRow> {
 }
 
 fn multiple(fitted: &Fitted<'_>) -> Vec<StatisticRow> {
-    let found = fitted.usable().and_then(|()| trivial(fitted)).and_then(|covariates| fit_with(fitted, &covariates));
+    let found =
+        fitted.usable().and_then(|()| trivial(fitted.runs.iter().copied())).and_then(|covariates| fit_with(fitted, &covariates));
     let (fit, dropped) = match found {
         Ok(found) => found,
         Err(refusal) => return vec![refused(fitted.statistic(KIND, "multiple_r2"), &refusal)],

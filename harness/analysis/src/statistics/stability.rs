@@ -1,11 +1,13 @@
-//! How far the ranking of predictors holds: metrics ranked by their mean r over tasks, in pools of resampled runs and tasks.
+//! How far the rankings of predictors hold: metrics ranked by their mean r, or mean gain, over tasks, in pools of resampled runs and tasks.
 //!
 //! Metrics are compared on the same data. Ranked are those that have every task of the set that most metrics have, over the runs that
 //! they all share; the others are refused and say what they lack. A resample draws runs once for all metrics and tasks, and tasks.
 
+mod by_gain;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use clmbench_stats::{Refusal, SMALLEST_N_FOR_INTERVALS, Task, TwoWay, generator, rank_stability, resampled_counts};
+use clmbench_stats::{Generator, Refusal, SMALLEST_N_FOR_INTERVALS, Task, TwoWay, generator, rank_stability, resampled_counts};
 use clmbench_store::StatisticRow;
 use rayon::prelude::*;
 use serde_json::json;
@@ -21,13 +23,6 @@ const KIND: &str = "stability";
 const RESAMPLES: usize = 999;
 /// A metric with fewer than this share of the most runs is not ranked, since it would take runs from all others.
 const LEAST_SHARE_OF_RUNS: f64 = 0.75;
-
-/// A metric that is ranked.
-struct Entry<'a> {
-    over: &'a OverTasks<'a>,
-    columns: TwoWay,
-    mean: f64,
-}
 
 /// What a ranking stands on.
 struct Common<'a> {
@@ -55,12 +50,12 @@ impl<'a> Common<'a> {
     }
 
     /// Why a metric is not ranked, if so.
-    fn lacking(&self, over: &OverTasks<'_>) -> Option<Refusal> {
+    fn lacking(&self, over: &OverTasks<'_>, value: &str) -> Option<Refusal> {
         let own = tasks(over);
         let missing: Vec<&str> = self.tasks.iter().copied().filter(|task| !own.contains(task)).collect();
         if let [first, ..] = missing[..] {
             let (all, missing) = (self.tasks.len(), missing.len());
-            let what = format!("the ranking is over {all} tasks, and it has no r on {missing} of them ({first} the first)");
+            let what = format!("the ranking is over {all} tasks, and it has no {value} on {missing} of them ({first} the first)");
             return Some(Refusal::NoValues { what });
         }
         let runs = over.runs.len();
@@ -73,20 +68,81 @@ fn tasks<'a>(over: &'a OverTasks<'_>) -> BTreeSet<&'a str> {
     over.names.iter().map(String::as_str).collect()
 }
 
-/// For each ranking (protocol, objective and tokenizer): of every metric its mean rank and its chances to be first and among the first
-/// three; of the ranking the mean Kendall tau with a resampled one.
+/// How a ranking is made, with the names of its rows.
+struct By {
+    rank: &'static str,
+    top1: &'static str,
+    top3: &'static str,
+    tau: &'static str,
+    /// Stream of the resampled pools.
+    stream: &'static str,
+    /// What a metric needs to be ranked.
+    value: &'static str,
+    values: fn(&[Candidate<'_>], &Common<'_>, &mut Generator) -> Result<Values, Refusal>,
+}
+
+const BY_R: By =
+    By { rank: "mean_rank", top1: "top1", top3: "top3", tau: "kendall_tau", stream: "stability", value: "r", values: by_r };
+const BY_GAIN: By = By {
+    rank: "gain_mean_rank",
+    top1: "gain_top1",
+    top3: "gain_top3",
+    tau: "gain_kendall_tau",
+    stream: "stability by gain",
+    value: "gain",
+    values: by_gain::values,
+};
+
+/// A metric that has what a ranking stands on.
+struct Candidate<'a> {
+    over: &'a OverTasks<'a>,
+    /// Metric and score a task, in the order of the tasks' names, over the runs of the ranking.
+    columns: Vec<(Vec<f64>, Vec<f64>)>,
+}
+
+impl<'a> Candidate<'a> {
+    fn of(over: &'a OverTasks<'a>, common: &Common<'_>) -> Option<Self> {
+        if common.lacking(over, "").is_some() {
+            return None;
+        }
+        let kept: Vec<usize> = (0..over.runs.len()).filter(|&run| common.runs.contains(over.runs[run])).collect();
+        let pick = |values: &[f64]| kept.iter().map(|&run| values[run]).collect::<Vec<f64>>();
+        let of_ranking = over.names.iter().zip(&over.columns).filter(|(name, _)| common.tasks.contains(name.as_str()));
+        let columns: BTreeMap<&str, (Vec<f64>, Vec<f64>)> =
+            of_ranking.map(|(name, (metric, score))| (name.as_str(), (pick(metric), pick(score)))).collect();
+        Some(Self { over, columns: columns.into_values().collect() })
+    }
+}
+
+/// What metrics are ranked by.
+struct Values {
+    /// Of all runs and tasks, an entry a candidate; none of one that cannot be ranked.
+    full: Vec<Option<f64>>,
+    /// Of each resampled pool.
+    draws: Vec<Vec<Option<f64>>>,
+}
+
+/// For each ranking (protocol, objective and tokenizer), by r and by gain: of every metric its mean rank and its chances to be first and
+/// among the first three; of the ranking the mean Kendall tau with a resampled one. Trivial predictors, which gains are measured over, are
+/// not ranked by gain.
 pub(super) fn rows(all: &[OverTasks<'_>]) -> Vec<StatisticRow> {
     let mut rankings: BTreeMap<&str, Vec<&OverTasks<'_>>> = BTreeMap::new();
     for over in all {
         rankings.entry(over.family()).or_default().push(over);
     }
-    rankings.into_iter().flat_map(|(family, metrics)| ranking(family, &metrics)).collect()
+    let both = |(family, metrics): (&str, Vec<&OverTasks<'_>>)| {
+        let mut rows = ranking(&BY_R, family, &metrics);
+        let gaining: Vec<&OverTasks<'_>> = metrics.into_iter().filter(|over| !over.is_trivial()).collect();
+        rows.extend(ranking(&BY_GAIN, family, &gaining));
+        rows
+    };
+    rankings.into_iter().flat_map(both).collect()
 }
 
-fn ranking(family: &str, metrics: &[&OverTasks<'_>]) -> Vec<StatisticRow> {
+fn ranking(by: &By, family: &str, metrics: &[&OverTasks<'_>]) -> Vec<StatisticRow> {
     let common = Common::of(metrics);
     let (runs, tasks) = (common.runs.len(), common.tasks.len());
-    let entries: Vec<Entry<'_>> = metrics.iter().filter_map(|over| entry(over, &common)).collect();
+    let empty = |over: &OverTasks<'_>| [by.rank, by.top1, by.top3].map(|name| over.statistic(KIND, name));
     let refuse = |refusal: &Refusal| metrics.iter().flat_map(|over| empty(over)).map(|row| refused(row, refusal)).collect();
     if tasks < 2 {
         return refuse(&Refusal::TooFewTasks { what: "resampling a ranking".to_owned(), n: 1, needed: 2 });
@@ -95,22 +151,35 @@ fn ranking(family: &str, metrics: &[&OverTasks<'_>]) -> Vec<StatisticRow> {
         let (n, needed) = (runs, SMALLEST_N_FOR_INTERVALS);
         return refuse(&Refusal::TooFew { what: "resampling a ranking".to_owned(), n, needed });
     }
-    let mut rng = generator(SEED, &format!("stability {family}"));
-    let counts: Vec<(Vec<u32>, Vec<u32>)> =
-        (0..RESAMPLES).map(|_| (resampled_counts(runs, &mut rng), resampled_counts(tasks, &mut rng))).collect();
-    let draws: Vec<Vec<Option<f64>>> =
-        counts.par_iter().map(|(runs, tasks)| entries.iter().map(|entry| entry.columns.mean(runs, tasks)).collect()).collect();
-    let full: Vec<f64> = entries.iter().map(|entry| entry.mean).collect();
-    let found = match rank_stability(&full, &draws) {
+    let candidates: Vec<Candidate<'_>> = metrics.iter().filter_map(|over| Candidate::of(over, &common)).collect();
+    let mut rng = generator(SEED, &format!("{} {family}", by.stream));
+    let mut values = match (by.values)(&candidates, &common, &mut rng) {
+        Ok(values) => values,
+        Err(refusal) => return refuse(&refusal),
+    };
+    // What has no value is not ranked, and what has one in few of the pools only.
+    let (mut entries, mut full, mut seldom) = (Vec::new(), Vec::new(), BTreeMap::new());
+    for (place, candidate) in candidates.iter().enumerate() {
+        let Some(value) = values.full[place] else { continue };
+        let usable = values.draws.iter().filter(|draw| draw[place].is_some()).count();
+        if 2 * usable < values.draws.len() {
+            seldom.insert(candidate.over.label(), Refusal::Degenerate { usable, draws: values.draws.len() });
+        } else {
+            entries.push(place);
+            full.push(value);
+        }
+    }
+    values.draws.iter_mut().for_each(|draw| *draw = entries.iter().map(|&place| draw[place]).collect());
+    let found = match rank_stability(&full, &values.draws) {
         Ok(found) => found,
         Err(refusal) => return refuse(&refusal),
     };
     let mut rows = Vec::new();
     for over in metrics {
         let three = empty(over);
-        let Some(place) = entries.iter().position(|entry| std::ptr::eq(entry.over, *over)) else {
-            let constant = || Refusal::NoValues { what: "no r over the tasks of the ranking to rank by".to_owned() };
-            let none = common.lacking(over).unwrap_or_else(constant);
+        let Some(place) = entries.iter().position(|&place| std::ptr::eq(candidates[place].over, *over)) else {
+            let none = || Refusal::NoValues { what: format!("no {} over the tasks of the ranking to rank by", by.value) };
+            let none = common.lacking(over, by.value).or_else(|| seldom.remove(&over.label())).unwrap_or_else(none);
             rows.extend(three.map(|row| refused(row, &none)));
             continue;
         };
@@ -127,8 +196,8 @@ fn ranking(family: &str, metrics: &[&OverTasks<'_>]) -> Vec<StatisticRow> {
             [valued(rank, spread.mean), valued(top1, spread.top1), valued(top3, spread.top3)].map(|row| detailed(row, &details)),
         );
     }
-    if let Some(first) = entries.first() {
-        let mut row = first.over.statistic(KIND, "kendall_tau");
+    if let Some(&first) = entries.first() {
+        let mut row = candidates[first].over.statistic(KIND, by.tau);
         (row.metric, row.pool, row.n) = (None, None, runs as u32);
         (row.low90, row.high90) = (Some(found.tau90.0), Some(found.tau90.1));
         (row.low95, row.high95) = (Some(found.tau95.0), Some(found.tau95.1));
@@ -138,136 +207,23 @@ fn ranking(family: &str, metrics: &[&OverTasks<'_>]) -> Vec<StatisticRow> {
     rows
 }
 
-/// A metric with a mean r over the tasks and runs of the ranking.
-fn entry<'a>(over: &'a OverTasks<'a>, common: &Common<'_>) -> Option<Entry<'a>> {
-    if common.lacking(over).is_some() {
-        return None;
-    }
-    let kept: Vec<usize> = (0..over.runs.len()).filter(|&run| common.runs.contains(over.runs[run])).collect();
-    let pick = |values: &[f64]| kept.iter().map(|&run| values[run]).collect::<Vec<f64>>();
-    let of_ranking = over.names.iter().zip(&over.columns).filter(|(name, _)| common.tasks.contains(name.as_str()));
-    // In the order of the names, which is that of all metrics.
-    let columns: BTreeMap<&str, (Vec<f64>, Vec<f64>)> =
-        of_ranking.map(|(name, (metric, score))| (name.as_str(), (pick(metric), pick(score)))).collect();
-    let tasks: Vec<Task<'_>> = columns.iter().map(|(name, (metric, score))| Task { name, metric, score }).collect();
-    let columns = TwoWay::new(&tasks).ok()?;
-    let mean = columns.mean(&vec![1; kept.len()], &vec![1; tasks.len()])?;
-    Some(Entry { over, columns, mean })
-}
-
-fn empty(over: &OverTasks<'_>) -> [StatisticRow; 3] {
-    ["mean_rank", "top1", "top3"].map(|name| over.statistic(KIND, name))
+/// Mean r over tasks.
+fn by_r(candidates: &[Candidate<'_>], common: &Common<'_>, rng: &mut Generator) -> Result<Values, Refusal> {
+    let (runs, tasks) = (common.runs.len(), common.tasks.len());
+    let sorted = |candidate: &Candidate<'_>| {
+        let named = common.tasks.iter().zip(&candidate.columns);
+        let tasks: Vec<Task<'_>> = named.map(|(name, (metric, score))| Task { name, metric, score }).collect();
+        TwoWay::new(&tasks).ok()
+    };
+    let columns: Vec<Option<TwoWay>> = candidates.iter().map(sorted).collect();
+    let of = |runs: &[u32], tasks: &[u32]| -> Vec<Option<f64>> {
+        columns.iter().map(|columns| columns.as_ref().and_then(|columns| columns.mean(runs, tasks))).collect()
+    };
+    let counts: Vec<(Vec<u32>, Vec<u32>)> =
+        (0..RESAMPLES).map(|_| (resampled_counts(runs, rng), resampled_counts(tasks, rng))).collect();
+    let draws = counts.par_iter().map(|(runs, tasks)| of(runs, tasks)).collect();
+    Ok(Values { full: of(&vec![1; runs], &vec![1; tasks]), draws })
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::{
-        fit::fit_rows,
-        inputs::Inputs,
-        sample::{metric_info, metric_row, score_row, suite},
-        statistics::fitted,
-    };
-
-    fn of(inputs: &Inputs) -> Vec<StatisticRow> {
-        let fits = fit_rows(inputs).unwrap();
-        let fitted = fitted(inputs, &fits).unwrap();
-        rows(&OverTasks::all(&fitted))
-    }
-
-    fn named<'r>(rows: &'r [StatisticRow], metric: &str, name: &str) -> &'r StatisticRow {
-        rows.iter().find(|row| row.metric.as_deref() == Some(metric) && row.name == name).unwrap()
-    }
-
-    /// Two tasks that the loss ranks well, and a metric that is noise.
-    fn two_tasks(n: usize) -> Inputs {
-        let mut inputs = suite(n);
-        inputs.infos.push(metric_info("loss/noise"));
-        for number in 0..n {
-            let run = format!("run{number:03}");
-            let mut row = score_row(&run, 5.0 - 0.1 * number as f64 + 0.05 * ((number * 5) % 7) as f64);
-            row.dataset = "esol".into();
-            (row.data_digest, row.split_digest) = ("esol data".into(), "esol split".into());
-            inputs.scores.push(row);
-            inputs.metrics.push(metric_row(&run, "loss/noise", ((number * 11) % 17) as f64));
-        }
-        inputs
-    }
-
-    #[test]
-    fn a_clear_winner_stays_first() {
-        let rows = of(&two_tasks(24));
-        assert_eq!(rows.len(), 10, "three a metric and one of the ranking");
-        let loss = named(&rows, "loss/mlm_loss", "mean_rank");
-        assert!(loss.value.unwrap() < 1.01 && loss.high90 == Some(1.0), "{loss:?}");
-        assert!(named(&rows, "loss/mlm_loss", "top1").value.unwrap() > 0.99);
-        assert!(named(&rows, "loss/noise", "mean_rank").value.unwrap() > 2.0);
-        assert_eq!(named(&rows, "loss/noise", "top3").value, Some(1.0));
-        let chances: f64 = rows.iter().filter(|row| row.name == "top1").map(|row| row.value.unwrap()).sum();
-        assert!((chances - 1.0).abs() < 1e-9, "one of them is first");
-        let tau = rows.iter().find(|row| row.name == "kendall_tau").unwrap();
-        assert!(tau.metric.is_none() && tau.value.unwrap() > 0.3 && tau.low90 <= tau.value && tau.value <= tau.high90);
-    }
-
-    #[test]
-    fn metrics_that_agree_everywhere_share_the_first_place() {
-        let mut inputs = two_tasks(24);
-        for number in 0..24 {
-            let loss =
-                inputs.metrics.iter().find(|row| row.metric == "loss/mlm_loss" && row.run == format!("run{number:03}")).unwrap();
-            let twin = metric_row(&format!("run{number:03}"), "loss/twin", 2.0 * loss.value);
-            inputs.metrics.push(twin);
-        }
-        inputs.infos.push(metric_info("loss/twin"));
-        let rows = of(&inputs);
-        let (loss, twin) = (named(&rows, "loss/mlm_loss", "top1"), named(&rows, "loss/twin", "top1"));
-        assert!((loss.value.unwrap() - twin.value.unwrap()).abs() < 1e-9 && loss.value.unwrap() < 0.51);
-        assert!(named(&rows, "loss/twin", "mean_rank").value.unwrap() >= 1.5);
-    }
-
-    /// A metric on two of three tasks is not ranked beside those on all, and one with few runs takes none from the others.
-    #[test]
-    fn ranked_on_the_same_tasks_and_runs() {
-        let mut inputs = two_tasks(24);
-        for number in 0..24 {
-            let mut row = score_row(&format!("run{number:03}"), 4.0 - 0.1 * number as f64 + 0.05 * ((number * 3) % 7) as f64);
-            row.dataset = "lipo".into();
-            (row.data_digest, row.split_digest) = ("lipo data".into(), "lipo split".into());
-            inputs.scores.push(row);
-        }
-        let before = of(&inputs);
-        for name in ["loss/partial", "loss/seldom"] {
-            inputs.infos.push(metric_info(name));
-        }
-        for number in 0..24 {
-            let run = format!("run{number:03}");
-            if number < 12 {
-                inputs.metrics.push(metric_row(&run, "loss/seldom", number as f64));
-            }
-            for dataset in ["esol", "lipo"] {
-                let mut row = metric_row(&run, "loss/partial", number as f64);
-                row.dataset = Some((format!("{dataset} data"), format!("{dataset} split"), "expt".into()));
-                inputs.metrics.push(row);
-            }
-        }
-        let rows = of(&inputs);
-        let partial = named(&rows, "loss/partial", "mean_rank");
-        let reason = "the ranking is over 3 tasks, and it has no r on 1 of them (freesolv/expt the first)";
-        assert_eq!((partial.value, partial.reason.as_deref()), (None, Some(reason)));
-        let seldom = named(&rows, "loss/seldom", "top1");
-        assert_eq!((seldom.n, seldom.refusal.as_deref()), (12, Some("too_few")));
-        for name in ["mean_rank", "top1"] {
-            let (loss, alone) = (named(&rows, "loss/mlm_loss", name), named(&before, "loss/mlm_loss", name));
-            assert_eq!((loss.value, loss.low90), (alone.value, alone.low90), "the others stay as they are without them");
-        }
-    }
-
-    #[test]
-    fn refused_below_eight_runs_and_with_one_task() {
-        let rows = of(&two_tasks(7));
-        assert!(rows.len() == 9 && rows.iter().all(|row| row.refusal.as_deref() == Some("too_few")));
-        let one = of(&suite(12));
-        assert!(one.len() == 6 && one.iter().all(|row| row.value.is_none() && row.refusal.is_some()), "{one:?}");
-    }
-}
+mod tests;

@@ -13,10 +13,11 @@ pub enum Leaderboard {
     ///
     /// Every row says n (independent runs), an interval, a verdict (predicts, does not predict, cannot tell, refused),
     /// the gain over size, tokens and corpus, and the smallest correlation this design could have found. Of many fits it shows each
-    /// metric over all tasks first, with how stable its rank is under resampled runs and tasks.
+    /// metric over all tasks first, by its mean gain, with how stable that rank is under resampled runs and tasks.
     #[command(after_help = "Example:
   clmbench leaderboard predictors
   clmbench leaderboard predictors --dataset bace --protocol probe
+  clmbench leaderboard predictors --sort r
   clmbench leaderboard predictors --overall --md
   clmbench leaderboard predictors --sort=-gain --columns metric,dataset,gain,gain_low,gain_high
   clmbench leaderboard predictors --only-changed --since yesterday.json
@@ -36,7 +37,7 @@ pub enum Leaderboard {
 }
 
 /// Arguments of the leaderboards. What is not shown still counts: p-values are those of all fits.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct BoardArguments {
     /// Name of the suite; the newest of the store if left out
     #[arg(long, value_name = "NAME")]
@@ -60,6 +61,8 @@ pub struct BoardArguments {
     #[arg(long)]
     pub all: bool,
     /// Sort by a column, -COLUMN the largest first; models within their ranking
+    ///
+    /// Of predictors also `gain` (what the board over all tasks stands by) and `r`: the whole board in that order, best first.
     #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
     pub sort: Option<String>,
     /// Only these columns, those of --json

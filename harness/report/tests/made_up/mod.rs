@@ -100,6 +100,7 @@ pub fn predictors(rows: Vec<PredictorRow>) -> PredictorBoard {
         generated_by: "clmbench test",
         rows,
         pooled: vec![],
+        order: clmbench_analysis::Order::default(),
         suite: "demo".into(),
         expect: Some("cannot_tell".into()),
         useful_effect: 0.5,

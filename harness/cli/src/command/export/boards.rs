@@ -111,7 +111,7 @@ pub const MODELS: [Column; 48] = [
 ];
 
 /// Columns of `leaderboard predictors --overall`.
-pub const POOLED: [Column; 26] = [
+pub const POOLED: [Column; 36] = [
     column("rank", Kind::Whole, "place in its protocol"),
     column("metric", Kind::Text, "family/name, with parameters where there are several"),
     column("protocol", Kind::Text, "probe or finetune"),
@@ -129,14 +129,24 @@ pub const POOLED: [Column; 26] = [
     column("refusal", Kind::Text, "typed reason of a refusal"),
     column("reversed", Kind::Flag, "significant against the metric's claim"),
     column("mde", Kind::Number, "smallest |r| of one task detectable with n runs, 80 % power"),
+    column("gain", Kind::Number, "mean gain over the trivial predictors; none of these themselves"),
+    column("gain_low", Kind::Number, "lower 95 % end of it, over runs, jointly for all tasks"),
+    column("gain_high", Kind::Number, "upper 95 % end of it"),
+    column("gain_verdict", Kind::Text, "better, not_better or cannot_tell"),
+    column("gain_reason", Kind::Text, "how that came about, or why there is no gain"),
+    column("gain_mean_rank", Kind::Number, "mean rank by gain over resampled runs and tasks"),
+    column("gain_mean_rank_low90", Kind::Number, "lower 90 % end of that rank"),
+    column("gain_mean_rank_high90", Kind::Number, "upper 90 % end of that rank"),
+    column("gain_top1", Kind::Number, "share of resamples in which it is the first by gain"),
+    column("gain_top3", Kind::Number, "share of resamples in which it is among the first three by gain"),
     column("gain_better", Kind::Whole, "tasks whose gain over the trivial predictors is better"),
     column("gain_not_better", Kind::Whole, "tasks whose gain is not"),
     column("gain_tasks", Kind::Whole, "tasks with a gain"),
-    column("mean_rank", Kind::Number, "mean rank over resampled runs and tasks"),
-    column("mean_rank_low90", Kind::Number, "lower 90 % end of the rank"),
-    column("mean_rank_high90", Kind::Number, "upper 90 % end of the rank"),
-    column("top1", Kind::Number, "share of resamples in which it is the first"),
-    column("top3", Kind::Number, "share of resamples in which it is among the first three"),
+    column("mean_rank", Kind::Number, "mean rank by r over resampled runs and tasks"),
+    column("mean_rank_low90", Kind::Number, "lower 90 % end of that rank"),
+    column("mean_rank_high90", Kind::Number, "upper 90 % end of that rank"),
+    column("top1", Kind::Number, "share of resamples in which it is the first by r"),
+    column("top3", Kind::Number, "share of resamples in which it is among the first three by r"),
     column("unreliable_tasks", Kind::Words, "tasks whose scores have a reliability below .5"),
 ];
 

@@ -26,12 +26,14 @@ pub struct Listing {
     pub usual: &'static [&'static str],
     /// Whether rows say what changed.
     pub changes: bool,
+    /// What else `--sort` takes: orders of the whole board, which are no columns.
+    pub orders: Vec<&'static str>,
 }
 
 impl Listing {
     /// All rows with all columns.
     pub fn new(schema: &'static str, columns: &[Column], rows: Vec<Value>) -> Self {
-        Self { schema, columns: columns.to_vec(), rows, usual: &[], changes: false }
+        Self { schema, columns: columns.to_vec(), rows, usual: &[], changes: false, orders: Vec::new() }
     }
 
     /// Sorts and chooses columns as the arguments say; rows are sorted among those of which `within` says the same.
@@ -44,7 +46,16 @@ impl Listing {
         }
         if let Some(sort) = &choice.sort {
             let (name, largest_first) = sort.strip_prefix('-').map_or((sort.as_str(), false), |name| (name, true));
-            let name = self.known(name)?.name;
+            let name = match self.known(name) {
+                Err(CliError::Usage { message, hint }) if !self.orders.is_empty() => {
+                    let hint = format!(
+                        "--sort takes {} (the board in that order, best first), or a column: {hint}",
+                        self.orders.join(", ")
+                    );
+                    return Err(CliError::Usage { message, hint });
+                }
+                known => known?.name,
+            };
             let mut groups: Vec<String> = Vec::new();
             let mut keyed: Vec<(usize, Value)> = Vec::new();
             for row in std::mem::take(&mut self.rows) {

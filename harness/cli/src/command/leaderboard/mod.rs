@@ -6,7 +6,7 @@ mod previous;
 
 use std::collections::BTreeSet;
 
-use clmbench_analysis::{Compared, ModelRow, PredictorRow, Standings, standings};
+use clmbench_analysis::{Compared, ModelRow, Order, PredictorRow, Standings, standings};
 use clmbench_store::{Store, SuiteRow};
 use serde_json::{Map, Value};
 
@@ -29,14 +29,21 @@ pub fn predictors(choice: &BoardArguments, global: &Global, console: Console) ->
     let store = Store::open_reader(&global.store)?;
     let suite = store.suite(choice.suite.as_deref())?;
     let mut board = clmbench_analysis::predictors(&store, suite.id)?;
+    // An order of the whole board, unlike a column that its rows are sorted by.
+    let order = choice.sort.as_deref().and_then(order);
+    let choice = &BoardArguments { sort: choice.sort.clone().filter(|_| order.is_none()), ..choice.clone() };
+    if let Some(order) = order {
+        board.order_by(order);
+    }
     if choice.overall {
         over_all_tasks(choice)?;
         keep(&mut board.pooled, |row| Named::new("all tasks", "", &row.protocol, &row.pool), choice, &suite.name)?;
         if board.pooled.is_empty() {
             console.note("no statistics over all tasks are stored: `clmbench run SUITE` fits anew");
         }
-        let mut listing = Listing::new("leaderboard-pooled/1", &POOLED, objects(&board.pooled)?);
+        let mut listing = Listing::new("leaderboard-pooled/2", &POOLED, objects(&board.pooled)?);
         let pools: BTreeSet<&str> = board.pooled.iter().map(|row| row.pool.as_str()).collect();
+        listing.orders = ORDERS.map(|(name, _)| name).to_vec();
         listing.usual = if pools.len() > 1 { &POOLED_USUAL } else { &POOLED_USUAL[1..] };
         listing.arrange(choice, |_| String::new())?;
         if listing.is_plain(choice) && !board.pooled.is_empty() {
@@ -54,6 +61,7 @@ pub fn predictors(choice: &BoardArguments, global: &Global, console: Console) ->
     }
     let chosen = kept(&mut rows, &mut board.rows, named_fit, choice, &suite)?;
     let mut listing = Listing::new("leaderboard-predictors/1", &FITS, chosen);
+    listing.orders = ORDERS.map(|(name, _)| name).to_vec();
     listing.usual = &PREDICTORS_USUAL;
     listing.changes = choice.only_changed;
     listing.arrange(choice, |_| String::new())?;
@@ -120,6 +128,13 @@ pub fn models(choice: &BoardArguments, global: &Global, console: Console) -> Res
     listing.print(choice, &suite.name, console)
 }
 
+/// Orders of the board of predictors over all tasks, as `--sort` names them.
+const ORDERS: [(&str, Order); 2] = [("gain", Order::Gain), ("r", Order::R)];
+
+fn order(sort: &str) -> Option<Order> {
+    ORDERS.iter().find(|(name, _)| *name == sort).map(|(_, order)| *order)
+}
+
 /// Columns of a Markdown table, and of a sorted one, that does not name its own: each number with its uncertainty.
 const PREDICTORS_USUAL: [&str; 14] = [
     "rank",
@@ -138,20 +153,24 @@ const PREDICTORS_USUAL: [&str; 14] = [
     "verdict",
 ];
 /// The pool alone is not always said.
-const POOLED_USUAL: [&str; 14] = [
+const POOLED_USUAL: [&str; 18] = [
     "pool",
     "rank",
     "metric",
     "protocol",
     "n",
     "n_tasks",
+    "gain",
+    "gain_low",
+    "gain_high",
+    "gain_verdict",
+    "gain_mean_rank",
+    "gain_mean_rank_low90",
+    "gain_mean_rank_high90",
     "spearman",
     "spearman_low",
     "spearman_high",
     "p_value",
-    "mean_rank",
-    "mean_rank_low90",
-    "mean_rank_high90",
     "verdict",
 ];
 const MODELS_USUAL: [&str; 9] = ["rank", "tied_with_best", "label", "dataset", "task", "protocol", "score", "value", "std_error"];
