@@ -154,6 +154,23 @@ fn sorting_and_filters_move_rows_and_no_number() {
     }
     let error = bench.clmbench(&["leaderboard", "predictors", "--task", "none"]).code(2).stderr;
     assert!(error.contains("alpha affinity (probe; "), "{error}");
+    // The board as a whole, by gain or by r, best first.
+    for (order, column) in [("gain", "gain"), ("r", "spearman")] {
+        let board = rows(&bench, &["predictors", "--overall", "--sort", order]);
+        for block in board.chunk_by(|left, right| left["rank"].as_u64() < right["rank"].as_u64()) {
+            let values: Vec<f64> = block.iter().filter_map(|row| row[column].as_f64()).collect();
+            assert!(values.is_sorted_by(|left, right| left >= right) && block[0]["rank"] == 1, "{order}: {values:?}");
+        }
+        let table = bench.clmbench(&["leaderboard", "predictors", "--sort", order]).code(0).stdout;
+        // Four runs have no gain.
+        assert!(table.contains("Rows stand by r") && table.contains("Predictors of transfer"), "{table}");
+    }
+    assert_eq!(rows(&bench, &["predictors", "--overall", "--sort", "gain"]), rows(&bench, &["predictors", "--overall"]));
+    for board in [&["predictors"][..], &["predictors", "--overall"]] {
+        let error = bench.clmbench(&[&["leaderboard"], board, &["--sort", "gian"]].concat()).code(2).stderr;
+        let error = error.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(error.contains("no column `gian`") && error.contains("--sort takes gain, r (the board in that order"), "{error}");
+    }
     // Models stay within their ranking.
     let models = rows(&bench, &["models", "--sort", "label"]);
     for ranking in rankings(&models).values() {
@@ -198,6 +215,16 @@ fn what_changed_since_an_earlier_board_and_since_the_fits_before() {
     assert_eq!(text(&found[0], "changed"), format!("verdict predicts -> {}", text(&all[1], "verdict")));
     let table = bench.clmbench(&since).code(0).stdout;
     assert!(table.contains("verdict predicts ->"), "{table}");
+    // What is gone is counted among what was asked for.
+    board["rows"].as_array_mut().unwrap().push(json!({"metric": "x", "dataset": "beta", "protocol": "probe", "suite": "both"}));
+    fs::write(bench.path("board.json"), board.to_string()).unwrap();
+    assert!(bench.clmbench(&since).code(0).stderr.contains("gone since then: x beta"));
+    let alpha = bench.clmbench(&[&since[..], &["--dataset", "alpha"]].concat()).code(0);
+    assert!(!alpha.stderr.contains("gone"), "{}", alpha.stderr);
+    board["rows"][0]["suite"] = json!("another");
+    fs::write(bench.path("board.json"), board.to_string()).unwrap();
+    let other = bench.clmbench(&since).code(2).stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(other.contains("a board of suite another, and this is one of suite both"), "{other}");
     let wrong = bench.clmbench(&["leaderboard", "models", "--only-changed", "--since", "board.json"]).code(2).stderr;
     assert!(wrong.contains("clmbench leaderboard models --json"), "{wrong}");
     let same = bench.clmbench(&["leaderboard", "models", "--json"]).code(0).stdout;

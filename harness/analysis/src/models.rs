@@ -168,6 +168,8 @@ pub struct ModelRow {
     /// and whether test molecules were among those it was trained on, is not known; `same_weights` where that is another run of the suite;
     /// `out_of_vocabulary` as in the fits, but of this run alone.
     pub flags: Vec<String>,
+    /// Name of the suite.
+    pub suite: String,
 }
 
 /// Ranks every run, control, baseline and the mean predictor by primary score, best first, and compares those of the rankings that
@@ -234,6 +236,7 @@ pub fn model_board(inputs: &Inputs, compared: &Compared) -> ModelBoard {
             None => crate::unscored::NO_SCORE.to_owned(),
         },
     });
+    rows.iter_mut().for_each(|row: &mut ModelRow| row.suite.clone_from(&inputs.suite));
     ModelBoard {
         schema: "clmbench/leaderboard-models/2",
         generated_by: GENERATED_BY,
@@ -459,6 +462,7 @@ impl Ranked<'_> {
         let faults = &self.faults;
         let flags = if faults.is_leaked() && kind != ModelKind::MeanPredictor { vec![LEAKED.to_owned()] } else { Vec::new() };
         ModelRow {
+            suite: String::new(),
             dataset: group.dataset.clone(),
             task: group.task.clone(),
             task_kind: group.task_kind,

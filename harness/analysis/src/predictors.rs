@@ -116,6 +116,8 @@ pub struct PredictorRow {
     pub conflicting_labels: Option<u64>,
     /// What the fit rests on.
     pub details: Details,
+    /// Name of the suite.
+    pub suite: String,
 }
 
 /// Gives the fits of each task their places.
@@ -156,6 +158,7 @@ pub fn predictor_board(
             leaked_test_molecules: None,
             conflicting_labels: None,
             details,
+            suite: suite.to_owned(),
         });
     }
     rows.sort_by(|left, right| {

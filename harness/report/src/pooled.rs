@@ -52,7 +52,8 @@ fn columns(rows: &[&PooledRow], order: Order, width: usize) -> Vec<Column> {
     let column = |get: &dyn Fn(&PooledRow) -> String| rows.iter().map(|row| get(row)).collect::<Vec<String>>();
     let share = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", 100.0 * share));
     let protocol = rows.first().map_or("", |row| row.protocol.as_str());
-    let mut columns = vec![Column::left(&format!("{protocol}, all tasks"), 0, column(&name)).capped((width / 3).saturating_sub(10).max(17))];
+    let mut columns =
+        vec![Column::left(&format!("{protocol}, all tasks"), 0, column(&name)).capped((width / 3).saturating_sub(10).max(17))];
     let metrics: BTreeSet<&str> = rows.iter().map(|row| row.metric.as_str()).collect();
     if metrics.len() < rows.len() {
         columns.push(Column::left("sample", 0, column(&sample)));
@@ -155,7 +156,7 @@ pub(crate) fn lines(board: &PredictorBoard) -> Vec<String> {
         Order::Gain if any(&|row| row.gain.is_some()) => {
             "Rows stand by gain, those without one by r; places that lie in each other's range are not told apart. --sort r: by r."
         }
-        Order::Gain => "Rows stand by r, since no gain is stored.",
+        Order::Gain => "Rows stand by r, since no metric has a gain.",
         Order::R => "Rows stand by r; places that lie in each other's range are not told apart. --sort gain: by gain.",
     };
     let ranked = any(&|row| row.mean_rank.is_some() || row.gain_mean_rank.is_some());

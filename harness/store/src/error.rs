@@ -134,6 +134,20 @@ pub enum StoreError {
         /// Its application id.
         application_id: i64,
     },
+    /// Another store that holds more than is read into memory.
+    #[error("{path} is not taken: its table `{table}` holds {found} {unit}, and {most} are the most that are. Nothing was changed; merge the stores that it was merged from one by one", path = path.display())]
+    TooLarge {
+        /// The database.
+        path: PathBuf,
+        /// The table.
+        table: &'static str,
+        /// What it holds.
+        found: u64,
+        /// `rows` or `bytes of text`.
+        unit: &'static str,
+        /// The limit.
+        most: u64,
+    },
     /// Another store that holds something else than a store would.
     #[error("{path} is not taken: {detail}. Nothing was changed; take only stores that clmbench itself has written", path = path.display())]
     NotMergeable {
@@ -302,6 +316,9 @@ impl StoreError {
             Self::Sqlite { path, source } if path.as_os_str().is_empty() => Self::sqlite(database, source),
             Self::Corrupt { path, detail } if path.as_os_str().is_empty() => {
                 Self::Corrupt { path: database.to_path_buf(), detail }
+            }
+            Self::TooLarge { path, table, found, unit, most } if path.as_os_str().is_empty() => {
+                Self::TooLarge { path: database.to_path_buf(), table, found, unit, most }
             }
             other => other,
         }

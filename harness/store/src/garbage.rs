@@ -18,7 +18,7 @@ use clmbench_protocol::{OutputFile, fault};
 use rusqlite::Transaction;
 use serde::Serialize;
 
-use crate::{CellStatus, Store, StoreError, value::from_json};
+use crate::{CellStatus, Store, StoreError, previous, value::from_json};
 
 /// Name of the report in an artifact folder.
 pub(crate) const REPORT: &str = "cell.json";
@@ -54,6 +54,8 @@ pub enum GarbageKind {
     Work,
     /// A log of a cell that no suite refers to, or of a worker that is gone.
     Log,
+    /// Earlier fits of a suite that is not there, or is to be forgotten.
+    PreviousFits,
 }
 
 impl GarbageKind {
@@ -66,6 +68,7 @@ impl GarbageKind {
             Self::Leftover => "leftover",
             Self::Work => "work",
             Self::Log => "log",
+            Self::PreviousFits => "previous_fits",
         }
     }
 }
@@ -124,6 +127,7 @@ impl Store {
             found.push(Garbage { kind: GarbageKind::Cell, name: identity.clone(), path: None, bytes: 0, why });
         }
         found.extend(self.of_rows(&known)?);
+        found.extend(self.of_suites(&suites)?);
         Ok(found)
     }
 
@@ -196,6 +200,14 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// Earlier fits of suites that are not there once those of these numbers are forgotten.
+    fn of_suites(&self, forgotten: &BTreeSet<i64>) -> Result<Vec<Garbage>, StoreError> {
+        let stay = self.suites()?.into_iter().filter(|suite| !forgotten.contains(&suite.id));
+        let kept: BTreeSet<String> = stay.map(|suite| previous::name(&suite.digest)).collect();
+        let gone = entries(self.root())?.into_iter().filter(|(name, _)| previous::is_one(name) && !kept.contains(name));
+        Ok(gone.map(|(name, path)| item(GarbageKind::PreviousFits, name, path, "earlier fits of a suite that is gone")).collect())
     }
 
     /// Files of the rows that go.

@@ -6,6 +6,7 @@
 //! | `lease` | locked by the one process that may write |
 //! | `artifacts/<identity>/` | files of finished cells |
 //! | `work/<identity>/` | files of cells that are being computed |
+//! | `previous-fits-<16 digits of a suite's digest>.json` | the leaderboard of predictors that the last one replaced |
 //! | `logs/<identity>.log` | what the worker said |
 //!
 //! The life of a cell: [`Store::put_cells`] plans it under a key; when the cells it needs are done, its definition and so
@@ -29,6 +30,7 @@ mod merge;
 mod network;
 mod plan;
 mod prediction;
+mod previous;
 mod progress;
 mod provenance;
 mod query;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clmbench_protocol::{CellOutput, CellSpec, DatasetOutput, Number, Protocol, TaskKind};
+use clmbench_protocol::{CellOutput, CellSpec, Comparable, DatasetOutput, Number, Protocol, TaskKind};
 use clmbench_stats::ScoreName;
 use clmbench_store::{CellStatus, MetricRow, RunRow, ScoreRow, Store};
 use serde_json::{Value, json};
@@ -241,11 +241,14 @@ fn settings_of(store: &Store, cell: &str) -> Result<Value, AnalysisError> {
 }
 
 fn metrics(inputs: &Inputs, runs: &[&str]) -> Result<Vec<MetricRecord>, AnalysisError> {
-    type Key<'a> = (&'a str, &'a str, &'a Option<(String, String, String)>, String);
+    type Key<'a> = (&'a str, &'a str, &'a Option<(String, String, String)>, String, Option<(&'a str, &'a str)>);
     let mut groups: BTreeMap<Key<'_>, Vec<Option<&MetricRow>>> = BTreeMap::new();
     for row in inputs.metrics.iter().filter(|row| row.primary && row.last && row.annealed) {
         let Some(place) = runs.iter().position(|run| *run == row.run) else { continue };
-        let key = (row.metric.as_str(), row.params_json.as_str(), &row.dataset, format!("{:?}", row.budget));
+        // Values that mean something on one sample and tokenizer alone are never of one record with others.
+        let same = inputs.info(&row.metric)?.comparable == Comparable::SameEvaluation;
+        let evaluation = same.then_some((row.heldout_digest.as_str(), row.tokenizer_digest.as_str()));
+        let key = (row.metric.as_str(), row.params_json.as_str(), &row.dataset, format!("{:?}", row.budget), evaluation);
         groups.entry(key).or_insert_with(|| vec![None; runs.len()])[place].get_or_insert(row);
     }
     let mut records = Vec::new();

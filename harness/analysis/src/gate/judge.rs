@@ -287,11 +287,9 @@ fn over_runs(values: &[(f64, f64)]) -> (f64, f64, Option<f64>) {
 }
 
 fn of_metric(record: &MetricRecord, candidate: &SideRecord, margin: f64) -> Value {
-    let same = |other: &&MetricRecord| {
-        (&other.metric, &other.params_json, other.budget, &other.dataset)
-            == (&record.metric, &record.params_json, record.budget, &record.dataset)
-    };
-    let other = candidate.metrics.iter().find(same);
+    // Of several samples that of the baseline.
+    let same = || candidate.metrics.iter().filter(|other| other.is_of(record));
+    let other = same().find(|other| record.is_on_the_sample_of(other)).or_else(|| same().next());
     let task = record.dataset.as_ref().map(|(.., task)| task.clone()).unwrap_or_default();
     let row = GateRow {
         name: record.metric.clone(),
@@ -318,9 +316,8 @@ fn of_metric(record: &MetricRecord, candidate: &SideRecord, margin: f64) -> Valu
     };
     let finite = |value: f64| Some(value).filter(|value| value.is_finite());
     let row = GateRow { baseline: finite(first.0), candidate: finite(second.0), ..row };
-    if record.comparable == Comparable::SameEvaluation
-        && (&record.heldout_digest, &record.tokenizer_digest) != (&other.heldout_digest, &other.tokenizer_digest)
-    {
+    let of_other_tokens = record.comparable == Comparable::SameEvaluation && record.tokenizer_digest != other.tokenizer_digest;
+    if of_other_tokens || !record.is_on_the_sample_of(other) {
         let reason =
             "another tokenizer or held-out sample, on which its values mean something else; gate a score instead".to_owned();
         return Value { row, comparison: Err(GateRefusal::NotAlike { reason }) };

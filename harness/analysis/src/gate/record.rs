@@ -178,6 +178,19 @@ pub struct MetricRecord {
     pub error_kind: ErrorKind,
 }
 
+impl MetricRecord {
+    /// Whether both are of one metric in one setting, of the same molecules where it has any.
+    pub fn is_of(&self, other: &Self) -> bool {
+        (&self.metric, &self.params_json, self.budget, &self.dataset)
+            == (&other.metric, &other.params_json, other.budget, &other.dataset)
+    }
+
+    /// Whether both are of one held-out sample, where values mean something on one sample only.
+    pub fn is_on_the_sample_of(&self, other: &Self) -> bool {
+        self.comparable != Comparable::SameEvaluation || self.heldout_digest == other.heldout_digest
+    }
+}
+
 /// The embedding of a dataset's molecules.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SpeedRecord {

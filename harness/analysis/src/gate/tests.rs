@@ -246,6 +246,10 @@ fn a_metric_is_gated_by_its_direction_and_its_own_errors() {
     let candidate = SideRecord { metrics: vec![other], ..SideRecord::default() };
     let refused = judge(&frozen, &candidate, &[], &asked(0.1));
     assert_eq!(refused.rows[0].refusal.as_deref(), Some("not_alike"));
+    // Of several samples that of the baseline is taken, whichever comes first.
+    let mut second = candidate.clone();
+    second.metrics.push(metric(1.2, 0.04));
+    assert_eq!(judge(&frozen, &second, &[], &asked(0.05)).rows[0], judged(1.2, 0.05));
     assert_eq!(refused.overall.verdict, GateVerdict::CannotTell);
 }
 

@@ -120,6 +120,7 @@ fn page(rows: &[Row], removed: bool, forget: &[String]) -> String {
         GarbageKind::Leftover,
         GarbageKind::Work,
         GarbageKind::Log,
+        GarbageKind::PreviousFits,
     ];
     let mut text = String::new();
     for kind in kinds.map(GarbageKind::word).into_iter().chain(["description"]) {

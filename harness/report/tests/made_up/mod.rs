@@ -84,6 +84,7 @@ pub fn predictor(metric: &str, n: u32, spearman: f64, trivial: bool) -> Predicto
         excluded: vec![],
     };
     PredictorRow {
+        suite: "demo".into(),
         rank: 1,
         fit,
         spearman_low90: None,
@@ -127,6 +128,7 @@ pub fn demo() -> PredictorBoard {
 pub fn model(rank: u32, kind: ModelKind, label: &str, value: f64) -> ModelRow {
     let run = kind == ModelKind::Run;
     ModelRow {
+        suite: "demo".into(),
         dataset: "freesolv".into(),
         task: "expt".into(),
         task_kind: TaskKind::Regression,

@@ -13,6 +13,7 @@ mod apply;
 mod decide;
 mod files;
 mod foreign;
+mod limits;
 mod theirs;
 
 use std::path::{Path, PathBuf};
@@ -172,7 +173,8 @@ impl Store {
     /// `verify` says what is wrong with an identity and its definition.
     ///
     /// # Errors
-    /// [`StoreError::NotMergeable`] where the other database is not what a store writes; [`StoreError::Foreign`], [`StoreError::Newer`],
+    /// [`StoreError::NotMergeable`] where the other database is not what a store writes; [`StoreError::TooLarge`] where it holds more than
+    /// is read; [`StoreError::Foreign`], [`StoreError::Newer`],
     /// [`StoreError::Corrupt`], [`StoreError::Missing`]. Then nothing is changed here. [`StoreError::DiskFull`] and others of writing: no row is
     /// changed. Those of [`Store::open_writer`].
     pub fn merge(

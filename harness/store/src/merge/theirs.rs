@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clmbench_protocol::{CellSpec, OutputFile, PluginManifest};
 use rusqlite::{Row, Transaction};
 
+use super::limits;
 use crate::{
     GateBaselineRow, GateJudgementRow, NewSuite, StoreError, gate,
     plan::{self, dependencies},
@@ -61,11 +62,12 @@ pub(super) struct TheirPlugin {
 /// Reads it all, every value as its type.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] for whatever is not what a store holds.
+/// [`StoreError::TooLarge`]; [`StoreError::Corrupt`] for whatever is not what a store holds.
 pub(super) fn read(
     snapshot: &Transaction<'_>,
     verify: &impl Fn(&str, &CellSpec) -> Result<(), String>,
 ) -> Result<Theirs, StoreError> {
+    limits::refuse_more(snapshot, limits::LIMITS)?;
     let mut cells = BTreeMap::new();
     for identity in stored::identities(snapshot)? {
         plan::refuse_identity(&identity).map_err(|error| StoreError::malformed(error.to_string()))?;

@@ -103,7 +103,8 @@ clmbench-store --release --test store schema` writes it anew.) Do not write to a
 - Times are RFC 3339 in UTC. Seeds are decimal texts, since they use all 64 bits. Flags are 0 or 1. Digests are BLAKE3 in lower-case hex.
 - A **cell** is known by its identity; `run` is the identity of a run's cell. A metric value or score belongs to the runs that have a
   checkpoint with its `weights_digest`.
-- Beside the database: `artifacts/<identity>/` holds the files that `files_json` of a cell names, with their BLAKE3.
+- Beside the database: `artifacts/<identity>/` holds the files that `files_json` of a cell names, with their BLAKE3. `previous-fits-<16 digits of a suite's digest>.json` is
+  the leaderboard of predictors that `clmbench run` replaced last, for `--only-changed`; `gc` removes that of a suite that is gone.
 
 ## How to read it
 With `sqlite3` (3.38 or newer):

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Columns of `fits`: the keys of `leaderboard predictors --json`.
-pub const FITS: [Column; 42] = [
+pub const FITS: [Column; 43] = [
     column("rank", Kind::Whole, "place in its task, protocol and split"),
     column("metric", Kind::Text, "family/name, with parameters where there are several"),
     column("dataset", Kind::Text, "dataset"),
@@ -56,10 +56,11 @@ pub const FITS: [Column; 42] = [
     column("leaked_test_molecules", Kind::Whole, "test molecules also in training or validation"),
     column("conflicting_labels", Kind::Whole, "molecules with rows whose labels differ"),
     column("details", Kind::Json, "pool, family, permutation, gain, points, runs left out"),
+    column("suite", Kind::Text, "name of the suite"),
 ];
 
 /// Columns of `models`: the keys of `leaderboard models --json`.
-pub const MODELS: [Column; 48] = [
+pub const MODELS: [Column; 49] = [
     column("dataset", Kind::Text, "dataset"),
     column("task", Kind::Text, "task"),
     column("task_kind", Kind::Text, "regression or classification"),
@@ -108,6 +109,7 @@ pub const MODELS: [Column; 48] = [
     column("unigram_cross_entropy", Kind::Number, "that of unigram frequencies, nats a token"),
     column("same_weights_as", Kind::Text, "run whose last weights it repeats"),
     column("flags", Kind::Words, "what to be careful about"),
+    column("suite", Kind::Text, "name of the suite"),
 ];
 
 /// Columns of `leaderboard predictors --overall`.

@@ -134,12 +134,11 @@ pub fn is_complete(baseline: &SideRecord, candidate: &SideRecord, arguments: &Ga
         })
     };
     let metric = |(id, _): &(String, f64)| {
-        baseline.metrics.iter().filter(|record| record.metric == *id).all(|record| {
-            candidate.metrics.iter().any(|other| {
-                (&other.metric, &other.params_json, other.budget, &other.dataset)
-                    == (&record.metric, &record.params_json, record.budget, &record.dataset)
-            })
-        })
+        baseline
+            .metrics
+            .iter()
+            .filter(|record| record.metric == *id)
+            .all(|record| candidate.metrics.iter().any(|other| other.is_of(record) && record.is_on_the_sample_of(other)))
     };
     baseline.tasks.iter().all(task) && arguments.metric.iter().all(metric)
 }

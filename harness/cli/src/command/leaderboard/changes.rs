@@ -1,6 +1,11 @@
 //! What is another in a leaderboard than in an earlier one.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io::Read as _,
+    path::Path,
+};
 
 use serde_json::Value;
 
@@ -27,29 +32,46 @@ pub const MODELS: Watched = Watched {
 /// Largest relative difference of numbers that count as the same: they go through decimal text.
 const SAME: f64 = 1e-12;
 
-/// The rows of an earlier `--json` output.
+/// A longer file is not read.
+const LARGEST: u64 = 256 << 20;
+
+/// The rows of an earlier `--json` output about a suite. Whether files of earlier versions, which do not say it, are of the suite cannot be
+/// told, and is noted.
 ///
 /// # Errors
-/// [`CliError::Usage`]: the file is not one; [`CliError::File`]: it cannot be read.
-pub fn read(file: &Path, schema: &str) -> Result<Vec<Value>, CliError> {
-    let text = std::fs::read_to_string(file).map_err(|error| CliError::file(file, error))?;
+/// [`CliError::Usage`]: the file is not one, is longer than [`LARGEST`] bytes, or is of another suite; [`CliError::File`]: it cannot be read.
+pub fn read(file: &Path, schema: &str, suite: &str, console: Console) -> Result<Vec<Value>, CliError> {
     let refused = |what: String| CliError::Usage {
         message: format!("{}: {what}", file.display()),
         hint: format!("--since takes what `clmbench {} --json` printed", schema.replacen('-', " ", 1)),
     };
-    let mut whole: Value = serde_json::from_str(&text).map_err(|error| refused(format!("not JSON ({error})")))?;
+    let mut text = Vec::new();
+    let opened = File::open(file).map_err(|error| CliError::file(file, error))?;
+    opened.take(LARGEST + 1).read_to_end(&mut text).map_err(|error| CliError::file(file, error))?;
+    if text.len() as u64 > LARGEST {
+        return Err(refused(format!("longer than {LARGEST} bytes")));
+    }
+    let mut whole: Value = serde_json::from_slice(&text).map_err(|error| refused(format!("not JSON ({error})")))?;
     let found = whole["schema"].as_str().unwrap_or("none").to_owned();
     if !found.starts_with(&format!("clmbench/{schema}/")) {
         return Err(refused(format!("its schema is {found}, not clmbench/{schema}")));
     }
-    match whole["rows"].take() {
-        Value::Array(rows) => Ok(rows),
-        _ => Err(refused("it has no rows".to_owned())),
+    let Value::Array(rows) = whole["rows"].take() else { return Err(refused("it has no rows".to_owned())) };
+    let suites: BTreeSet<Option<&str>> = rows.iter().map(|row| row["suite"].as_str()).collect();
+    if let Some(other) = suites.iter().flatten().find(|other| **other != suite) {
+        return Err(CliError::Usage {
+            message: format!("{} is a board of suite {other}, and this is one of suite {suite}", file.display()),
+            hint: format!("compare boards of one suite: `--suite {other}`, or a file of {suite}"),
+        });
     }
+    if suites.contains(&None) {
+        console.note(&format!("{} does not say of which suite it is, taken as of {suite}", file.display()));
+    }
+    Ok(rows)
 }
 
-/// Says of every row that is new or another what changed (`changed`), and notes how many are gone.
-pub fn mark(rows: &mut [Value], earlier: &[Value], watched: &Watched, console: Console) {
+/// Says of every row that is new or another what changed (`changed`), and notes how many of those that were asked for are gone.
+pub fn mark(rows: &mut [Value], earlier: &[Value], watched: &Watched, is_asked_for: impl Fn(&Value) -> bool, console: Console) {
     let mut before: BTreeMap<Vec<String>, &Value> = earlier.iter().map(|row| (watched.key(row), row)).collect();
     for row in rows {
         let said = match before.remove(&watched.key(row)) {
@@ -60,6 +82,7 @@ pub fn mark(rows: &mut [Value], earlier: &[Value], watched: &Watched, console: C
             object.insert("changed".to_owned(), Value::String(said));
         }
     }
+    before.retain(|_, row| is_asked_for(row));
     if !before.is_empty() {
         let names: Vec<String> = before.keys().take(3).map(|key| key[..4].join(" ")).collect();
         let more = if before.len() > 3 { format!(" and {} more", before.len() - 3) } else { String::new() };
@@ -125,7 +148,7 @@ mod tests {
             [row("a", 1, "predicts", json!(0.3)), row("b", 3, "predicts", json!(null)), row("new", 2, "refused", json!(null))];
         rows[0]["n"] = json!(99);
         assert!(any(&rows, &earlier, &PREDICTORS) && !any(&earlier, &earlier, &PREDICTORS));
-        mark(&mut rows, &earlier, &PREDICTORS, console());
+        mark(&mut rows, &earlier, &PREDICTORS, |_| true, console());
         let said: Vec<Option<&str>> = rows.iter().map(|row| row.get("changed").and_then(Value::as_str)).collect();
         assert_eq!(said, [None, Some("rank 2 -> 3; verdict cannot_tell -> predicts; spearman 0.500 -> –"), Some("new")]);
     }
@@ -136,7 +159,7 @@ mod tests {
         let file = folder.path().join("board.json");
         let said = |text: &str| {
             std::fs::write(&file, text).unwrap();
-            match read(&file, "leaderboard-predictors").unwrap_err() {
+            match read(&file, "leaderboard-predictors", "demo", console()).unwrap_err() {
                 CliError::Usage { message, hint } => format!("{message} / {hint}"),
                 other => other.to_string(),
             }
@@ -146,7 +169,15 @@ mod tests {
         assert!(other.contains("leaderboard-models/2") && other.contains("`clmbench leaderboard predictors --json`"), "{other}");
         assert!(said(r#"{"schema": "clmbench/leaderboard-predictors/1"}"#).contains("no rows"));
         std::fs::write(&file, r#"{"schema": "clmbench/leaderboard-predictors/1", "rows": [{}]}"#).unwrap();
-        assert_eq!(read(&file, "leaderboard-predictors").unwrap().len(), 1);
-        assert!(matches!(read(&folder.path().join("none"), "x"), Err(CliError::File { .. })));
+        assert_eq!(read(&file, "leaderboard-predictors", "demo", console()).unwrap().len(), 1, "of an earlier version");
+        let other = said(r#"{"schema": "clmbench/leaderboard-predictors/1", "rows": [{"suite": "scaling"}]}"#);
+        assert!(
+            other.contains("is a board of suite scaling, and this is one of suite demo") && other.contains("`--suite scaling`"),
+            "{other}"
+        );
+        File::create(&file).unwrap().set_len(LARGEST + 1).unwrap();
+        let long = read(&file, "leaderboard-predictors", "demo", console()).unwrap_err();
+        assert!(matches!(long, CliError::Usage { message, .. } if message.ends_with("longer than 268435456 bytes")));
+        assert!(matches!(read(&folder.path().join("none"), "x", "demo", console()), Err(CliError::File { .. })));
     }
 }

@@ -54,10 +54,10 @@ pub fn predictors(choice: &BoardArguments, global: &Global, console: Console) ->
     let mut rows = objects(&board.rows)?;
     if choice.only_changed {
         let earlier = match &choice.since {
-            Some(file) => changes::read(file, "leaderboard-predictors")?,
-            None => previous::read(&store, &suite)?,
+            Some(file) => changes::read(file, "leaderboard-predictors", &suite.name, console)?,
+            None => previous::read(&store, &suite, console)?,
         };
-        changes::mark(&mut rows, &earlier, &changes::PREDICTORS, console);
+        changes::mark(&mut rows, &earlier, &changes::PREDICTORS, |row| of_object(row, "pool").is_chosen(choice), console);
     }
     let chosen = kept(&mut rows, &mut board.rows, named_fit, choice, &suite)?;
     let mut listing = Listing::new("leaderboard-predictors/1", &FITS, chosen);
@@ -96,8 +96,8 @@ pub fn models(choice: &BoardArguments, global: &Global, console: Console) -> Res
                 hint: "keep one with `clmbench leaderboard models --json > FILE`, and name it later by --since FILE".to_owned(),
             });
         };
-        let earlier = changes::read(file, "leaderboard-models")?;
-        changes::mark(&mut rows, &earlier, &changes::MODELS, console);
+        let earlier = changes::read(file, "leaderboard-models", &suite.name, console)?;
+        changes::mark(&mut rows, &earlier, &changes::MODELS, |row| of_object(row, "split_digest").is_chosen(choice), console);
     }
     let chosen = kept(&mut rows, &mut board.rows, named_model, choice, &suite)?;
     let (mut listing, within): (Listing, fn(&Value) -> String) = if choice.overall {
@@ -245,6 +245,11 @@ impl Named {
             && asked(&choice.protocol, &self.protocol)
             && choice.pool.as_ref().is_none_or(|part| self.pool.contains(part.as_str()))
     }
+}
+
+/// Of a row as a JSON object; `pool` names the column that stands for its pool.
+fn of_object(row: &Value, pool: &str) -> Named {
+    Named::new(&text(row, "dataset"), &text(row, "task"), &text(row, "protocol"), &text(row, pool))
 }
 
 fn named_fit(row: &PredictorRow) -> Named {

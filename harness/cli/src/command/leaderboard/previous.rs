@@ -1,20 +1,15 @@
 //! The fits before the last ones: `clmbench run` keeps the leaderboard of predictors that it replaces by another one, as a file of
 //! the store's folder, so that `--only-changed` has something to compare with. A run that changes nothing keeps what there is.
 
-use std::{io::Write as _, path::PathBuf};
+use std::io::Write as _;
 
 use clmbench_store::{Store, SuiteRow};
 use serde_json::Value;
 
 use super::{changes, objects};
-use crate::{error::CliError, output::write_to};
+use crate::{console::Console, error::CliError, output::write_to};
 
 const SCHEMA: &str = "leaderboard-predictors";
-
-fn file(store: &Store, suite: &SuiteRow) -> PathBuf {
-    let digest: String = suite.digest.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
-    store.root().join(format!("previous-fits-{digest}.json"))
-}
 
 /// The rows of the stored fits; none if there are none.
 ///
@@ -40,15 +35,17 @@ pub fn keep(store: &Store, suite_id: i64, before: Option<Vec<Value>>) -> Result<
     let Some(suite) = store.suites()?.into_iter().find(|suite| suite.id == suite_id) else { return Ok(()) };
     let generated_by = clmbench_analysis::GENERATED_BY;
     let whole = serde_json::json!({"schema": format!("clmbench/{SCHEMA}/1"), "generated_by": generated_by, "rows": earlier});
-    write_to(Some(&file(store, &suite)), |out| out.write_all(whole.to_string().as_bytes()).map_err(CliError::Output))
+    write_to(Some(&store.previous_fits(&suite.digest)), |out| {
+        out.write_all(whole.to_string().as_bytes()).map_err(CliError::Output)
+    })
 }
 
 /// The rows that were kept.
 ///
 /// # Errors
 /// [`CliError::Usage`]: none were; [`CliError::File`].
-pub fn read(store: &Store, suite: &SuiteRow) -> Result<Vec<Value>, CliError> {
-    let file = file(store, suite);
+pub fn read(store: &Store, suite: &SuiteRow, console: Console) -> Result<Vec<Value>, CliError> {
+    let file = store.previous_fits(&suite.digest);
     if !file.exists() {
         return Err(CliError::Usage {
             message: format!("suite {} has no earlier fits to compare with", suite.name),
@@ -57,5 +54,5 @@ pub fn read(store: &Store, suite: &SuiteRow) -> Result<Vec<Value>, CliError> {
                 .to_owned(),
         });
     }
-    changes::read(&file, SCHEMA)
+    changes::read(&file, SCHEMA, &suite.name, console)
 }

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 use clap::Parser;
-use clmbench_analysis::gate::{SeedRecord, TaskRecord};
-use clmbench_protocol::{Number, TaskKind};
+use clmbench_analysis::gate::{MetricRecord, SeedRecord, TaskRecord};
+use clmbench_protocol::{Budget, Comparable, Direction, ErrorKind, Number, TaskKind};
 use serde_json::json;
 
 use super::*;
@@ -44,4 +44,30 @@ fn complete_is_the_same_split_settings_and_seeds() {
     assert!(!complete(&side(3, |task| task.content_digest = "another".into())));
     assert!(!complete(&side(3, |task| task.settings = json!({ "revision": 2 }))));
     assert!(!complete(&SideRecord::default()));
+}
+
+/// A metric on another held-out sample is not what is judged, unless it needs none.
+#[test]
+fn complete_is_the_same_heldout_sample() {
+    let arguments = ["gate", "--baseline", "b", "--candidate", "c", "--metric", "loss/mlm_loss=0.1"];
+    let arguments = Arguments::try_parse_from(arguments).unwrap().gate;
+    let of = |sample: &str, comparable| SideRecord {
+        metrics: vec![MetricRecord {
+            metric: "loss/mlm_loss".into(),
+            params_json: "{}".into(),
+            budget: Budget::Quick,
+            unit: "nats".into(),
+            direction: Direction::LowerIsBetter,
+            comparable,
+            heldout_digest: sample.into(),
+            tokenizer_digest: "tokens".into(),
+            dataset: None,
+            values: Vec::new(),
+            error_kind: ErrorKind::Statistical,
+        }],
+        ..SideRecord::default()
+    };
+    let complete = |sample, comparable| is_complete(&of("sample", comparable), &of(sample, comparable), &arguments);
+    assert!(complete("sample", Comparable::SameEvaluation) && !complete("another", Comparable::SameEvaluation));
+    assert!(complete("another", Comparable::Any));
 }
