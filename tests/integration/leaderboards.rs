@@ -216,9 +216,12 @@ fn what_changed_since_an_earlier_board_and_since_the_fits_before() {
     let table = bench.clmbench(&since).code(0).stdout;
     assert!(table.contains("verdict predicts ->"), "{table}");
     // What is gone is counted among what was asked for.
-    board["rows"].as_array_mut().unwrap().push(json!({"metric": "x", "dataset": "beta", "protocol": "probe", "suite": "both"}));
+    board["rows"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"metric": "x", "dataset": "beta", "task": "y", "protocol": "probe", "suite": "both"}));
     fs::write(bench.path("board.json"), board.to_string()).unwrap();
-    assert!(bench.clmbench(&since).code(0).stderr.contains("gone since then: x beta"));
+    assert!(bench.clmbench(&since).code(0).stderr.contains("gone since then: x beta y probe"));
     let alpha = bench.clmbench(&[&since[..], &["--dataset", "alpha"]].concat()).code(0);
     assert!(!alpha.stderr.contains("gone"), "{}", alpha.stderr);
     board["rows"][0]["suite"] = json!("another");

@@ -122,14 +122,13 @@ fn standardised_ranks(values: &[f64]) -> Vec<f64> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::{permutation::permutation_test, seed::generator};
+    use crate::{
+        permutation::permutation_test,
+        seed::{generator, normal},
+    };
 
     fn task<'a>(metric: &'a [f64], score: &'a [f64]) -> Task<'a> {
         Task { name: "task", metric, score }
-    }
-
-    fn normal(rng: &mut impl Rng) -> f64 {
-        (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt() * (std::f64::consts::TAU * rng.random::<f64>()).cos()
     }
 
     #[test]

@@ -277,16 +277,11 @@ mod tests {
     #[test]
     fn the_interval_of_the_slope_covers_its_level() {
         // Four sizes, normal noise: exact. 2,000 draws: 95 % +- 4 standard errors.
-        use rand::Rng;
         let mut rng = crate::seed::generator(1, "slope coverage");
         for n in [8, 24] {
             let size: Vec<f64> = (0..n).map(|run| (run % 4) as f64).collect();
             let covered = (0..2_000).filter(|_| {
-                let mut noise = || {
-                    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
-                    radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
-                };
-                let score: Vec<f64> = size.iter().map(|size| 0.7 * size + noise()).collect();
+                let score: Vec<f64> = size.iter().map(|size| 0.7 * size + crate::seed::normal(&mut rng)).collect();
                 let fit = ols(&[Column { name: "size", values: &size }], &score, 0.95).unwrap();
                 fit.coefficients[1].ci_low <= 0.7 && 0.7 <= fit.coefficients[1].ci_high
             });

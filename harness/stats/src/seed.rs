@@ -1,6 +1,6 @@
 //! Random streams: one seeded ChaCha stream per purpose, so that no draw depends on the order of computation.
 
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// The random numbers of one stream.
@@ -11,6 +11,11 @@ pub fn generator(seed: u64, label: &str) -> Generator {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     generator.set_stream(fnv1a(label));
     generator
+}
+
+/// A standard normal number (Box and Muller 1958, the cosine half).
+pub fn normal(rng: &mut impl Rng) -> f64 {
+    (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt() * (std::f64::consts::TAU * rng.random::<f64>()).cos()
 }
 
 /// FNV-1a, 64 bits: fixed for ever, unlike the standard library's hasher.

@@ -113,11 +113,11 @@ fn acceleration(samples: &[Vec<f64>]) -> f64 {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::{bootstrap::acceleration as of_one, joint_permutation::pooled_spearman, seed::generator};
-
-    fn normal(rng: &mut impl Rng) -> f64 {
-        (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt() * (std::f64::consts::TAU * rng.random::<f64>()).cos()
-    }
+    use crate::{
+        bootstrap::acceleration as of_one,
+        joint_permutation::pooled_spearman,
+        seed::{generator, normal},
+    };
 
     /// Runs with a metric; tasks whose scores follow it more or less (a slope around `effect`), and share what the metric does not tell.
     fn suite(runs: usize, tasks: usize, effect: f64, rng: &mut impl Rng) -> (Vec<f64>, Vec<Vec<f64>>) {

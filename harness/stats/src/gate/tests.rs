@@ -3,7 +3,7 @@ use rand::Rng;
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::*;
-use crate::{delong_paired, generator};
+use crate::{delong_paired, generator, seed::normal};
 
 /// Regression whose RMSE is `errors[run][seed]` in every resample: all uncertainty is of the seeds.
 fn exact(errors: &[&[f64]]) -> GatePredictions {
@@ -39,10 +39,6 @@ fn task(
 fn rmse(margin: f64, seeded: bool, baseline: &[&[f64]], candidate: &[&[f64]]) -> TaskComparison {
     let seeds = if seeded { TransferSeeds::Unpaired } else { TransferSeeds::None };
     TaskComparison { seeds, ..task(ScoreName::Rmse, margin, labels(40), exact(baseline), exact(candidate)) }
-}
-
-fn normal(rng: &mut impl Rng) -> f64 {
-    (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt() * (std::f64::consts::TAU * rng.random::<f64>()).cos()
 }
 
 /// Classes by row, and predictions that separate them by `shift`, with noise of which the share `shared` is that of all sides.

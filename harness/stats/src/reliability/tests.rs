@@ -1,11 +1,7 @@
 //! Reliabilities by hand, by simulation, and of resamples written out.
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::seed::generator;
-
-fn normal(rng: &mut impl Rng) -> f64 {
-    (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt() * (std::f64::consts::TAU * rng.random::<f64>()).cos()
-}
+use crate::seed::{generator, normal};
 
 #[test]
 fn by_hand() {

@@ -2,11 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::seed::generator;
-
-fn normal(rng: &mut impl Rng) -> f64 {
-    (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt() * (std::f64::consts::TAU * rng.random::<f64>()).cos()
-}
+use crate::seed::{generator, normal};
 
 /// Scores that rise by `before` a halving up to 1.7 halvings and by `past` from there on.
 fn curve(n: usize, before: f64, past: f64, noise: f64, rng: &mut impl Rng) -> (Vec<f64>, Vec<f64>) {

@@ -1,12 +1,8 @@
 //! Designs: suites of runs whose truth is known.
 
+pub use clmbench_stats::seed::normal;
 use clmbench_stats::{generator, spearman};
 use rand::Rng;
-
-/// A standard normal number (Box and Muller).
-pub fn normal(rng: &mut impl Rng) -> f64 {
-    (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt() * (std::f64::consts::TAU * rng.random::<f64>()).cos()
-}
 
 /// How metric and score of runs go together.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -95,11 +95,6 @@ impl Listing {
         self.is_table(choice) && as_it_is(choice)
     }
 
-    /// Whether its JSON form is asked for as it is.
-    pub fn is_whole(&self, choice: &BoardArguments) -> bool {
-        choice.json.json && as_it_is(choice)
-    }
-
     /// Prints the rows in the form that was asked for.
     ///
     /// # Errors
@@ -165,7 +160,8 @@ impl Listing {
     }
 }
 
-fn as_it_is(choice: &BoardArguments) -> bool {
+/// Whether the board is asked for as it is, and not row by row.
+pub fn as_it_is(choice: &BoardArguments) -> bool {
     choice.sort.is_none() && choice.columns.is_empty() && !choice.only_changed
 }
 

@@ -10,7 +10,7 @@ use clmbench_analysis::{Compared, ModelRow, Order, PredictorRow, Standings, stan
 use clmbench_store::{Store, SuiteRow};
 use serde_json::{Map, Value};
 
-use self::listing::Listing;
+use self::listing::{Listing, as_it_is};
 use super::export::{FITS, MODELS, POOLED, STANDINGS};
 use crate::{
     arguments::{BoardArguments, Global},
@@ -51,6 +51,17 @@ pub fn predictors(choice: &BoardArguments, global: &Global, console: Console) ->
         }
         return listing.print(choice, &suite.name, console);
     }
+    if as_it_is(choice) && !choice.csv && !choice.md {
+        keep(&mut board.rows, named_fit, choice, &suite.name)?;
+        if choice.json.json {
+            return console.whole_json(&board);
+        }
+        if board.rows.is_empty() {
+            console.note("there are no fits yet: `clmbench run SUITE` makes them once its cells are done");
+            return Ok(());
+        }
+        return console.print(&clmbench_report::predictor_page(&board, choice.all, console.style));
+    }
     let mut rows = objects(&board.rows)?;
     if choice.only_changed {
         let earlier = match &choice.since {
@@ -69,12 +80,6 @@ pub fn predictors(choice: &BoardArguments, global: &Global, console: Console) ->
         console.note("there are no fits yet: `clmbench run SUITE` makes them once its cells are done");
         return Ok(());
     }
-    if listing.is_whole(choice) {
-        return console.whole_json(&board);
-    }
-    if listing.is_plain(choice) {
-        return console.print(&clmbench_report::predictor_page(&board, choice.all, console.style));
-    }
     listing.print(choice, &suite.name, console)
 }
 
@@ -88,6 +93,23 @@ pub fn models(choice: &BoardArguments, global: &Global, console: Console) -> Res
     let suite = store.suite(choice.suite.as_deref())?;
     let compared = Compared { dataset: choice.dataset.clone(), task: choice.task.clone(), protocol: choice.protocol.clone() };
     let mut board = clmbench_analysis::compared_models(&store, suite.id, &compared)?;
+    // The board itself; rows as objects, of which there may be very many, only where they are asked for.
+    if as_it_is(choice) && !choice.csv && !choice.md {
+        keep(&mut board.rows, named_model, choice, &suite.name)?;
+        if !choice.json.json {
+            if board.rows.is_empty() {
+                console.note("there are no scores yet: `clmbench run SUITE` computes them");
+                return Ok(());
+            }
+            return console.print(&match choice.overall {
+                true => clmbench_report::standing_table(&board, choice.all, console.style),
+                false => clmbench_report::model_page(&board, choice.all, console.style),
+            });
+        }
+        if !choice.overall {
+            return console.whole_json(&board);
+        }
+    }
     let mut rows = objects(&board.rows)?;
     if choice.only_changed {
         let Some(file) = &choice.since else {
@@ -115,15 +137,6 @@ pub fn models(choice: &BoardArguments, global: &Global, console: Console) -> Res
     if board.rows.is_empty() && listing.is_table(choice) && !choice.only_changed {
         console.note("there are no scores yet: `clmbench run SUITE` computes them");
         return Ok(());
-    }
-    if listing.is_whole(choice) && !choice.overall {
-        return console.whole_json(&board);
-    }
-    if listing.is_plain(choice) {
-        return console.print(&match choice.overall {
-            true => clmbench_report::standing_table(&board, choice.all, console.style),
-            false => clmbench_report::model_page(&board, choice.all, console.style),
-        });
     }
     listing.print(choice, &suite.name, console)
 }

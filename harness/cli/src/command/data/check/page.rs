@@ -18,7 +18,7 @@ const LEGEND: &str = "positive: share of class 1, smallest and largest over task
 
 /// Everything that is printed.
 pub fn text(rows: &[Row], style: Style) -> String {
-    let mut page = datasets(rows, style);
+    let (mut page, is_wide) = fitting(rows, style);
     let splits = splits(rows, style);
     if !splits.is_empty() {
         page.push_str(&splits);
@@ -34,7 +34,7 @@ pub fn text(rows: &[Row], style: Style) -> String {
         }
     }
     if rows.iter().any(|row| row.contents.is_some()) {
-        lines.push(wrapped("", if style.width >= WIDE { LEGEND } else { NARROW_LEGEND }, style.width));
+        lines.push(wrapped("", if is_wide { LEGEND } else { NARROW_LEGEND }, style.width));
     }
     lines.push(wrapped("", &format!("{}.", summary(rows)), style.width));
     format!("{page}{}", lines.join("\n"))
@@ -46,12 +46,19 @@ fn below(text: &str, style: Style) -> String {
     lines.join("\n").lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
-fn datasets(rows: &[Row], style: Style) -> String {
-    let wide = style.width >= WIDE;
+/// The widest table that needs no second line for a row, and whether it is a wide one.
+fn fitting(rows: &[Row], style: Style) -> (String, bool) {
+    // Three rules and a header.
+    let fits = |table: &String| table.lines().count() == rows.len() + 4;
+    let wide = [&["differ", "invalid", "long", "unknown", "from"][..], &["differ", "invalid", "long", "unknown"]];
+    let mut tables = wide.into_iter().filter(|_| style.width >= WIDE).map(|more| datasets(rows, more, style));
+    tables.find(fits).map_or_else(|| (datasets(rows, &[], style), false), |table| (table, true))
+}
+
+fn datasets(rows: &[Row], more: &[&'static str], style: Style) -> String {
+    let wide = !more.is_empty();
     let mut headers = vec!["dataset", "rows", "tasks", "positive", "missing", "repeated"];
-    if wide {
-        headers.extend(["differ", "invalid", "long", "unknown", "from"]);
-    }
+    headers.extend(more);
     headers.push("verdict");
     let cells = |row: &Row| {
         let mut cells = vec![one_line(&row.name, if wide { 40 } else { 28 })];
@@ -78,6 +85,7 @@ fn datasets(rows: &[Row], style: Style) -> String {
                     from.dedup();
                     cells.extend([found.conflicting.to_string(), found.invalid.to_string(), found.longer.to_string()]);
                     cells.extend([unknown, from.join(", ")]);
+                    cells.truncate(headers.len() - 1);
                 }
             }
         }
@@ -135,3 +143,6 @@ fn percent(share: Number) -> String {
         percent => format!("{percent:.1} %"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,7 +63,7 @@ pub struct Row {
     /// Its recommended split, then the split by scaffolds, if that is another one.
     pub splits: Vec<Split>,
     #[serde(skip)]
-    tasks: usize,
+    pub(super) tasks: usize,
 }
 
 /// A file that was read.
