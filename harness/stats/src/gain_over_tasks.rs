@@ -330,14 +330,4 @@ mod tests {
             assert!(effect > 0.0 || better <= 0.025 + 0.022, "{n} runs, effect {effect}: {better}");
         }
     }
-
-    #[test]
-    #[ignore]
-    fn larger() {
-        for n in [8, 12, 24, 48] {
-            for effect in [0.0, 0.3, 0.7] {
-                println!("{n} {effect} {:?}", coverage(n, effect, 1000));
-            }
-        }
-    }
 }
