@@ -160,8 +160,7 @@ pub(crate) fn lines(board: &PredictorBoard) -> Vec<String> {
         Order::R => "Rows stand by r; places that lie in each other's range are not told apart. --sort gain: by gain.",
     };
     let ranked = any(&|row| row.mean_rank.is_some() || row.gain_mean_rank.is_some());
-    let rank =
-        "rank: mean place over resampled runs and tasks, with the places that it can have at 90 % confidence; first 3: how often among them. ";
+    let rank = "rank: mean place over resampled runs and tasks, with the places that it can have at 90 % confidence; first 3: how often among them. ";
     lines.push(format!("{}{order}", if ranked { rank } else { "" }));
     let mut reasons: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
     for row in &board.pooled {

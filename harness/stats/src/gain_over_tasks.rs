@@ -17,6 +17,10 @@ use crate::{
     refusal::{Refusal, check_size},
 };
 
+/// No interval is given below this many runs: at 8 it covered 74 % where there is nothing to gain, at 12 to 48 runs 95 to 100 % (1,000 simulated
+/// suites of five tasks each).
+pub const SMALLEST_N_FOR_INTERVAL_OF_MEAN: usize = 12;
+
 /// A mean gain with its interval.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GainOverTasks {
@@ -54,10 +58,13 @@ pub fn gain_over_tasks(tasks: &[Task<'_>], trivial: &[Column<'_>], rng: &mut imp
     let design = GainDesign::new(used.iter().map(|column| column.values), tasks.iter().map(|task| task.score));
     let metrics: Vec<&[f64]> = tasks.iter().map(|task| task.metric).collect();
     let every_task = vec![1; tasks.len()];
-    let interval = bca(n, RESAMPLES, rng, |indices| {
-        let mut counts = vec![0; n];
-        indices.iter().for_each(|&index| counts[index] += 1);
-        design.resampled(&counts)?.mean(&metrics, &every_task)
+    let enough = check_size("an interval of the mean gain", n, SMALLEST_N_FOR_INTERVAL_OF_MEAN);
+    let interval = enough.and_then(|()| {
+        bca(n, RESAMPLES, rng, |indices| {
+            let mut counts = vec![0; n];
+            indices.iter().for_each(|&index| counts[index] += 1);
+            design.resampled(&counts)?.mean(&metrics, &every_task)
+        })
     });
     let names = |columns: &[Column<'_>]| columns.iter().map(|column| column.name.to_owned()).collect();
     Ok(GainOverTasks {
