@@ -507,3 +507,31 @@ fn lines_of_runs_beyond_the_limit_are_said() {
     assert!(found.iter().all(|figure| figure.matches("class=\"mark ").count() == 24));
     assert!(found.iter().all(|figure| figure.contains(" 2 lines more in the data only.")));
 }
+
+#[test]
+fn metrics_over_all_tasks_stand_by_gain_as_on_the_board() {
+    let mut suite = suite(Amount { runs: 14, metrics: 3, tasks: 1, cells: 10, rows: 20 });
+    let pooled = suite.figures.statistics.clone();
+    let group = |row: &StatisticRow| (row.protocol.clone(), row.pool.clone());
+    let first = group(&pooled[0]);
+    let mut of_group: Vec<&StatisticRow> = pooled.iter().filter(|row| group(row) == first).collect();
+    assert_eq!(of_group.len(), 3);
+    // The one with the smallest r has the largest gain, the one with the largest r has none.
+    of_group.sort_by(|left, right| left.value.unwrap().total_cmp(&right.value.unwrap()));
+    for (row, gain) in of_group.iter().zip([0.42, 0.17]) {
+        let (name, verdict) = ("gain".into(), Some("cannot_tell".into()));
+        let (low95, high95) = (Some(gain - 0.5), Some(gain + 0.5));
+        suite.figures.statistics.push(StatisticRow { name, verdict, value: Some(gain), low95, high95, ..(*row).clone() });
+    }
+    let page = html_page(&suite.report());
+    let table =
+        page.split("<caption>Every metric over all tasks of a protocol").nth(1).unwrap().split("</table>").next().unwrap();
+    let rows: Vec<&str> = table.split("<th scope=\"row\">").skip(1).collect();
+    let pool = format!(">{}</td>", first.1.unwrap());
+    let found: Vec<&str> = rows.into_iter().filter(|row| row.contains(&pool)).collect();
+    assert_eq!(found.len(), 3);
+    for (row, (metric, gain)) in found.iter().zip(of_group.iter().zip(["<td>0.42</td>", "<td>0.17</td>", "<td>–</td>"])) {
+        let name = metric.metric.as_deref().unwrap().replace('<', "&lt;").replace('>', "&gt;");
+        assert!(row.starts_with(&name) && row.contains(gain), "{name} {gain}: {row}");
+    }
+}

@@ -19,6 +19,8 @@ const MOST_NAMES: usize = 6;
 /// A metric over all tasks of a protocol.
 struct Pooled<'a> {
     row: &'a StatisticRow,
+    /// Its mean gain over the trivial predictors, where it has one.
+    gain: Option<&'a StatisticRow>,
     metric: &'a str,
     trivial: bool,
     tasks: Option<u64>,
@@ -30,7 +32,11 @@ struct Pooled<'a> {
 fn pooled<'a>(report: &Report<'a>) -> Vec<Pooled<'a>> {
     let fits = || report.predictors.rows.iter().map(|row| &row.fit);
     let trivial: BTreeSet<&str> = fits().filter(|fit| fit.trivial).map(|fit| fit.metric.as_str()).collect();
-    let rows = report.figures.statistics.iter().filter(|row| row.kind == "pooled" && row.name == "spearman");
+    let named = |name: &'static str| report.figures.statistics.iter().filter(move |row| row.kind == "pooled" && row.name == name);
+    fn place(row: &StatisticRow) -> [Option<&str>; 3] {
+        [&row.metric, &row.protocol, &row.pool].map(|word| word.as_deref())
+    }
+    let gains: BTreeMap<_, _> = named("gain").filter(|row| row.value.is_some()).map(|row| (place(row), row)).collect();
     let of = |row: &'a StatisticRow| {
         let metric = row.metric.as_deref()?;
         // Written by the program itself; without it the row says less.
@@ -38,6 +44,7 @@ fn pooled<'a>(report: &Report<'a>) -> Vec<Pooled<'a>> {
         let names = details["unreliable_tasks"].as_array().into_iter().flatten().filter_map(Value::as_str);
         Some(Pooled {
             row,
+            gain: gains.get(&place(row)).copied(),
             metric,
             trivial: trivial.contains(metric),
             tasks: details["n_tasks"].as_u64(),
@@ -46,7 +53,7 @@ fn pooled<'a>(report: &Report<'a>) -> Vec<Pooled<'a>> {
             unreliable: names.map(str::to_owned).collect(),
         })
     };
-    rows.filter_map(of).collect()
+    named("spearman").filter_map(of).collect()
 }
 
 /// A sentence a protocol and pool, and a table of all. Nothing where nothing is pooled.
@@ -69,10 +76,17 @@ pub(crate) fn section(report: &Report<'_>) -> Vec<Node> {
     let several = |of: &[Pooled<'_>]| groups.iter().filter(|group| group[0].row.protocol == of[0].row.protocol).count() > 1;
     let sentences = groups.iter().map(|group| with_text("li", sentence(group, several(group))));
     nodes.push(element("ul").children(sentences).into());
+    // As the leaderboard stands: by gain, what has none by r.
+    all.sort_by(|left, right| {
+        let gain = |entry: &Pooled<'_>| entry.gain.and_then(|gain| gain.value).unwrap_or(f64::NEG_INFINITY);
+        let order = key(left).cmp(&key(right)).then(gain(right).total_cmp(&gain(left)));
+        order.then(value(right).total_cmp(&value(left)))
+    });
     nodes.push(board(&all).into());
     let unreliable: BTreeSet<&str> = all.iter().flat_map(|entry| &entry.unreliable).map(String::as_str).collect();
     let mut words = "r: equal-weight mean over tasks of the oriented Spearman correlation; p: runs moved jointly for all tasks, Holm; interval: \
-                     two-way bootstrap over runs and tasks; mde: the smallest |r| that so many runs find 80 % of the time on one task."
+                     two-way bootstrap over runs and tasks; gain: mean over tasks of what the metric adds to the Q2 of size, tokens and corpus, its interval over \
+                     runs; mde: the smallest |r| that so many runs find 80 % of the time on one task."
         .to_owned();
     if !unreliable.is_empty() {
         let names: Vec<&str> = unreliable.into_iter().collect();
@@ -164,6 +178,15 @@ fn board(all: &[Pooled<'_>]) -> Element {
         column("95 % interval", Set::Number, |entry: &Pooled<'_>| interval(entry.row.low95, entry.row.high95))
             .by(|entry| entry.row.low95),
         column("p (Holm)", Set::Number, |entry: &Pooled<'_>| p_value(entry.row.p_value)).by(|entry| entry.row.p_value),
+        column("mean gain", Set::Number, |entry: &Pooled<'_>| two_or_missing(entry.gain.and_then(|gain| gain.value)))
+            .by(|entry| entry.gain.and_then(|gain| gain.value)),
+        column("its 95 % interval", Set::Number, |entry: &Pooled<'_>| {
+            entry.gain.map_or_else(|| MISSING.to_owned(), |gain| interval(gain.low95, gain.high95))
+        })
+        .by(|entry| entry.gain.and_then(|gain| gain.low95)),
+        column("gain is", Set::Word, |entry: &Pooled<'_>| {
+            entry.gain.and_then(|gain| gain.verdict.as_deref()).unwrap_or_default().replace('_', " ")
+        }),
         column("runs", Set::Number, |entry: &Pooled<'_>| entry.row.n.to_string()).by(|entry| Some(f64::from(entry.row.n))).once(),
         column("tasks", Set::Number, |entry: &Pooled<'_>| entry.tasks.map_or_else(String::new, |tasks| tasks.to_string()))
             .by(|entry| entry.tasks.map(|tasks| tasks as f64))
