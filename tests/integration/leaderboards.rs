@@ -1,6 +1,9 @@
 //! `leaderboard`: every form says the same, what is over tasks follows from the tasks, and what changed is told.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use serde_json::{Value, json};
 
@@ -191,17 +194,19 @@ fn what_changed_since_an_earlier_board_and_since_the_fits_before() {
     let all = rows(&bench, &["predictors"]);
     let changed = rows(&bench, &["predictors", "--only-changed"]);
     assert!(!changed.is_empty() && changed.len() <= all.len(), "{} of {}", changed.len(), all.len());
-    let key = |row: &Value| ["metric", "dataset", "task", "protocol", "pool"].map(|key| row[key].clone());
+    let key = |row: &Value| ["metric", "dataset", "task", "protocol", "pool"].map(|key| text(row, key).to_owned());
     for row in &all {
         let before = earlier.iter().find(|before| key(before) == key(row));
         let differs = |before: &Value| {
-            ["rank", "verdict", "reversed", "gain_verdict", "spearman", "gain", "p_value"]
-                .iter()
-                .any(|name| before[*name] != row[*name])
+            ["verdict", "reversed", "gain_verdict", "spearman", "gain", "p_value"].iter().any(|name| before[*name] != row[*name])
         };
         let marked = changed.iter().any(|changed| key(changed) == key(row));
         assert_eq!(marked, before.is_none_or(differs), "{row}");
     }
+    // In another order they are the same ones.
+    let names = |rows: &[Value]| rows.iter().map(|row| (key(row), text(row, "changed").to_owned())).collect::<BTreeSet<_>>();
+    let sorted = rows(&bench, &["predictors", "--only-changed", "--sort", "r"]);
+    assert_eq!(names(&sorted), names(&changed));
     // A run that changes nothing keeps what there is to compare with.
     bench.run();
     assert_eq!(rows(&bench, &["predictors", "--only-changed"]), changed);

@@ -42,7 +42,8 @@ pub(crate) fn page(board: &PredictorBoard, style: Style) -> String {
 /// The best ones, those that are decided, and the trivial ones.
 fn shown(block: &[PooledRow], all: bool) -> Vec<&PooledRow> {
     let stays = |row: &&PooledRow| {
-        let decided = row.verdict == "predicts" || row.reversed || row.gain_verdict.as_deref() == Some("better");
+        let gains = row.gain_verdict.as_deref() == Some("better") || row.gain_better > 0;
+        let decided = row.verdict == "predicts" || row.reversed || gains;
         all || block.len() <= MOST || row.rank as usize <= MOST - 6 || row.trivial || decided
     };
     block.iter().filter(stays).collect()

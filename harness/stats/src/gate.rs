@@ -95,8 +95,11 @@ pub enum TransferSeeds {
     /// their numbers differ after all, they are taken as [`TransferSeeds::Unpaired`].
     Paired,
     /// The sides have other seeds, or not as many: what they change is independent, and each side has a variance of its own. Seeds
-    /// that both have make that cautious.
+    /// that both have make that cautious. The runs of one side have the same ones.
     Unpaired,
+    /// The runs of one side differ in their seeds, as after a failed cell: which of them moved together is not known, so they are taken
+    /// as all moved together, which no correlation between them can exceed.
+    Mixed,
 }
 
 /// Predictions of one side: `[pretraining run][transfer seed][molecule]`.

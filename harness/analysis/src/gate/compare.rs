@@ -96,14 +96,19 @@ pub(super) fn counterpart<'a>(task: &TaskRecord, candidate: &'a SideRecord) -> O
     all.clone().find(|other| other.split_digest == task.split_digest).or_else(|| all.next())
 }
 
-/// Whether the transfer seeds of both sides are pairs: the same ones in every run. Records are ordered by seed.
+/// Whether the transfer seeds of both sides are pairs: the same ones in every run; or at least those of each side. Records are ordered by
+/// seed.
 pub(super) fn transfer_seeds(task: &TaskRecord, other: &TaskRecord) -> TransferSeeds {
     if task.protocol != "finetune" {
         return TransferSeeds::None;
     }
-    let mut runs = task.runs.iter().chain(&other.runs).map(|run| run.iter().map(|seed| seed.seed).collect::<Vec<u64>>());
-    let first = runs.next();
-    if runs.all(|seeds| Some(&seeds) == first.as_ref()) { TransferSeeds::Paired } else { TransferSeeds::Unpaired }
+    let [first, second] = [task, other]
+        .map(|side| side.runs.iter().map(|run| run.iter().map(|seed| seed.seed).collect()).collect::<BTreeSet<Vec<u64>>>());
+    match (first.len().max(second.len()), first == second) {
+        (..=1, true) => TransferSeeds::Paired,
+        (..=1, false) => TransferSeeds::Unpaired,
+        _ => TransferSeeds::Mixed,
+    }
 }
 
 fn missing(task: &TaskRecord, left_out: &[LeftOut]) -> GateRefusal {

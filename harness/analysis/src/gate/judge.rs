@@ -1,5 +1,7 @@
 //! A candidate against a gate baseline.
 
+use std::collections::BTreeSet;
+
 use clmbench_protocol::{Comparable, Direction, ErrorKind};
 use clmbench_stats::{
     gate::{
@@ -179,14 +181,16 @@ fn score_row(baseline: &GateBaseline, candidate: &SideRecord, place: usize, clai
 /// What the interval of a task contains.
 fn contains(claim: Claim, task: &TaskRecord, other: &TaskRecord) -> String {
     let numbers = |task: &TaskRecord| {
-        let mut numbers: Vec<usize> = task.runs.iter().map(Vec::len).collect();
-        numbers.dedup();
+        let numbers: BTreeSet<usize> = task.runs.iter().map(Vec::len).collect();
         numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ")
     };
     let (first, second) = (numbers(task), numbers(other));
     let others =
         if first == second { format!("{first} on each side, but not the same") } else { format!("{first} and {second}") };
     match (claim, transfer_seeds(task, other)) {
+        (Claim::Recipe, TransferSeeds::Mixed) => {
+            "test molecules and pretraining seeds; runs of one side have other transfer seeds than its others".to_owned()
+        }
         (Claim::Recipe, TransferSeeds::Unpaired) => format!(
             "test molecules and pretraining seeds; the transfer seeds of the sides differ ({others}), and what such a seed changes \
              in all runs of a side alike is not in it"
@@ -199,6 +203,9 @@ fn contains(claim: Claim, task: &TaskRecord, other: &TaskRecord) -> String {
         (Claim::Checkpoint, TransferSeeds::Unpaired) => {
             format!("test molecules and transfer seeds ({others}: unpaired)")
         }
+        (Claim::Checkpoint, TransferSeeds::Mixed) => format!(
+            "test molecules and transfer seeds ({first} and {second}, other ones in runs of one side: taken as moving its runs together)"
+        ),
     }
 }
 

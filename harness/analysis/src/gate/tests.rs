@@ -162,6 +162,16 @@ fn transfer_seeds_are_paired_by_the_seed() {
     let more = judged(&[0.41, 0.51, 0.61, 0.71, 0.81], 7000);
     assert_eq!(more.contains, "test molecules and transfer seeds (3 and 5: unpaired)");
     assert!((more.se_seed.unwrap() - (0.01f64 / 3.0 + 0.025 / 5.0).sqrt()).abs() < 1e-9, "{more:?}");
+    // Two runs a side, of which one lacks another seed on the one side: what those share is not known, and they are taken as moved together.
+    let errors: &[&[f64]] = &[&[0.5, 0.6, 0.7], &[0.5, 0.7, 0.9]];
+    let frozen = baseline(vec![task("a", "finetune", errors)]);
+    let mut other = task("a", "finetune", errors);
+    other.runs[1].iter_mut().for_each(|record| record.seed += 1);
+    let mixed = judge(&frozen, &side(vec![other]), &[], &Asked::default()).rows.remove(0);
+    let words = "test molecules and transfer seeds (3 and 3, other ones in runs of one side: taken as moving its runs together)";
+    assert_eq!(mixed.contains, words);
+    // Standard errors of .1 and .2 over the root of 3, a mean of .15 over it on either side.
+    assert!((mixed.se_seed.unwrap() - 0.15 * (2.0f64 / 3.0).sqrt()).abs() < 1e-9, "{mixed:?}");
     // Three runs each are a recipe, whose runs are not pairs; other transfer seeds are said.
     let recipe = |seed: u64| {
         let errors: &[&[f64]] = &[&[0.5], &[0.51], &[0.52]];

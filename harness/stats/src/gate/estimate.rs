@@ -161,7 +161,7 @@ pub(super) fn components(scores: &[Vec<Vec<f64>>; 2], claim: Claim, seeds: Trans
             return Err(GateRefusal::OneSeed { side, seeds: few.len() });
         }
     }
-    let of_seeds = scores.each_ref().map(|runs| over_runs(runs));
+    let of_seeds = scores.each_ref().map(|runs| over_runs(runs).filter(|_| seeds != TransferSeeds::Mixed));
     if seeds == TransferSeeds::Paired
         && let [Some(baseline), Some(candidate)] = &of_seeds
         && baseline.len() == candidate.len()
@@ -169,17 +169,19 @@ pub(super) fn components(scores: &[Vec<Vec<f64>>; 2], claim: Claim, seeds: Trans
         let differences: Vec<f64> = candidate.iter().zip(baseline).map(|(candidate, baseline)| candidate - baseline).collect();
         return Ok(vec![component(&differences, None)]);
     }
-    let mut found = Vec::new();
-    for ((side, runs), of_seeds) in sides.into_iter().zip(scores).zip(of_seeds) {
-        match of_seeds {
-            Some(means) => found.push(component(&means, Some(side))),
-            None => found.extend(runs.iter().map(|seeds| {
-                let of_run = component(seeds, Some(side));
-                Component { variance: of_run.variance / (runs.len() as f64).powi(2), ..of_run }
-            })),
-        }
-    }
-    Ok(found)
+    let sides = sides.into_iter().zip(scores).zip(of_seeds);
+    Ok(sides
+        .map(|((side, runs), means)| means.map_or_else(|| at_most(runs, side), |means| component(&means, Some(side))))
+        .collect())
+}
+
+/// Of runs that do not have the same seeds: the largest variance that their mean can have, whatever seeds they share.
+/// The standard error of a mean is at most the mean of the standard errors.
+fn at_most(runs: &[Vec<f64>], side: GateSide) -> Component {
+    let of_runs: Vec<Component> = runs.iter().map(|seeds| component(seeds, Some(side))).collect();
+    let std_errors: Vec<f64> = of_runs.iter().map(|of_run| of_run.variance.sqrt()).collect();
+    let fewest = of_runs.iter().map(|of_run| of_run.seeds).min().unwrap_or(0);
+    Component { variance: mean(&std_errors).powi(2), degrees_of_freedom: fewest as f64 - 1.0, side: Some(side), seeds: fewest }
 }
 
 /// Of values at so many seeds: the variance of their mean.

@@ -128,6 +128,14 @@ fn with_the_same_seeds_the_interval_is_that_of_the_paired_t_test() {
     let same = judge_task(paired(0.02, &[baseline], &[baseline]));
     assert_eq!((same.verdict, same.estimate.unwrap().se_seed), (GateVerdict::NotWorse, Some(0.0)));
     assert_eq!(judge_task(rmse(0.02, true, &[baseline], &[baseline])).verdict, GateVerdict::CannotTell);
+    // Runs of one side with other seeds: at most the mean of their standard errors, sqrt(5/3) / 200 of four errors a hundredth apart
+    // and 1 / (100 sqrt(3)) of three.
+    let scattered = |first: f64, count: i32| (0..count).map(|seed| first + 0.01 * f64::from(seed)).collect::<Vec<f64>>();
+    let (four, three) = (scattered(0.6, 4), scattered(0.7, 3));
+    let mixed =
+        judge_task(TaskComparison { seeds: TransferSeeds::Mixed, ..rmse(0.02, true, &[&four, &three], &[&four, &three]) });
+    let mean = ((5.0f64 / 3.0).sqrt() / 200.0 + 1.0 / (100.0 * 3.0f64.sqrt())) / 2.0;
+    close(mixed.estimate.unwrap().se_seed.unwrap(), mean * 2.0f64.sqrt());
     // Numbers that differ cannot be pairs, whatever is said.
     let unlike = |make: Make| judge_task(make(0.02, &[baseline], &[&candidate[..3]]));
     assert_eq!(unlike(paired), unlike(|margin, baseline, candidate| rmse(margin, true, baseline, candidate)));

@@ -18,10 +18,10 @@ pub struct Watched {
     columns: &'static [&'static str],
 }
 
-/// Of the leaderboard of predictors.
+/// Of the leaderboard of predictors. A place moves with those of others and with `--sort`: by itself it is no change of a fit.
 pub const PREDICTORS: Watched = Watched {
     key: &["metric", "dataset", "task", "protocol", "pool", "score"],
-    columns: &["rank", "verdict", "reversed", "gain_verdict", "spearman", "gain", "p_value"],
+    columns: &["verdict", "reversed", "gain_verdict", "spearman", "gain", "p_value"],
 };
 /// Of the leaderboard of models.
 pub const MODELS: Watched = Watched {
@@ -102,7 +102,7 @@ impl Watched {
         self.key.iter().map(|name| row[*name].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// `rank 3 -> 1; verdict cannot_tell -> predicts`; none if nothing changed.
+    /// `verdict cannot_tell -> predicts; gain 0.100 -> 0.200`; none if nothing changed.
     fn differences(&self, old: &Value, new: &Value) -> Option<String> {
         let differ = |name: &&&str| {
             let (old, new) = (&old[**name], &new[**name]);
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn rank_verdict_and_value_count_and_nothing_else() {
+    fn verdict_and_value_count_and_nothing_else() {
         let earlier = [
             row("a", 1, "predicts", json!(0.1 + 0.2)),
             row("b", 2, "cannot_tell", json!(0.5)),
@@ -150,7 +150,7 @@ mod tests {
         assert!(any(&rows, &earlier, &PREDICTORS) && !any(&earlier, &earlier, &PREDICTORS));
         mark(&mut rows, &earlier, &PREDICTORS, |_| true, console());
         let said: Vec<Option<&str>> = rows.iter().map(|row| row.get("changed").and_then(Value::as_str)).collect();
-        assert_eq!(said, [None, Some("rank 2 -> 3; verdict cannot_tell -> predicts; spearman 0.500 -> –"), Some("new")]);
+        assert_eq!(said, [None, Some("verdict cannot_tell -> predicts; spearman 0.500 -> –"), Some("new")]);
     }
 
     #[test]
