@@ -91,7 +91,7 @@ pub use reliability::{Attenuation, AttenuationIntervals, Noisy, Source, attenuat
 pub use saturation::{Saturation, SaturationVerdict, broken_line, halvings, saturation};
 pub use scored::{ScoreName, Scored};
 pub use seed::{Generator, generator};
-pub use selection::{Selection, SelectionIntervals, selection, selection_intervals};
+pub use selection::{Selection, selection};
 pub use spearman_interval::spearman_interval;
 pub use strata::{Strata, Stratum, strata};
 pub use two_way_bootstrap::{TwoWay, resampled_counts, two_way_interval};

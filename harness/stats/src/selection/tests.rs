@@ -1,5 +1,7 @@
-//! Choices by hand, enumerated, and of resamples written out.
+//! Choices by hand, and enumerated.
 #![allow(clippy::unwrap_used)]
+use rand::Rng;
+
 use super::*;
 use crate::seed::generator;
 
@@ -53,42 +55,6 @@ fn no_information_is_a_random_choice() {
     let score = [0.3, 0.1, 0.9, 0.5, 0.2, 0.7, 0.4, 0.8];
     let found = selection(&[1.0; 8], &score, 3).unwrap();
     assert!((found.regret_share.unwrap() - 1.0).abs() < 1e-12 && (found.recall - 0.375).abs() < 1e-12);
-}
-
-#[test]
-fn intervals_hold_the_value_and_repeat() {
-    let mut rng = generator(9, "selection");
-    let score: Vec<f64> = (0..16).map(|_| rng.random::<f64>()).collect();
-    let metric: Vec<f64> = score.iter().map(|score| score + 0.5 * rng.random::<f64>()).collect();
-    let found = selection(&metric, &score, 3).unwrap();
-    let intervals = selection_intervals(&metric, &score, 3, &mut generator(1, "i")).unwrap();
-    assert_eq!(intervals, selection_intervals(&metric, &score, 3, &mut generator(1, "i")).unwrap());
-    assert!(intervals.regret.low95 <= found.regret && found.regret <= intervals.regret.high95);
-    assert!(intervals.recall.low95 <= found.recall && found.recall <= intervals.recall.high95 && intervals.recall.high95 <= 1.0);
-    assert!(intervals.regret_share.low95 >= 0.0);
-}
-
-#[test]
-fn counts_are_copies() {
-    let mut rng = generator(5, "copies");
-    for _ in 0..100 {
-        let metric: Vec<f64> = (0..9).map(|_| f64::from(rng.random_range(0..5))).collect();
-        let score: Vec<f64> = (0..9).map(|_| f64::from(rng.random_range(0..7))).collect();
-        let counts = resampled_counts(9, &mut rng);
-        let written = |values: &[f64]| -> Vec<f64> {
-            values.iter().zip(&counts).flat_map(|(value, count)| vec![*value; *count as usize]).collect()
-        };
-        let found = Ranked::new(&metric, &score).choose(&counts, 3);
-        let (metric, score) = (written(&metric), written(&score));
-        let expected = selection(&metric, &score, 3).ok();
-        let numbers = |of: Option<Selection>| of.map(|of| [of.regret, of.random_regret, of.recall, of.random_recall]);
-        match (numbers(found), numbers(expected)) {
-            (Some(found), Some(expected)) => {
-                assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-12));
-            }
-            (found, expected) => assert_eq!(found, expected),
-        }
-    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod correlations;
 mod draw;
 mod fine_tuning;
 mod gain;
+mod gain_over_tasks;
 mod gate;
 mod pooled;
 mod ranks;
@@ -62,6 +63,11 @@ fn pooled_tests_and_intervals_keep_their_level() {
 #[test]
 fn gains_are_cautious() {
     check(gain::rows);
+}
+
+#[test]
+fn mean_gains_over_tasks_are_cautious() {
+    check(gain_over_tasks::rows);
 }
 
 #[test]
@@ -126,6 +132,18 @@ fn wrong_methods_are_caught() {
         assert!(row.second.is_some_and(|second| !second.inside && second.simulations == 800), "{row:?}");
         assert!(!row.inside(), "{row:?}");
     }
+}
+
+/// What hardly any simulation has informs only, however far outside; what one in ten has is judged.
+#[test]
+fn of_few_simulations_a_share_informs_only() {
+    let of = |with: usize| {
+        let claim = || Claim::new("of intervals", "covers", "never", with).within(0.93, 1.0).note("why");
+        row::staged("few", 200, |_| (), |found| vec![claim().found(vec![false; with * found.len() / 200])]).remove(0)
+    };
+    let (few, enough) = (of(19), of(20));
+    assert!(!few.required && few.second.is_none() && few.note == "why: too few to judge", "{few:?}");
+    assert!(enough.required && !enough.inside() && enough.note == "why", "{enough:?}");
 }
 
 /// What is outside in the first stage by chance alone is inside by the second, whose draws are others; the first is still shown.

@@ -171,15 +171,20 @@ pub fn staged<T: Send>(
     let first = claims(&simulate(label, simulations, &one));
     let mut rows: Vec<Row> = first
         .into_iter()
-        .map(|Found { claim, found }| Row {
-            section: claim.section,
-            what: claim.what,
-            design: claim.design,
-            runs: claim.runs,
-            first: Stage::new(claim.band, rule::FIRST, &found),
-            second: None,
-            required: claim.required,
-            note: claim.note,
+        .map(|Found { claim, found }| {
+            let enough = found.len() * rule::ONE_IN >= simulations;
+            let claim =
+                if claim.required && !enough { claim.clone().known(format!("{}: too few to judge", claim.note)) } else { claim };
+            Row {
+                section: claim.section,
+                what: claim.what,
+                design: claim.design,
+                runs: claim.runs,
+                first: Stage::new(claim.band, rule::FIRST, &found),
+                second: None,
+                required: claim.required,
+                note: claim.note,
+            }
         })
         .collect();
     if rows.iter().any(|row| row.required && !row.first.inside) {

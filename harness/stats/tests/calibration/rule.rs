@@ -14,6 +14,10 @@ pub const SECOND: f64 = 3.0;
 /// Simulations of the second stage for one of the first.
 pub const TIMES: usize = 4;
 
+/// A share of what only some simulations have (an interval that exists) must be in its band where at least one in this many of those drawn has
+/// it; of fewer it only informs, since its error is too large to refuse anything.
+pub const ONE_IN: usize = 10;
+
 /// Standard error of a share.
 pub fn error(share: f64, simulations: usize) -> f64 {
     (share * (1.0 - share) / simulations as f64).sqrt()
