@@ -171,7 +171,7 @@ fn a_table_of_bad_will_is_split_into_harmless_rows() {
 }
 
 /// Elements that the page may hold.
-const ELEMENTS: [&str; 45] = [
+const ELEMENTS: [&str; 46] = [
     "!DOCTYPE",
     "a",
     "body",
@@ -203,6 +203,7 @@ const ELEMENTS: [&str; 45] = [
     "rect",
     "script",
     "section",
+    "span",
     "style",
     "summary",
     "svg",

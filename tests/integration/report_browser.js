@@ -41,7 +41,10 @@
       input.dispatchEvent(new Event("input"));
       if (shown().length !== before) fault(`${caption}: the filter does not wait`);
       await wait(400);
-      const all = [...table.tBodies[0].rows].filter(row => [...row.cells].some(cell => cell.textContent.toLowerCase().includes(word.toLowerCase().trim())));
+      // Every word somewhere in the row.
+      const words = word.toLowerCase().split(" ").filter(part => part);
+      const holds = (row, part) => [...row.cells].some(cell => cell.textContent.toLowerCase().includes(part));
+      const all = [...table.tBodies[0].rows].filter(row => words.every(part => holds(row, part)));
       found.filter = { word, shown: shown().length, matching: all.length, said: count.textContent, live: count.getAttribute("aria-live") };
       input.value = "";
       input.dispatchEvent(new Event("input"));
