@@ -187,7 +187,8 @@ fn gc_names_the_suites_of_gates() {
     assert!(!bench.clmbench(&["gc", "--dry-run"]).code(0).stderr.contains("gate-"));
     bench.clmbench(&["gate", "--baseline", "main", "--candidate", "candidate"]).code(11);
     let own = cells(&bench);
-    let kept = "kept    1 suite of candidates, `gate-main`, made by `clmbench gate`; `clmbench gc --forget-suite gate-main` removes what they alone need";
+    let kept = "kept    1 suite named `gate-main`, as `clmbench gate` names those of candidates; \
+                `clmbench gc --forget-suite gate-main` removes what no other suite needs";
     for arguments in [&["gc", "--dry-run"][..], &["gc"]] {
         let answer = bench.clmbench(arguments).code(0);
         assert!(answer.stderr.contains(kept), "{}", answer.stderr);

@@ -143,7 +143,7 @@ pub enum StoreError {
         table: &'static str,
         /// What it holds.
         found: u64,
-        /// `rows` or `bytes of text`.
+        /// `rows` or `bytes`.
         unit: &'static str,
         /// The limit.
         most: u64,

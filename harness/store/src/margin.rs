@@ -15,7 +15,20 @@ pub struct GivenMargin {
     pub is_share: bool,
 }
 
+/// Scores in the units of their labels, of whose standard deviation a margin may be a share.
+const OF_LABELS: [&str; 2] = ["rmse", "mae"];
+
 impl GivenMargin {
+    /// Names by which a margin may mean a score of a task, the most exact first: the task, its dataset, the score.
+    pub fn names(dataset: &str, task: &str, score: &str) -> [String; 3] {
+        [format!("{dataset}/{task}"), dataset.to_owned(), score.to_owned()]
+    }
+
+    /// Whether it can be a margin of this score: a share is of a standard deviation of labels, in whose units not all scores are.
+    pub fn suits(&self, score: &str) -> bool {
+        !self.is_share || OF_LABELS.contains(&score)
+    }
+
     /// Reads `NAME=NUMBER` or `NAME=NUMBER%`.
     ///
     /// # Errors
@@ -82,6 +95,15 @@ mod tests {
         for wrong in ["", "a", "a=", "a=0", "a=-1", "a=NaN", "=1", "a=inf", "a=%", "a=1e-400", "a=1e308%%"] {
             assert!(GivenMargin::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn shares_are_of_scores_in_the_units_of_labels() {
+        let (share, number) = (GivenMargin::parse("a=5%").unwrap(), GivenMargin::parse("a=5").unwrap());
+        for (score, in_units) in [("rmse", true), ("mae", true), ("r2", false), ("roc_auc", false), ("spearman", false)] {
+            assert_eq!((share.suits(score), number.suits(score)), (in_units, true), "{score}");
+        }
+        assert_eq!(GivenMargin::names("tox21", "NR-AR", "roc_auc"), ["tox21/NR-AR", "tox21", "roc_auc"]);
     }
 
     #[test]

@@ -153,11 +153,8 @@ fn score_row(baseline: &GateBaseline, candidate: &SideRecord, place: usize, clai
     let other = counterpart(task, candidate);
     let (first, second) = (summary(Some(task)), summary(other));
     let margin = baseline.margins.get(place);
-    let contains = match (&found.estimate, other) {
-        (Err(refusal), _) => refusal.to_string(),
-        (Ok(_), Some(other)) => contains(claim, task, other),
-        (Ok(_), None) => String::new(),
-    };
+    // Without a counterpart the refusal takes its place.
+    let contains = other.map_or_else(String::new, |other| contains(claim, task, other));
     let row = GateRow {
         name: task.dataset.clone(),
         task: task.task.clone(),

@@ -32,9 +32,8 @@ pub(crate) struct Measured<'a> {
 }
 
 impl Measured<'_> {
-    /// Names by which a margin may mean it, the most exact first.
     fn names(&self) -> [String; 3] {
-        [format!("{}/{}", self.dataset, self.task), self.dataset.to_owned(), self.score.to_owned()]
+        GivenMargin::names(self.dataset, self.task, self.score)
     }
 
     /// The most exact of these margins; of equally exact ones the last.
@@ -102,7 +101,7 @@ pub(crate) fn margin(of: Measured<'_>, option: &[GivenMargin], suite: &[GivenMar
     let named = [(MarginSource::Option, option), (MarginSource::Suite, suite)];
     let named = named.into_iter().find_map(|(source, given)| Some((of.named(given)?, source)));
     let (value, is_share, from, source) = match named {
-        Some((given, _)) if given.is_share && !matches!(default_margin(of.score), Some((_, true))) => {
+        Some((given, _)) if !given.suits(of.score) => {
             return Err(MarginError::ShareOfOther { margin: given.to_string(), score, dataset, task });
         }
         Some((given, source)) => (given.value, given.is_share, given.to_string(), source),

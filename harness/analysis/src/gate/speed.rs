@@ -28,10 +28,8 @@ pub struct SpeedAsked {
 pub struct SpeedTurns {
     /// Datasets.
     pub datasets: Vec<String>,
-    /// Seconds of all datasets in each turn, of the gate baseline.
-    pub baseline: Vec<f64>,
-    /// The same of the candidate.
-    pub candidate: Vec<f64>,
+    /// Seconds of all datasets in each turn: of the gate baseline and of the candidate.
+    pub seconds: Vec<(f64, f64)>,
 }
 
 /// The mean over turns of -log(seconds of the candidate / seconds of the baseline), with the spread over turns. Stored seconds of cells
@@ -59,20 +57,22 @@ pub(super) fn of_speed(baseline: &[SpeedRecord], candidate: &[SpeedRecord], aske
             return Value { row, comparison: Err(GateRefusal::NotMeasured { reason: reason.clone() }) };
         }
     };
-    let count = turns.baseline.len();
-    let positive = |seconds: &[f64]| seconds.iter().all(|seconds| seconds.is_finite() && *seconds > 0.0);
-    if count < TURNS_FOR_SPEED || count != turns.candidate.len() || !positive(&turns.baseline) || !positive(&turns.candidate) {
-        let reason = format!("it takes {TURNS_FOR_SPEED} turns of both, and there are {count} and {}", turns.candidate.len());
-        return Value { row, comparison: Err(GateRefusal::NotMeasured { reason }) };
+    let count = turns.seconds.len();
+    let refused = |reason: String| Value { row: row.clone(), comparison: Err(GateRefusal::NotMeasured { reason }) };
+    if count < TURNS_FOR_SPEED {
+        return refused(format!("it takes {TURNS_FOR_SPEED} turns of both, and there are {count}"));
     }
-    let ratios: Vec<f64> = turns.baseline.iter().zip(&turns.candidate).map(|(first, second)| (first / second).ln()).collect();
+    let (first, second): (Vec<f64>, Vec<f64>) = turns.seconds.iter().copied().unzip();
+    if let Some(wrong) = first.iter().chain(&second).find(|seconds| !(seconds.is_finite() && **seconds > 0.0)) {
+        return refused(format!("the worker said that a turn took {wrong} s"));
+    }
+    let ratios: Vec<f64> = turns.seconds.iter().map(|(first, second)| (first / second).ln()).collect();
     let contains = format!(
         "{count} turns of both models, one after the other on the CPU of this machine ({}; reading of the weights included): not \
          another machine, device or load",
         turns.datasets.join(", ")
     );
-    let (first, second) = (median(&turns.baseline), median(&turns.candidate));
-    let row = GateRow { baseline: Some(first), candidate: Some(second), contains, ..row };
+    let row = GateRow { baseline: Some(median(&first)), candidate: Some(median(&second)), contains, ..row };
     let comparison = ValueComparison {
         difference: mean(&ratios),
         std_error: sample_sd(&ratios) / (count as f64).sqrt(),

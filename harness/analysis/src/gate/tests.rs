@@ -282,7 +282,7 @@ fn speed_is_judged_by_turns_of_both_models_alone() {
     };
     let turns = |candidate: &[f64]| {
         let baseline = [1.0, 1.1, 0.9, 1.0, 1.02, 0.98];
-        SpeedTurns { datasets: vec!["a".into()], baseline: baseline[..candidate.len()].into(), candidate: candidate.into() }
+        SpeedTurns { datasets: vec!["a".into()], seconds: baseline.into_iter().zip(candidate.iter().copied()).collect() }
     };
     // Seconds of two moments are shown and not judged, however far apart.
     let moments = judged(Err("the store has no weights of the gate baseline".into()));
@@ -308,8 +308,14 @@ fn speed_is_judged_by_turns_of_both_models_alone() {
     // Turns that differ among themselves more than the models do: cannot tell.
     let wild = judged(Ok(turns(&[0.5, 3.0, 0.6, 2.5, 0.4, 1.9]))).rows.remove(0);
     assert_eq!((wild.verdict, wild.refusal), (GateVerdict::CannotTell, None));
-    for candidate in [&[1.0, 1.0, 1.0][..], &[1.0, 1.0, 0.0, 1.0], &[1.0, f64::NAN, 1.0, 1.0]] {
-        assert_eq!(judged(Ok(turns(candidate))).rows[0].refusal.as_deref(), Some("not_measured"));
+    for (candidate, why) in [
+        (&[1.0, 1.0, 1.0][..], "it takes 4 turns of both, and there are 3"),
+        (&[1.0, 1.0, 0.0, 1.0], "the worker said that a turn took 0 s"),
+        (&[1.0, f64::NAN, 1.0, 1.0], "the worker said that a turn took NaN s"),
+    ] {
+        let row = judged(Ok(turns(candidate))).rows.remove(0);
+        assert_eq!(row.refusal.as_deref(), Some("not_measured"));
+        assert!(row.contains.contains(why), "{}", row.contains);
     }
 }
 

@@ -64,17 +64,18 @@ pub fn run(arguments: &GcArguments, global: &Global, console: Console) -> Result
     if arguments.json.json { console.json("gc", &rows) } else { console.print(&page(&rows, removed, forget)) }
 }
 
-/// Names the suites that the gate made: nobody has a file of them, so nobody knows that they are there.
+/// Names the suites that are called as the gate calls its own: of these nobody has a file, so nobody knows that they are there. A
+/// user's may be called so too.
 fn say_gates(global: &Global, forget: &[String], console: Console) -> Result<(), CliError> {
     let mut names: Vec<String> = Store::open_reader(&global.store)?.suites()?.into_iter().map(|suite| suite.name).collect();
     names.retain(|name| name.starts_with("gate-") && !forget.contains(name));
     names.sort();
     for gates in names.chunk_by(|left, right| left == right) {
+        let name = one_line(&gates[0], 80);
         console.note(&format!(
-            "kept    {} of candidates, `{}`, made by `clmbench gate`; `clmbench gc --forget-suite {}` removes what they alone need",
+            "kept    {} named `{name}`, as `clmbench gate` names those of candidates; `clmbench gc --forget-suite {name}` removes what no \
+             other suite needs",
             counted(gates.len(), "suite"),
-            one_line(&gates[0], 80),
-            one_line(&gates[0], 80)
         ));
     }
     Ok(())

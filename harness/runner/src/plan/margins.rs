@@ -6,9 +6,6 @@ use clmbench_store::GivenMargin;
 use super::PlanError;
 use crate::{nearest::hint, suite::Suite};
 
-/// Scores in the units of their labels, of whose standard deviation a margin may be a share.
-const OF_LABELS: [&str; 2] = ["rmse", "mae"];
-
 /// Holds each margin against the (dataset, task) pairs of the suite.
 ///
 /// # Errors
@@ -24,7 +21,7 @@ pub(super) fn check(suite: &Suite, tasks: &[(String, TaskInfo)]) -> Result<(), P
                 hint: known(&margin.of, tasks),
             });
         }
-        if let Some((dataset, task)) = tasks.iter().filter(named).find(|(_, task)| refuses(margin, task)) {
+        if let Some((dataset, task)) = tasks.iter().filter(named).find(|(_, task)| !margin.suits(&task.score)) {
             return Err(PlanError::ShareOfOther {
                 place: entry.place.clone(),
                 of: key(&margin.of),
@@ -37,11 +34,7 @@ pub(super) fn check(suite: &Suite, tasks: &[(String, TaskInfo)]) -> Result<(), P
 }
 
 fn names(dataset: &str, task: &TaskInfo) -> [String; 3] {
-    [format!("{dataset}/{}", task.name), dataset.to_owned(), task.score.clone()]
-}
-
-fn refuses(margin: &GivenMargin, task: &TaskInfo) -> bool {
-    margin.is_share && !OF_LABELS.contains(&task.score.as_str())
+    GivenMargin::names(dataset, &task.name, &task.score)
 }
 
 /// The nearest name, among tasks where one of a dataset is meant.
