@@ -90,7 +90,7 @@ fn turn(lone: &mut Lone, pairs: &[Pair], number: usize) -> Result<Vec<(f64, f64)
             lone.compute(CellSpec::Embed(spec), vec![plugin], inputs).map(|(report, _)| report.seconds)
         };
         // Who is first changes from turn to turn, so that what slows down or warms up in time hits both alike.
-        let (first, second) = if number % 2 == 0 {
+        let (first, second) = if number.is_multiple_of(2) {
             let first = compute(0)?;
             (first, compute(1)?)
         } else {

@@ -137,6 +137,8 @@ fn shown<'a>(dataset: &Dataset, all: impl Iterator<Item = &'a Dataset>) -> Strin
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::slice;
+
     use clmbench_protocol::{CheckpointRef, Objective, PluginRef};
 
     use super::*;
@@ -214,7 +216,7 @@ mod tests {
             (&fewer, "99 molecules, float32, 1 thread, pooling mean, revision 1"),
         ] {
             assert_eq!(
-                pairs(&of(&[plain.clone()]), &of(&[other.clone()])).unwrap_err(),
+                pairs(&of(slice::from_ref(&plain)), &of(slice::from_ref(other))).unwrap_err(),
                 format!(
                     "no dataset was embedded by both sides under the same settings (set: 100 molecules, float32, 1 thread, pooling mean, \
                      revision 1 by the gate baseline, {words} by the candidate): compute both suites with the same ones"
