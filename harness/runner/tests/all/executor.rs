@@ -99,7 +99,12 @@ fn a_hang_is_stopped_with_all_its_children() {
     assert_eq!(failure.kind, FailureKind::TimeLimit, "{failure}");
     assert!(failure.message.contains("the time limit of a cell") && failure.message.ends_with("hanging"), "{failure}");
     assert!(start.elapsed() < Duration::from_secs(10));
-    assert_eq!(sleepers(&place), 0, "a child of the worker is left");
+    // A process that was killed is there until the system comes to it; one that was not sleeps for days.
+    let patience = Instant::now();
+    while sleepers(&place) > 0 {
+        assert!(patience.elapsed() < Duration::from_secs(10), "a child of the worker is left");
+        std::thread::sleep(Duration::from_millis(25));
+    }
 }
 
 /// Processes that run `sleep 987654`, as only the hanging fake worker starts them.
